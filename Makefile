@@ -1,0 +1,51 @@
+# visalign: `make` sets up and runs the main job, `make test` sets up and tests.
+.DEFAULT_GOAL := reproduce
+SHELL := /bin/bash
+PYTHON ?= python3
+CORES ?= all
+VENV := .venv
+IN := . $(VENV)/bin/activate &&
+STAMP := $(VENV)/.installed
+
+.PHONY: reproduce setup test test-slow lint bench refresh clean help
+
+reproduce: setup  ## set up, then run config/config.yaml: scores, figures, report (the default)
+	$(IN) snakemake --cores $(CORES) || { \
+	  snakemake --cores $(CORES) --config allow_missing=true; \
+	  echo "Some models failed: see the status column of results/scores.csv. 'make' again retries them." >&2; exit 1; }
+
+setup: $(STAMP)  ## create .venv with the pins of envs/
+
+# The lists of envs/ are the only place where versions stand.
+$(STAMP): envs/analysis.yaml envs/vision.yaml envs/workflow.yaml
+	$(PYTHON) -c 'import sys; sys.exit("visalign needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	sed -n 's/^ *- \([A-Za-z0-9_.-]*==[^ ]*\)$$/\1/p' envs/*.yaml | sort -u > $(VENV)/pins.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/pins.txt
+	echo '$(CURDIR)/workflow' > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/visalign.pth"
+	touch $@
+
+test: setup  ## set up, then run all tests that are not slow
+	$(IN) pytest -m "not slow and not slurm" tests
+
+test-slow: setup  ## run the slow tests
+	$(IN) pytest -m slow tests
+
+lint: setup  ## check style and types
+	$(IN) ruff check workflow tests bench
+	$(IN) ruff format --check workflow tests bench
+	$(IN) snakefmt --check Snakefile workflow/rules
+	$(IN) mypy
+
+bench: setup  ## run all benchmarks; JSON in results/bench
+	$(IN) for name in bench/*.py; do PYTHONPATH=bench python $$name || exit 1; done
+
+refresh: setup  ## rerun STAGE=..., then only what its changed results affect
+	$(IN) snakemake --cores $(CORES) --until $(STAGE) && snakemake --cores $(CORES)
+
+clean:  ## delete results, logs and caches (not .venv)
+	rm -rf logs .snakemake .pytest_cache .mypy_cache .ruff_cache
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+
+help:  ## list targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

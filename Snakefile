@@ -1,0 +1,159 @@
+# visalign: accuracy against alignment with the primate visual system. See README.md.
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+from visalign.errors import InputError
+from visalign.study import Study
+
+min_version("9.0")
+
+ROOT = Path(workflow.basedir)
+
+
+configfile: "config/config.yaml"
+
+
+try:
+    STUDY = Study.load(config, ", ".join(map(str, workflow.configfiles)), cache="results/models/data_configs.json")
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+# Rules in other environments find the library; large blocks stay with the process, which makes
+# forward passes on CPUs about twice as fast (glibc would give each activation back to the kernel).
+shell.prefix(
+    f"export PYTHONPATH={shlex.quote(str(ROOT / 'workflow'))}${{{{PYTHONPATH:+:$PYTHONPATH}}}} TQDM_MININTERVAL=5 "
+    "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456; "
+)
+
+
+def count_gpus() -> int:
+    """GPUs that jobs on this machine may use."""
+    if config["gpus"] != "auto":
+        return config["gpus"]
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return len([d for d in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if d.strip()])
+    if not shutil.which("nvidia-smi"):
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout
+    return sum(line.startswith("GPU ") for line in listed.splitlines())
+
+
+GPUS = count_gpus()
+GPU = min(GPUS, 1)  # what one job of a network asks for
+
+
+resource_scopes:
+    gpu="local",
+
+
+if GPUS and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", GPUS)
+
+
+wildcard_constraints:
+    model="[^/]+",
+    stimuli="[^/]+",
+    transform="[^/]+",
+    recording="[^/]+",
+    maps="[^/]+",
+
+
+def version(stage: str) -> int:
+    """VERSION of a stage's module, read without importing it."""
+    source = (ROOT / "workflow" / "visalign" / f"{stage}.py").read_text()
+    return int(re.search(r"^VERSION = (\d+)$", source, re.M).group(1))
+
+
+def options(row: dict, *names: str) -> str:
+    """Command-line options of the fields of a row that are set."""
+    pairs = [(name.replace("_", "-"), row[name]) for name in names if name in row]
+    words = [str(value).lower() if isinstance(value, bool) else str(value) for _, value in pairs]
+    return " ".join(f"--{name} {shlex.quote(word)}" for (name, _), word in zip(pairs, words))
+
+
+def table_of(stimuli: str) -> str:
+    return f"results/stimuli/{stimuli}.csv"
+
+
+def simulated(kind: str, wildcards) -> dict:
+    """Settings of a simulated dataset."""
+    return config["simulate"][kind][wildcards.recording if kind == "recordings" else wildcards.maps]
+
+
+def store(stage: str, settings: dict, stimuli: str):
+    return ancient(f"results/{stage}/{settings['teacher']}/{settings[stimuli]}.zarr")
+
+
+def manifest(stage: str, settings: dict, stimuli: str) -> str:
+    return f"results/{stage}/{settings['teacher']}/{settings[stimuli]}.json"
+
+
+def stimulus_files(stimuli: str) -> list[str]:
+    """Files that a stimulus set is made from and whose change makes it anew."""
+    row = STUDY.stimuli[stimuli]
+    paths = [row["path"]] if row["source"] == "tfrecord" and "*" not in row["path"] else []
+    return paths + ([row["labels"]] if "labels" in row else [])
+
+
+def network_input(wildcards) -> dict:
+    """What a stage that runs a model on a stimulus set reads."""
+    pixels = f"results/preprocess/{wildcards.stimuli}/{STUDY.transform(wildcards.model, wildcards.stimuli)}"
+    return {
+        "card": f"results/models/{wildcards.model}.json",
+        "weights": ancient(f"results/models/{wildcards.model}.safetensors"),
+        "pixels": ancient(f"{pixels}.zarr"),
+        "pixels_manifest": f"{pixels}.json",
+    }
+
+
+def score_files() -> list[str]:
+    """Score files of all models; with allow_missing, those that exist."""
+    files = [f"results/{measure}/{model}/{dataset}.csv" for measure, model, dataset in STUDY.score_files()]
+    return [file for file in files if os.path.exists(file)] if config["allow_missing"] else files
+
+
+def data_cards() -> list[str]:
+    """Cards of the recordings and maps that are in use."""
+    cards = [f"results/recordings/{name}.json" for name in STUDY.recordings if STUDY.enabled("neural")]
+    return cards + [f"results/maps/{name}.json" for name in STUDY.maps if STUDY.enabled("clickme")]
+
+
+def targets() -> list[str]:
+    """Final outputs of the stages that are switched on."""
+    outputs = {"trend": "results/trend.json", "report": "results/report.html"}
+    files = ["results/scores.csv"] + [file for stage, file in outputs.items() if STUDY.enabled(stage)]
+    if STUDY.enabled("figures"):
+        files.append("results/figures/accuracy_vs_alignment.png")
+    return files
+
+
+rule all:
+    default_target: True
+    input:
+        targets(),
+
+
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/stimuli.smk"
+include: "workflow/rules/preprocess.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/accuracy.smk"
+include: "workflow/rules/recordings.smk"
+include: "workflow/rules/gram.smk"
+include: "workflow/rules/neural.smk"
+include: "workflow/rules/maps.smk"
+include: "workflow/rules/saliency.smk"
+include: "workflow/rules/clickme.smk"
+include: "workflow/rules/attacks.smk"
+include: "workflow/rules/scores.smk"
+include: "workflow/rules/trend.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"

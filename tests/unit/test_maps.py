@@ -1,0 +1,198 @@
+"""Claims about the stage maps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from visalign import click_logs, cli, human_maps, tfrecords
+
+
+def blobs(n: int, seed: int = 0) -> np.ndarray:
+    """Smooth maps with one peak each, float32 (n, 256, 256)."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:256, :256]
+    centres = rng.uniform(80, 176, size=(n, 2))
+    return np.array([np.exp(-((x - a) ** 2 + (y - b) ** 2) / 3000) for a, b in centres], dtype=np.float32)
+
+
+def raw_record(heatmap: np.ndarray, label: int) -> dict:
+    image = np.zeros((256, 256, 3), dtype=np.float32)
+    return {"image": image.tobytes(), "heatmap": heatmap.astype("<f4").tobytes(), "label": label}
+
+
+def run(tmp_path, *arguments: str) -> tuple[dict, dict]:
+    cli.main(["maps", "--name", "c", "--output", "out/c.npz", "--card", "out/c.json", *arguments])
+    with np.load(tmp_path / "out/c.npz", allow_pickle=False) as arrays:
+        return dict(arrays), json.loads((tmp_path / "out/c.json").read_text())
+
+
+@pytest.fixture
+def shards(tmp_path, monkeypatch) -> np.ndarray:
+    """Two raw shards of two and three records, labels 0 to 4."""
+    monkeypatch.chdir(tmp_path)
+    heatmaps = blobs(5)
+    for name, part in (("val-0.tfrecords", [0, 1]), ("val-1.tfrecords", [2, 3, 4])):
+        tfrecords.write_examples(name, [raw_record(heatmaps[i], i) for i in part])
+    return heatmaps
+
+
+@pytest.fixture
+def clicks(tmp_path) -> None:
+    """Six good participants on three images, and one who failed the catch trials."""
+    rng = np.random.default_rng(0)
+    pairs = [(i, p) for i in range(3) for p in range(7)]
+    centres = rng.uniform(80, 176, size=(3, 2))
+    click_logs.write_log(
+        tmp_path / "clicks.npz",
+        [f"image-{i}" for i, _ in pairs],
+        [rng.normal(centres[i], 20, size=(12, 2)) for i, _ in pairs],
+        [f"user-{p}" for _, p in pairs],
+        [0.5 if p == 6 else 1.0 for _, p in pairs],
+        [False] * len(pairs),
+    )
+
+
+def test_maps_of_all_shards_are_processed_in_order(tmp_path, shards):
+    arrays, card = run(tmp_path, "--shards", "val-*.tfrecords")
+    assert arrays["stimulus_id"].tolist() == [f"c-{i:06d}" for i in range(5)]
+    assert arrays["label"].tolist() == [0, 1, 2, 3, 4]
+    assert arrays["map"].dtype == np.float32
+    np.testing.assert_array_equal(arrays["map"], human_maps.process(shards))
+    assert card["n"] == 5 and card["size"] == [64, 64]
+    assert card["undefined"] == {"constant": [], "non_finite": []}
+    content = "\0".join(arrays["stimulus_id"]).encode() + arrays["label"].tobytes() + arrays["map"].tobytes()
+    assert card["content_sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_batches_do_not_change_the_result(tmp_path, shards, monkeypatch):
+    whole, _ = run(tmp_path, "--shards", "val-*.tfrecords")
+    monkeypatch.setattr("visalign.maps.BATCH", 2)
+    parts, _ = run(tmp_path, "--shards", "val-0.tfrecords", "val-1.tfrecords")
+    np.testing.assert_array_equal(whole["map"], parts["map"])
+
+
+def test_maps_of_several_sizes_keep_their_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    heatmaps = (blobs(3) * 255).astype(np.uint8)
+    encode = tfrecords._jpeg
+    records = [
+        {"image": encode(np.zeros((*h.shape, 3), np.uint8)), "heatmap": encode(h), "label": i}
+        for i, h in enumerate([heatmaps[0], heatmaps[1][::2, ::2].copy(), heatmaps[2]])
+    ]
+    tfrecords.write_examples("a.tfrecords", records)
+    arrays, _ = run(tmp_path, "--shards", "a.tfrecords")
+    for found, expected in zip(arrays["map"], human_maps.process(heatmaps), strict=True):
+        assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+
+
+def test_constant_and_non_finite_maps_are_listed_and_stay_undefined(tmp_path, shards):
+    constant, broken = np.full((256, 256), 0.5), shards[0].copy()
+    broken[3, 3] = np.nan
+    tfrecords.write_examples("a.tfrecords", [raw_record(m, 1) for m in (shards[0], constant, broken)])
+    arrays, card = run(tmp_path, "--shards", "a.tfrecords")
+    assert card["n"] == 3
+    assert card["undefined"] == {"constant": ["c-000001"], "non_finite": ["c-000002"]}
+    assert (arrays["map"][1] == 0).all() and np.isnan(arrays["map"][2]).all()
+    np.testing.assert_array_equal(arrays["map"][0], human_maps.process(shards[:1])[0])
+
+
+def test_the_ceiling_comes_from_participants_before_a_declared_one(tmp_path, shards, clicks):
+    _, card = run(tmp_path, "--shards", "val-*", "--clicks", "clicks.npz", "--ceiling", "0.5", "--seed", "3")
+    log, counts = click_logs.filter_log(click_logs.read_log("clicks.npz"))
+    ceiling, floor = click_logs.participant_reliability(log, seed=3)
+    assert card["ceiling"]["method"] == card["floor"]["method"] == "participants"
+    assert card["ceiling"]["value"] == pytest.approx(ceiling.value)
+    assert card["ceiling"]["ci_low"] < ceiling.value < card["ceiling"]["ci_high"]
+    assert card["floor"]["value"] == pytest.approx(floor.value)
+    assert card["filters"] == counts and counts["failed_catch_trials"] == 3
+    assert card["ceiling"]["n_images"] == 3 and card["ceiling"]["status"] == "ok"
+
+
+def test_a_declared_ceiling_is_named_so(tmp_path, shards):
+    _, card = run(tmp_path, "--shards", "val-*", "--ceiling", "0.65753")
+    assert card["ceiling"]["value"] == 0.65753 and card["ceiling"]["method"] == "declared"
+    assert card["ceiling"]["status"] == "ok" and card["ceiling"]["ci_low"] is None
+
+
+def test_without_either_there_is_no_ceiling_but_a_reason(tmp_path, shards):
+    _, card = run(tmp_path, "--shards", "val-*")
+    assert card["ceiling"]["value"] is None and card["floor"]["value"] is None
+    assert card["ceiling"]["status"] == "neither a click log nor a declared ceiling"
+    assert card["floor"]["status"] == "no click log, hence no participants' floor"
+    assert card["simulated"] is False
+
+
+def test_simulated_maps_say_so(tmp_path, shards):
+    assert run(tmp_path, "--shards", "val-*", "--simulated", "true")[1]["simulated"] is True
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path, shards, clicks):
+    outputs = []
+    for _ in range(2):
+        run(tmp_path, "--shards", "val-*", "--clicks", "clicks.npz")
+        outputs.append([(tmp_path / "out" / name).read_bytes() for name in ("c.npz", "c.json")])
+    assert outputs[0] == outputs[1]
+
+
+STIMULI = "stimulus_id,label\n" + "".join(f"c-{i:06d},{i}\n" for i in range(5))
+
+
+def test_an_agreeing_stimulus_table_is_accepted(tmp_path, shards):
+    (tmp_path / "s.csv").write_text(STIMULI)
+    assert run(tmp_path, "--shards", "val-*", "--stimuli", "s.csv")[1]["n"] == 5
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (STIMULI.replace("000003,3", "000003,8"), "s.csv: label: 8 for 'c-000003', where the maps have 3"),
+        (
+            STIMULI.replace("c-000002", "d-000002"),
+            "s.csv: stimulus_id: 'd-000002', where the maps have 'c-000002'",
+        ),
+        (STIMULI[: STIMULI.rindex("c-")], "s.csv: stimulus_id: 4 stimuli, but 5 maps"),
+        ("stimulus_id\nc-000000\n", "s.csv: no column 'label'"),
+    ],
+)
+def test_a_disagreeing_stimulus_table_is_named(tmp_path, shards, capsys, table, message):
+    (tmp_path / "s.csv").write_text(table)
+    with pytest.raises(SystemExit):
+        run(tmp_path, "--shards", "val-*", "--stimuli", "s.csv")
+    assert f"visalign maps: error: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_map_of_another_size_is_named_by_shard_and_record(tmp_path, shards, capsys):
+    image = tfrecords._jpeg(np.zeros((256, 256, 3), np.uint8))
+    small = tfrecords._jpeg(np.zeros((64, 64), np.uint8))
+    bad = {"image": image, "heatmap": small, "label": 1}
+    tfrecords.write_examples("bad.tfrecords", [raw_record(shards[0], 0), bad])
+    with pytest.raises(SystemExit):
+        run(tmp_path, "--shards", "bad.tfrecords")
+    error = capsys.readouterr().err
+    assert "bad.tfrecords: record 1 (byte " in error
+    assert "heatmap: 64 × 64 pixels, but its image has 256 × 256" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--shards", "none-*"], "none-*: no such TFRecord shard"),
+        (["--shards", "val-*", "--ceiling", "1.5"], "--ceiling: 1.5 is not in (0, 1]"),
+        (["--shards", "empty.tfrecords"], "empty.tfrecords: no record"),
+        (["--shards", "val-*", "--clicks", "few.npz"], "few.npz: user_id: no map passes the filters"),
+    ],
+)
+def test_bad_input_is_named(tmp_path, shards, capsys, arguments, message):
+    (tmp_path / "empty.tfrecords").touch()
+    click_logs.write_log("few.npz", ["a"], [np.ones((2, 2))], ["u"], [1.0], [False])
+    with pytest.raises(SystemExit) as exit_:
+        run(tmp_path, *arguments)
+    assert exit_.value.code == 2
+    assert f"visalign maps: error: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,212 @@
+"""Claims about TFRecord files and the ClickMe shards in them."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from visalign import tfrecords
+from visalign.errors import InputError
+
+# Serialised by google.protobuf 7.36.2 with the messages of TensorFlow's example.proto and feature.proto:
+# image = bytes ff d8 "jpeg"; label = int64 -1, 0, 300, 2**62; score = float 1.5, -0.25.
+PROTOBUF_EXAMPLE = bytes.fromhex(
+    "0a510a130a05696d616765120a0a080a06ffd86a7065670a230a056c6162656c121a1a180a16ffffffffffffffffff0100ac02"
+    "8080808080808080400a150a0573636f7265120c120a0a080000c03f000080be"
+)
+
+
+def smooth_images(n: int, seed: int = 0) -> np.ndarray:
+    """Images that JPEG stores almost without loss, uint8 (n, 256, 256, 3)."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, size=(n, 4, 4, 3), dtype=np.uint8)
+    return np.array([Image.fromarray(c).resize((256, 256), Image.Resampling.BICUBIC) for c in coarse])
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def shard(tmp_path):
+    images = smooth_images(3)
+    path = tmp_path / "val-0.tfrecords"
+    tfrecords.write_clickme(path, images, images[..., 0], [7, 0, 999])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("data", "crc"), [(bytes(32), 0x8A9136AA), (b"\xff" * 32, 0x62A8AB43), (bytes(range(32)), 0x46DD794E)]
+)
+def test_crc_equals_the_vectors_of_rfc_3720(data, crc):
+    masked = tfrecords.masked_crc32c(data)
+    unmasked = (masked - 0xA282EAD8) & 0xFFFFFFFF
+    assert (unmasked >> 17 | unmasked << 15) & 0xFFFFFFFF == crc
+
+
+def test_example_is_decoded_as_protobuf_encoded_it():
+    example = tfrecords.decode_example(PROTOBUF_EXAMPLE)
+    assert sorted(example) == ["image", "label", "score"]
+    assert example["image"] == [b"\xff\xd8jpeg"]
+    np.testing.assert_array_equal(example["label"], [-1, 0, 300, 2**62])
+    np.testing.assert_array_equal(example["score"], np.float32([1.5, -0.25]))
+
+
+def test_example_is_encoded_as_protobuf_encodes_it():
+    example = {"score": np.float32([1.5, -0.25]), "label": [-1, 0, 300, 2**62], "image": b"\xff\xd8jpeg"}
+    assert tfrecords.encode_example(example) == PROTOBUF_EXAMPLE
+
+
+def test_unpacked_numbers_are_read_too():
+    # Feature{int64_list{value: 5, value: 6}} and Feature{float_list{value: 1.5}}, one field a value.
+    assert tfrecords._decode_feature(bytes.fromhex("1a0408050806")).tolist() == [5, 6]
+    assert tfrecords._decode_feature(bytes.fromhex("12050d0000c03f")).tolist() == [1.5]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=8),
+        st.lists(st.binary(max_size=40), min_size=1, max_size=3)
+        | st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=4)
+        | st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=4),
+        max_size=4,
+    )
+)
+def test_any_example_survives_the_round_trip(example):
+    decoded = tfrecords.decode_example(tfrecords.encode_example(example))
+    assert {name: list(value) for name, value in decoded.items()} == example
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60))
+def test_arbitrary_bytes_are_an_example_or_a_value_error(data):
+    try:
+        tfrecords.decode_example(data)
+    except ValueError:
+        pass
+
+
+def test_jpeg_shard_survives_the_round_trip(tmp_path):
+    images = smooth_images(4)
+    heatmaps = images[..., 1].astype(np.float32) / 10
+    tfrecords.write_clickme(tmp_path / "a.tfrecords", images, heatmaps, [3, 1, 4, 1])
+    records = list(tfrecords.read_clickme(tmp_path / "a.tfrecords"))
+    assert [r.label for r in records] == [3, 1, 4, 1]
+    for record, image, heatmap in zip(records, images, heatmaps, strict=True):
+        assert record.image.dtype == np.uint8 and record.image.shape == (256, 256, 3)
+        assert record.heatmap.dtype == np.float32 and record.click_count is None
+        # JPEG at quality 95 changes smooth pixels by less than 2 % of the range.
+        assert np.abs(record.image.astype(int) - image).max() <= 5
+        np.testing.assert_allclose(record.heatmap, heatmap * 255 / heatmap.max(), atol=5)
+
+
+def test_raw_float32_shard_is_read_exactly(tmp_path):
+    rng = np.random.default_rng(0)
+    image, heatmap = smooth_images(1)[0], rng.random((256, 256), dtype=np.float32)
+    for scale in (1, 255):
+        raw = {"image": (image.astype("<f4") / scale).tobytes(), "heatmap": heatmap.tobytes()}
+        path = tmp_path / f"{scale}.tfrecords"
+        tfrecords.write_examples(path, [raw | {"label": 5, "click_count": 17}])
+        (record,) = tfrecords.read_clickme(path)
+        np.testing.assert_array_equal(record.image, image)
+        np.testing.assert_array_equal(record.heatmap, heatmap)
+        assert (record.label, record.click_count) == (5, 17)
+
+
+def test_every_flipped_byte_is_found_and_named_by_shard_record_and_offset(tmp_path):
+    path = tmp_path / "small.tfrecords"
+    tfrecords.write_examples(path, [{"label": 1}, {"label": 2}, {"label": 3}])
+    clean = path.read_bytes()
+    size = len(clean) // 3
+    for position in range(len(clean)):
+        path.write_bytes(clean[:position] + bytes([clean[position] ^ 0x10]) + clean[position + 1 :])
+        with pytest.raises(InputError, match="checksum") as error:
+            list(tfrecords.read_examples(path))
+        record = position // size
+        assert str(error.value).startswith(f"{path}: record {record} (byte {record * size}): ")
+
+
+def test_every_truncation_is_found(tmp_path):
+    path = tmp_path / "small.tfrecords"
+    tfrecords.write_examples(path, [{"label": 1}, {"label": 2}])
+    clean = path.read_bytes()
+    for length in set(range(1, len(clean))) - {len(clean) // 2}:
+        path.write_bytes(clean[:length])
+        with pytest.raises(InputError, match=r"record \d \(byte \d+\): truncated"):
+            list(tfrecords.read_examples(path))
+
+
+def test_a_record_that_is_no_example_is_named(tmp_path):
+    path = tmp_path / "odd.tfrecords"
+    path.write_bytes(tfrecords.encode_record(b"\x0a\xff"))
+    with pytest.raises(InputError, match=r"record 0 \(byte 0\): not a tf.train.Example: truncated"):
+        list(tfrecords.read_examples(path))
+
+
+@pytest.mark.parametrize("damage", [lambda jpeg: jpeg[: len(jpeg) // 2], lambda jpeg: b"no image at all"])
+def test_corrupt_jpeg_is_named_by_file_record_and_field(tmp_path, shard, damage):
+    examples = list(tfrecords.read_examples(shard))
+    examples[1]["heatmap"] = [damage(examples[1]["heatmap"][0])]
+    path = tmp_path / "bad.tfrecords"
+    tfrecords.write_examples(path, examples)
+    with pytest.raises(
+        InputError, match=r"bad.tfrecords: record 1 \(byte \d+\): heatmap: not a readable JPEG"
+    ):
+        list(tfrecords.read_clickme(path))
+
+
+def test_a_map_of_another_size_than_its_image_is_named(tmp_path, shard):
+    examples = list(tfrecords.read_examples(shard))
+    examples[2]["heatmap"] = [png(np.zeros((256, 128), np.uint8))]
+    path = tmp_path / "bad.tfrecords"
+    tfrecords.write_examples(path, examples)
+    with pytest.raises(
+        InputError, match=r"record 2 .*: heatmap: 256 × 128 pixels, but its image has 256 × 256"
+    ):
+        list(tfrecords.read_clickme(path))
+
+
+def test_a_missing_feature_is_named(tmp_path):
+    tfrecords.write_examples(tmp_path / "a.tfrecords", [{"image": b"x", "heatmap": b"y"}])
+    with pytest.raises(InputError, match=r"record 0 \(byte 0\): label: missing"):
+        list(tfrecords.read_clickme(tmp_path / "a.tfrecords"))
+
+
+def test_missing_shards_are_named(tmp_path):
+    with pytest.raises(InputError, match="none-"):
+        tfrecords.list_shards([str(tmp_path / "none-*.tfrecords")])
+    with pytest.raises(InputError, match="no such TFRecord shard"):
+        list(tfrecords.read_records(tmp_path / "none"))
+
+
+def test_records_before_a_corrupt_one_are_streamed(shard):
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    records = tfrecords.read_clickme(shard)
+    assert [next(records).label, next(records).label] == [7, 0]
+    with pytest.raises(InputError, match=r"record 2 \(byte \d+\): wrong checksum of the record data"):
+        next(records)
+
+
+def test_writing_the_same_records_twice_gives_the_same_bytes(tmp_path):
+    images = smooth_images(2)
+    for name in ("a", "b"):
+        tfrecords.write_clickme(tmp_path / name, images, images[..., 0], [1, 2])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_shards_and_identities_are_in_the_order_of_names(tmp_path):
+    for name in ("b-1", "b-0", "a-5"):
+        (tmp_path / name).touch()
+    found = tfrecords.list_shards([str(tmp_path / "b-*"), str(tmp_path / "a-5")])
+    assert [p.name for p in found] == ["b-0", "b-1", "a-5"]
+    assert tfrecords.stimulus_id("clickme", 12) == "clickme-000012"

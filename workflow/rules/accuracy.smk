@@ -1,0 +1,22 @@
+# Top-1 and top-5 accuracy.
+
+
+rule accuracy:
+    input:
+        features=ancient("results/features/{model}/{stimuli}.zarr"),
+        manifest="results/features/{model}/{stimuli}.json",
+        table="results/stimuli/{stimuli}.csv",
+    output:
+        "results/accuracy/{model}/{stimuli}.csv",
+    params:
+        version=version("accuracy"),
+    log:
+        "logs/accuracy/{model}/{stimuli}.log",
+    benchmark:
+        "results/benchmarks/accuracy/{model}/{stimuli}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign accuracy --model {wildcards.model} --dataset {wildcards.stimuli} "
+        "--features {input.features} --manifest {input.manifest} --table {input.table} "
+        "--output {output} &> {log}"

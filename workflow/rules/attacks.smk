@@ -1,0 +1,57 @@
+# The smallest perturbations (once a model and stimulus set), then their size and place.
+
+
+rule attacks:
+    input:
+        unpack(network_input),
+        table="results/stimuli/{stimuli}.csv",
+    output:
+        store=directory("results/attacks/{model}/{stimuli}.zarr"),
+        manifest="results/attacks/{model}/{stimuli}.json",
+    params:
+        version=version("attacks"),
+        options=options(config["attacks"], "budget", "batch_size"),
+        seed=config["seed"],
+    log:
+        "logs/attacks/{model}/{stimuli}.log",
+    benchmark:
+        "results/benchmarks/attacks/{model}/{stimuli}.tsv"
+    resources:
+        gpu=GPU,
+        mem_mb=6000,
+    conda:
+        "../../envs/vision.yaml"
+    shell:
+        "python -m visalign attacks perturb --card {input.card} --weights {input.weights} "
+        "--pixels {input.pixels} --pixels-manifest {input.pixels_manifest} --table {input.table} "
+        "{params.options} --seed {params.seed} --output {output.store} --manifest {output.manifest} &> {log}"
+
+
+rule attacks_score:
+    input:
+        perturbations=lambda w: ancient(f"results/attacks/{w.model}/{STUDY.maps[w.maps]['stimuli']}.zarr"),
+        perturbations_manifest=lambda w: f"results/attacks/{w.model}/{STUDY.maps[w.maps]['stimuli']}.json",
+        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+        maps="results/maps/{maps}.npz",
+        card="results/maps/{maps}.json",
+    output:
+        scores="results/attacks/{model}/{maps}.csv",
+        images="results/attacks/{model}/{maps}_images.csv",
+    params:
+        version=version("attacks"),
+        transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
+        simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
+        options=options(config["attacks"], "bootstrap"),
+        seed=config["seed"],
+    log:
+        "logs/attacks_score/{model}/{maps}.log",
+    benchmark:
+        "results/benchmarks/attacks_score/{model}/{maps}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign attacks score --model {wildcards.model} --dataset {wildcards.maps} "
+        "--perturbations {input.perturbations} --perturbations-manifest {input.perturbations_manifest} "
+        "--table {input.table} --transform {params.transform} --maps {input.maps} --maps-card {input.card} "
+        "{params.simulated} {params.options} --seed {params.seed} "
+        "--output {output.scores} --images {output.images} &> {log}"

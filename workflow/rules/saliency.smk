@@ -1,0 +1,26 @@
+# Gradient saliency of the ground-truth class: one store a (model, labelled stimulus set).
+
+
+rule saliency:
+    input:
+        unpack(network_input),
+        table="results/stimuli/{stimuli}.csv",
+    output:
+        store=directory("results/saliency/{model}/{stimuli}.zarr"),
+        manifest="results/saliency/{model}/{stimuli}.json",
+    params:
+        version=version("saliency"),
+        options=options(config["saliency"], "batch_size"),
+    log:
+        "logs/saliency/{model}/{stimuli}.log",
+    benchmark:
+        "results/benchmarks/saliency/{model}/{stimuli}.tsv"
+    resources:
+        gpu=GPU,
+        mem_mb=6000,
+    conda:
+        "../../envs/vision.yaml"
+    shell:
+        "python -m visalign saliency --card {input.card} --weights {input.weights} --pixels {input.pixels} "
+        "--pixels-manifest {input.pixels_manifest} --table {input.table} {params.options} "
+        "--output {output.store} --manifest {output.manifest} &> {log}"

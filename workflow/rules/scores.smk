@@ -1,0 +1,23 @@
+# Every score in one table: the one rule that reads files of all models.
+
+
+rule scores:
+    input:
+        sheet=config["models"]["sheet"],
+        scores=score_files(),
+    output:
+        csv="results/scores.csv",
+        parquet="results/scores.parquet",
+    params:
+        version=version("scores"),
+        select=" ".join(map(shlex.quote, config["models"]["select"])),
+        benchmarks=json.dumps(STUDY.describe_benchmarks()),
+    log:
+        "logs/scores.log",
+    benchmark:
+        "results/benchmarks/scores.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign scores --directory results --sheet {input.sheet} --select {params.select} "
+        "--benchmarks {params.benchmarks:q} --output {output.csv} --parquet {output.parquet} &> {log}"

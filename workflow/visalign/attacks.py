@@ -1,0 +1,214 @@
+"""Stage attacks: the smallest L2 perturbation that changes the label, and where it falls.
+
+``attacks perturb`` writes perturbations, each verified as stored; ``attacks score`` reads them and
+human maps: perturbation tolerance (its size) and adversarial alignment (its place).
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from tqdm import tqdm
+
+from visalign import map_alignment, stimulus_tables, stores
+from visalign.errors import InputError
+from visalign.stats import bootstrap_interval
+from visalign.tables import inputs_hash, read_json, score_row, write_scores, write_table
+from visalign.transforms import Transform
+
+VERSION = 1
+EXAMPLES = """\
+  python -m visalign attacks perturb --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
+      --pixels-manifest clickme.json --table clickme.csv --budget 40 --output attacks.zarr --manifest attacks.json
+  python -m visalign attacks score --model lite0 --dataset clickme_simulated --perturbations attacks.zarr \\
+      --perturbations-manifest attacks.json --table clickme.csv --transform 224x224-center-0.875-bicubic \\
+      --maps maps.npz --maps-card maps.json --output attacks.csv --images attacks_images.csv
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m visalign attacks``."""
+    commands = parser.add_subparsers(dest="command", metavar="perturb|score", required=True)
+    perturb = commands.add_parser("perturb", help="find and store perturbations")
+    perturb.add_argument("--card", required=True, help="card of the model")
+    perturb.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
+    perturb.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
+    perturb.add_argument("--pixels-manifest", required=True, help="their manifest (.json)")
+    perturb.add_argument("--table", required=True, help="table of the stimulus set, with labels")
+    perturb.add_argument("--budget", type=int, default=40, help="gradient evaluations an image")
+    perturb.add_argument("--batch-size", type=int, default=8, help="images a batch")
+    perturb.add_argument("--seed", type=int, default=0)
+    perturb.add_argument("--output", required=True, help="store to write (.zarr)")
+    perturb.add_argument("--manifest", required=True, help="manifest to write (.json)")
+    score = commands.add_parser("score", help="size and place of stored perturbations")
+    score.add_argument("--model", required=True, help="name of the model")
+    score.add_argument("--dataset", required=True, help="name of the map set")
+    score.add_argument("--perturbations", required=True, help="perturbation store (.zarr)")
+    score.add_argument("--perturbations-manifest", required=True, help="its manifest (.json)")
+    score.add_argument("--table", required=True, help="table of the stimulus set")
+    score.add_argument("--transform", required=True, help="transform of the attacked stimuli")
+    score.add_argument("--maps", required=True, help="processed human maps (.npz)")
+    score.add_argument("--maps-card", required=True, help="their card (.json)")
+    score.add_argument("--simulated", choices=["true", "false"], default="false", help="whether the maps are")
+    score.add_argument("--bootstrap", type=int, default=2000, help="bootstrap draws over images")
+    score.add_argument("--seed", type=int, default=0)
+    score.add_argument("--output", required=True, help="score rows to write (CSV)")
+    score.add_argument("--images", required=True, help="per-image table to write (CSV)")
+
+
+#: Per-image arrays beside the perturbations: attribute of the attack's result -> storage type.
+PER_IMAGE = {
+    "norm": np.float64,
+    "largest_tried_norm": np.float64,
+    "adversarial_label": np.int64,
+    "clean_correct": np.bool_,
+    "success": np.bool_,
+    "gradient_evaluations": np.int64,
+}
+
+
+def perturb(args: argparse.Namespace) -> None:
+    """Write the perturbation store of one (model, stimulus set), resuming after the last batch."""
+    card = read_json(args.card)
+    table = stimulus_tables.read(args.table)
+    labels = stimulus_tables.labels(table, card["num_classes"], args.table)
+    store = stores.open_store(args.pixels)
+    stimulus_tables.check_ids(store, table, args.pixels)
+    identity = {
+        "model": inputs_hash(args.card),
+        "pixels": inputs_hash(args.pixels_manifest, args.table),
+        "budget": args.budget,
+        "batch_size": args.batch_size,
+        "seed": args.seed,
+        "version": VERSION,
+    }
+    group = stores.open_partial(args.output, identity)
+    stores.write_strings(group, "stimulus_id", list(table["stimulus_id"]), "stimulus")
+    pixels = store["pixels"]
+    assert isinstance(pixels, zarr.Array)
+    attack(card, args, pixels, labels, group)
+    stores.publish(args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"]))
+
+
+def attack(
+    card: dict[str, Any], args: argparse.Namespace, pixels: zarr.Array, labels: np.ndarray, group: zarr.Group
+) -> None:
+    """Attack the stimuli that the partial store does not hold yet, a batch at a time."""
+    import torch
+
+    from visalign import minimum_norm, network
+
+    model = network.Normalised(network.load(card, args.weights), card["data_config"])
+    start = int(group.attrs.get("complete", 0))  # type: ignore[call-overload]
+    if start == 0:
+        dims = ("stimulus", "channel", "y", "x")
+        stores.create_array(group, "delta", pixels.shape, np.float16, dims, rows=args.batch_size)
+        for name, dtype in PER_IMAGE.items():
+            stores.create_array(group, name, pixels.shape[:1], dtype, ("stimulus",), rows=args.batch_size)
+    targets = torch.as_tensor(labels, device=network.device())
+    with tqdm(total=len(labels), initial=start, desc=f"attacks {card['model']}", unit="image") as bar:
+        for rows, images in network.pixel_batches(pixels, args.batch_size, start):
+            result = minimum_norm.minimum_norm(
+                model, images, targets[rows], budget=args.budget, batch_size=args.batch_size, seed=args.seed
+            )
+            group["delta"][rows] = result.delta.cpu().numpy()  # type: ignore[index]
+            for name, dtype in PER_IMAGE.items():
+                group[name][rows] = np.asarray(getattr(result, name)).astype(dtype)  # type: ignore[index]
+            group.attrs["complete"] = rows.stop
+            bar.update(rows.stop - rows.start)
+
+
+def tolerance_entries(
+    norm: np.ndarray, tried: np.ndarray, success: np.ndarray, clean: np.ndarray, dimension: int,
+    rng: np.random.Generator, draws: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Perturbation tolerance: mean, median and per √dimension of the L2 norms.
+
+    Parameters
+    ----------
+    norm, tried : ndarray, shape (n,)
+        Norm of the perturbation, and the largest norm tried (in units of [0, 1] pixels).
+    success, clean : ndarray of bool, shape (n,)
+        A clean-correct image without success is censored at `tried`, and counted in the status.
+    dimension : int
+        Input values (channels × height × width).
+    """
+    values = np.where(success, norm, tried)[clean]
+    excluded = int((~clean).sum())
+    censored = int((clean & ~success).sum())
+    status = f"ok, {censored} of {len(values)} censored at the largest tried norm" if censored else "ok"
+    entries = []
+    for metric, statistic, scale in (
+        ("perturbation_tolerance", np.mean, 1.0),
+        ("perturbation_tolerance_median", np.median, 1.0),
+        ("perturbation_tolerance_per_sqrt_dimension", np.mean, dimension**-0.5),
+    ):
+        entry: dict[str, Any] = {"metric": metric, "convention": "l2", "n": len(values), "n_excluded": excluded}
+        if len(values) == 0:
+            entry |= {"value": None, "status": "no clean-correct image to attack"}
+        else:
+            low, high = bootstrap_interval(values * scale, statistic, rng=rng, draws=draws)
+            value = float(statistic(values * scale))
+            entry |= {"value": value, "ci_low": low, "ci_high": high, "status": status}
+        entries.append(entry)
+    return entries
+
+
+def placed_maps(delta: zarr.Array, success: np.ndarray) -> np.ndarray:
+    """L2 norm over channels of each perturbation, (n, height, width) float32; 0 without success."""
+    maps = np.zeros((delta.shape[0], *delta.shape[2:]), np.float32)
+    for index in np.flatnonzero(success):
+        maps[index] = np.linalg.norm(np.asarray(delta[index], dtype=np.float32), axis=0)
+    return maps
+
+
+def score(args: argparse.Namespace) -> None:
+    """Write the score rows and the per-image table of one (model, map set)."""
+    table = stimulus_tables.read(args.table)
+    store = stores.open_store(args.perturbations)
+    stimulus_tables.check_ids(store, table, args.perturbations)
+    with np.load(args.maps, allow_pickle=False) as archive:
+        ids, maps = [str(value) for value in archive["stimulus_id"]], archive["map"]
+    if ids != list(table["stimulus_id"]):
+        raise InputError(f"{args.maps}: stimulus_id: not those of {args.table}, or in another order")
+    per_image = {name: np.asarray(store[name][:]) for name in PER_IMAGE}  # type: ignore[index]
+    delta = store["delta"]
+    assert isinstance(delta, zarr.Array)
+    success, clean = per_image["success"], per_image["clean_correct"]
+    rng = np.random.default_rng(args.seed)
+    entries = [
+        {"simulated": False} | entry
+        for entry in tolerance_entries(
+            per_image["norm"], per_image["largest_tried_norm"], success, clean, int(np.prod(delta.shape[1:])), rng,
+            args.bootstrap,
+        )
+    ]  # fmt: skip
+    human = map_alignment.at_input(maps, table, Transform.from_key(args.transform))
+    alignment = map_alignment.align(placed_maps(delta, success), human, rng)
+    reasons = [
+        reason if hit else "no perturbation" if right else "not clean-correct"
+        for reason, hit, right in zip(alignment.reason, success, clean, strict=True)
+    ]
+    alignment = map_alignment.Alignment(alignment.rho, alignment.floor, reasons)
+    ceiling = (read_json(args.maps_card)["ceiling"] or {}).get("value")
+    for entry in map_alignment.score_entries(alignment, ceiling, rng, args.bootstrap):
+        entries.append({"metric": "adversarial_alignment", "simulated": args.simulated == "true"} | entry)
+    common = {
+        "model": args.model,
+        "benchmark": f"attacks/{args.dataset}",
+        "seed": args.seed,
+        "version": VERSION,
+        "inputs_hash": inputs_hash(args.perturbations_manifest, args.maps_card),
+    }
+    images = {"stimulus_id": ids, **per_image, "rho": alignment.rho, "floor": alignment.floor, "reason": reasons}
+    write_table(args.images, pd.DataFrame(images))
+    write_scores(args.output, [score_row(**common, **entry) for entry in entries])
+
+
+def run(args: argparse.Namespace) -> None:
+    """Find perturbations, or score stored ones."""
+    (perturb if args.command == "perturb" else score)(args)

@@ -1,0 +1,68 @@
+"""The command line: one subcommand a stage, ``python -m visalign STAGE --help``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+
+from visalign.errors import InputError
+
+#: Stage name -> one line of help, in pipeline order. The module ``visalign.STAGE`` has
+#: ``VERSION``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``.
+STAGES = {
+    "simulate": "make the embedded simulated recordings and clicks",
+    "models": "materialise a model's weights as safetensors with a card",
+    "stimuli": "list a stimulus set: files, labels, checksums",
+    "preprocess": "resize and crop a stimulus set into a uint8 store",
+    "features": "record layer activations and logits of a model on a stimulus set",
+    "accuracy": "top-1 and top-5 accuracy from logits",
+    "recordings": "read neural recordings and compute their ceilings",
+    "gram": "form one Gram matrix per layer",
+    "neural": "predict neural responses from features",
+    "maps": "read human importance maps, with ceilings and floors",
+    "saliency": "gradient saliency of a model on a labelled stimulus set",
+    "clickme": "compare saliency with human importance maps",
+    "attacks": "minimum-norm adversarial perturbations, their size and place",
+    "scores": "gather every score into one table",
+    "trend": "accuracy against alignment: envelope, changepoint, correlation",
+    "figures": "draw accuracy against alignment",
+    "report": "write the self-contained HTML report",
+}
+
+
+def build_parser(stage: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser; only the module of `stage` is imported, so that help is quick."""
+    parser = argparse.ArgumentParser(prog="visalign", description=__doc__)
+    subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
+    for name, summary in STAGES.items():
+        subparser = subparsers.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == stage:
+            module = importlib.import_module(f"visalign.{name}")
+            subparser.epilog = "examples:\n" + module.EXAMPLES
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one stage; bad input ends with one line on stderr and exit status 2."""
+    argv = sys.argv[1:] if argv is None else argv
+    stage = argv[0] if argv and argv[0] in STAGES else None
+    args = build_parser(stage).parse_args(argv)
+    start = time.perf_counter()
+    try:
+        args.run(args)
+    except InputError as error:
+        print(f"visalign {args.stage}: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except FileNotFoundError as error:
+        print(f"visalign {args.stage}: error: {error.filename}: no such file", file=sys.stderr)
+        sys.exit(2)
+    print(f"visalign {args.stage}: done in {time.perf_counter() - start:.1f} s", file=sys.stderr)

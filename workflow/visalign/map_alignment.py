@@ -1,0 +1,138 @@
+"""Comparing a model's maps (saliency, perturbations) with human importance maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from visalign import human_maps
+from visalign.stats import bootstrap_interval, pearson, ranks
+from visalign.transforms import Transform
+
+#: At most this many other images' maps make the floor of one image.
+FLOOR_MAPS = 10
+
+
+def at_input(maps: np.ndarray, table: pd.DataFrame, transform: Transform) -> np.ndarray:
+    """Bring human maps to the model's input: the resize and crop that the images went through.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (n, 64, 64)
+        Processed human maps, each showing its whole image.
+    table : DataFrame
+        Stimulus table: height and width of each image.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, transform.height, transform.width)
+        Parts of the input that show no image (padding) are 0.
+    """
+    result = np.zeros((len(maps), transform.height, transform.width), np.float32)
+    for index, (height, width) in enumerate(zip(table["height"], table["width"], strict=True)):
+        size = transform.resized_size(height, width)
+        left, upper, right, lower = transform.crop_box(*size)
+        whole = human_maps.resize_bilinear(maps[index : index + 1], size)[0]
+        rows, columns = slice(max(upper, 0), min(lower, size[0])), slice(max(left, 0), min(right, size[1]))
+        inside = whole[rows, columns]
+        top, start = max(-upper, 0), max(-left, 0)
+        result[index, top : top + inside.shape[0], start : start + inside.shape[1]] = inside
+    return result
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Per-image comparison: `rho` and `floor` (n,), NaN where undefined, and why in `reason`."""
+
+    rho: np.ndarray
+    floor: np.ndarray
+    reason: list[str]
+
+    @property
+    def valid(self) -> np.ndarray:
+        """Images with a defined correlation."""
+        return np.isfinite(self.rho)
+
+
+def undefined(maps: np.ndarray, name: str) -> list[str]:
+    """Why each map (n, pixels) has no rank correlation: constant or non-finite; '' where it has."""
+    finite = np.isfinite(maps).all(axis=1)
+    constant = maps.max(axis=1) == maps.min(axis=1)
+    return [f"{name} not finite" if not f else f"{name} constant" if c else "" for f, c in zip(finite, constant, strict=True)]
+
+
+def align(model_maps: np.ndarray, human: np.ndarray, rng: np.random.Generator) -> Alignment:
+    """Spearman correlation of each image's two maps, and with human maps of other images.
+
+    Parameters
+    ----------
+    model_maps, human : ndarray, shape (n, height, width)
+    rng : numpy.random.Generator
+        Draws the other images of the floor when there are more than FLOOR_MAPS.
+
+    Returns
+    -------
+    Alignment
+        ρ over all pixels with average ranks (Fel et al. 2022); floor = mean ρ with the human
+        maps of up to FLOOR_MAPS other images: what centre bias alone gives.
+    """
+    n = len(model_maps)
+    ours, theirs = model_maps.reshape(n, -1), human.reshape(n, -1)
+    reasons = [a or b for a, b in zip(undefined(ours, "model map"), undefined(theirs, "human map"), strict=True)]
+    usable = np.array([not reason for reason in reasons], dtype=bool)
+    # float32 ranks of up to 2^24 pixels are exact, and half of the memory.
+    human_ranks = {i: ranks(theirs[i]) for i in np.flatnonzero(usable)}
+    rho, floor = np.full(n, np.nan), np.full(n, np.nan)
+    for i in np.flatnonzero(usable):
+        own = ranks(ours[i])
+        rho[i] = float(pearson(own, human_ranks[i]))
+        others = np.array([j for j in human_ranks if j != i])
+        if len(others) > FLOOR_MAPS:
+            others = rng.choice(others, FLOOR_MAPS, replace=False)
+        if len(others):
+            floor[i] = np.mean([pearson(own, human_ranks[j]) for j in others])
+    return Alignment(rho, floor, reasons)
+
+
+def summarise(
+    alignment: Alignment, ceiling: float | None, rng: np.random.Generator, draws: int
+) -> dict[str, dict[str, Any]]:
+    """Mean alignment under every convention, with a 95 % bootstrap interval over images.
+
+    Conventions: ``rho`` (raw mean), ``rho/ceiling``, and ``floor_corrected``
+    (ρ − floor) / (ceiling − floor), 0 at the floor and 1 at the ceiling.
+    """
+    valid = alignment.valid
+    pairs = np.stack([alignment.rho[valid], alignment.floor[valid]], axis=1)
+    transforms = {"rho": lambda mean: mean[..., 0]}
+    if ceiling is not None:
+        transforms["rho/ceiling"] = lambda mean: mean[..., 0] / ceiling
+        if np.isfinite(pairs[:, 1]).all():
+            transforms["floor_corrected"] = lambda mean: (mean[..., 0] - mean[..., 1]) / (ceiling - mean[..., 1])
+    result = {}
+    for name, transform in transforms.items():
+        entry: dict[str, Any] = {"convention": name, "n": int(valid.sum()), "n_excluded": int((~valid).sum())}
+        if valid.any():
+            mean = pairs.mean(axis=0)
+            low, high = bootstrap_interval(pairs, lambda sample: transform(sample.mean(axis=0)), rng=rng, draws=draws)
+            limits = np.array([mean[1], 0.0]), np.array([ceiling if ceiling is not None else np.nan, 0.0])
+            floor, top = (0.0, 1.0) if name == "floor_corrected" else (float(transform(x)) for x in limits)
+            entry |= {"value": float(transform(mean)), "ci_low": low, "ci_high": high, "floor": floor, "ceiling": top}
+        result[name] = entry
+    return dict(sorted(result.items(), key=lambda item: ("floor_corrected", "rho/ceiling", "rho").index(item[0])))
+
+
+def score_entries(
+    alignment: Alignment, ceiling: float | None, rng: np.random.Generator, draws: int
+) -> list[dict[str, Any]]:
+    """Entries of `summarise` with a status; no valid image gives empty values and the reason."""
+    entries = list(summarise(alignment, ceiling, rng, draws).values())
+    for entry in entries:
+        if "value" not in entry:
+            reasons = sorted(set(filter(None, alignment.reason)))
+            entry["value"] = None
+            entry["status"] = f"no image can be compared: {', '.join(reasons) or 'no images'}"
+    return entries

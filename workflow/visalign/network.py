@@ -1,0 +1,180 @@
+"""Running a model: loading, normalisation, layers, batches of stimuli on the right device."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import timm
+import torch
+import zarr
+from torch import Tensor, nn
+
+from visalign.errors import InputError
+
+#: At most this many block outputs in the automatic ladder, evenly spaced.
+LADDER_CAP = 12
+PRE_LOGITS = "pre_logits"
+
+
+def device() -> torch.device:
+    """The first visible CUDA device, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
+    """Build the model of a card: eval mode, frozen, channels_last, on `device`.
+
+    Raises
+    ------
+    InputError
+        The weight file is missing or its checksum is not the card's.
+    """
+    path = Path(weights)
+    if not path.is_file():
+        raise InputError(f"{path}: no such weight file")
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != card["sha256"]:
+        raise InputError(f"{path}: sha256 {digest} is not the card's {card['sha256']}")
+    factory = timm.create_model
+    size = tuple(card["data_config"]["input_size"][1:])
+    # Position embeddings have a fixed size: such architectures take the size as an argument.
+    entry = inspect.signature(timm.model_entrypoint(card["architecture"]))
+    model = factory(card["architecture"]) if "kwargs" not in entry.parameters else _sized(card, size)
+    model.load_state_dict(safetensors.torch.load(content), strict=True)
+    model.requires_grad_(False)
+    return model.eval().to(device(), memory_format=torch.channels_last)
+
+
+def _sized(card: dict[str, Any], size: tuple[int, int]) -> nn.Module:
+    """Create the architecture at an input size where it takes one."""
+    native = timm.get_pretrained_cfg(card["architecture"])
+    if native is not None and tuple(native.input_size[1:]) == size:
+        return timm.create_model(card["architecture"])
+    try:
+        return timm.create_model(card["architecture"], img_size=size)
+    except TypeError:
+        return timm.create_model(card["architecture"])  # fully convolutional: any size goes
+
+
+class Normalised(nn.Module):
+    """A model that takes pixels in [0, 1] and normalises inside.
+
+    Parameters
+    ----------
+    model : nn.Module
+    data_config : dict
+        ``mean`` and ``std`` per channel.
+    """
+
+    def __init__(self, model: nn.Module, data_config: dict[str, Any]) -> None:
+        super().__init__()
+        self.model = model
+        where = next(model.parameters()).device
+        self.mean = torch.tensor(data_config["mean"], device=where).view(3, 1, 1)
+        self.std = torch.tensor(data_config["std"], device=where).view(3, 1, 1)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Return pixels (N, 3, H, W) in [0, 1] as the model's input."""
+        return ((pixels - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return logits (N, classes) of pixels (N, 3, H, W) in [0, 1]."""
+        return self.model(self.normalise(pixels))
+
+
+def pixel_batches(
+    pixels: zarr.Array, batch_size: int, start: int = 0
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield (rows, pixels in [0, 1] on the device) of a uint8 store, batch by batch.
+
+    Parameters
+    ----------
+    pixels : zarr.Array of uint8, shape (n_stimuli, 3, height, width)
+    """
+    for first in range(start, pixels.shape[0], batch_size):
+        rows = slice(first, min(first + batch_size, pixels.shape[0]))
+        batch = torch.from_numpy(np.ascontiguousarray(pixels[rows]))
+        yield rows, batch.to(device()).float().div_(255)
+
+
+def ladder(model: nn.Module) -> list[str]:
+    """Architecture-independent layers: stem, each stage (or block) output, head, pre-logits.
+
+    Stages are the children of the first container (Sequential or ModuleList) of at least two
+    members, or the modules ``layer1``, ``layer2``, ...; one stage that holds all blocks is opened.
+    """
+    children = dict(model.named_children())
+    numbered = [name for name in children if name.rstrip("0123456789") in ("layer", "stage") and name[-1].isdigit()]
+    for name, child in children.items():
+        if not numbered and isinstance(child, (nn.Sequential, nn.ModuleList)) and len(child) > 1:
+            numbered = [f"{name}.{part}" for part, _ in child.named_children()]
+    if not numbered:
+        raise InputError(f"layers: no stages found in {type(model).__name__}; name layers in the model sheet")
+    names = list(children)
+    first, last = (names.index(numbered[i].split(".")[0]) for i in (0, -1))
+    if len(numbered) > LADDER_CAP:
+        picks = np.linspace(0, len(numbered) - 1, LADDER_CAP).round().astype(int)
+        numbered = [numbered[i] for i in picks]
+    stem, head = names[:first], names[last + 1 :]
+    before_pool = head[: head.index("global_pool")] if "global_pool" in head else []
+    return [*stem[-1:], *numbered, *before_pool[-1:], PRE_LOGITS]
+
+
+def layer_names(model: nn.Module, layers: str) -> list[str]:
+    """Names of the layers to record: the ladder, or those that are asked for.
+
+    Raises
+    ------
+    InputError
+        A layer that the model does not have.
+    """
+    if layers == "auto":
+        return ladder(model)
+    modules = dict(model.named_modules())
+    names = [name.strip() for name in layers.split(",")]
+    for name in names:
+        if name not in modules and name != PRE_LOGITS:
+            raise InputError(f"layers: {name!r} is not a module of {type(model).__name__}")
+    return names
+
+
+@contextmanager
+def recorded(model: nn.Module, layers: list[str]) -> Iterator[dict[str, Tensor]]:
+    """Record the outputs of `layers` in each forward pass of the block.
+
+    Yields
+    ------
+    dict of str to Tensor
+        Refilled by every forward pass; ``pre_logits`` is the input of the classifier.
+    """
+    outputs: dict[str, Tensor] = {}
+    modules = dict(model.named_modules())
+
+    def keep(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any, output: Any = None) -> None:
+            value = inputs[0] if output is None else output
+            if not isinstance(value, Tensor):
+                raise InputError(f"layers: {name!r} returns {type(value).__name__}, not one tensor")
+            outputs[name] = value.detach()
+
+        return hook
+
+    handles = [
+        model.get_classifier().register_forward_pre_hook(keep(name))  # type: ignore[operator, union-attr]
+        if name == PRE_LOGITS
+        else modules[name].register_forward_hook(keep(name))
+        for name in layers
+    ]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,67 @@
+"""Stage preprocess: a stimulus set, resized and cropped, as one uint8 store."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from visalign import stimulus_tables, stores
+from visalign.errors import InputError
+from visalign.tables import inputs_hash
+from visalign.transforms import Transform
+
+VERSION = 1
+EXAMPLES = """\
+  python -m visalign preprocess --table photographs.csv --transform 224x224-center-0.875-bicubic \\
+      --output photographs.zarr --manifest photographs.json
+"""
+#: Stimuli a shard.
+ROWS = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m visalign preprocess``."""
+    parser.add_argument("--table", required=True, help="table of the stimulus set")
+    parser.add_argument("--transform", required=True, help="HEIGHTxWIDTH-MODE-CROP_PCT-INTERPOLATION")
+    parser.add_argument("--output", required=True, help="store to write (.zarr)")
+    parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
+    parser.add_argument("--threads", type=int, default=1, help="decoding threads")
+
+
+def load(path: Path, sha256: str, transform: Transform) -> np.ndarray:
+    """Read, check and transform one image; returns uint8 (3, height, width)."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such image") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise InputError(f"{path}: sha256 is not the table's {sha256}: the image changed")
+    try:
+        with Image.open(path) as image:
+            return transform.apply(image)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise InputError(f"{path}: not a readable image: {str(error).splitlines()[0]}") from None
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the store of one (stimulus set, transform)."""
+    transform = Transform.from_key(args.transform)
+    table = stimulus_tables.read(args.table)
+    identity = {"stimuli": inputs_hash(args.table), "transform": transform.key, "version": VERSION}
+    group = stores.open_partial(args.output, identity)
+    shape = (len(table), 3, transform.height, transform.width)
+    pixels = stores.create_array(group, "pixels", shape, np.uint8, ("stimulus", "channel", "y", "x"), rows=ROWS)
+    stores.write_strings(group, "stimulus_id", list(table["stimulus_id"]), "stimulus")
+    jobs = [(Path(path), sha256, transform) for path, sha256 in zip(table["path"], table["sha256"], strict=True)]
+    with ThreadPoolExecutor(args.threads) as pool, tqdm(total=len(jobs), desc="preprocess", unit="image") as bar:
+        for start in range(0, len(jobs), ROWS):
+            batch = jobs[start : start + ROWS]
+            pixels[start : start + len(batch)] = np.stack(list(pool.map(lambda job: load(*job), batch)))
+            bar.update(len(batch))
+    stores.publish(args.output, args.manifest, stores.provenance(transform=transform.key, table=args.table))

@@ -1,0 +1,99 @@
+"""Stage saliency: gradient of the ground-truth class with respect to the input."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+import zarr
+from tqdm import tqdm
+
+from visalign import stimulus_tables, stores
+from visalign.tables import inputs_hash, read_json
+
+VERSION = 1
+EXAMPLES = """\
+  python -m visalign saliency --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
+      --pixels-manifest clickme.json --table clickme.csv --output saliency.zarr --manifest saliency.json
+"""
+#: Names of the reductions over channels; the first is the default of every measure.
+REDUCTIONS = ("max_abs_gradient", "abs_mean_gradient")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m visalign saliency``."""
+    parser.add_argument("--card", required=True, help="card of the model")
+    parser.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
+    parser.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
+    parser.add_argument("--pixels-manifest", required=True, help="their manifest (.json)")
+    parser.add_argument("--table", required=True, help="table of the stimulus set, with labels")
+    parser.add_argument("--batch-size", type=int, default=16, help="images a batch")
+    parser.add_argument("--output", required=True, help="store to write (.zarr)")
+    parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
+
+
+def gradient(model: Any, pixels: Any, labels: Any) -> Any:
+    """Gradient of each image's own ground-truth logit with respect to the preprocessed input.
+
+    Parameters
+    ----------
+    model : visalign.network.Normalised
+    pixels : Tensor, shape (n, 3, height, width)
+        In [0, 1].
+    labels : Tensor of int, shape (n,)
+
+    Returns
+    -------
+    Tensor, shape (n, 3, height, width)
+        ∂ logit[label] / ∂ input, float32 (Fel et al. 2022, eq. 1).
+    """
+    import torch
+
+    inputs = model.normalise(pixels).detach().requires_grad_()
+    # Images do not interact in eval mode, so the gradient of the sum is each image's own.
+    own = model.model(inputs).gather(1, labels[:, None]).sum()
+    return torch.autograd.grad(own, inputs)[0]
+
+
+def record(card: dict[str, Any], weights: str, pixels: zarr.Array, labels: np.ndarray, group: zarr.Group,
+           batch_size: int) -> None:  # fmt: skip
+    """Write both reductions for every stimulus."""
+    import torch
+
+    from visalign import network
+
+    model = network.Normalised(network.load(card, weights), card["data_config"])
+    n, _, height, width = pixels.shape
+    arrays = [
+        stores.create_array(group, name, (n, height, width), np.float32, ("stimulus", "y", "x"), rows=batch_size)
+        for name in REDUCTIONS
+    ]
+    targets = torch.as_tensor(labels, device=network.device())
+    with tqdm(total=n, desc=f"saliency {card['model']}", unit="image") as bar:
+        for rows, batch in network.pixel_batches(pixels, batch_size):
+            change = gradient(model, batch, targets[rows])
+            arrays[0][rows] = change.abs().amax(1).cpu().numpy()
+            arrays[1][rows] = change.mean(1).abs().cpu().numpy()
+            bar.update(rows.stop - rows.start)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the saliency store of one (model, stimulus set)."""
+    card = read_json(args.card)
+    table = stimulus_tables.read(args.table)
+    labels = stimulus_tables.labels(table, card["num_classes"], args.table)
+    store = stores.open_store(args.pixels)
+    stimulus_tables.check_ids(store, table, args.pixels)
+    identity = {
+        "model": inputs_hash(args.card),
+        "pixels": inputs_hash(args.pixels_manifest, args.table),
+        "version": VERSION,
+    }
+    group = stores.open_partial(args.output, identity)
+    stores.write_strings(group, "stimulus_id", list(table["stimulus_id"]), "stimulus")
+    pixels = store["pixels"]
+    assert isinstance(pixels, zarr.Array)
+    record(card, args.weights, pixels, labels, group, args.batch_size)
+    stores.publish(args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"]))
+

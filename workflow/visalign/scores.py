@@ -1,0 +1,143 @@
+"""Stage scores: every score of the study in one tidy table, each a value or the reason why not."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from visalign.errors import InputError
+from visalign.study import label_mismatch, read_sheet, select
+from visalign.tables import SCORE_COLUMNS, read_scores, score_row, write_atomic, write_table
+
+VERSION = 1
+EXAMPLES = """\
+  python -m visalign scores --directory results --sheet config/models/embedded.tsv --benchmarks \\
+      '[{"measure": "accuracy", "dataset": "photographs", "label_space": "imagenet-1k"}]' \\
+      --output results/scores.csv --parquet results/scores.parquet
+"""
+#: Every metric of the score table: what it is, and what its `n` counts.
+METRICS = {
+    "top1": "fraction of images whose label is the largest output; n images",
+    "top5": "fraction of images whose label is among the five largest outputs; n images",
+    "pls": "held-out correlation of PLS predictions, layer chosen on inner splits; n neuroids",
+    "pls_layer": "the same for one layer; n neuroids",
+    "spearman": "rank correlation of saliency with human maps; n images",
+    "perturbation_tolerance": "mean L2 norm of the smallest perturbation, [0, 1] pixels; n clean-correct images",
+    "perturbation_tolerance_median": "median of the same",
+    "perturbation_tolerance_per_sqrt_dimension": "mean of the same over √(input values)",
+    "adversarial_alignment": "rank correlation of |perturbation| with human maps; n attacked images",
+}
+#: Headline metric of each measure, used in rows that only give a reason.
+HEADLINE = {
+    "accuracy": ("top1",),
+    "neural": ("pls",),
+    "clickme": ("spearman",),
+    "attacks": ("perturbation_tolerance", "adversarial_alignment"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m visalign scores``."""
+    parser.add_argument("--directory", required=True, help="holds MEASURE/MODEL/DATASET.csv")
+    parser.add_argument("--sheet", required=True, help="model sheet (TSV)")
+    parser.add_argument("--select", nargs="+", default=["*"], help="shell patterns of model names")
+    parser.add_argument(
+        "--benchmarks",
+        required=True,
+        type=json.loads,
+        help="JSON list of {measure, dataset, label_space, simulated, reason}; a reason means: no scores",
+    )
+    parser.add_argument("--logs", default="logs", help="folder of logs, searched for why a score is missing")
+    parser.add_argument("--output", required=True, help="table to write (CSV)")
+    parser.add_argument("--parquet", required=True, help="the same as parquet")
+
+
+def empty_rows(model: str, benchmark: dict[str, Any], reason: str) -> list[dict[str, Any]]:
+    """Rows without a value, one a headline metric of the measure."""
+    return [
+        score_row(
+            model=model,
+            benchmark=f"{benchmark['measure']}/{benchmark['dataset']}",
+            metric=metric,
+            value=None,
+            status=reason,
+            simulated=bool(benchmark.get("simulated")) and metric != "perturbation_tolerance",
+        )
+        for metric in HEADLINE[benchmark["measure"]]
+    ]
+
+
+def failure(logs: Path, model: str) -> str:
+    """Which stage of a model failed and why: the last line of the newest log with an error.
+
+    Logs are STAGE/MODEL.log or STAGE/MODEL/DATASET.log.
+    """
+    errors = []
+    for file in [*logs.glob(f"*/{glob.escape(model)}.log"), *logs.glob(f"*/{glob.escape(model)}/*.log")]:
+        lines = file.read_text(errors="replace").replace("\r", "\n").strip().splitlines()
+        if lines and ("error: " in lines[-1] or any(line.startswith("Traceback") for line in lines)):
+            errors.append((file.stat().st_mtime, f"{file.relative_to(logs).parts[0]}: {lines[-1]}"))
+    return max(errors)[1] if errors else "no error in its logs: interrupted, or not run"
+
+
+def why_undefined(benchmark: dict[str, Any], label_space: str) -> str | None:
+    """Why a model has no score on a benchmark, known before any job runs, or None."""
+    if benchmark.get("reason"):
+        return str(benchmark["reason"])
+    if benchmark.get("label_space") is None:
+        return None
+    return label_mismatch(label_space, benchmark["label_space"], benchmark["dataset"])
+
+
+def gather(
+    directory: Path, models: dict[str, dict[str, Any]], benchmarks: list[dict[str, Any]], logs: Path
+) -> pd.DataFrame:
+    """Concatenate all score files; a pair without one becomes rows with the reason.
+
+    Parameters
+    ----------
+    directory : Path
+        Holds MEASURE/MODEL/DATASET.csv.
+    models : dict
+        Rows of the model sheet.
+    benchmarks : list of dict
+        ``measure``, ``dataset``, ``label_space`` (None where labels play no part), ``simulated``,
+        ``reason`` (why no model has scores on it, or None).
+    """
+    tables = []
+    for (model, row), benchmark in itertools.product(models.items(), benchmarks):
+        path = directory / benchmark["measure"] / model / f"{benchmark['dataset']}.csv"
+        reason = why_undefined(benchmark, row["label_space"])
+        if reason is None and path.exists():
+            tables.append(read_scores(path))
+            continue
+        why = reason or f"failed: {failure(logs, model)}"
+        tables.append(pd.DataFrame(empty_rows(model, benchmark, why), columns=list(SCORE_COLUMNS)))
+    scores = pd.concat([table.astype(object) for table in tables], ignore_index=True)
+    unknown = set(scores["metric"]) - set(METRICS)
+    if unknown:
+        raise InputError(f"{directory}: metric: {sorted(unknown)[0]!r} is not a known metric")
+    numbers = ["value", "ci_low", "ci_high", "n", "n_excluded", "floor", "ceiling", "seed", "version"]
+    scores[numbers] = scores[numbers].apply(pd.to_numeric)
+    scores["simulated"] = scores["simulated"].astype(bool)
+    return scores
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the score table as CSV and parquet."""
+    models = select(read_sheet(args.sheet, "models", "model"), args.select, args.sheet)
+    scores = gather(Path(args.directory), models, args.benchmarks, Path(args.logs))
+    failed = sorted(set(scores["model"][scores["status"].str.startswith("failed")]))
+    for model in failed:
+        print(f"visalign scores: model {model} failed")
+    text = scores.select_dtypes("object").columns
+    parquet = scores.copy()
+    parquet[text] = parquet[text].astype("string")
+    write_atomic(args.parquet, parquet.to_parquet(index=False))
+    write_table(args.output, scores)

@@ -1,0 +1,282 @@
+"""Stage simulate: recordings and clicks with a known ground truth, in the public file formats.
+
+What was planted goes to a data card that no other stage reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+import zarr
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from visalign import stimulus_tables, stores
+from visalign.errors import InputError
+from visalign.gram_matrix import blocks
+from visalign.stats import spearman, spearman_brown
+from visalign.tables import write_json
+from visalign.transforms import Transform
+
+VERSION = 1
+EXAMPLES = """\
+  python -m visalign simulate recordings --features scenes.zarr --fit-features scenes_fit.zarr --layer blocks.5 \\
+      --table scenes.csv --output it.nc --truth it_truth.json
+  python -m visalign simulate clicks --saliency saliency.zarr --table photographs.csv --card lite2.json \\
+      --output clicks.npz --shards clickme.tfrecords --truth clicks_truth.json
+"""
+#: Side of the images and maps of ClickMe, in pixels.
+SIDE = 256
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m visalign simulate``."""
+    parser.add_argument("what", choices=["recordings", "clicks"])
+    parser.add_argument("--table", required=True, help="table of the stimulus set")
+    parser.add_argument("--output", required=True, help="recordings: assembly (.nc); clicks: log (.npz)")
+    parser.add_argument("--truth", required=True, help="data card of what was planted (.json)")
+    parser.add_argument("--seed", type=int, default=0)
+    recordings = parser.add_argument_group("recordings")
+    recordings.add_argument("--name", default="simulated", help="identifier of the assembly")
+    recordings.add_argument("--features", help="the teacher's features of the stimuli (.zarr)")
+    recordings.add_argument("--fit-features", help="the teacher's features of other stimuli (.zarr)")
+    recordings.add_argument("--layer", help="layer that the sites read")
+    recordings.add_argument("--neuroids", type=int, default=60)
+    recordings.add_argument("--dimensions", type=int, default=16, help="rank of the projection")
+    recordings.add_argument("--repetitions", type=int, default=8)
+    recordings.add_argument("--reliability", type=float, default=0.3, help="of a single trial")
+    clicks = parser.add_argument_group("clicks")
+    clicks.add_argument("--saliency", help="the teacher's saliency of the stimuli (.zarr)")
+    clicks.add_argument("--shards", help="ClickMe-format shard to write (.tfrecords)")
+    clicks.add_argument("--transform", help="transform of the saliency's stimuli")
+    clicks.add_argument("--teacher-weight", type=float, default=0.5)
+    clicks.add_argument("--participants", type=int, default=24, help="participants an image")
+    clicks.add_argument("--clicks", type=int, default=30, help="mean clicks of a participant on an image")
+    clicks.add_argument("--idiosyncrasy", type=float, default=0.3, help="weight of own preference")
+
+
+def project(fit: zarr.Array, shown: zarr.Array, dimensions: int) -> np.ndarray:
+    """Principal-component scores of shown stimuli, with components fitted on other stimuli.
+
+    Works from products between stimuli, so memory is stimuli squared plus one feature block.
+
+    Parameters
+    ----------
+    fit, shown : zarr.Array, shape (n_fit, ...) and (n_shown, ...)
+        Features of one layer.
+
+    Returns
+    -------
+    ndarray, shape (n_shown, dimensions)
+        Each column divided by its standard deviation over the fitted stimuli.
+    """
+    within, across = np.zeros((fit.shape[0],) * 2), np.zeros((shown.shape[0], fit.shape[0]))
+    for a, b in zip(blocks(fit), blocks(shown), strict=True):
+        mean = a.mean(axis=0, dtype=np.float64).astype(np.float32)
+        a, b = a.astype(np.float32) - mean, b.astype(np.float32) - mean
+        within += a @ a.T
+        across += b @ a.T
+    values, vectors = np.linalg.eigh(within)
+    top = np.argsort(values)[::-1][:dimensions]
+    return across @ vectors[:, top] / values[top] * np.sqrt(fit.shape[0])
+
+
+def population(
+    latent: np.ndarray, neuroids: int, repetitions: int, reliability: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Noisy responses of sites that read random mixtures of latent dimensions.
+
+    Parameters
+    ----------
+    latent : ndarray, shape (n_stimuli, dimensions)
+    reliability : float
+        Signal variance over total variance of one trial.
+
+    Returns
+    -------
+    ndarray, shape (n_stimuli, repetitions, neuroids)
+        Signal of unit variance over stimuli, plus independent Gaussian trial noise.
+    """
+    signal = latent @ rng.standard_normal((latent.shape[1], neuroids))
+    signal = (signal - signal.mean(axis=0)) / signal.std(axis=0)
+    noise = np.sqrt((1 - reliability) / reliability)
+    trials = rng.standard_normal((latent.shape[0], repetitions, neuroids))
+    return signal[:, None] + noise * trials
+
+
+def recordings(args: argparse.Namespace) -> None:
+    """Write an assembly of the simulated IT population, and its truth."""
+    from visalign import assemblies
+
+    fit, shown = stores.open_store(args.fit_features), stores.open_store(args.features)
+    for path, store in ((args.fit_features, fit), (args.features, shown)):
+        if args.layer not in store:
+            raise InputError(f"{path}: layer: {args.layer!r} was not recorded")
+    table = stimulus_tables.read(args.table)
+    latent = project(fit[args.layer], shown[args.layer], args.dimensions)  # type: ignore[arg-type]
+    rng = np.random.default_rng(args.seed)
+    responses = population(latent, args.neuroids, args.repetitions, args.reliability, rng)
+    assemblies.write_assembly(
+        args.output,
+        responses[..., None],
+        stimulus_id=list(table["stimulus_id"]),
+        object_name=list(table["category"]),
+        neuroid_id=[f"{args.name}-{index:03d}" for index in range(args.neuroids)],
+        region=["IT"] * args.neuroids,
+        subject=["simulated"] * args.neuroids,
+        time_bins=[(70, 170)],
+        attrs={"identifier": args.name, "simulated": 1},
+    )
+    reliability = float(spearman_brown(np.array(args.reliability), args.repetitions))
+    write_json(
+        args.truth,
+        {
+            "simulated": True,
+            "teacher_features": args.features,
+            "layer": args.layer,
+            "dimensions": args.dimensions,
+            "single_trial_reliability": args.reliability,
+            "ceiling": reliability,
+            "repetitions": args.repetitions,
+            "seed": args.seed,
+        },
+    )
+
+
+def on_canvas(saliency: np.ndarray, height: int, width: int, transform: Transform) -> np.ndarray:
+    """Put a saliency map of a cropped image back where the crop was, on a SIDE × SIDE map.
+
+    Parameters
+    ----------
+    saliency : ndarray, shape (crop_height, crop_width)
+    height, width : int
+        Size of the original image, all of which the map shows.
+    """
+    resized = transform.resized_size(height, width)
+    left, upper, right, lower = transform.crop_box(*resized)
+    canvas = np.zeros(resized, np.float32)
+    canvas[upper:lower, left:right] = saliency
+    return np.asarray(Image.fromarray(canvas).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+
+
+def normalised(density: np.ndarray) -> np.ndarray:
+    """Scale a nonnegative map to sum 1."""
+    return density / density.sum()
+
+
+def shared_density(saliency: np.ndarray, teacher_weight: float) -> np.ndarray:
+    """Where people click: smoothed saliency mixed with centre bias.
+
+    Parameters
+    ----------
+    saliency : ndarray, shape (SIDE, SIDE)
+        Nonnegative.
+
+    Returns
+    -------
+    ndarray, shape (SIDE, SIDE)
+        Sums to 1.
+    """
+    rows, columns = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    centre = normalised(np.exp(-(rows**2 + columns**2) / (2 * (SIDE / 5) ** 2)))
+    smooth = gaussian_filter(saliency.astype(np.float64), SIDE / 25)
+    return teacher_weight * normalised(smooth) + (1 - teacher_weight) * centre
+
+
+def participant_clicks(
+    density: np.ndarray, idiosyncrasy: float, mean_clicks: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Clicks (k, 2) as x, y pixels of one participant: the shared density and an own spot."""
+    spot = rng.uniform(0.2, 0.8, size=2) * SIDE
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    own = normalised(np.exp(-((rows - spot[0]) ** 2 + (columns - spot[1]) ** 2) / (2 * (SIDE / 8) ** 2)))
+    mixture = (1 - idiosyncrasy) * density + idiosyncrasy * own
+    count = 2 + rng.poisson(max(mean_clicks - 2, 0))
+    flat = rng.choice(mixture.size, size=count, p=mixture.ravel() / mixture.sum())
+    return np.stack([flat % SIDE, flat // SIDE], axis=1).astype(np.float32)
+
+
+def click_log(
+    densities: list[np.ndarray], names: list[str], args: argparse.Namespace, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Simulate a click log, with some entries of the kinds that the reader must filter.
+
+    Besides `participants` good participants an image there are one inattentive participant,
+    one on a mobile device and one who repeats an image.
+    """
+    log: dict[str, list[Any]] = {k: [] for k in ("file_pointer", "clicks", "user_id", "user_catch_trial", "is_mobile")}
+
+    def add(name: str, clicks: np.ndarray, user: str, catch: float, mobile: bool) -> None:
+        for key, value in zip(log, (name, clicks, user, catch, mobile), strict=True):
+            log[key].append(value)
+
+    uniform = np.full((SIDE, SIDE), 1 / SIDE**2)
+    for name, density in zip(names, densities, strict=True):
+        for index in range(args.participants):
+            clicks = participant_clicks(density, args.idiosyncrasy, args.clicks, rng)
+            add(name, clicks, f"participant-{index:03d}", 1.0, False)
+        for user, catch, mobile in (("inattentive", 0.5, False), ("mobile", 1.0, True), ("participant-000", 1.0, False)):
+            add(name, participant_clicks(uniform, args.idiosyncrasy, args.clicks, rng), user, catch, mobile)
+    return log
+
+
+def planted_reliability(densities: list[np.ndarray], args: argparse.Namespace, draws: int = 8) -> float:
+    """Expected Spearman ρ between maps of two fresh groups of half the participants.
+
+    Drawn anew from the planted densities, independently of the log: what a split-half ceiling
+    of the log estimates.
+    """
+    from visalign import click_logs
+
+    rng = np.random.default_rng([args.seed, 1])
+    half = args.participants // 2
+    rho = []
+    for density in densities:
+        for _ in range(draws):
+            maps = []
+            for _group in range(2):
+                group = [participant_clicks(density, args.idiosyncrasy, args.clicks, rng) for _ in range(half)]
+                maps.append(click_logs.group_map(group))
+            rho.append(float(spearman(maps[0].ravel(), maps[1].ravel())))
+    return float(np.mean(rho))
+
+
+def clicks(args: argparse.Namespace) -> None:
+    """Write a click log, ClickMe-format records made from it, and the truth."""
+    from visalign import click_logs, tfrecords
+
+    table = stimulus_tables.read(args.table)
+    store = stores.open_store(args.saliency)
+    stimulus_tables.check_ids(store, table, args.saliency)
+    transform = Transform.from_key(args.transform)
+    densities, images = [], []
+    for entry, saliency in zip(table.itertuples(), store["max_abs_gradient"], strict=True):  # type: ignore[arg-type]
+        canvas = on_canvas(np.asarray(saliency), entry.height, entry.width, transform)  # type: ignore[arg-type]
+        densities.append(shared_density(canvas, args.teacher_weight))
+        image = Image.open(str(entry.path)).convert("RGB")
+        images.append(np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)))
+    rng = np.random.default_rng(args.seed)
+    names = list(table["stimulus_id"])
+    log = click_log(densities, names, args, rng)
+    click_logs.write_log(args.output, **log)
+    maps = click_logs.maps_from_log(args.output)
+    tfrecords.write_clickme(args.shards, images, [maps[name] for name in names], list(table["label"]))
+    write_json(
+        args.truth,
+        {
+            "simulated": True,
+            "teacher_saliency": args.saliency,
+            "teacher_weight": args.teacher_weight,
+            "participants": args.participants,
+            "idiosyncrasy": args.idiosyncrasy,
+            "split_half_reliability": planted_reliability(densities, args),
+            "seed": args.seed,
+        },
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Simulate recordings or clicks."""
+    (recordings if args.what == "recordings" else clicks)(args)

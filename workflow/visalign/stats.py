@@ -1,0 +1,98 @@
+"""Statistics that several stages share: correlations, intervals, reliabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+from scipy.special import ndtri
+
+
+def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pearson correlation of matching columns.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n_samples, ...)
+
+    Returns
+    -------
+    ndarray, shape (...)
+        NaN where a column is constant.
+    """
+    a = a - a.mean(axis=0)
+    b = b - b.mean(axis=0)
+    scale = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(scale > 0, (a * b).sum(axis=0) / scale, np.nan)
+
+
+def ranks(a: np.ndarray) -> np.ndarray:
+    """Average ranks along the last axis, float64 (ties share their mean rank)."""
+    return stats.rankdata(a, axis=-1)
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Spearman correlation of matching rows, with average ranks for ties.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (..., n_samples)
+
+    Returns
+    -------
+    ndarray, shape (...)
+        NaN where a row is constant.
+    """
+    return pearson(np.moveaxis(ranks(a), -1, 0), np.moveaxis(ranks(b), -1, 0))
+
+
+def spearman_brown(r: np.ndarray, factor: float = 2.0) -> np.ndarray:
+    """Reliability of a mean over `factor` times as many repetitions: k·r / (1 + (k − 1)·r)."""
+    return factor * r / (1 + (factor - 1) * r)
+
+
+def wilson(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson score interval of a proportion of `hits` in `n` trials."""
+    if n <= 0:
+        return (float("nan"), float("nan"))
+    z = float(ndtri(0.5 + confidence / 2))
+    p = hits / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (max(0.0, float(centre - half)), min(1.0, float(centre + half)))
+
+
+def bootstrap_interval(
+    values: np.ndarray,
+    statistic=np.mean,
+    *,
+    rng: np.random.Generator,
+    draws: int = 2000,
+    confidence: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a statistic over the first axis.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, ...)
+        One entry an independent unit (image, neuroid, model).
+    statistic : callable
+        Takes ``(sample, axis=...)`` when `values` has one axis, else ``(sample)``.
+
+    Returns
+    -------
+    (low, high) : tuple of float
+        NaN when there are fewer than two units.
+    """
+    values = np.asarray(values)
+    n = len(values)
+    if n < 2:
+        return (float("nan"), float("nan"))
+    index = rng.integers(n, size=(draws, n))
+    if values.ndim == 1:
+        sample = statistic(values[index], axis=1)
+    else:
+        sample = np.array([statistic(values[i]) for i in index])
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(sample, [tail, 1 - tail])
+    return (float(low), float(high))

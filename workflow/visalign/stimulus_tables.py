@@ -1,0 +1,54 @@
+"""Tables of stimulus sets: reading them, their labels, and matching a store to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import zarr
+
+from visalign import stores
+from visalign.errors import InputError
+from visalign.tables import read_table
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """Read the table of a stimulus set; ``path`` and ``mask`` become paths from here.
+
+    Returns
+    -------
+    DataFrame
+        Columns stimulus_id, path, label, category, height, width, sha256, mask.
+    """
+    table = read_table(path, required=("stimulus_id", "path", "sha256"), dtype={"stimulus_id": str})
+    base = Path(path).parent
+    for column in ("path", "mask"):
+        if column in table:
+            table[column] = [str(base / value) if isinstance(value, str) else value for value in table[column]]
+    return table
+
+
+def labels(table: pd.DataFrame, classes: int, where: str | Path) -> np.ndarray:
+    """Labels (n,) int64 of a table, all within 0..classes − 1.
+
+    Raises
+    ------
+    InputError
+        A missing label or one that is not an output of the model.
+    """
+    values = table["label"].to_numpy()
+    wrong = ~((values >= 0) & (values < classes))  # a missing label is wrong too
+    if wrong.any():
+        first = table[wrong].iloc[0]
+        raise InputError(
+            f"{where}: label: {first['label']} of {first['stimulus_id']!r} is not in 0..{classes - 1}, "
+            "the model's outputs"
+        )
+    return values.astype(np.int64)
+
+
+def check_ids(store: zarr.Group, table: pd.DataFrame, where: str | Path) -> None:
+    """Raise InputError unless a store holds the stimuli of a table, in its order."""
+    if stores.strings(store) != list(table["stimulus_id"]):
+        raise InputError(f"{where}: stimulus_id: not those of the stimulus table, or in another order")

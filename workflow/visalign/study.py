@@ -1,0 +1,298 @@
+"""A study: the validated config and sheets, and which files every model needs.
+
+This is all that the Snakefile knows. It imports nothing heavy, since every start of Snakemake pays.
+"""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from visalign.errors import InputError
+from visalign.transforms import Transform
+
+SCHEMAS = Path(__file__).parents[1] / "schemas"
+#: Stages that can be switched off, each with the stages that it needs.
+NEEDS = {
+    "accuracy": ("features",),
+    "features": (),
+    "gram": ("features",),
+    "recordings": (),
+    "neural": ("gram", "recordings"),
+    "maps": (),
+    "saliency": (),
+    "clickme": ("saliency", "maps"),
+    "attacks": ("maps",),
+    "trend": ("accuracy",),
+    "figures": ("trend",),
+    "report": ("trend",),
+}
+MEASURES = ("accuracy", "neural", "clickme", "attacks")
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Read a schema of ``workflow/schemas``."""
+    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
+
+
+def validate(value: Any, schema_name: str, where: str) -> Any:
+    """Check `value` against a schema and fill in its defaults.
+
+    Raises
+    ------
+    InputError
+        One line that names the file, the field and the value.
+    """
+    definition = schema(schema_name)
+    fill_defaults(value, definition)
+    errors = sorted(
+        jsonschema.Draft202012Validator(definition).iter_errors(value), key=lambda e: list(map(str, e.path))
+    )
+    if errors:
+        error = errors[0]
+        path = ".".join(str(part) for part in error.absolute_path)
+        if error.validator == "additionalProperties":
+            known = error.schema.get("properties", {})
+            unknown = sorted(set(error.instance) - set(known))
+            field_name = ".".join(filter(None, [path, unknown[0]]))
+            raise InputError(f"{where}: {field_name}: unknown key (known: {', '.join(sorted(known))})")
+        raise InputError(f"{where}: {path or '(top level)'}: {error.message}")
+    return value
+
+
+def fill_defaults(value: Any, definition: dict[str, Any]) -> None:
+    """Set missing keys of nested objects to the defaults of their schema, in place."""
+    if not isinstance(value, dict):
+        return
+    for key, part in definition.get("properties", {}).items():
+        if key not in value and "default" in part:
+            value[key] = json.loads(json.dumps(part["default"]))
+        if key in value:
+            fill_defaults(value[key], part)
+    if isinstance(definition.get("additionalProperties"), dict):
+        for key in value:
+            if key not in definition.get("properties", {}):
+                fill_defaults(value[key], definition["additionalProperties"])
+
+
+def read_sheet(path: str | Path, schema_name: str, key: str) -> dict[str, dict[str, Any]]:
+    """Read and check a sheet (TSV); returns its rows by the value of column `key`.
+
+    Raises
+    ------
+    InputError
+        Missing file, no rows, unknown column, bad value, duplicate key: file, line, field, value.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    properties = schema(schema_name)["properties"]
+    rows: dict[str, dict[str, Any]] = {}
+    with path.open(newline="") as file:
+        lines = [(n, line) for n, line in enumerate(file, 1) if line.strip() and not line.startswith("#")]
+    reader = csv.reader([line for _, line in lines], delimiter="\t")
+    header = next(reader, [])
+    for (number, _), cells in zip(lines[1:], reader, strict=True):
+        where = f"{path}:{number}"
+        if len(cells) > len(header):
+            raise InputError(f"{where}: {len(cells)} cells under {len(header)} column names")
+        row = {
+            name: cast(cell, properties.get(name, {}), f"{where}: {name}")
+            for name, cell in zip(header, cells, strict=False)
+            if cell != ""
+        }
+        validate(row, schema_name, where)
+        if row[key] in rows:
+            raise InputError(f"{where}: {key}: {row[key]!r} is there twice")
+        rows[row[key]] = row
+    if not rows:
+        raise InputError(f"{path}: no rows (expected a header and at least one {key})")
+    return rows
+
+
+def cast(cell: str, part: dict[str, Any], where: str) -> Any:
+    """Turn a cell into the type that its schema asks for."""
+    types = part.get("type", "string")
+    try:
+        if types == "integer":
+            return int(cell)
+        if types == "number":
+            return float(cell)
+    except ValueError:
+        raise InputError(f"{where}: {cell!r} is not a {types}") from None
+    if types == "boolean":
+        if cell.lower() not in ("true", "false"):
+            raise InputError(f"{where}: {cell!r} is not true or false")
+        return cell.lower() == "true"
+    return cell
+
+
+def select(rows: dict[str, Any], patterns: list[str], where: str) -> dict[str, Any]:
+    """Keep the rows whose names match one of the shell patterns; each must match something."""
+    for pattern in patterns:
+        if not fnmatch.filter(rows, pattern):
+            raise InputError(f"{where}: models.select: no model matches {pattern!r}")
+    return {name: row for name, row in rows.items() if any(fnmatch.fnmatchcase(name, p) for p in patterns)}
+
+
+def label_mismatch(model_space: str, stimuli_space: str, stimuli: str) -> str | None:
+    """Why labels of a stimulus set cannot be compared with a model's output, or None."""
+    if model_space == stimuli_space:
+        return None
+    return f"label space {stimuli_space} of {stimuli} is not the model's {model_space}"
+
+
+@dataclass
+class Study:
+    """The config and sheets of one run, validated, with look-ups for the rules."""
+
+    config: dict[str, Any]
+    models: dict[str, dict[str, Any]]
+    stimuli: dict[str, dict[str, Any]]
+    recordings: dict[str, dict[str, Any]]
+    maps: dict[str, dict[str, Any]]
+    data_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, config: dict[str, Any], where: str = "config", cache: str | Path | None = None) -> Study:
+        """Validate everything; resolve timm's data configs of models not in `cache` yet."""
+        validate(config, "config", where)
+        sheet = config["models"]["sheet"]
+        study = cls(
+            config,
+            select(read_sheet(sheet, "models", "model"), config["models"]["select"], sheet),
+            read_sheet(config["stimuli"]["sheet"], "stimuli", "stimuli"),
+            read_sheet(config["recordings"]["sheet"], "recordings", "recording"),
+            read_sheet(config["maps"]["sheet"], "maps", "maps"),
+        )
+        study.check_references(where)
+        study.data_configs = resolve_data_configs(study.models, cache, sheet)
+        return study
+
+    def check_references(self, where: str) -> None:
+        """Every name that a sheet or the config refers to must exist."""
+
+        def check(place: str, value: str, known: dict[str, Any]) -> None:
+            if value not in known:
+                raise InputError(f"{place}: {value!r} is unknown (known: {', '.join(known)})")
+
+        for name, row in self.recordings.items():
+            check(f"{self.config['recordings']['sheet']}: {name}: stimuli", row["stimuli"], self.stimuli)
+        for name, row in self.maps.items():
+            check(f"{self.config['maps']['sheet']}: {name}: stimuli", row["stimuli"], self.stimuli)
+        for name in self.config["accuracy"]["stimuli"]:
+            check(f"{where}: accuracy.stimuli", name, self.stimuli)
+            if "label_space" not in self.stimuli[name]:
+                raise InputError(f"{where}: accuracy.stimuli: {name!r} has no label_space")
+        for kind, datasets in self.config["simulate"].items():
+            for name, options in datasets.items():
+                place = f"{where}: simulate.{kind}.{name}"
+                check(f"{place}.teacher", options["teacher"], self.models)
+                check(f"{place}.stimuli", options["stimuli"], self.stimuli)
+                if "fit_stimuli" in options:
+                    check(f"{place}.fit_stimuli", options["fit_stimuli"], self.stimuli)
+
+    def enabled(self, stage: str) -> bool:
+        """Whether a stage and all that it needs are switched on."""
+        own = self.config[stage].get("enabled", True)
+        return own and all(self.enabled(needed) for needed in NEEDS[stage])
+
+    def transform(self, model: str, stimuli: str) -> str:
+        """Key of the transform that `model` applies to the stimulus set `stimuli`."""
+        data = self.data_configs[model]
+        _, height, width = data["input_size"]
+        if self.stimuli[stimuli]["transform"] == "resize":
+            return Transform(height, width, "squash", 1.0, "bilinear").key
+        fill = tuple(round(255 * value) for value in data["mean"]) if data["crop_mode"] == "border" else (0, 0, 0)
+        return Transform(height, width, data["crop_mode"], data["crop_pct"], data["interpolation"], fill).key  # type: ignore[arg-type]
+
+    def mismatch(self, model: str, stimuli: str) -> str | None:
+        """Why labels of a stimulus set cannot be compared with a model's output, or None."""
+        theirs = self.stimuli[stimuli].get("label_space", "none")
+        return label_mismatch(self.models[model]["label_space"], theirs, stimuli)
+
+    def benchmarks(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (measure, dataset, stimulus set) of every benchmark of the study."""
+        for stimuli in self.config["accuracy"]["stimuli"]:
+            yield "accuracy", stimuli, stimuli
+        for name, row in self.recordings.items():
+            yield "neural", name, row["stimuli"]
+        for measure in ("clickme", "attacks"):
+            for name, row in self.maps.items():
+                yield measure, name, row["stimuli"]
+
+    def describe_benchmarks(self) -> list[dict[str, Any]]:
+        """The benchmarks as data for the stage that gathers scores."""
+        sheets = {"neural": self.recordings, "clickme": self.maps, "attacks": self.maps}
+        return [
+            {
+                "measure": measure,
+                "dataset": dataset,
+                "label_space": None if measure == "neural" else self.stimuli[stimuli].get("label_space", "none"),
+                "simulated": sheets[measure][dataset]["simulated"] if measure in sheets else False,
+                "reason": None if self.enabled(measure) else f"stage {measure} is switched off",
+            }
+            for measure, dataset, stimuli in self.benchmarks()
+        ]
+
+    def undefined(self, measure: str, model: str, stimuli: str) -> str | None:
+        """Why a model has no score on a benchmark, known before any job runs, or None."""
+        if not self.enabled(measure):
+            return f"stage {measure} is switched off"
+        return None if measure == "neural" else self.mismatch(model, stimuli)
+
+    def score_files(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (measure, model, dataset) of every score file that the study makes."""
+        for measure, dataset, stimuli in self.benchmarks():
+            for model in self.models:
+                if self.undefined(measure, model, stimuli) is None:
+                    yield measure, model, dataset
+
+
+def resolve_data_configs(
+    models: dict[str, dict[str, Any]], cache: str | Path | None, sheet: str
+) -> dict[str, dict[str, Any]]:
+    """Return timm's data config of each model, with the row's overrides.
+
+    timm (and so torch) is started, once, only for architectures that `cache` does not hold.
+
+    Raises
+    ------
+    InputError
+        An architecture that timm does not know, with the sheet, model and near names.
+    """
+    cache = Path(cache) if cache else None
+    known = json.loads(cache.read_text()) if cache and cache.exists() else {}
+    missing = sorted({row["architecture"] for row in models.values()} - set(known))
+    if missing:
+        command = [sys.executable, "-m", "visalign", "models", "--resolve", *missing]
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode:
+            raise InputError(f"{sheet}: architecture: {result.stderr.strip().splitlines()[-1]}")
+        known |= json.loads(result.stdout)
+        if cache:
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            temporary = cache.with_suffix(".partial")
+            temporary.write_text(json.dumps(known, indent=1))
+            temporary.replace(cache)
+    return {name: override(known[row["architecture"]], row) for name, row in models.items()}
+
+
+def override(data_config: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """Apply a sheet row's input_size, crop_pct, crop_mode and interpolation to a data config."""
+    result = dict(data_config)
+    for name in ("crop_pct", "crop_mode", "interpolation"):
+        result[name] = row.get(name, result[name])
+    if "input_size" in row:
+        result["input_size"] = [3, row["input_size"], row["input_size"]]
+    return result

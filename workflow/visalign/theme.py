@@ -1,0 +1,84 @@
+"""The one look of every figure: fonts, lines, and a colour and a marker for each model family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+#: Colours that stay apart under the common colour-vision deficiencies: Okabe and Ito 2008, without black
+#: (kept for envelope and text) and with a darker yellow, for contrast with white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800", "#7F7F7F")
+#: Families differ in marker too, so that colour is never the only sign.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+
+INK = "#1a1a1a"
+QUIET = "#6b6b6b"
+SIMULATED = "#A03000"
+
+RC: dict[str, Any] = {
+    # Verdana has the widths of DejaVu Sans: text in an SVG keeps its place on machines without the latter.
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
+    "font.size": 9,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "savefig.dpi": 300,
+    "svg.fonttype": "none",  # text stays text: searchable, and editable
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "visalign",  # same input, same bytes
+}
+
+#: Metadata without dates, by format: same input, same bytes.
+METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def look() -> AbstractContextManager[None]:
+    """Return the context in which every figure is drawn and saved."""
+    return mpl.rc_context(RC)
+
+
+def family_styles(families: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return family -> {color, marker}, the same for the same set of families in any order.
+
+    Colours and markers have lengths without a common divisor, so that 72 families differ.
+    """
+    return {
+        family: {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)]}
+        for i, family in enumerate(sorted(set(families)))
+    }
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Save a figure as PNG, SVG and PDF, each whole or not at all."""
+    paths = []
+    for suffix, metadata in METADATA.items():
+        path = stem.with_suffix(f".{suffix}")
+        partial = path.with_name(f".{path.name}.partial")
+        figure.savefig(partial, format=suffix, metadata=metadata)
+        paths.append(partial.replace(path))
+    return paths

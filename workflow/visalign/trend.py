@@ -1,0 +1,330 @@
+"""Accuracy against alignment: one panel a headline measure, and the same statistics on any table.
+
+The statistics of one cloud of models are ``visalign.association``; here they meet the score table of the
+pipeline, or two columns of a user's table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from visalign import tables
+from visalign.association import describe, too_few
+from visalign.errors import InputError
+from visalign.joined import read_pairs
+
+VERSION = 1
+
+EXAMPLES = """\
+  python -m visalign trend scores_per_model.csv --x top1 --y it_pls --label model
+  python -m visalign trend neural.csv --join accuracy.csv --on model_name=model --x top1 --y score --json
+  python -m visalign trend models.csv --x top1 --y tolerance --exclude training=adversarial
+  python -m visalign trend --scores results/scores.csv --models config/models/embedded.tsv \\
+      --accuracy accuracy/photographs --output results/trend.json
+"""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The one metric and convention by which a measure enters the accuracy-versus-alignment figure."""
+
+    stage: str
+    title: str
+    metric: str
+    convention: str
+    label: str
+
+
+#: The measures of the combined figure, in panel order.
+HEADLINES = (
+    Headline("neural", "IT predictivity", "pls", "r2/c", "explained variance r²/c"),
+    Headline(
+        "clickme", "ClickMe alignment", "spearman", "floor_corrected", "(ρ − floor) / (ceiling − floor)"
+    ),
+    Headline(
+        "attacks",
+        "Adversarial alignment",
+        "adversarial_alignment",
+        "floor_corrected",
+        "(ρ − floor) / (ceiling − floor)",
+    ),
+    Headline("attacks", "Perturbation tolerance", "perturbation_tolerance", "l2", "mean smallest L2 norm"),
+)
+
+
+def select(scores: pd.DataFrame, benchmark: str, metric: str, convention: str) -> dict[str, dict[str, Any]]:
+    """Return model -> score row of one benchmark, metric and convention.
+
+    A model that failed may have a row of another convention, or of another metric, only: that row then says
+    why, as a row without value.
+    """
+    here = scores[scores["benchmark"] == benchmark]
+    exact = here[(here["metric"] == metric) & (here["convention"] == convention)]
+    twice = exact["model"][exact["model"].duplicated()]
+    if len(twice):
+        raise InputError(
+            f"score table: two rows of model {twice.iloc[0]!r} in {benchmark} {metric} {convention}"
+        )
+    failed = here[here["status"] != "ok"].drop_duplicates("model").assign(value=np.nan)
+    return {str(row["model"]): dict(row) for part in (failed, exact) for _, row in part.iterrows()}
+
+
+def missing(row: dict[str, Any] | None, what: str) -> str:
+    """Return why a score row has no value, or '' when it has one."""
+    if row is None:
+        return f"{what}: no row in the score table"
+    if row["status"] != "ok":
+        return f"{what}: {row['status']}"
+    return "" if np.isfinite(row["value"]) else f"{what}: no finite value"
+
+
+def number(value: Any) -> float | None:
+    """Return a float, or None for what JSON cannot hold."""
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def is_true(values: Iterable[Any]) -> bool:
+    """Return whether any value of a CSV's True/False column is true."""
+    return any(str(value).lower() == "true" for value in values)
+
+
+def gather(
+    sheet: pd.DataFrame, x_rows: dict[str, dict], y_rows: dict[str, dict], names: tuple[str, str]
+) -> tuple[list[dict], list[dict]]:
+    """Return (points, excluded models with their reasons), in the order of the model sheet."""
+    points, excluded = [], []
+    for model, family in zip(sheet["model"], sheet["family"], strict=True):
+        x, y = x_rows.get(model), y_rows.get(model)
+        reasons = [reason for reason in (missing(x, names[0]), missing(y, names[1])) if reason]
+        if reasons or x is None or y is None:
+            excluded.append({"model": model, "family": family, "reason": "; ".join(reasons)})
+            continue
+        point = {"model": model, "family": family}
+        for axis, row in (("x", x), ("y", y)):
+            point |= {
+                axis: float(row["value"]),
+                f"{axis}_low": number(row["ci_low"]),
+                f"{axis}_high": number(row["ci_high"]),
+            }
+        points.append(point)
+    listed = set(sheet["model"])
+    excluded += [
+        {"model": model, "family": "", "reason": "not in the model sheet"}
+        for model in y_rows
+        if model not in listed
+    ]
+    return points, excluded
+
+
+def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
+    """Return the benchmarks that have a headline's metric, sorted; [''] where there is none."""
+    of_stage = scores[scores["benchmark"].str.split("/").str[0] == headline.stage]
+    with_metric = of_stage[of_stage["metric"] == headline.metric]
+    chosen = with_metric if len(with_metric) else of_stage
+    return sorted(set(chosen["benchmark"])) or [""]
+
+
+def panel(
+    scores: pd.DataFrame,
+    sheet: pd.DataFrame,
+    headline: Headline,
+    benchmark: str,
+    accuracy: tuple[str, str],
+    *,
+    seed: int,
+    draws: int,
+) -> dict[str, Any]:
+    """Return one panel: points, excluded models, and the trend where there are points enough."""
+    x_rows = select(scores, *accuracy, "proportion")
+    y_rows = select(scores, benchmark, headline.metric, headline.convention)
+    points, excluded = gather(sheet, x_rows, y_rows, (f"{accuracy[0]} {accuracy[1]}", headline.metric))
+    place = " ".join(benchmark.split("/")[1:]).replace("_", " ")
+    x, y = (np.array([point[axis] for point in points]) for axis in "xy")
+    reason = too_few(len(points))
+    return {
+        "title": headline.title,
+        "subtitle": place,
+        "benchmark": benchmark,
+        "metric": headline.metric,
+        "convention": headline.convention,
+        "simulated": is_true(row["simulated"] for rows in (x_rows, y_rows) for row in rows.values()),
+        "x_label": f"{accuracy[1].replace('top', 'top-')} accuracy, {accuracy[0].split('/', 1)[-1]}",
+        "y_label": f"{headline.title}: {headline.label}",
+        "n": len(points),
+        "points": points,
+        "excluded": excluded,
+        "trend": None
+        if reason
+        else describe(
+            x, y, [p["model"] for p in points], [p["family"] for p in points], seed=seed, draws=draws
+        ),
+        "reason": reason,
+    }
+
+
+def panels(
+    scores: pd.DataFrame, sheet: pd.DataFrame, accuracy: tuple[str, str], *, seed: int, draws: int
+) -> list[dict[str, Any]]:
+    """Return the panels of all headline measures: each has at least one, with or without values."""
+    return [
+        panel(scores, sheet, headline, benchmark, accuracy, seed=seed, draws=draws)
+        for headline in HEADLINES
+        for benchmark in benchmarks(scores, headline)
+    ]
+
+
+def run_pipeline(args: argparse.Namespace) -> None:
+    """Write the panels of a score table as JSON."""
+    scores = tables.read_scores(args.scores)
+    sheet = tables.read_table(args.models, required=("model", "family"), dtype=str, keep_default_na=False)
+    if sheet.empty:
+        raise InputError(f"{args.models}: no models")
+    accuracy = (args.accuracy, args.metric)
+    tables.write_json(
+        args.output,
+        {
+            "version": VERSION,
+            "seed": args.seed,
+            "bootstrap": args.bootstrap,
+            "confidence": 0.95,
+            "accuracy": {"benchmark": args.accuracy, "metric": args.metric, "convention": "proportion"},
+            "inputs_hash": tables.inputs_hash(args.scores, args.models),
+            "panels": panels(scores, sheet, accuracy, seed=args.seed, draws=args.bootstrap),
+        },
+    )
+
+
+def of_table(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the trend of two columns of any table, with what was left out of it."""
+    pairs = read_pairs(
+        args.table,
+        args.x,
+        args.y,
+        join=args.join,
+        on=args.on,
+        label=args.label,
+        family=args.family,
+        exclude=args.exclude,
+    )
+    anchor = None
+    if args.anchor:
+        if args.anchor not in pairs.names:
+            raise InputError(f"--anchor {args.anchor!r}: no such point among the {len(pairs.names)} used")
+        anchor = pairs.names.index(args.anchor)
+    reason = too_few(len(pairs.x))
+    try:
+        found = (
+            None
+            if reason
+            else describe(
+                pairs.x,
+                pairs.y,
+                pairs.names,
+                pairs.families,
+                seed=args.seed,
+                draws=args.bootstrap,
+                anchor=anchor,
+            )
+        )
+    except ValueError as error:
+        raise InputError(f"--anchor {args.anchor!r}: {error}") from None
+    columns = (pairs.names, pairs.families, pairs.x.tolist(), pairs.y.tolist())
+    return {
+        "x": args.x,
+        "y": args.y,
+        "n": len(pairs.x),
+        "n_unmatched": pairs.n_unmatched,
+        "n_missing": pairs.n_missing,
+        "n_excluded": pairs.n_excluded,
+        "points": [{"model": m, "family": f, "x": x, "y": y} for m, f, x, y in zip(*columns, strict=True)],
+        "trend": found,
+        "reason": reason,
+    }
+
+
+def rho_text(part: dict[str, Any]) -> str:
+    """Return a correlation with its interval as text."""
+    if part["value"] is None:
+        return f"too few points or constant (n = {part['n']})"
+    interval = f" [{part['ci_low']:+.3f}, {part['ci_high']:+.3f}]" if part["ci_low"] is not None else ""
+    return f"{part['value']:+.3f}{interval} (n = {part['n']})"
+
+
+def as_text(answer: dict[str, Any]) -> str:
+    """Return the trend of a table as lines to read."""
+    lines = [
+        f"{answer['y']} against {answer['x']}: n = {answer['n']}",
+        f"left out: {answer['n_missing']} rows with an empty or not finite value, "
+        f"{answer['n_unmatched']} without a partner in the joined table, "
+        f"{answer['n_excluded']} excluded on request",
+    ]
+    trend = answer["trend"]
+    if trend is None:
+        points = [f"  {p['model']}: {p['x']:g}, {p['y']:g}" for p in answer["points"]]
+        return "\n".join([*lines, f"no trend: {answer['reason']}", *points])
+    parts = [(name, trend["spearman"][name]) for name in ("overall", "below", "above")]
+    parts += [(f"family {name}", part) for name, part in trend["spearman"]["by_family"].items()]
+    lines += [f"Spearman's rho, {name}: {rho_text(part)}" for name, part in parts]
+    peak = trend["changepoint"]
+    place = f"{peak['model']}, {peak['x']:.4g}, {peak['y']:.4g}"
+    lines.append(f"changepoint (the highest point; any data has one): {place}")
+    for name in ("rising", "falling"):
+        drawn = trend[name]
+        equation = f"y = {drawn['slope']:.3f} x {drawn['intercept']:+.3f} ({drawn['rule']})" if drawn else ""
+        lines.append(f"{name} line: {equation or 'none, no point on that side'}")
+    lines.append("envelope: " + ", ".join(point["model"] for point in trend["envelope"]))
+    return "\n".join(lines)
+
+
+def run_table(args: argparse.Namespace) -> None:
+    """Print the trend of two columns of any table."""
+    answer = of_table(args)
+    print(json.dumps(answer, indent=1, allow_nan=False, ensure_ascii=False) if args.json else as_text(answer))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of both uses: any table, and the pipeline's score table."""
+    table = parser.add_argument_group("any table (answer on standard output)")
+    option = table.add_argument
+    option("table", nargs="?", metavar="TABLE", help="CSV or TSV, one row a model")
+    option("--x", metavar="COL", help="column of the accuracies")
+    option("--y", metavar="COL", help="column of the alignments")
+    option("--join", metavar="OTHER", help="second table; only rows in both are used")
+    option("--on", metavar="LEFT[=RIGHT]", help="columns that match the rows of the two tables")
+    option("--label", metavar="COL", help="column that names the points (default: the key, or model)")
+    option("--family", metavar="COL", help="column of model families: adds rho within each")
+    option("--exclude", metavar="COL=VALUE", action="append", default=[], help="leave rows out; repeatable")
+    option("--anchor", metavar="MODEL", help="draw the falling line to this point instead")
+    option("--json", action="store_true", help="print JSON instead of text")
+    pipeline = parser.add_argument_group("score table of the pipeline (answer in a file)")
+    option = pipeline.add_argument
+    option("--scores", metavar="CSV", help="score table of every model and measure")
+    option("--models", metavar="TSV", help="model sheet (columns model, family)")
+    option("--accuracy", default="accuracy/photographs", metavar="BENCHMARK", help="x axis (%(default)s)")
+    option("--metric", default="top1", help="metric of the x axis (%(default)s)")
+    option("--output", type=Path, metavar="JSON", help="panels, for figures and report")
+    both = parser.add_argument_group("both uses")
+    both.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (%(default)s)")
+    both.add_argument("--bootstrap", type=int, default=2000, metavar="DRAWS", help="draws (%(default)s)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run on a table, or on the pipeline's score table."""
+    if args.bootstrap < 1:
+        raise InputError(f"--bootstrap {args.bootstrap}: give at least 1")
+    needed = ("x", "y") if args.table else ("scores", "models", "output")
+    for name in needed:
+        if getattr(args, name) is None:
+            other = "" if args.table else " (or give a TABLE with --x and --y)"
+            raise InputError(f"--{name} is missing{other}")
+    if args.table and args.scores:
+        raise InputError(f"give either a table ({args.table}) or --scores ({args.scores}), not both")
+    (run_table if args.table else run_pipeline)(args)
