@@ -37,8 +37,10 @@ lint: setup  ## check style and types
 	$(IN) snakefmt --check Snakefile workflow/rules
 	$(IN) mypy
 
-bench: setup  ## run all benchmarks; JSON in results/bench
-	$(IN) for name in bench/*.py; do PYTHONPATH=bench python $$name || exit 1; done
+bench: setup $(patsubst bench/%.py,bench-%,$(wildcard bench/[a-z]*.py))  ## run all benchmarks; JSON in results/bench
+
+bench-%: setup  ## run one benchmark, bench/NAME.py
+	$(IN) python bench/$*.py
 
 refresh: setup  ## rerun STAGE=..., then only what its changed results affect
 	$(IN) snakemake --cores $(CORES) --until $(STAGE) && snakemake --cores $(CORES)

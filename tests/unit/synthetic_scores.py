@@ -1,10 +1,11 @@
-"""A small score table and model sheet with the layout of a real run: 15 models, four measures, some failures."""
+"""A small score table and model sheet with the layout of a real run: 15 models, four measures, failures."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from visalign import tables
+
+from visalign import stats, tables
 
 IT = "neural/scenes/IT/70-170/whole_image"
 LAYERS = [f"blocks.{i}" for i in range(7)] + ["conv_head"]
@@ -45,8 +46,18 @@ def _rows(model: str, trained: bool, accuracy: float, rng: np.random.Generator) 
     it = (0.75 + 0.2 * accuracy if trained else 0.45) + 0.02 * rng.standard_normal()
     curve = it - 0.06 * np.abs(np.arange(len(LAYERS)) - 4)
     rows = [
-        score("accuracy/photographs", "top1", "proportion", accuracy, simulated=False),
-        score("accuracy/photographs", "top5", "proportion", min(1, accuracy + 0.08), simulated=False),
+        score(
+            "accuracy/photographs",
+            metric,
+            "proportion",
+            hits / 20,
+            simulated=False,
+            ci_low=stats.wilson(hits, 20)[0],
+            ci_high=stats.wilson(hits, 20)[1],
+        )
+        for metric, hits in (("top1", round(20 * accuracy)), ("top5", min(20, round(20 * accuracy) + 2)))
+    ]
+    rows += [
         score(IT, "pls", "r2/c", it, floor=0.02, ceiling=0.8, layer="blocks.4", n_excluded=2),
         score(IT, "pls", "r", float(np.sqrt(it * 0.8)), ceiling=0.8, layer="blocks.4"),
     ]
@@ -60,7 +71,7 @@ def _rows(model: str, trained: bool, accuracy: float, rng: np.random.Generator) 
     status = {} if attacked else {"status": UNDEFINED}
     for metric, convention, value, real in (
         ("adversarial_alignment", "floor_corrected", 0.3 * rng.random(), False),
-        ("perturbation_tolerance", "l2", 0.05 + 0.1 * accuracy, True),
+        ("perturbation_tolerance", "l2", 0.05 + 0.1 * accuracy * rng.uniform(0.6, 1), True),
     ):
         value = value if attacked else None
         rows.append(score("attacks/photographs", metric, convention, value, simulated=not real, **status))

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from scipy import stats as scipy_stats
 
-from visalign import assemblies
+from visalign import assemblies, ceilings
 from visalign.errors import InputError
 
 
@@ -273,7 +273,7 @@ def test_ceiling_equals_a_straightforward_recomputation(missing):
     responses = population(30, 7, 5, 0.4)
     if missing:
         responses[np.random.default_rng(1).random(responses.shape) < 0.3] = np.nan
-    ceiling = assemblies.split_half_ceiling(responses, n_splits=4, seed=3)
+    ceiling = ceilings.split_half_ceiling(responses, n_splits=4, seed=3)
     # ShuffleSplit's definition: of a permutation, the last are the training half, the first the test half.
     rng = np.random.RandomState(3)
     expected = np.zeros((4, 5))
@@ -306,35 +306,35 @@ def test_ceiling_recovers_the_planted_reliability(reliability, n_repetitions):
     """
     responses = population(800, n_repetitions, 60, reliability)
     planted = n_repetitions * reliability / (1 + (n_repetitions - 1) * reliability)
-    ceiling = assemblies.split_half_ceiling(responses)
+    ceiling = ceilings.split_half_ceiling(responses)
     assert ceiling.value == pytest.approx(planted, abs=0.016)
     assert ceiling.ci_low - 0.01 < planted < ceiling.ci_high + 0.01
     assert ceiling.ci_low < ceiling.value < ceiling.ci_high
 
 
 def test_noise_free_neuroids_have_ceiling_one_and_pure_noise_zero():
-    assert assemblies.split_half_ceiling(population(50, 4, 8, 1.0)).value == pytest.approx(1)
+    assert ceilings.split_half_ceiling(population(50, 4, 8, 1.0)).value == pytest.approx(1)
     # The corrected r of pure noise at 2,000 stimuli scatters by 2/√2000 = .045 a neuroid, .008 in the median.
-    assert abs(assemblies.split_half_ceiling(population(2000, 4, 60, 0.0)).value) < 0.032
+    assert abs(ceilings.split_half_ceiling(population(2000, 4, 60, 0.0)).value) < 0.032
 
 
 def test_ceiling_does_not_depend_on_offset_and_scale_of_neuroids():
     responses = population(40, 6, 5, 0.5)
     shifted = responses * np.array([1, 10, 0.1, 3, 2]) + np.array([0, 100, -7, 1, 5])
-    a, b = (assemblies.split_half_ceiling(r).per_neuroid for r in (responses, shifted))
+    a, b = (ceilings.split_half_ceiling(r).per_neuroid for r in (responses, shifted))
     np.testing.assert_allclose(a, b, atol=1e-10)
 
 
 def test_one_repetition_has_no_ceiling():
-    ceiling = assemblies.split_half_ceiling(population(20, 1, 3, 0.5))
+    ceiling = ceilings.split_half_ceiling(population(20, 1, 3, 0.5))
     assert np.isnan(ceiling.value) and np.isnan(ceiling.per_neuroid).all()
     assert ceiling.per_split.shape == (10, 3)
 
 
 def test_a_constant_neuroid_is_undefined_and_does_not_spoil_the_others():
     responses = population(40, 6, 5, 0.5)
-    without = assemblies.split_half_ceiling(responses[:, :, 1:])
+    without = ceilings.split_half_ceiling(responses[:, :, 1:])
     responses[:, :, 0] = 3.0
-    ceiling = assemblies.split_half_ceiling(responses)
+    ceiling = ceilings.split_half_ceiling(responses)
     assert np.isnan(ceiling.per_neuroid).tolist() == [True, False, False, False, False]
     assert ceiling.value == pytest.approx(without.value)

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from visalign import click_logs, cli, human_maps, tfrecords
+from visalign import cli, click_logs, human_maps, tfrecords
 
 
 def blobs(n: int, seed: int = 0) -> np.ndarray:

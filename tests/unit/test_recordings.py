@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from visalign import assemblies, cli
+from visalign import assemblies, ceilings, cli
 
 
 def run(tmp_path, *more: str) -> dict:
@@ -68,7 +68,7 @@ def test_the_card_describes_the_recording(tmp_path, write):
 def test_the_ceiling_is_that_of_the_responses(tmp_path, write):
     responses = write()
     card = run(tmp_path)
-    expected = assemblies.split_half_ceiling(responses[..., 0], n_splits=10, seed=1)
+    expected = ceilings.split_half_ceiling(responses[..., 0], n_splits=10, seed=1)
     assert card["ceiling"]["value"] == pytest.approx(expected.value)
     assert card["ceiling"]["ci_low"] == pytest.approx(expected.ci_low)
     assert card["ceiling"]["status"] == "ok" and card["ceiling"]["n_splits"] == 10
@@ -84,10 +84,10 @@ def test_every_time_bin_has_its_own_ceiling(tmp_path, write):
     card = run(tmp_path)
     assert [window["window"] for window in card["time_bins"]] == ["70-170", "170-270", "270-370"]
     for index, window in enumerate(card["time_bins"]):
-        expected = assemblies.split_half_ceiling(responses[..., index])
+        expected = ceilings.split_half_ceiling(responses[..., index])
         assert window["ceiling"]["value"] == pytest.approx(expected.value)
     assert card["ceiling"]["value"] == pytest.approx(
-        assemblies.split_half_ceiling(responses.mean(axis=3)).value
+        ceilings.split_half_ceiling(responses.mean(axis=3)).value
     )
     assert len(pd.read_csv(tmp_path / "out/r.csv")) == 18
 

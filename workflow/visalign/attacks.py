@@ -15,7 +15,6 @@ import zarr
 from tqdm import tqdm
 
 from visalign import map_alignment, stimulus_tables, stores
-from visalign.errors import InputError
 from visalign.stats import bootstrap_interval
 from visalign.tables import inputs_hash, read_json, score_row, write_scores, write_table
 from visalign.transforms import Transform
@@ -23,7 +22,8 @@ from visalign.transforms import Transform
 VERSION = 1
 EXAMPLES = """\
   python -m visalign attacks perturb --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
-      --pixels-manifest clickme.json --table clickme.csv --budget 40 --output attacks.zarr --manifest attacks.json
+      --pixels-manifest clickme.json --table clickme.csv --budget 40 \\
+      --output attacks.zarr --manifest attacks.json
   python -m visalign attacks score --model lite0 --dataset clickme_simulated --perturbations attacks.zarr \\
       --perturbations-manifest attacks.json --table clickme.csv --transform 224x224-center-0.875-bicubic \\
       --maps maps.npz --maps-card maps.json --output attacks.csv --images attacks_images.csv
@@ -68,6 +68,7 @@ PER_IMAGE = {
     "clean_correct": np.bool_,
     "success": np.bool_,
     "gradient_evaluations": np.int64,
+    "forward_evaluations": np.int64,
 }
 
 
@@ -91,7 +92,9 @@ def perturb(args: argparse.Namespace) -> None:
     pixels = store["pixels"]
     assert isinstance(pixels, zarr.Array)
     attack(card, args, pixels, labels, group)
-    stores.publish(args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"]))
+    stores.publish(
+        args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"])
+    )
 
 
 def attack(
@@ -123,38 +126,35 @@ def attack(
 
 
 def tolerance_entries(
-    norm: np.ndarray, tried: np.ndarray, success: np.ndarray, clean: np.ndarray, dimension: int,
-    rng: np.random.Generator, draws: int,
-) -> list[dict[str, Any]]:  # fmt: skip
+    per_image: dict[str, np.ndarray], dimension: int, rng: np.random.Generator, draws: int
+) -> list[dict[str, Any]]:
     """Perturbation tolerance: mean, median and per √dimension of the L2 norms.
 
     Parameters
     ----------
-    norm, tried : ndarray, shape (n,)
-        Norm of the perturbation, and the largest norm tried (in units of [0, 1] pixels).
-    success, clean : ndarray of bool, shape (n,)
-        A clean-correct image without success is censored at `tried`, and counted in the status.
+    per_image : dict of ndarray, shape (n,)
+        ``norm`` and ``largest_tried_norm`` (in units of [0, 1] pixels), ``success``,
+        ``clean_correct``. A clean-correct image without success is censored at the largest norm
+        tried, and counted in the status.
     dimension : int
         Input values (channels × height × width).
     """
-    values = np.where(success, norm, tried)[clean]
-    excluded = int((~clean).sum())
+    clean, success = per_image["clean_correct"], per_image["success"]
+    norms = np.where(success, per_image["norm"], per_image["largest_tried_norm"])[clean]
+    counts = {"convention": "l2", "n": len(norms), "n_excluded": int((~clean).sum())}
     censored = int((clean & ~success).sum())
-    status = f"ok, {censored} of {len(values)} censored at the largest tried norm" if censored else "ok"
+    status = f"ok, {censored} of {len(norms)} censored at the largest tried norm" if censored else "ok"
     entries = []
-    for metric, statistic, scale in (
-        ("perturbation_tolerance", np.mean, 1.0),
-        ("perturbation_tolerance_median", np.median, 1.0),
-        ("perturbation_tolerance_per_sqrt_dimension", np.mean, dimension**-0.5),
+    for metric, statistic, values in (
+        ("perturbation_tolerance", np.mean, norms),
+        ("perturbation_tolerance_median", np.median, norms),
+        ("perturbation_tolerance_per_sqrt_dimension", np.mean, norms * dimension**-0.5),
     ):
-        entry: dict[str, Any] = {"metric": metric, "convention": "l2", "n": len(values), "n_excluded": excluded}
-        if len(values) == 0:
-            entry |= {"value": None, "status": "no clean-correct image to attack"}
-        else:
-            low, high = bootstrap_interval(values * scale, statistic, rng=rng, draws=draws)
-            value = float(statistic(values * scale))
-            entry |= {"value": value, "ci_low": low, "ci_high": high, "status": status}
-        entries.append(entry)
+        found: dict[str, Any] = {"value": None, "status": "no clean-correct image to attack"}
+        if len(values):
+            low, high = bootstrap_interval(values, statistic, rng=rng, draws=draws)
+            found = {"value": float(statistic(values)), "ci_low": low, "ci_high": high, "status": status}
+        entries.append({"metric": metric} | counts | found)
     return entries
 
 
@@ -166,37 +166,31 @@ def placed_maps(delta: zarr.Array, success: np.ndarray) -> np.ndarray:
     return maps
 
 
+def place(
+    delta: zarr.Array, per_image: dict[str, np.ndarray], human: np.ndarray, rng: np.random.Generator
+) -> map_alignment.Alignment:
+    """Compare where perturbations fall with human maps (n, height, width)."""
+    alignment = map_alignment.align(placed_maps(delta, per_image["success"]), human, rng)
+    flags = zip(alignment.reason, per_image["success"], per_image["clean_correct"], strict=True)
+    reasons = [r if hit else "no perturbation" if right else "not clean-correct" for r, hit, right in flags]
+    return map_alignment.Alignment(alignment.rho, alignment.floor, reasons)
+
+
 def score(args: argparse.Namespace) -> None:
     """Write the score rows and the per-image table of one (model, map set)."""
     table = stimulus_tables.read(args.table)
     store = stores.open_store(args.perturbations)
     stimulus_tables.check_ids(store, table, args.perturbations)
-    with np.load(args.maps, allow_pickle=False) as archive:
-        ids, maps = [str(value) for value in archive["stimulus_id"]], archive["map"]
-    if ids != list(table["stimulus_id"]):
-        raise InputError(f"{args.maps}: stimulus_id: not those of {args.table}, or in another order")
     per_image = {name: np.asarray(store[name][:]) for name in PER_IMAGE}  # type: ignore[index]
     delta = store["delta"]
     assert isinstance(delta, zarr.Array)
-    success, clean = per_image["success"], per_image["clean_correct"]
     rng = np.random.default_rng(args.seed)
-    entries = [
-        {"simulated": False} | entry
-        for entry in tolerance_entries(
-            per_image["norm"], per_image["largest_tried_norm"], success, clean, int(np.prod(delta.shape[1:])), rng,
-            args.bootstrap,
-        )
-    ]  # fmt: skip
+    tolerance = tolerance_entries(per_image, int(np.prod(delta.shape[1:])), rng, args.bootstrap)
+    maps = map_alignment.read_maps(args.maps, table)
     human = map_alignment.at_input(maps, table, Transform.from_key(args.transform))
-    alignment = map_alignment.align(placed_maps(delta, success), human, rng)
-    reasons = [
-        reason if hit else "no perturbation" if right else "not clean-correct"
-        for reason, hit, right in zip(alignment.reason, success, clean, strict=True)
-    ]
-    alignment = map_alignment.Alignment(alignment.rho, alignment.floor, reasons)
-    ceiling = (read_json(args.maps_card)["ceiling"] or {}).get("value")
-    for entry in map_alignment.score_entries(alignment, ceiling, rng, args.bootstrap):
-        entries.append({"metric": "adversarial_alignment", "simulated": args.simulated == "true"} | entry)
+    alignment = place(delta, per_image, human, rng)
+    ceiling = read_json(args.maps_card)["ceiling"]["value"]
+    aligned = map_alignment.summarise(alignment, ceiling, rng, args.bootstrap).values()
     common = {
         "model": args.model,
         "benchmark": f"attacks/{args.dataset}",
@@ -204,9 +198,15 @@ def score(args: argparse.Namespace) -> None:
         "version": VERSION,
         "inputs_hash": inputs_hash(args.perturbations_manifest, args.maps_card),
     }
-    images = {"stimulus_id": ids, **per_image, "rho": alignment.rho, "floor": alignment.floor, "reason": reasons}
-    write_table(args.images, pd.DataFrame(images))
-    write_scores(args.output, [score_row(**common, **entry) for entry in entries])
+    # The images are real whatever the maps are, so only the place of a perturbation can be simulated.
+    simulated = args.simulated == "true"
+    rows = [score_row(simulated=False, **common, **entry) for entry in tolerance]
+    rows += [
+        score_row(metric="adversarial_alignment", simulated=simulated, **common, **entry) for entry in aligned
+    ]
+    compared = {"rho": alignment.rho, "floor": alignment.floor, "reason": alignment.reason}
+    write_table(args.images, pd.DataFrame({"stimulus_id": table["stimulus_id"], **per_image, **compared}))
+    write_scores(args.output, rows)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from visalign import map_alignment, stimulus_tables, stores
-from visalign.errors import InputError
 from visalign.tables import inputs_hash, read_json, score_row, write_scores, write_table
 from visalign.transforms import Transform
 
@@ -43,14 +42,11 @@ def run(args: argparse.Namespace) -> None:
     store = stores.open_store(args.saliency)
     stimulus_tables.check_ids(store, table, args.saliency)
     card = read_json(args.card)
-    with np.load(args.maps, allow_pickle=False) as archive:
-        ids, maps = [str(value) for value in archive["stimulus_id"]], archive["map"]
-    if ids != list(table["stimulus_id"]):
-        raise InputError(f"{args.maps}: stimulus_id: not those of {args.table}, or in another order")
+    maps = map_alignment.read_maps(args.maps, table)
     human = map_alignment.at_input(maps, table, Transform.from_key(args.transform))
     rng = np.random.default_rng(args.seed)
     alignment = map_alignment.align(np.asarray(store["max_abs_gradient"][:]), human, rng)  # type: ignore[index]
-    ceiling = (card["ceiling"] or {}).get("value")
+    ceiling = card["ceiling"]["value"]
     rows = [
         score_row(
             model=args.model,
@@ -62,8 +58,13 @@ def run(args: argparse.Namespace) -> None:
             inputs_hash=inputs_hash(args.saliency_manifest, args.card),
             **entry,
         )
-        for entry in map_alignment.score_entries(alignment, ceiling, rng, args.bootstrap)
+        for entry in map_alignment.summarise(alignment, ceiling, rng, args.bootstrap).values()
     ]
-    per_image = {"stimulus_id": ids, "rho": alignment.rho, "floor": alignment.floor, "reason": alignment.reason}
+    per_image = {
+        "stimulus_id": table["stimulus_id"],
+        "rho": alignment.rho,
+        "floor": alignment.floor,
+        "reason": alignment.reason,
+    }
     write_table(args.images, pd.DataFrame(per_image))
     write_scores(args.output, rows)

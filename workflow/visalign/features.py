@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
     parser.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
     parser.add_argument("--pixels-manifest", required=True, help="their manifest (.json)")
-    parser.add_argument("--batch-size", type=int, default=32, help="stimuli a batch; also the rows of a shard")
+    parser.add_argument(
+        "--batch-size", type=int, default=32, help="stimuli a batch; also the rows of a shard"
+    )
     parser.add_argument("--dtype", choices=["float16", "float32"], default="float16", help="storage type")
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
@@ -89,9 +91,13 @@ class Writer:
         existing = self.group.get(layer)
         if isinstance(existing, zarr.Array) and (existing.dtype == np.float32 or existing.dtype == dtype):
             return existing
-        written = existing[: self.group.attrs.get("complete", 0)] if isinstance(existing, zarr.Array) else None
+        written = (
+            existing[: self.group.attrs.get("complete", 0)] if isinstance(existing, zarr.Array) else None
+        )
         full = (self.n_stimuli, *shape)
-        array = stores.create_array(self.group, layer, full, dtype, dimensions(layer, len(full)), rows=self.rows)
+        array = stores.create_array(
+            self.group, layer, full, dtype, dimensions(layer, len(full)), rows=self.rows
+        )
         if written is not None:
             array[: len(written)] = written
         return array
@@ -140,5 +146,7 @@ def run(args: argparse.Namespace) -> None:
     group = stores.open_partial(args.output, identity)
     stores.write_strings(group, "stimulus_id", stores.strings(pixels), "stimulus")
     record(card, args.weights, pixels, group, args.batch_size, args.dtype)
-    attributes = stores.provenance(model=card["model"], weights_sha256=card["sha256"], data_config=card["data_config"])
+    attributes = stores.provenance(
+        model=card["model"], weights_sha256=card["sha256"], data_config=card["data_config"]
+    )
     stores.publish(args.output, args.manifest, attributes)

@@ -7,6 +7,7 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from adjustText import adjust_text
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from tqdm import tqdm
@@ -33,7 +35,8 @@ MAX_NAMED = 60
 #: Label placement stops after so many iterations: bounded time, and unlike a clock the same on any machine.
 LABEL_ITERATIONS = 300
 COLUMNS = 2
-PANEL_SIZE = (6.4, 5.2)  # inches
+CHANGEPOINT = "changepoint: the highest model"
+PANEL_SIZE = (6.8, 5.6)  # inches
 
 
 def asymmetric(points: list[dict[str, Any]], axis: str) -> np.ndarray:
@@ -64,7 +67,10 @@ def named_points(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
     points = panel["points"]
     if len(points) <= MAX_NAMED:
         return list(points)
-    chosen = {extreme(points, key=lambda p, a=axis: p[a])["model"] for extreme in (min, max) for axis in "xy"}
+    chosen = set()
+    for axis in "xy":
+        ascending = sorted(points, key=itemgetter(axis))
+        chosen |= {ascending[0]["model"], ascending[-1]["model"]}
     if panel["trend"]:
         chosen |= {point["model"] for point in panel["trend"]["envelope"]}
     return [point for point in points if point["model"] in chosen]
@@ -88,31 +94,43 @@ def draw_points(axes: Axes, points: list[dict[str, Any]], styles: Mapping[str, M
             markeredgecolor="white",
             markeredgewidth=0.4 if crowded else 0.8,
             elinewidth=0.5 if crowded else 0.9,
-            ecolor=(style["color"], 0.2 if crowded else 0.4),
+            ecolor=(style["color"], 0.2 if crowded else 0.35),
             zorder=3,
         )
 
 
-def draw_trend(axes: Axes, trend: Mapping[str, Any]) -> None:
+def draw_trend(axes: Axes, panel: Mapping[str, Any]) -> None:
     """Draw envelope, changepoint and the published lines, inside the limits that the points set."""
+    trend = panel["trend"]
     front, peak = trend["envelope"], trend["changepoint"]
-    x_low, x_high = axes.get_xlim()
     axes.set_autoscale_on(False)
     axes.plot([p["x"] for p in front], [p["y"] for p in front], color=theme.INK, lw=1.4, zorder=2)
     axes.axvline(peak["x"], color=theme.INK, lw=0.9, ls=":", zorder=1)
-    axes.plot(peak["x"], peak["y"], "o", ms=13, mfc="none", mec=theme.INK, mew=1.2, zorder=4, clip_on=False)
-    for name, ends in (("rising", (x_low, peak["x"])), ("falling", (peak["x"], x_high))):
+    axes.plot(peak["x"], peak["y"], "o", ms=13, mfc="none", mec=theme.INK, mew=1.2, zorder=4)
+    last = max(point["x"] for point in panel["points"])
+    for name, ends in (("rising", (front[0]["x"], peak["x"])), ("falling", (peak["x"], last))):
         line = trend[name]
         if line:
             heights = [line["slope"] * x + line["intercept"] for x in ends]
             axes.plot(ends, heights, color=theme.QUIET, lw=1.1, ls="--", zorder=1.5)
 
 
+def limit_x(axes: Axes, points: list[dict[str, Any]]) -> None:
+    """Give the x axis a margin, but none far beyond 0 and 1 where every x is a proportion."""
+    axes.margins(0.1, 0.12)
+    if all(0 <= point["x"] <= 1 for point in points):
+        low, high = axes.get_xlim()
+        pad = 0.04 * (min(high, 1) - max(low, 0))
+        axes.set_xlim(max(low, -pad), min(high, 1 + pad))
+
+
 def name_points(axes: Axes, panel: Mapping[str, Any]) -> list[Text]:
     """Write the names beside the points; ``place_names`` moves them apart once the layout is final."""
     names = []
     for point in named_points(panel):
-        text = axes.text(point["x"], point["y"], point["model"], fontsize=6.5, zorder=5)
+        text = axes.text(point["x"], point["y"], point["model"], fontsize=6.5, zorder=2.6)
+        # A pale box, not a halo: path effects would turn the SVG's text into outlines.
+        text.set_bbox({"facecolor": "white", "alpha": 0.65, "edgecolor": "none", "pad": 0.4})
         text.set_in_layout(False)
         names.append(text)
     return names
@@ -128,11 +146,11 @@ def place_names(axes: Axes, names: list[Text], panel: Mapping[str, Any]) -> None
         y=[point["y"] for point in panel["points"]],
         ax=axes,
         iter_lim=LABEL_ITERATIONS,
-        expand=(1.08, 1.35),
-        force_text=(0.2, 0.4),
-        force_static=(0.15, 0.3),
-        max_move=(8, 8),
-        min_arrow_len=4,
+        expand=(1.12, 1.9),
+        force_text=(0.2, 0.5),
+        force_static=(0.2, 0.5),
+        max_move=(10, 10),
+        min_arrow_len=3,
         arrowprops={"arrowstyle": "-", "color": theme.QUIET, "lw": 0.4, "zorder": 2.5},
     )
 
@@ -143,21 +161,17 @@ def footer(panel: Mapping[str, Any]) -> str:
     if panel["trend"] is None:
         parts.append(f"no trend drawn: {panel['reason']}")
     else:
-        overall = panel["trend"]["spearman"]["overall"]
-        if overall["value"] is not None:
-            interval = (
-                f" [{overall['ci_low']:+.2f}, {overall['ci_high']:+.2f}]"
-                if overall["ci_low"] is not None
-                else ""
-            )
-            parts.append(f"Spearman's ρ = {overall['value']:+.2f}{interval}")
+        rho = panel["trend"]["spearman"]["overall"]
+        if rho["value"] is not None:
+            interval = f" [{rho['ci_low']:+.2f}, {rho['ci_high']:+.2f}]" if rho["ci_low"] is not None else ""
+            parts.append(f"Spearman's ρ = {rho['value']:+.2f}{interval}")
     return " · ".join(parts)
 
 
 def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Mapping[str, Mapping[str, str]]) -> list[Text]:
     """Draw one panel; return its names, not yet placed."""
     title = panel["title"] + (f" ({panel['subtitle']})" if panel["subtitle"] else "")
-    axes.set_title("\n".join(textwrap.wrap(title, 62)), pad=18 if panel["simulated"] else None)
+    axes.set_title("\n".join(textwrap.wrap(title, 62)), pad=18)
     if panel["simulated"]:
         axes.annotate(
             "SIMULATED DATA",
@@ -186,52 +200,43 @@ def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Mapping[str, Mappin
             transform=axes.transAxes,
         )
         return []
-    axes.margins(0.08)
     draw_points(axes, panel["points"], styles)
+    limit_x(axes, panel["points"])
     if panel["trend"]:
-        draw_trend(axes, panel["trend"])
+        draw_trend(axes, panel)
     return name_points(axes, panel)
 
 
-def legend_handles(styles: Mapping[str, Mapping[str, str]], with_trend: bool) -> list[Line2D]:
-    """Return what the legend lists: families, then the parts of the trend."""
-    handles = [
+def add_legends(figure: Figure, styles: Mapping[str, Mapping[str, str]], with_trend: bool) -> None:
+    """Put the parts of the trend over the panels, and the families under them."""
+    families = [
         Line2D([], [], ls="", marker=style["marker"], color=style["color"], ms=7, mec="white", label=family)
         for family, style in styles.items()
     ]
+    ring = Line2D([], [], color=theme.INK, ls=":", marker="o", ms=11, mfc="none", label=CHANGEPOINT)
+    trend = [
+        Line2D([], [], color=theme.INK, lw=1.4, label="upper envelope"),
+        ring,
+        Line2D([], [], color=theme.QUIET, ls="--", label="published rising and falling line (descriptive)"),
+    ]
     if with_trend:
-        handles += [
-            Line2D([], [], color=theme.INK, lw=1.4, label="upper envelope"),
-            Line2D(
-                [],
-                [],
-                color=theme.INK,
-                ls=":",
-                marker="o",
-                ms=11,
-                mfc="none",
-                label="changepoint (highest model)",
-            ),
-            Line2D([], [], color=theme.QUIET, ls="--", label="published rising and falling line"),
-        ]
-    return handles
+        figure.legend(handles=trend, loc="outside upper center", ncols=len(trend))
+    if families:
+        figure.legend(handles=families, loc="outside lower center", ncols=min(7, len(families)))
 
 
 def accuracy_vs_alignment(panels: list[dict[str, Any]]) -> Figure:
     """Return the figure of all panels, labels placed, ready to save (inside ``theme.look()``)."""
     rows = math.ceil(len(panels) / COLUMNS)
     size = (PANEL_SIZE[0] * COLUMNS, PANEL_SIZE[1] * rows + 0.6)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     styles = theme.family_styles(point["family"] for panel in panels for point in panel["points"])
     names = [draw_panel(axes, panel, styles) for axes, panel in zip(grid, panels, strict=False)]
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    handles = legend_handles(styles, any(panel["trend"] for panel in panels))
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)))
+    add_legends(figure, styles, any(panel["trend"] for panel in panels))
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # names are placed for this layout; it must not move under them
     np.random.seed(0)  # adjustText jitters texts of equal place with the global generator

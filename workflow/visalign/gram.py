@@ -18,11 +18,14 @@ EXAMPLES = """\
       --output gram.zarr --manifest gram.json
 """
 
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign gram``."""
     parser.add_argument("--features", required=True, help="feature store (.zarr)")
     parser.add_argument("--features-manifest", required=True, help="its manifest (.json)")
-    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="type of the products")
+    parser.add_argument(
+        "--dtype", choices=["float32", "float64"], default="float32", help="type of the products"
+    )
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
 
@@ -42,7 +45,12 @@ def run(args: argparse.Namespace) -> None:
         for name, value in gram(blocks(array), dtype).items():
             dims = ("stimulus", "stimulus_") if name == "K" else ("stimulus",) * value.ndim
             stored = part.create_array(
-                name, shape=value.shape, dtype=np.float64, dimension_names=dims, compressors=None, overwrite=True
+                name,
+                shape=value.shape,
+                dtype=np.float64,
+                dimension_names=dims,
+                compressors=None,
+                overwrite=True,
             )
             stored[...] = value
     group.attrs["layers"] = layers

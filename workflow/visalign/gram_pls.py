@@ -61,7 +61,9 @@ def fit(K: np.ndarray, Y: np.ndarray, components: int) -> tuple[np.ndarray, np.n
     return U[:, :a], np.triu(KT[:, :a].T @ U[:, :a]), Q[:a]
 
 
-def predict(K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray, components: int = 25) -> np.ndarray:
+def predict(
+    K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray, components: int = 25
+) -> np.ndarray:
     """Predict responses to test stimuli.
 
     Parameters

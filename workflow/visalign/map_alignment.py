@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from visalign import human_maps
-from visalign.stats import bootstrap_interval, pearson, ranks
+from visalign.errors import InputError
+from visalign.stats import pearson, ranks
 from visalign.transforms import Transform
 
 #: At most this many other images' maps make the floor of one image.
 FLOOR_MAPS = 10
+
+
+def read_maps(path: str | Path, table: pd.DataFrame) -> np.ndarray:
+    """Read processed human maps (n, 64, 64); their ids must be those of a stimulus table."""
+    with np.load(path, allow_pickle=False) as archive:
+        ids, maps = [str(value) for value in archive["stimulus_id"]], archive["map"]
+    if ids != list(table["stimulus_id"]):
+        raise InputError(f"{path}: stimulus_id: not those of the stimulus table, or in another order")
+    return maps
 
 
 def at_input(maps: np.ndarray, table: pd.DataFrame, transform: Transform) -> np.ndarray:
@@ -61,7 +72,10 @@ def undefined(maps: np.ndarray, name: str) -> list[str]:
     """Why each map (n, pixels) has no rank correlation: constant or non-finite; '' where it has."""
     finite = np.isfinite(maps).all(axis=1)
     constant = maps.max(axis=1) == maps.min(axis=1)
-    return [f"{name} not finite" if not f else f"{name} constant" if c else "" for f, c in zip(finite, constant, strict=True)]
+    return [
+        f"{name} not finite" if not f else f"{name} constant" if c else ""
+        for f, c in zip(finite, constant, strict=True)
+    ]
 
 
 def align(model_maps: np.ndarray, human: np.ndarray, rng: np.random.Generator) -> Alignment:
@@ -81,7 +95,9 @@ def align(model_maps: np.ndarray, human: np.ndarray, rng: np.random.Generator) -
     """
     n = len(model_maps)
     ours, theirs = model_maps.reshape(n, -1), human.reshape(n, -1)
-    reasons = [a or b for a, b in zip(undefined(ours, "model map"), undefined(theirs, "human map"), strict=True)]
+    reasons = [
+        a or b for a, b in zip(undefined(ours, "model map"), undefined(theirs, "human map"), strict=True)
+    ]
     usable = np.array([not reason for reason in reasons], dtype=bool)
     # float32 ranks of up to 2^24 pixels are exact, and half of the memory.
     human_ranks = {i: ranks(theirs[i]) for i in np.flatnonzero(usable)}
@@ -97,42 +113,46 @@ def align(model_maps: np.ndarray, human: np.ndarray, rng: np.random.Generator) -
     return Alignment(rho, floor, reasons)
 
 
+def conventions(rho: Any, floor: Any, ceiling: float | None) -> dict[str, Any]:
+    """A mean ρ under every convention that its ceiling and floor define.
+
+    ``floor_corrected`` (ρ − floor) / (ceiling − floor) is 0 at the floor and 1 at the ceiling;
+    ``rho/ceiling``; ``rho`` raw. Scalars or arrays.
+    """
+    if ceiling is None:
+        return {"rho": rho}
+    corrected = (rho - floor) / (ceiling - floor)
+    known = {} if np.isnan(corrected).all() else {"floor_corrected": corrected}
+    return known | {"rho/ceiling": rho / ceiling, "rho": rho}
+
+
 def summarise(
     alignment: Alignment, ceiling: float | None, rng: np.random.Generator, draws: int
 ) -> dict[str, dict[str, Any]]:
     """Mean alignment under every convention, with a 95 % bootstrap interval over images.
 
-    Conventions: ``rho`` (raw mean), ``rho/ceiling``, and ``floor_corrected``
-    (ρ − floor) / (ceiling − floor), 0 at the floor and 1 at the ceiling.
+    Without a comparable image each value is None and the status says why.
     """
     valid = alignment.valid
-    pairs = np.stack([alignment.rho[valid], alignment.floor[valid]], axis=1)
-    transforms = {"rho": lambda mean: mean[..., 0]}
-    if ceiling is not None:
-        transforms["rho/ceiling"] = lambda mean: mean[..., 0] / ceiling
-        if np.isfinite(pairs[:, 1]).all():
-            transforms["floor_corrected"] = lambda mean: (mean[..., 0] - mean[..., 1]) / (ceiling - mean[..., 1])
+    counts = {"n": int(valid.sum()), "n_excluded": int((~valid).sum())}
+    if not valid.any():
+        reasons = ", ".join(sorted(set(filter(None, alignment.reason))))
+        empty = {"value": None, "status": f"no image can be compared: {reasons or 'no images'}"} | counts
+        return {name: empty | {"convention": name} for name in conventions(0.0, 0.0, ceiling)}
+    rho, floor = alignment.rho[valid], alignment.floor[valid]
+    index = rng.integers(len(rho), size=(draws, len(rho)))
+    sample = conventions(rho[index].mean(axis=1), floor[index].mean(axis=1), ceiling)
+    at_floor = conventions(floor.mean(), floor.mean(), ceiling)
+    at_ceiling = conventions(ceiling, floor.mean(), ceiling)
     result = {}
-    for name, transform in transforms.items():
-        entry: dict[str, Any] = {"convention": name, "n": int(valid.sum()), "n_excluded": int((~valid).sum())}
-        if valid.any():
-            mean = pairs.mean(axis=0)
-            low, high = bootstrap_interval(pairs, lambda sample: transform(sample.mean(axis=0)), rng=rng, draws=draws)
-            limits = np.array([mean[1], 0.0]), np.array([ceiling if ceiling is not None else np.nan, 0.0])
-            floor, top = (0.0, 1.0) if name == "floor_corrected" else (float(transform(x)) for x in limits)
-            entry |= {"value": float(transform(mean)), "ci_low": low, "ci_high": high, "floor": floor, "ceiling": top}
-        result[name] = entry
-    return dict(sorted(result.items(), key=lambda item: ("floor_corrected", "rho/ceiling", "rho").index(item[0])))
-
-
-def score_entries(
-    alignment: Alignment, ceiling: float | None, rng: np.random.Generator, draws: int
-) -> list[dict[str, Any]]:
-    """Entries of `summarise` with a status; no valid image gives empty values and the reason."""
-    entries = list(summarise(alignment, ceiling, rng, draws).values())
-    for entry in entries:
-        if "value" not in entry:
-            reasons = sorted(set(filter(None, alignment.reason)))
-            entry["value"] = None
-            entry["status"] = f"no image can be compared: {', '.join(reasons) or 'no images'}"
-    return entries
+    for name, value in conventions(rho.mean(), floor.mean(), ceiling).items():
+        low, high = np.quantile(sample[name], [0.025, 0.975]) if len(rho) > 1 else (np.nan, np.nan)
+        result[name] = counts | {
+            "convention": name,
+            "value": float(value),
+            "ci_low": float(low),
+            "ci_high": float(high),
+            "floor": float(at_floor[name]),
+            "ceiling": at_ceiling[name],
+        }
+    return result

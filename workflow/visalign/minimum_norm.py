@@ -8,8 +8,7 @@ budget, which only continues the same sequence, never gives a larger norm.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from visalign.geometry import inner, l2, per_image
 N_CANDIDATES, N_SLOTS = 9, 4
 #: An image leaves the batch after this many gradients in a row without a smaller record.
 PATIENCE = 10
+WARM = 12
 #: Forward passes at most for one bisection along a ray.
 MAX_PROBES = 24
 #: Widening of the bracket while one side of the boundary is still unknown.
@@ -153,6 +153,7 @@ def _descend(batch: _Batch, frontier: Frontier, rows: Tensor, tolerance: float) 
     batch.largest[rows] = torch.maximum(batch.largest[rows], l2(delta).double())
     scale = _crossing(value, batch.slack[rows], inner(gradient, delta))
     promising = scale * l2(delta) < batch.norm[rows] * (1 - tolerance)
+    promising &= batch.gradients[rows] >= WARM
     if bool(promising.any()):
         _bisect(batch, rows[promising], delta[promising], scale[promising], tolerance)
     frontier.advance(rows, slots, value, gradient)

@@ -24,7 +24,9 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign models``."""
-    parser.add_argument("--resolve", nargs="+", metavar="ARCHITECTURE", help="print timm's data configs (JSON)")
+    parser.add_argument(
+        "--resolve", nargs="+", metavar="ARCHITECTURE", help="print timm's data configs (JSON)"
+    )
     parser.add_argument("--model", help="name of the model")
     parser.add_argument("--architecture", help="name of a timm architecture")
     parser.add_argument("--weights", choices=["hub", "file", "package", "random"])
@@ -47,7 +49,7 @@ def check_architecture(name: str) -> None:
 
 
 def data_config(architecture: str) -> dict[str, Any]:
-    """timm's data config of an architecture, as JSON values.
+    """Timm's data config of an architecture, as JSON values.
 
     Returns
     -------
@@ -82,9 +84,8 @@ def match_by_order(ours: dict[str, Any], theirs: dict[str, Any], where: str) -> 
     for (name, tensor), (other_name, other) in zip(ours.items(), theirs.items(), strict=True):
         same_kind = name.rsplit(".", 1)[-1] == other_name.rsplit(".", 1)[-1]
         if not same_kind or tensor.shape != other.shape:
-            raise InputError(
-                f"{where}: tensor {other_name} {tuple(other.shape)} does not match {name} {tuple(tensor.shape)}"
-            )
+            shapes = tuple(other.shape), tuple(tensor.shape)
+            raise InputError(f"{where}: tensor {other_name} {shapes[0]} does not match {name} {shapes[1]}")
         renamed[name] = other
     return renamed
 

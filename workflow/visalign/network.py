@@ -90,9 +90,7 @@ class Normalised(nn.Module):
         return self.model(self.normalise(pixels))
 
 
-def pixel_batches(
-    pixels: zarr.Array, batch_size: int, start: int = 0
-) -> Iterator[tuple[slice, Tensor]]:
+def pixel_batches(pixels: zarr.Array, batch_size: int, start: int = 0) -> Iterator[tuple[slice, Tensor]]:
     """Yield (rows, pixels in [0, 1] on the device) of a uint8 store, batch by batch.
 
     Parameters
@@ -112,7 +110,9 @@ def ladder(model: nn.Module) -> list[str]:
     members, or the modules ``layer1``, ``layer2``, ...; one stage that holds all blocks is opened.
     """
     children = dict(model.named_children())
-    numbered = [name for name in children if name.rstrip("0123456789") in ("layer", "stage") and name[-1].isdigit()]
+    numbered = [
+        name for name in children if name.rstrip("0123456789") in ("layer", "stage") and name[-1].isdigit()
+    ]
     for name, child in children.items():
         if not numbered and isinstance(child, (nn.Sequential, nn.ModuleList)) and len(child) > 1:
             numbered = [f"{name}.{part}" for part, _ in child.named_children()]

@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arrays = parser.add_argument_group("score arrays directly")
     arrays.add_argument("--features", help="X.npy, stimuli × features")
     arrays.add_argument("--responses", help="Y.npy, stimuli × neuroids [× repetitions]")
-    arrays.add_argument("--stratify", "--groups", help="G.npy, one category a stimulus, balanced in every split")
+    arrays.add_argument(
+        "--stratify", "--groups", help="G.npy, one category a stimulus, balanced in every split"
+    )
     arrays.add_argument("--json", action="store_true", help="print JSON")
     stage = parser.add_argument_group("stage of the pipeline")
     stage.add_argument("--model", help="name of the model")
@@ -46,9 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stage.add_argument("--output", help="score rows to write (CSV)")
     parser.add_argument("--components", type=int, default=25, help="PLS components")
     parser.add_argument("--splits", type=int, default=10, help="splits")
-    parser.add_argument("--train-size", type=float, default=0.9, help="fraction of the stimuli in a training set")
+    parser.add_argument(
+        "--train-size", type=float, default=0.9, help="fraction of the stimuli in a training set"
+    )
     parser.add_argument("--split-seed", type=int, default=1, help="seed of the splits")
-    parser.add_argument("--inner-splits", type=int, default=3, help="splits of a training set that choose the layer")
+    parser.add_argument(
+        "--inner-splits", type=int, default=3, help="splits of a training set that choose the layer"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of bootstrap and permutation")
     parser.add_argument("--threads", type=int, default=1, help="dask worker threads")
 
@@ -62,7 +68,9 @@ class Split:
     inner: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
 
-def shuffle_splits(n: int, groups: np.ndarray | None, count: int, train_size: float, seed: int) -> list[Split]:
+def shuffle_splits(
+    n: int, groups: np.ndarray | None, count: int, train_size: float, seed: int
+) -> list[Split]:
     """scikit-learn's (stratified) shuffle splits.
 
     Parameters
@@ -128,7 +136,7 @@ class LayerScores:
 
     @property
     def selected_r(self) -> np.ndarray:
-        """r of the chosen layer, shape (splits, neuroids)."""
+        """R of the chosen layer, shape (splits, neuroids)."""
         return self.r[self.chosen, np.arange(self.r.shape[1])]
 
     @property
@@ -161,7 +169,9 @@ def score_layers(
         futures = []
         for name, gram in grams.items():
             K = client.submit(np.asarray, gram, pure=False, key=f"gram-{name}")
-            futures.append([client.submit(score_split, K, responses, s, components, pure=False) for s in splits])
+            futures.append(
+                [client.submit(score_split, K, responses, s, components, pure=False) for s in splits]
+            )
         results = client.gather(futures)
     r = np.array([[result[0] for result in layer] for layer in results])
     return LayerScores(list(grams), r, np.array([[result[1] for result in layer] for layer in results]))
@@ -193,7 +203,9 @@ def bootstrap_neuroids(r: np.ndarray, rng: np.random.Generator, draws: int = 200
     return float(low), float(high)
 
 
-def permutation_floor(K: Any, Y: np.ndarray, splits: list[Split], components: int, rng: np.random.Generator) -> float:
+def permutation_floor(
+    K: Any, Y: np.ndarray, splits: list[Split], components: int, rng: np.random.Generator
+) -> float:
     """Score of the same procedure when responses are assigned to the wrong stimuli."""
     shuffled = Y[rng.permutation(len(Y))]
     bare = [Split(split.train, split.test) for split in splits]
@@ -207,7 +219,10 @@ def summarise(
     """One entry a convention: value, interval, floor, ceiling."""
     r = scores.selected_r
     low, high = (conventions(limit, c) for limit in bootstrap_neuroids(r, rng))
-    floors, ceilings = conventions(floor, c), conventions(np.sqrt(c) if c is not None and c > 0 else np.nan, c)
+    floors, ceilings = (
+        conventions(floor, c),
+        conventions(np.sqrt(c) if c is not None and c > 0 else np.nan, c),
+    )
     return {
         name: {
             "value": value,
@@ -239,8 +254,12 @@ def run_stage(args: argparse.Namespace) -> None:
     recording = assemblies.read_recording(args.recording)
     card = read_json(args.card)
     store = stores.open_store(args.gram)
-    order = stimulus_order(stores.strings(store), [str(s) for s in recording["stimulus_id"].values], args.recording)
-    groups = np.asarray(recording["object_name"].values, dtype=str) if "object_name" in recording.coords else None
+    order = stimulus_order(
+        stores.strings(store), [str(s) for s in recording["stimulus_id"].values], args.recording
+    )
+    groups = (
+        np.asarray(recording["object_name"].values, dtype=str) if "object_name" in recording.coords else None
+    )
     splits = nested_splits(
         len(order), groups, args.splits, args.train_size, args.split_seed, args.inner_splits
     )
@@ -260,7 +279,7 @@ def run_stage(args: argparse.Namespace) -> None:
             "version": VERSION,
             "inputs_hash": inputs_hash(args.gram_manifest, args.card),
         }
-        c = (window["ceiling"] or {}).get("value")
+        c = window["ceiling"]["value"]
         rows += score_rows(scores, c, floor, rng, common)
     write_scores(args.output, rows)
 
@@ -276,7 +295,13 @@ def score_rows(
     convention = rows[0]["convention"]
     for layer, r in zip(scores.layers, scores.r, strict=True):
         value = conventions(float(median_score(r)), c)[convention]
-        row = {"metric": "pls_layer", "layer": layer, "value": value, "n": r.shape[1], "convention": convention}
+        row = {
+            "metric": "pls_layer",
+            "layer": layer,
+            "value": value,
+            "n": r.shape[1],
+            "convention": convention,
+        }
         rows.append(score_row(**common, **row))
     return rows
 
@@ -300,13 +325,13 @@ def stimulus_order(have: list[str], want: list[str], where: str) -> np.ndarray:
 
 def mean_responses(recording: Any, where: str) -> np.ndarray:
     """Responses (stimulus, neuroid) averaged over the repetitions that were recorded."""
-    Y = np.asarray(recording.mean("repetition", skipna=True).transpose("stimulus", "neuroid"), dtype=np.float64)
+    Y = np.asarray(
+        recording.mean("repetition", skipna=True).transpose("stimulus", "neuroid"), dtype=np.float64
+    )
     if np.isnan(Y).any():
         stimulus, neuroid = np.argwhere(np.isnan(Y))[0]
-        name = recording["neuroid_id"].values[neuroid]
-        raise InputError(
-            f"{where}: neuroid_id: {name!r} has no response to stimulus {recording['stimulus_id'].values[stimulus]!r}"
-        )
+        names = recording["neuroid_id"].values[neuroid], recording["stimulus_id"].values[stimulus]
+        raise InputError("{}: neuroid_id: {!r} has no response to stimulus {!r}".format(where, *names))
     return Y
 
 
@@ -317,7 +342,9 @@ def read_array(path: str, ndims: tuple[int, ...]) -> np.ndarray:
     except ValueError as error:
         raise InputError(f"{path}: not a plain .npy array: {error}") from None
     if array.ndim not in ndims or array.dtype.kind not in "fiub":
-        raise InputError(f"{path}: shape {array.shape}, type {array.dtype}; expected numbers, {ndims} dimensions")
+        raise InputError(
+            f"{path}: shape {array.shape}, type {array.dtype}; expected numbers, {ndims} dimensions"
+        )
     if not np.isfinite(array).all():
         raise InputError(f"{path}: {int((~np.isfinite(array)).sum())} values are not finite")
     return array
@@ -325,7 +352,7 @@ def read_array(path: str, ndims: tuple[int, ...]) -> np.ndarray:
 
 def run_arrays(args: argparse.Namespace) -> None:
     """Score a feature array on a response array and print the result."""
-    from visalign import ceilings
+    from visalign.ceilings import split_half_ceiling
     from visalign.gram_matrix import gram
 
     X, Y = read_array(args.features, (2,)), read_array(args.responses, (2, 3)).astype(np.float64)
@@ -335,8 +362,8 @@ def run_arrays(args: argparse.Namespace) -> None:
             raise InputError(f"{path}: {len(array)} stimuli, but {args.features} has {len(X)}")
     c = None
     if Y.ndim == 3:
-        per_neuroid = ceilings.split_half(Y.transpose(0, 2, 1), splits=10, seed=args.split_seed)
-        c = float(np.nanmedian(per_neuroid, axis=-1).mean())
+        ceiling = split_half_ceiling(Y.transpose(0, 2, 1), 10, args.split_seed).value
+        c = None if np.isnan(ceiling) else ceiling
         Y = Y.mean(axis=2)
     splits = nested_splits(len(X), groups, args.splits, args.train_size, args.split_seed, 0)
     grams = {"features": gram([X])["K"]}

@@ -56,10 +56,17 @@ def run(args: argparse.Namespace) -> None:
     identity = {"stimuli": inputs_hash(args.table), "transform": transform.key, "version": VERSION}
     group = stores.open_partial(args.output, identity)
     shape = (len(table), 3, transform.height, transform.width)
-    pixels = stores.create_array(group, "pixels", shape, np.uint8, ("stimulus", "channel", "y", "x"), rows=ROWS)
+    pixels = stores.create_array(
+        group, "pixels", shape, np.uint8, ("stimulus", "channel", "y", "x"), rows=ROWS
+    )
     stores.write_strings(group, "stimulus_id", list(table["stimulus_id"]), "stimulus")
-    jobs = [(Path(path), sha256, transform) for path, sha256 in zip(table["path"], table["sha256"], strict=True)]
-    with ThreadPoolExecutor(args.threads) as pool, tqdm(total=len(jobs), desc="preprocess", unit="image") as bar:
+    jobs = [
+        (Path(path), sha256, transform) for path, sha256 in zip(table["path"], table["sha256"], strict=True)
+    ]
+    with (
+        ThreadPoolExecutor(args.threads) as pool,
+        tqdm(total=len(jobs), desc="preprocess", unit="image") as bar,
+    ):
         for start in range(0, len(jobs), ROWS):
             batch = jobs[start : start + ROWS]
             pixels[start : start + len(batch)] = np.stack(list(pool.map(lambda job: load(*job), batch)))

@@ -12,7 +12,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from visalign import assemblies
-from visalign.assemblies import SplitHalf
+from visalign.ceilings import SplitHalf, split_half_ceiling
 from visalign.errors import InputError
 from visalign.tables import write_json, write_table
 
@@ -57,13 +57,13 @@ def run(args: argparse.Namespace) -> None:
     recording.attrs["simulated"] = int(is_simulated(args.assembly, recording, args.simulated))
     windows = assemblies.time_windows(recording)
     ceilings = [
-        assemblies.split_half_ceiling(recording.values[..., i], args.ceiling_splits, args.seed)
+        split_half_ceiling(recording.values[..., i], args.ceiling_splits, args.seed)
         for i in tqdm(range(len(windows)), desc="ceilings", unit="time bin")
     ]
     overall = ceilings[0]
     if len(windows) > 1:
         mean = recording.mean("time_bin").values
-        overall = assemblies.split_half_ceiling(mean, args.ceiling_splits, args.seed)
+        overall = split_half_ceiling(mean, args.ceiling_splits, args.seed)
     assemblies.write_recording(args.output, recording)
     write_table(args.ceilings, ceiling_table(recording, ceilings))
     write_json(args.card, card(args, recording, overall, ceilings))

@@ -66,7 +66,9 @@ def record(card: dict[str, Any], weights: str, pixels: zarr.Array, labels: np.nd
     model = network.Normalised(network.load(card, weights), card["data_config"])
     n, _, height, width = pixels.shape
     arrays = [
-        stores.create_array(group, name, (n, height, width), np.float32, ("stimulus", "y", "x"), rows=batch_size)
+        stores.create_array(
+            group, name, (n, height, width), np.float32, ("stimulus", "y", "x"), rows=batch_size
+        )
         for name in REDUCTIONS
     ]
     targets = torch.as_tensor(labels, device=network.device())
@@ -95,5 +97,6 @@ def run(args: argparse.Namespace) -> None:
     pixels = store["pixels"]
     assert isinstance(pixels, zarr.Array)
     record(card, args.weights, pixels, labels, group, args.batch_size)
-    stores.publish(args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"]))
-
+    stores.publish(
+        args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"])
+    )

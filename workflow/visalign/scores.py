@@ -28,7 +28,7 @@ METRICS = {
     "pls": "held-out correlation of PLS predictions, layer chosen on inner splits; n neuroids",
     "pls_layer": "the same for one layer; n neuroids",
     "spearman": "rank correlation of saliency with human maps; n images",
-    "perturbation_tolerance": "mean L2 norm of the smallest perturbation, [0, 1] pixels; n clean-correct images",
+    "perturbation_tolerance": "mean smallest L2 perturbation, [0, 1] pixels; n clean-correct images",
     "perturbation_tolerance_median": "median of the same",
     "perturbation_tolerance_per_sqrt_dimension": "mean of the same over √(input values)",
     "adversarial_alignment": "rank correlation of |perturbation| with human maps; n attacked images",

@@ -22,8 +22,8 @@ from visalign.transforms import Transform
 
 VERSION = 1
 EXAMPLES = """\
-  python -m visalign simulate recordings --features scenes.zarr --fit-features scenes_fit.zarr --layer blocks.5 \\
-      --table scenes.csv --output it.nc --truth it_truth.json
+  python -m visalign simulate recordings --features scenes.zarr --fit-features scenes_fit.zarr \\
+      --layer blocks.5 --table scenes.csv --output it.nc --truth it_truth.json
   python -m visalign simulate clicks --saliency saliency.zarr --table photographs.csv --card lite2.json \\
       --output clicks.npz --shards clickme.tfrecords --truth clicks_truth.json
 """
@@ -206,7 +206,9 @@ def click_log(
     Besides `participants` good participants an image there are one inattentive participant,
     one on a mobile device and one who repeats an image.
     """
-    log: dict[str, list[Any]] = {k: [] for k in ("file_pointer", "clicks", "user_id", "user_catch_trial", "is_mobile")}
+    log: dict[str, list[Any]] = {
+        k: [] for k in ("file_pointer", "clicks", "user_id", "user_catch_trial", "is_mobile")
+    }
 
     def add(name: str, clicks: np.ndarray, user: str, catch: float, mobile: bool) -> None:
         for key, value in zip(log, (name, clicks, user, catch, mobile), strict=True):
@@ -217,7 +219,11 @@ def click_log(
         for index in range(args.participants):
             clicks = participant_clicks(density, args.idiosyncrasy, args.clicks, rng)
             add(name, clicks, f"participant-{index:03d}", 1.0, False)
-        for user, catch, mobile in (("inattentive", 0.5, False), ("mobile", 1.0, True), ("participant-000", 1.0, False)):
+        for user, catch, mobile in (
+            ("inattentive", 0.5, False),
+            ("mobile", 1.0, True),
+            ("participant-000", 1.0, False),
+        ):
             add(name, participant_clicks(uniform, args.idiosyncrasy, args.clicks, rng), user, catch, mobile)
     return log
 
@@ -228,7 +234,7 @@ def planted_reliability(densities: list[np.ndarray], args: argparse.Namespace, d
     Drawn anew from the planted densities, independently of the log: what a split-half ceiling
     of the log estimates.
     """
-    from visalign import click_logs
+    from visalign import click_logs, human_maps
 
     rng = np.random.default_rng([args.seed, 1])
     half = args.participants // 2
@@ -237,9 +243,11 @@ def planted_reliability(densities: list[np.ndarray], args: argparse.Namespace, d
         for _ in range(draws):
             maps = []
             for _group in range(2):
-                group = [participant_clicks(density, args.idiosyncrasy, args.clicks, rng) for _ in range(half)]
-                maps.append(click_logs.group_map(group))
-            rho.append(float(spearman(maps[0].ravel(), maps[1].ravel())))
+                group = [
+                    participant_clicks(density, args.idiosyncrasy, args.clicks, rng) for _ in range(half)
+                ]
+                maps.append(human_maps.process(click_logs.group_map(group)[None]).ravel())
+            rho.append(float(spearman(maps[0], maps[1])))
     return float(np.mean(rho))
 
 

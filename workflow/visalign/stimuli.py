@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import hashlib
 import importlib.resources
 import io
@@ -16,14 +15,14 @@ import pandas as pd
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from visalign import scenes
+from visalign import scenes, tfrecords
 from visalign.errors import InputError
 from visalign.tables import read_table, write_atomic, write_table
 
 VERSION = 1
 EXAMPLES = """\
-  python -m visalign stimuli --name photographs --source photographs --images photographs/ --table photographs.csv
-  python -m visalign stimuli --name scenes --source scenes --count 400 --seed 1 --images scenes/ --table scenes.csv
+  python -m visalign stimuli --name photographs --source photographs --images photos/ --table photos.csv
+  python -m visalign stimuli --name scenes --source scenes --count 400 --images scenes/ --table scenes.csv
   python -m visalign stimuli --name mine --source folder --path images/ --labels labels.csv \\
       --images mine/ --table mine.csv
 """
@@ -102,8 +101,12 @@ def folder(path: str, labels: str) -> Iterator[dict[str, object]]:
     if labels:
         table = read_table(labels, required=("name", "label"), dtype={"name": str})
         if table["name"].duplicated().any():
-            raise InputError(f"{labels}: name: {table['name'][table['name'].duplicated()].iloc[0]!r} is there twice")
-        listed = [(root / str(name), label) for name, label in zip(table["name"], table["label"], strict=True)]
+            raise InputError(
+                f"{labels}: name: {table['name'][table['name'].duplicated()].iloc[0]!r} is there twice"
+            )
+        listed = [
+            (root / str(name), label) for name, label in zip(table["name"], table["label"], strict=True)
+        ]
     else:
         files = sorted(f for f in root.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
         classes = sorted({f.parent for f in files})
@@ -111,9 +114,9 @@ def folder(path: str, labels: str) -> Iterator[dict[str, object]]:
         listed = [(f, classes.index(f.parent) if numbered else None) for f in files]
     if not listed:
         raise InputError(f"{labels or path}: no images")
-    for file, label in listed:
-        if not file.is_file():
-            raise InputError(f"{labels or path}: name: {file} does not exist")
+    missing = [file for file, _ in listed if not file.is_file()]
+    if missing:
+        raise InputError(f"{labels or path}: name: {missing[0]} does not exist")
     for file, label in tqdm(listed, desc="stimuli", unit="image"):
         stimulus_id = str(file.relative_to(root))
         yield row(stimulus_id, file.resolve(), file.read_bytes(), label=label)
@@ -121,13 +124,8 @@ def folder(path: str, labels: str) -> Iterator[dict[str, object]]:
 
 def tfrecord(name: str, pattern: str, images: Path) -> Iterator[dict[str, object]]:
     """Unpack the images of ClickMe shards, losslessly, in shard order."""
-    from visalign import tfrecords
-
-    shards = sorted(glob.glob(pattern))
-    if not shards:
-        raise InputError(f"{pattern}: no such shards")
     index = 0
-    for shard in tqdm(shards, desc="stimuli", unit="shard"):
+    for shard in tqdm(tfrecords.list_shards(pattern), desc="stimuli", unit="shard"):
         for record in tfrecords.read_clickme(shard):
             stimulus_id = tfrecords.stimulus_id(name, index)
             content = png(record.image)

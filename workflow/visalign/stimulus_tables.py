@@ -25,7 +25,9 @@ def read(path: str | Path) -> pd.DataFrame:
     base = Path(path).parent
     for column in ("path", "mask"):
         if column in table:
-            table[column] = [str(base / value) if isinstance(value, str) else value for value in table[column]]
+            table[column] = [
+                str(base / value) if isinstance(value, str) else value for value in table[column]
+            ]
     return table
 
 

@@ -213,7 +213,11 @@ class Study:
         _, height, width = data["input_size"]
         if self.stimuli[stimuli]["transform"] == "resize":
             return Transform(height, width, "squash", 1.0, "bilinear").key
-        fill = tuple(round(255 * value) for value in data["mean"]) if data["crop_mode"] == "border" else (0, 0, 0)
+        fill = (
+            tuple(round(255 * value) for value in data["mean"])
+            if data["crop_mode"] == "border"
+            else (0, 0, 0)
+        )
         return Transform(height, width, data["crop_mode"], data["crop_pct"], data["interpolation"], fill).key  # type: ignore[arg-type]
 
     def mismatch(self, model: str, stimuli: str) -> str | None:
@@ -238,7 +242,9 @@ class Study:
             {
                 "measure": measure,
                 "dataset": dataset,
-                "label_space": None if measure == "neural" else self.stimuli[stimuli].get("label_space", "none"),
+                "label_space": None
+                if measure == "neural"
+                else self.stimuli[stimuli].get("label_space", "none"),
                 "simulated": sheets[measure][dataset]["simulated"] if measure in sheets else False,
                 "reason": None if self.enabled(measure) else f"stage {measure} is switched off",
             }

@@ -94,7 +94,7 @@ def score_row(**values: Any) -> dict[str, Any]:
     if unknown:
         raise TypeError(f"unknown score columns: {sorted(unknown)}")
     row = dict.fromkeys(SCORE_COLUMNS) | {"n_excluded": 0, "status": "ok"} | values
-    if row["value"] is not None and not row["value"] == row["value"]:  # NaN
+    if row["value"] is not None and row["value"] != row["value"]:  # NaN
         row["value"] = None
         if row["status"] == "ok":
             row["status"] = "undefined (not a number)"
@@ -108,7 +108,9 @@ def write_scores(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def read_scores(path: str | Path) -> pd.DataFrame:
     """Read a score table; text columns have '' instead of missing values."""
-    table = read_table(path, required=SCORE_COLUMNS)
     text = ["model", "benchmark", "metric", "convention", "layer", "status", "inputs_hash"]
-    table[text] = table[text].astype(object).where(table[text].notna(), "").astype(str)
-    return table
+    empty = {column: [""] for column in SCORE_COLUMNS if column not in text}
+    # A model may be called 007 or None: neither a number nor a missing value.
+    return read_table(
+        path, required=SCORE_COLUMNS, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=empty
+    )

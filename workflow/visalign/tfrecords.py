@@ -329,10 +329,11 @@ def _clickme(example: Example) -> ClickMe:
     image = _decode_image(bytes(example["image"][0]))
     heatmap = _decode_heatmap(example["heatmap"])
     if heatmap.shape != image.shape[:2]:
-        has, wants = (f"{pixels.shape[0]} × {pixels.shape[1]}" for pixels in (heatmap, image))
+        has, wants = (" × ".join(map(str, shape)) for shape in (heatmap.shape, image.shape[:2]))
         raise ValueError(f"heatmap: {has} pixels, but its image has {wants}")
-    clicks = example.get("click_count", ())
-    return ClickMe(image, heatmap, int(example["label"][0]), int(clicks[0]) if len(clicks) else None)
+    clicks = example.get("click_count", [])
+    click_count = int(clicks[0]) if len(clicks) else None
+    return ClickMe(image, heatmap, int(example["label"][0]), click_count)
 
 
 def _decode_image(content: bytes) -> np.ndarray:

@@ -20,7 +20,7 @@ INK = "#1a1a1a"
 QUIET = "#6b6b6b"
 SIMULATED = "#A03000"
 
-RC: dict[str, Any] = {
+RC: Any = {  # matplotlib types each key by name
     # Verdana has the widths of DejaVu Sans: text in an SVG keeps its place on machines without the latter.
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],

@@ -63,7 +63,8 @@ class Transform:
     @property
     def key(self) -> str:
         """Name of the transform in file paths; `from_key` reverses it."""
-        key = f"{self.height}x{self.width}-{self.crop_mode}-{self.crop_pct:g}-{self.interpolation}"
+        crop_pct = repr(self.crop_pct).removesuffix(".0")  # every digit: the crop is floored to a pixel
+        key = f"{self.height}x{self.width}-{self.crop_mode}-{crop_pct}-{self.interpolation}"
         return key + ("-fill" + ".".join(map(str, self.fill)) if self.crop_mode == "border" else "")
 
     @classmethod
@@ -98,7 +99,7 @@ class Transform:
         def start(size: int, crop: int) -> int:
             if crop > size:
                 return -((crop - size) // 2)
-            return int(round((size - crop) / 2.0))
+            return round((size - crop) / 2.0)
 
         left, upper = start(width, self.width), start(height, self.height)
         return left, upper, left + self.width, upper + self.height

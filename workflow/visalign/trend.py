@@ -63,27 +63,30 @@ HEADLINES = (
 def select(scores: pd.DataFrame, benchmark: str, metric: str, convention: str) -> dict[str, dict[str, Any]]:
     """Return model -> score row of one benchmark, metric and convention.
 
-    A model that failed may have a row of another convention, or of another metric, only: that row then says
-    why, as a row without value.
+    A model without such a row may have one that says why: of the dataset instead of its region and window
+    (the model failed before they were read), without a convention, or of another metric. That row then
+    stands in, without a value.
     """
-    here = scores[scores["benchmark"] == benchmark]
-    exact = here[(here["metric"] == metric) & (here["convention"] == convention)]
+    here = scores[[f"{benchmark}/".startswith(f"{name}/") for name in scores["benchmark"]]]
+    of_metric = here[here["metric"] == metric]
+    exact = of_metric[(of_metric["convention"] == convention) & (of_metric["benchmark"] == benchmark)]
     twice = exact["model"][exact["model"].duplicated()]
     if len(twice):
-        raise InputError(
-            f"score table: two rows of model {twice.iloc[0]!r} in {benchmark} {metric} {convention}"
-        )
-    failed = here[here["status"] != "ok"].drop_duplicates("model").assign(value=np.nan)
-    return {str(row["model"]): dict(row) for part in (failed, exact) for _, row in part.iterrows()}
+        where = f"{benchmark} {metric} {convention}"
+        raise InputError(f"score table: model {twice.iloc[0]!r} has two rows of {where}")
+    elsewhere = of_metric[of_metric["status"] == "ok"].assign(status=f"no {convention} value")
+    failed = here[here["status"] != "ok"]
+    reasons = pd.concat([elsewhere, failed, failed[failed["metric"] == metric]]).assign(value=np.nan)
+    return {str(row["model"]): dict(row) for part in (reasons, exact) for _, row in part.iterrows()}
 
 
-def missing(row: dict[str, Any] | None, what: str) -> str:
+def missing(row: dict[str, Any] | None) -> str:
     """Return why a score row has no value, or '' when it has one."""
     if row is None:
-        return f"{what}: no row in the score table"
+        return "no row in the score table"
     if row["status"] != "ok":
-        return f"{what}: {row['status']}"
-    return "" if np.isfinite(row["value"]) else f"{what}: no finite value"
+        return str(row["status"])
+    return "" if np.isfinite(row["value"]) else "no finite value"
 
 
 def number(value: Any) -> float | None:
@@ -96,6 +99,15 @@ def is_true(values: Iterable[Any]) -> bool:
     return any(str(value).lower() == "true" for value in values)
 
 
+def coordinates(x: dict[str, Any], y: dict[str, Any]) -> dict[str, float | None]:
+    """Return the values and intervals of two score rows as a point."""
+    return {
+        f"{axis}{bound}": number(row[column])
+        for axis, row in (("x", x), ("y", y))
+        for bound, column in (("", "value"), ("_low", "ci_low"), ("_high", "ci_high"))
+    }
+
+
 def gather(
     sheet: pd.DataFrame, x_rows: dict[str, dict], y_rows: dict[str, dict], names: tuple[str, str]
 ) -> tuple[list[dict], list[dict]]:
@@ -103,33 +115,30 @@ def gather(
     points, excluded = [], []
     for model, family in zip(sheet["model"], sheet["family"], strict=True):
         x, y = x_rows.get(model), y_rows.get(model)
-        reasons = [reason for reason in (missing(x, names[0]), missing(y, names[1])) if reason]
-        if reasons or x is None or y is None:
-            excluded.append({"model": model, "family": family, "reason": "; ".join(reasons)})
-            continue
-        point = {"model": model, "family": family}
-        for axis, row in (("x", x), ("y", y)):
-            point |= {
-                axis: float(row["value"]),
-                f"{axis}_low": number(row["ci_low"]),
-                f"{axis}_high": number(row["ci_high"]),
-            }
-        points.append(point)
-    listed = set(sheet["model"])
-    excluded += [
-        {"model": model, "family": "", "reason": "not in the model sheet"}
-        for model in y_rows
-        if model not in listed
-    ]
+        reasons = (missing(x), missing(y))
+        entry = {"model": model, "family": family}
+        if x is not None and y is not None and not any(reasons):
+            points.append(entry | coordinates(x, y))
+        elif reasons[0] == reasons[1]:
+            excluded.append(entry | {"reason": reasons[0]})
+        else:
+            named = [f"{name}: {why}" for name, why in zip(names, reasons, strict=True) if why]
+            excluded.append(entry | {"reason": "; ".join(named)})
+    unlisted = [model for model in y_rows if model not in set(sheet["model"])]
+    excluded += [{"model": model, "family": "", "reason": "not in the model sheet"} for model in unlisted]
     return points, excluded
 
 
 def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
-    """Return the benchmarks that have a headline's metric, sorted; [''] where there is none."""
+    """Return the benchmarks that have a headline's metric, sorted; [''] where there is none.
+
+    A benchmark above another (``neural/DATASET`` of a model that failed before regions and windows were
+    read, above ``neural/DATASET/IT/70-170/whole_image``) is not one of its own.
+    """
     of_stage = scores[scores["benchmark"].str.split("/").str[0] == headline.stage]
     with_metric = of_stage[of_stage["metric"] == headline.metric]
-    chosen = with_metric if len(with_metric) else of_stage
-    return sorted(set(chosen["benchmark"])) or [""]
+    names = sorted(set((with_metric if len(with_metric) else of_stage)["benchmark"]))
+    return [n for n in names if not any(other.startswith(f"{n}/") for other in names)] or [""]
 
 
 def panel(
@@ -147,8 +156,12 @@ def panel(
     y_rows = select(scores, benchmark, headline.metric, headline.convention)
     points, excluded = gather(sheet, x_rows, y_rows, (f"{accuracy[0]} {accuracy[1]}", headline.metric))
     place = " ".join(benchmark.split("/")[1:]).replace("_", " ")
-    x, y = (np.array([point[axis] for point in points]) for axis in "xy")
     reason = too_few(len(points))
+    trend = None
+    if not reason:
+        x, y = (np.array([point[axis] for point in points]) for axis in "xy")
+        names, families = ([point[field] for point in points] for field in ("model", "family"))
+        trend = describe(x, y, names, families, seed=seed, draws=draws)
     return {
         "title": headline.title,
         "subtitle": place,
@@ -161,11 +174,7 @@ def panel(
         "n": len(points),
         "points": points,
         "excluded": excluded,
-        "trend": None
-        if reason
-        else describe(
-            x, y, [p["model"] for p in points], [p["family"] for p in points], seed=seed, draws=draws
-        ),
+        "trend": trend,
         "reason": reason,
     }
 
@@ -185,8 +194,9 @@ def run_pipeline(args: argparse.Namespace) -> None:
     """Write the panels of a score table as JSON."""
     scores = tables.read_scores(args.scores)
     sheet = tables.read_table(args.models, required=("model", "family"), dtype=str, keep_default_na=False)
-    if sheet.empty:
-        raise InputError(f"{args.models}: no models")
+    for path, table in ((args.scores, scores), (args.models, sheet)):
+        if table.empty:
+            raise InputError(f"{path}: no rows")
     accuracy = (args.accuracy, args.metric)
     tables.write_json(
         args.output,

@@ -1,0 +1,38 @@
+"""What benchmarks share: paired timing and the result file."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parents[1] / "results" / "bench"
+
+
+def paired_seconds(*functions: Callable[[], Any], rounds: int = 3) -> list[float]:
+    """Time functions in turn, A B A B ..., and return each one's median seconds."""
+    seconds: list[list[float]] = [[] for _ in functions]
+    for _ in range(rounds):
+        for taken, function in zip(seconds, functions, strict=True):
+            start = time.perf_counter()
+            function()
+            taken.append(time.perf_counter() - start)
+    return [sorted(taken)[len(taken) // 2] for taken in seconds]
+
+
+def result(name: str, value: float, unit: str, target: str = "", ok: bool | None = None) -> dict[str, Any]:
+    """Describe one measured value; `ok` is None where there is no target."""
+    return {"name": name, "value": value, "unit": unit, "target": target, "ok": ok}
+
+
+def report(name: str, results: list[dict[str, Any]]) -> None:
+    """Write ``results/bench/NAME.json`` and print it as a table."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
+    width = max(len(entry["name"]) for entry in results)
+    for entry in results:
+        verdict = {True: "ok", False: "MISSED", None: ""}[entry["ok"]]
+        value = f"{entry['value']:12.4g} {entry['unit']:8s}"
+        print(f"{entry['name']:{width}s}  {value} {entry['target']:12s} {verdict}")

@@ -1,0 +1,74 @@
+"""Small models, stimuli and stores that several tests need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visalign import cli, stores
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Card and weights of a model, as the stage models writes them."""
+
+    card: str
+    weights: str
+
+    @property
+    def facts(self) -> dict:
+        return json.loads(Path(self.card).read_text())
+
+    def arguments(self) -> list[str]:
+        return ["--card", self.card, "--weights", self.weights]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Callable[..., ModelFiles]:
+    """Random weights of one of timm's test architectures, at 64 pixels unless told otherwise."""
+    made: dict[tuple, ModelFiles] = {}
+
+    def make(architecture: str = "test_resnet", layers: str = "auto", size: int = 64) -> ModelFiles:
+        from visalign import models
+
+        key = (architecture, layers, size)
+        if key not in made:
+            folder = tmp_path_factory.mktemp("model")
+            files = ModelFiles(str(folder / "model.json"), str(folder / "model.safetensors"))
+            config = models.data_config(architecture) | {"input_size": [3, size, size]}
+            arguments = ["--model", "tiny", "--architecture", architecture, "--weights", "random"]
+            arguments += ["--source", "0", "--layers", layers, "--data-config", json.dumps(config)]
+            cli.main(["models", *arguments, "--output", files.weights, "--card", files.card])
+            made[key] = files
+        return made[key]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_pixels() -> Callable[..., list[str]]:
+    """Write a store of preprocessed stimuli; returns the command-line arguments that name it."""
+
+    def write(folder: Path, values: np.ndarray) -> list[str]:
+        path, manifest = folder / "pixels.zarr", folder / "pixels.json"
+        group = stores.open_partial(path, {})
+        array = stores.create_array(
+            group, "pixels", values.shape, np.uint8, ("stimulus", "channel", "y", "x"), rows=64
+        )
+        array[:] = values
+        stores.write_strings(group, "stimulus_id", [f"s{i}" for i in range(len(values))], "stimulus")
+        stores.publish(path, manifest, {})
+        return ["--pixels", str(path), "--pixels-manifest", str(manifest)]
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def noise_images() -> np.ndarray:
+    """Ten images of noise, uint8 (10, 3, 64, 64)."""
+    return np.random.default_rng(0).integers(0, 256, size=(10, 3, 64, 64), dtype=np.uint8)

@@ -1,0 +1,105 @@
+"""Plans and runs of the workflow without its computations.
+
+A stand-in for `python` makes the outputs of each job from the job's arguments, so that a complete
+run takes seconds and what Snakemake plans after a change can be asserted.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+ROOT = Path(__file__).parents[2]
+MODELS = ("lite0", "lite1_80", "lite2_112")
+
+
+class Workflow:
+    """A copy of the workflow in a folder of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def run(self, *arguments, check=True, **environment):
+        """Run Snakemake on the command line, with the stand-in for python."""
+        path = f"{Path(__file__).parent / 'stand_in'}:{os.environ['PATH']}"
+        result = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PATH": path} | environment,
+            capture_output=True,
+            text=True,
+        )
+        if check:
+            assert result.returncode == 0, result.stderr[-3000:]
+        return result
+
+    def plan(self, *targets, config=None, force=frozenset()):
+        """Jobs that Snakemake would run: set of (rule, wildcard values...)."""
+        here = Path.cwd()
+        try:
+            with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+                workflow = api.workflow(
+                    snakefile=self.folder / "Snakefile",
+                    workdir=self.folder,
+                    config_settings=ConfigSettings(config=config or {}),
+                    resource_settings=ResourceSettings(cores=2),
+                )
+                settings = DAGSettings(targets=frozenset(targets), forcerun=frozenset(force))
+                workflow.dag(settings).execute_workflow(executor="dryrun")
+                dag = workflow._workflow.dag
+                return {(job.rule.name, *job.wildcards) for job in dag.jobs if dag.reason(job)} - {("all",)}
+        finally:
+            os.chdir(here)
+
+    def edit(self, path, old, new):
+        """Replace text in a file, which must hold it."""
+        file = self.folder / path
+        text = file.read_text()
+        assert old in text, f"{path} does not hold {old!r}"
+        file.write_text(text.replace(old, new))
+
+    def append(self, path, line):
+        """Append a line to a sheet."""
+        with (self.folder / path).open("a") as file:
+            file.write(line + "\n")
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory):
+    """A workflow of three models that never ran."""
+    folder = tmp_path_factory.mktemp("fresh") / "workflow"
+    folder.mkdir()
+    shutil.copy(ROOT / "Snakefile", folder)
+    for name in ("workflow", "config", "profiles", "envs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    sheet = folder / "config/models/embedded.tsv"
+    header, *rows = sheet.read_text().splitlines()
+    chosen = [row for row in rows if row.split("\t")[0] in (*MODELS, "lite0_untrained")]
+    sheet.write_text("\n".join([header, *chosen]) + "\n")
+    for kind in ("lite1", "lite2"):  # teachers must be among the models
+        config = folder / "config/config.yaml"
+        config.write_text(config.read_text().replace(f"teacher: {kind}\n", "teacher: lite0\n"))
+    return Workflow(folder)
+
+
+@pytest.fixture(scope="session")
+def finished_once(fresh, tmp_path_factory):
+    """The same after a complete run."""
+    folder = tmp_path_factory.mktemp("finished") / "workflow"
+    shutil.copytree(fresh.folder, folder)
+    workflow = Workflow(folder)
+    workflow.run()
+    return workflow
+
+
+@pytest.fixture
+def finished(finished_once, tmp_path):
+    """A finished workflow that the test may change."""
+    folder = tmp_path / "workflow"
+    shutil.copytree(finished_once.folder, folder, symlinks=True)
+    return Workflow(folder)

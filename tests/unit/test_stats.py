@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from visalign import stats
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=40))
+def test_spearman_equals_scipy_with_ties(pairs):
+    a, b = np.array(pairs, dtype=float).T
+    ours = stats.spearman(a, b)
+    if a.std() == 0 or b.std() == 0:
+        assert np.isnan(ours)
+    else:
+        assert ours == pytest.approx(scipy_stats.spearmanr(a, b).statistic, abs=1e-12)
+
+
+def test_spearman_is_vectorised_over_rows():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 9, (2, 4, 50)).astype(float)
+    expected = [scipy_stats.spearmanr(x, y).statistic for x, y in zip(a, b, strict=True)]
+    np.testing.assert_allclose(stats.spearman(a, b), expected, atol=1e-12)
+
+
+def test_pearson_equals_numpy_and_is_nan_for_constants():
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((2, 30, 3))
+    a[:, 2] = 4.0
+    ours = stats.pearson(a, b)
+    for column in range(2):
+        assert ours[column] == pytest.approx(np.corrcoef(a[:, column], b[:, column])[0, 1], abs=1e-12)
+    assert np.isnan(ours[2])
+
+
+@pytest.mark.parametrize(("r", "expected"), [(0.0, 0.0), (0.5, 2 / 3), (1.0, 1.0), (-0.2, -0.5)])
+def test_spearman_brown_closed_form(r, expected):
+    assert stats.spearman_brown(np.array(r)) == pytest.approx(expected)
+
+
+def test_spearman_brown_of_eight_trials():
+    assert stats.spearman_brown(np.array(0.3), 8) == pytest.approx(8 * 0.3 / (1 + 7 * 0.3))
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 20), (18, 20), (20, 20), (350, 1000)])
+def test_wilson_equals_scipy(hits, n):
+    interval = scipy_stats.binomtest(hits, n).proportion_ci(method="wilson")
+    assert stats.wilson(hits, n) == pytest.approx((interval.low, interval.high), abs=1e-12)
+
+
+def test_bootstrap_interval_of_a_mean_matches_its_standard_error():
+    values = np.random.default_rng(2).standard_normal(400)
+    low, high = stats.bootstrap_interval(values, rng=np.random.default_rng(3), draws=4000)
+    # 2 × 1.96 standard errors; 4000 draws fix the width to about 3 %.
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.08)
+    assert np.isnan(stats.bootstrap_interval(values[:1], rng=np.random.default_rng(3))).all()

@@ -1,0 +1,233 @@
+"""Claims about stimulus sets: what is listed, in which order, with which labels."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from visalign import cli, scenes, stimuli, stimulus_tables, stores, tfrecords
+from visalign.errors import InputError
+
+
+def listed(folder: Path, *arguments: str) -> pd.DataFrame:
+    table = str(folder / "out/set.csv")
+    cli.main(["stimuli", "--name", "set", "--images", str(folder / "out/set"), "--table", table, *arguments])
+    return stimulus_tables.read(table)
+
+
+def refused(folder: Path, capsys, *arguments: str) -> str:
+    """The one line of a refusal; nothing may have been written."""
+    with pytest.raises(SystemExit) as stop:
+        listed(folder, *arguments)
+    assert stop.value.code == 2
+    assert not (folder / "out/set.csv").exists()
+    lines = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def write_images(root: Path, *names: str) -> None:
+    for index, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20 + index, 10), (index, 0, 0)).save(root / name)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory) -> pd.DataFrame:
+    return listed(tmp_path_factory.mktemp("photographs"), "--source", "photographs")
+
+
+def test_there_are_twenty_photographs_with_labels(photographs):
+    assert len(photographs) == 20 == photographs["stimulus_id"].nunique()
+    # ImageNet's 243 is a bull mastiff, 559 a folding chair, 438 a beaker: read off the images.
+    assert photographs["label"].head(3).tolist() == [243, 559, 438]
+    assert photographs["label"].between(0, 999).all()
+
+
+def test_sizes_and_checksums_are_those_of_the_files(photographs):
+    for _, row in photographs.iterrows():
+        assert hashlib.sha256(Path(row["path"]).read_bytes()).hexdigest() == row["sha256"]
+        with Image.open(row["path"]) as image:
+            assert (image.height, image.width) == (row["height"], row["width"])
+
+
+@pytest.fixture(scope="module")
+def rendered() -> list[scenes.Scene]:
+    photograph = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    return scenes.scenes(16, [photograph, photograph[::-1]], 1)
+
+
+def test_scenes_are_balanced_over_categories(rendered):
+    assert np.bincount([scene.label for scene in rendered]).tolist() == [2] * len(scenes.SHAPES)
+
+
+def test_a_longer_set_of_scenes_starts_with_the_shorter_and_another_seed_differs(rendered):
+    photograph = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    backgrounds = [photograph, photograph[::-1]]
+    for one, other in zip(rendered, scenes.scenes(3, backgrounds, 1), strict=False):
+        np.testing.assert_array_equal(one.image, other.image)
+        np.testing.assert_array_equal(one.mask, other.mask)
+    assert (scenes.scenes(1, backgrounds, 2)[0].image != rendered[0].image).any()
+
+
+@pytest.mark.parametrize("label", range(len(scenes.SHAPES)))
+def test_the_mask_is_where_the_object_was_painted(label):
+    """Two backgrounds, one seed: images agree inside the mask and differ outside."""
+    black, white = (np.full((300, 300, 3), value, np.uint8) for value in (0, 255))
+    one, other = (scenes.render(label, photograph, np.random.default_rng(3)) for photograph in (black, white))
+    difference = np.abs(one.image.astype(int) - other.image).max(axis=-1)
+    np.testing.assert_array_equal(one.mask, other.mask)
+    assert one.mask.any() and one.image.shape == (scenes.SIZE, scenes.SIZE, 3)
+    assert difference[one.mask].max() <= 128 < 127 + difference[~one.mask].min()
+
+
+@pytest.mark.parametrize("shape", scenes.SHAPES)
+def test_every_shape_is_a_shape_of_its_own(shape):
+    y, x = np.mgrid[-1.2:1.2:101j, -1.2:1.2:101j]
+    areas = {name: scenes.distance(name, x, y) < 0 for name in scenes.SHAPES}
+    assert 0.05 < areas[shape].mean() < 0.6
+    assert all((areas[shape] != areas[name]).mean() > 0.03 for name in scenes.SHAPES if name != shape)
+
+
+def test_scenes_are_written_with_masks_and_categories(tmp_path):
+    table = listed(tmp_path, "--source", "scenes", "--count", "9", "--seed", "1")
+    assert table["label"].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 0]
+    assert table["category"].tolist() == [*scenes.SHAPES, scenes.SHAPES[0]]
+    backgrounds = [np.asarray(Image.open(p).convert("RGB")) for p in embedded(tmp_path)]
+    for scene, (_, row) in zip(scenes.scenes(9, backgrounds, 1), table.iterrows(), strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(row["path"])), scene.image)
+        np.testing.assert_array_equal(np.asarray(Image.open(row["mask"])) == 255, scene.mask)
+
+
+def embedded(folder: Path) -> list[Path]:
+    for name, content in stimuli.photograph_files():
+        (folder / name).write_bytes(content)
+    return sorted(folder.glob("imagenet_*.jpg"))
+
+
+def test_scenes_are_the_same_each_time(tmp_path):
+    one, other = (
+        listed(tmp_path / name, "--source", "scenes", "--count", "8", "--seed", "5") for name in "ab"
+    )
+    assert one["sha256"].tolist() == other["sha256"].tolist()
+
+
+def test_a_flat_folder_is_listed_in_order_without_labels(tmp_path):
+    write_images(tmp_path / "images", "b.png", "a.jpg", "c.PNG")
+    (tmp_path / "images/notes.txt").write_text("not an image")
+    table = listed(tmp_path, "--source", "folder", "--path", str(tmp_path / "images"))
+    assert table["stimulus_id"].tolist() == ["a.jpg", "b.png", "c.PNG"]
+    assert table["width"].tolist() == [21, 20, 22]
+    assert table["label"].isna().all()
+
+
+def test_subfolders_are_classes_in_order_of_name(tmp_path):
+    write_images(tmp_path / "images", "dog/1.png", "cat/2.png", "cat/1.png")
+    table = listed(tmp_path, "--source", "folder", "--path", str(tmp_path / "images"))
+    assert table["stimulus_id"].tolist() == ["cat/1.png", "cat/2.png", "dog/1.png"]
+    assert table["label"].tolist() == [0, 0, 1]
+
+
+def test_a_table_of_labels_says_which_images_and_their_order(tmp_path):
+    write_images(tmp_path / "images", "a.png", "b.png", "c.png")
+    (tmp_path / "labels.csv").write_text("name,label\nc.png,7\na.png,3\n")
+    labels = ["--labels", str(tmp_path / "labels.csv")]
+    table = listed(tmp_path, "--source", "folder", "--path", str(tmp_path / "images"), *labels)
+    assert table["stimulus_id"].tolist() == ["c.png", "a.png"]
+    assert table["label"].tolist() == [7, 3]
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ("name,label\na.png,1\nz.png,2\n", "name: .*z.png does not exist"),
+        ("name,label\na.png,1\na.png,2\n", "name: 'a.png' is there twice"),
+        ("file,label\na.png,1\n", "no column 'name'"),
+        ("name,label\n", "no images"),
+    ],
+)
+def test_a_wrong_table_of_labels_is_named(tmp_path, capsys, labels, reason):
+    write_images(tmp_path / "images", "a.png")
+    (tmp_path / "labels.csv").write_text(labels)
+    arguments = ["--path", str(tmp_path / "images"), "--labels", str(tmp_path / "labels.csv")]
+    with pytest.raises(AssertionError):
+        assert not refused(tmp_path, capsys, "--source", "folder", *arguments)
+    with pytest.raises(InputError, match=rf"labels\.csv: {reason}"):
+        list(stimuli.folder(str(tmp_path / "images"), str(tmp_path / "labels.csv")))
+
+
+def test_an_empty_and_a_missing_folder_are_named(tmp_path, capsys):
+    (tmp_path / "images").mkdir()
+    for name, reason in (("images", "no images"), ("absent", "no such folder")):
+        error = refused(tmp_path, capsys, "--source", "folder", "--path", str(tmp_path / name))
+        assert f"{tmp_path / name}: {reason}" in error
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty"])
+def test_a_corrupt_jpeg_is_named(tmp_path, capsys, damage):
+    content = stimuli.photograph_files()[0][1]
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/good.jpg").write_bytes(content)
+    corrupt = {"cut": content[: len(content) // 2], "text": b"<html>404</html>", "empty": b""}[damage]
+    (tmp_path / "images/bad.jpg").write_bytes(corrupt)
+    error = refused(tmp_path, capsys, "--source", "folder", "--path", str(tmp_path / "images"))
+    assert f"{tmp_path}/images/bad.jpg: not a readable image" in error
+
+
+def test_no_shards_are_named(tmp_path, capsys):
+    pattern = str(tmp_path / "val-*.tfrecords")
+    assert f"{pattern}: no such shards" in refused(tmp_path, capsys, "--source", "tfrecord", "--path", pattern)
+
+
+def test_images_of_shards_are_listed_in_shard_order(tmp_path):
+    rng = np.random.default_rng(0)
+    for shard, labels in ((0, [5, 6]), (1, [7])):
+        records = [
+            {
+                "image": rng.random((256, 256, 3), dtype=np.float32).tobytes(),
+                "heatmap": np.ones((256, 256), np.float32).tobytes(),
+                "label": label,
+            }
+            for label in labels
+        ]
+        tfrecords.write_examples(str(tmp_path / f"val-{shard}.tfrecords"), records)
+    table = listed(tmp_path, "--source", "tfrecord", "--path", str(tmp_path / "val-*.tfrecords"))
+    assert table["label"].tolist() == [5, 6, 7]
+    assert table["stimulus_id"].tolist() == [tfrecords.stimulus_id("set", i) for i in range(3)]
+    assert table["height"].tolist() == [256] * 3
+
+
+def test_a_table_can_be_moved_with_its_images(tmp_path):
+    table = listed(tmp_path, "--source", "scenes", "--count", "8")
+    (tmp_path / "out").rename(tmp_path / "moved")
+    moved = stimulus_tables.read(tmp_path / "moved/set.csv")
+    assert moved["path"].map(lambda path: Path(path).is_file()).all()
+    assert moved["mask"].map(lambda path: Path(path).is_file()).all()
+    assert moved["sha256"].tolist() == table["sha256"].tolist()
+
+
+@pytest.mark.parametrize(("label", "shown"), [(8, "8"), (-1, "-1"), (None, "nan")])
+def test_a_label_outside_the_models_outputs_is_named_with_its_stimulus(label, shown):
+    table = pd.DataFrame({"stimulus_id": ["a", "b"], "label": [0, label]})
+    with pytest.raises(InputError, match=rf"t\.csv: label: {shown}(\.0)? of 'b' is not in 0\.\.7"):
+        stimulus_tables.labels(table, 8, "t.csv")
+
+
+def test_labels_within_the_models_outputs_are_whole_numbers():
+    table = pd.DataFrame({"stimulus_id": ["a", "b"], "label": [0.0, 7.0]})
+    labels = stimulus_tables.labels(table, 8, "t.csv")
+    assert labels.dtype == np.int64 and labels.tolist() == [0, 7]
+
+
+@pytest.mark.parametrize("ids", [["a", "c"], ["b", "a"], ["a"], ["a", "b", "c"]])
+def test_a_store_of_other_stimuli_or_another_order_is_refused(tmp_path, ids):
+    group = stores.open_partial(tmp_path / "x.zarr", {})
+    stores.write_strings(group, "stimulus_id", ["a", "b"], "stimulus")
+    with pytest.raises(InputError, match=r"x\.zarr: stimulus_id"):
+        stimulus_tables.check_ids(group, pd.DataFrame({"stimulus_id": ids}), "x.zarr")
+    stimulus_tables.check_ids(group, pd.DataFrame({"stimulus_id": ["a", "b"]}), "x.zarr")

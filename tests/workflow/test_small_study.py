@@ -1,0 +1,158 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def scores(small_study):
+    return pd.read_csv(small_study / "results/scores.csv", keep_default_na=True)
+
+
+def value(scores, model, metric, convention=None, benchmark=None):
+    rows = scores[(scores.model == model) & (scores.metric == metric)]
+    if convention:
+        rows = rows[rows.convention == convention]
+    if benchmark:
+        rows = rows[rows.benchmark == benchmark]
+    assert len(rows) == 1, rows
+    return rows.iloc[0]
+
+
+def truth(small_study, kind, name):
+    return json.loads((small_study / f"results/simulate/{kind}/{name}_truth.json").read_text())
+
+
+def test_every_model_has_every_measure_as_a_value_or_a_reason(scores):
+    for model in ("lite0", "lite1", "untrained"):
+        own = scores[scores.model == model]
+        measures = {benchmark.split("/")[0] for benchmark in own.benchmark}
+        assert measures == {"accuracy", "neural", "clickme", "attacks"}
+        assert own[own.value.isna()].status.str.len().gt(5).all()
+        assert own[own.value.notna()].status.str.startswith("ok").all()
+        scenes = value(scores, model, "top1", benchmark="accuracy/scenes")
+        assert np.isnan(scores.loc[scenes.name, "value"])
+        assert "label space scenes-8" in scenes.status
+
+
+def test_trained_models_recognise_photographs_and_untrained_ones_do_not(scores):
+    def top1(model):
+        return value(scores, model, "top1", benchmark="accuracy/photographs").value
+
+    assert top1("lite0") >= 0.4
+    assert top1("untrained") <= 0.1
+
+
+def test_the_teachers_layer_is_found_best_and_close_to_its_ceiling(scores, small_study):
+    planted = truth(small_study, "recordings", "it_simulated")
+    curves = scores[scores.metric == "pls_layer"].astype({"value": float})
+    best = curves.loc[curves.value.idxmax()]
+    assert (best.model, best.layer) == ("lite0", planted["layer"])
+    chosen = value(scores, "lite0", "pls", "r2/c")
+    assert chosen.layer == planted["layer"]
+    assert chosen.value == pytest.approx(1, abs=0.1)
+
+
+def test_the_untrained_twin_predicts_worse(scores):
+    twin = value(scores, "untrained", "pls", "r2/c")
+    assert twin.ci_high < value(scores, "lite0", "pls", "r2/c").ci_low
+
+
+def test_permuted_responses_score_near_zero(scores):
+    assert abs(value(scores, "lite0", "pls", "r").floor) < 0.15
+
+
+def test_the_neural_ceiling_matches_the_planted_reliability(small_study):
+    planted = truth(small_study, "recordings", "it_simulated")["ceiling"]
+    card = json.loads((small_study / "results/recordings/it_simulated.json").read_text())
+    # Standard error of a neuroid's split-half over 400 stimuli about .025, of their median .005.
+    assert card["ceiling"]["value"] == pytest.approx(planted, abs=0.02)
+
+
+def test_the_map_ceiling_matches_the_planted_reliability(small_study):
+    planted = truth(small_study, "clicks", "clickme_simulated")["split_half_reliability"]
+    card = json.loads((small_study / "results/maps/clickme_simulated.json").read_text())
+    assert card["ceiling"]["value"] == pytest.approx(planted, abs=0.03)
+
+
+def test_every_stored_perturbation_fools_its_model(small_study):
+    import torch
+
+    from visalign import network, stores
+    from visalign.tables import read_json
+
+    card = read_json(small_study / "results/models/lite0.json")
+    weights = small_study / "results/models/lite0.safetensors"
+    model = network.Normalised(network.load(card, weights), card["data_config"])
+    attacks = stores.open_store(small_study / "results/attacks/lite0/clickme_simulated.zarr")
+    pixels = next((small_study / "results/preprocess/clickme_simulated").glob("96x96-*0.875*.zarr"))
+    images = torch.from_numpy(stores.open_store(pixels)["pixels"][:]).float() / 255
+    delta = torch.from_numpy(attacks["delta"][:]).float()
+    with torch.inference_mode():
+        clean = model(images).argmax(1).numpy()
+        adversarial = (images + delta).clamp(0, 1)
+        fooled = model(adversarial).argmax(1).numpy()
+    success = attacks["success"][:]
+    labels = pd.read_csv(small_study / "results/stimuli/clickme_simulated.csv").label.to_numpy()
+    assert success.any()
+    assert np.array_equal(success, clean == labels)
+    assert (fooled != labels)[success].all()
+    assert np.array_equal(fooled[success], attacks["adversarial_label"][:][success])
+    norm = (adversarial - images).flatten(1).double().norm(dim=1).numpy()
+    np.testing.assert_allclose(norm[success], attacks["norm"][:][success], rtol=1e-6)
+
+
+def test_an_untrained_model_has_no_perturbation_tolerance_but_a_reason(scores):
+    row = value(scores, "untrained", "perturbation_tolerance")
+    assert np.isnan(row.value)
+    assert row.status == "no clean-correct image to attack"
+
+
+def test_simulated_data_are_marked(scores, small_study):
+    simulated = scores.groupby("metric").simulated.agg(["min", "max"])
+    assert simulated.loc[["pls", "spearman", "adversarial_alignment"], "min"].all()
+    assert not simulated.loc[["top1", "perturbation_tolerance"], "max"].any()
+    assert "simulated" in (small_study / "results/figures/accuracy_vs_alignment.svg").read_text()
+    assert "simulated" in (small_study / "results/report.html").read_text()
+
+
+def test_feature_stores_open_with_xarray(small_study):
+    store = small_study / "results/features/lite0/photographs.zarr"
+    features = xr.open_zarr(store, consolidated=False)
+    assert features["logits"].dims == ("stimulus", "logits_channel")
+    assert features["blocks.5"].dims == ("stimulus", "blocks.5_channel", "blocks.5_y", "blocks.5_x")
+    assert features.attrs["weights_sha256"]
+
+
+def test_figures_and_report_are_there(small_study):
+    for suffix in ("png", "svg", "pdf"):
+        assert (small_study / f"results/figures/accuracy_vs_alignment.{suffix}").stat().st_size > 5000
+    report = (small_study / "results/report.html").read_text()
+    assert "untrained" in report
+    assert pd.read_parquet(small_study / "results/scores.parquet").shape[1] == 17
+
+
+def test_a_second_run_has_nothing_to_do(small_study, snakemake):
+    result = snakemake(small_study)
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_every_job_left_a_log_and_a_benchmark(small_study):
+    for stage in ("features", "neural", "attacks"):
+        assert list((small_study / f"results/benchmarks/{stage}").rglob("*.tsv"))
+        assert list((small_study / f"logs/{stage}").rglob("*.log"))
+
+
+@pytest.mark.slow
+def test_trained_nets_name_18_of_20_photographs_at_native_size(default_study, snakemake):
+    targets = [f"results/accuracy/lite{i}/photographs.csv" for i in range(3)]
+    result = snakemake(default_study, *targets)
+    assert result.returncode == 0, result.stderr[-3000:]
+    for target in targets:
+        table = pd.read_csv(default_study / target).set_index("metric")
+        assert table.loc["top1", "value"] == pytest.approx(18 / 20)

@@ -1,0 +1,307 @@
+"""Write the report: one self-contained HTML page of figure, trends, scores, failures and provenance."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from visalign import tables, vector, verdict
+from visalign.errors import InputError
+
+VERSION = 1
+
+EXAMPLES = """\
+  python -m visalign report --scores results/scores.csv --trend results/trend.json \\
+      --figure results/figures/accuracy_vs_alignment.svg --cards results/maps/clickme.json \\
+      --benchmarks-dir results/benchmarks --output results/report.html
+"""
+
+TEMPLATES = Path(__file__).parents[1] / "report"
+
+#: Libraries whose versions can change a number or a figure.
+LIBRARIES = (
+    "snakemake",
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "zarr",
+    "xarray",
+    "dask",
+    "pillow",
+    "matplotlib",
+    "adjustText",
+)
+
+
+def blank(value: Any) -> Any:
+    """Return None for NaN, else the value."""
+    return None if value != value else value
+
+
+def measure_name(panel: dict[str, Any]) -> str:
+    """Return the name of a panel, with its region and window where it has them."""
+    return panel["title"] + (f", {panel['subtitle']}" if panel["subtitle"] else "")
+
+
+def headlines(trend: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the columns of the model table: accuracy, then a column a panel."""
+    accuracy = trend["accuracy"] | {"name": f"{trend['accuracy']['metric']} accuracy", "reasons": {}}
+    return [accuracy] + [
+        {
+            "name": measure_name(panel),
+            "benchmark": panel["benchmark"],
+            "metric": panel["metric"],
+            "convention": panel["convention"],
+            "reasons": {entry["model"]: entry["reason"] for entry in panel["excluded"]},
+        }
+        for panel in trend["panels"]
+    ]
+
+
+def cell(rows: pd.DataFrame, model: str, reason: str) -> dict[str, Any]:
+    """Return one model's score with interval, floor, ceiling and layer, or the reason for none."""
+    own = rows[rows["model"] == model]
+    if own.empty:
+        return {"value": None, "reason": reason or "no row in the score table"}
+    row = own.iloc[0]
+    fields = ("value", "ci_low", "ci_high", "n", "floor", "ceiling")
+    numbers = {field: blank(row[field]) for field in fields}
+    status = row["status"] if row["status"] != "ok" else reason
+    return numbers | {"layer": row["layer"], "reason": status if numbers["value"] is None else ""}
+
+
+def model_table(scores: pd.DataFrame, trend: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a row a model: its family and a cell a headline measure."""
+    columns = headlines(trend)
+    families: dict[str, str] = {}
+    for panel in trend["panels"]:
+        families |= {entry["model"]: entry["family"] for entry in panel["points"] + panel["excluded"]}
+    chosen = []
+    for column in columns:
+        matches = (scores[key] == column[key] for key in ("benchmark", "metric", "convention"))
+        chosen.append(scores[pd.concat(list(matches), axis=1).all(axis=1)])
+    models = list(dict.fromkeys([*families, *scores["model"]]))
+    return [
+        {
+            "model": model,
+            "family": families.get(model, ""),
+            "cells": [
+                cell(rows, model, column["reasons"].get(model, ""))
+                for rows, column in zip(chosen, columns, strict=True)
+            ],
+        }
+        for model in models
+    ]
+
+
+def layer_curves(scores: pd.DataFrame, trend: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return, for each panel with layer scores, a small curve a model on one common scale."""
+    groups = []
+    for panel in trend["panels"]:
+        here = scores[(scores["benchmark"] == panel["benchmark"]) & scores["value"].notna()]
+        layers = here[here["metric"] == f"{panel['metric']}_layer"]
+        if layers.empty:
+            continue
+        best = here[(here["metric"] == panel["metric"]) & (here["convention"] == panel["convention"])]
+        chosen = dict(zip(best["model"], best["layer"], strict=True))
+        low, high = min(0.0, float(layers["value"].min())), max(1.0, float(layers["value"].max()))
+        curves = []
+        for model, rows in layers.groupby("model", sort=False):
+            values = [float(value) for value in rows["value"]]
+            points = vector.curve(values, low, high)
+            for point, layer, value in zip(points, rows["layer"], values, strict=True):
+                point |= {"layer": layer, "value": value, "chosen": layer == chosen.get(str(model))}
+            curves.append({"model": model, "points": points, "chosen": chosen.get(str(model), "")})
+        convention = layers["convention"].iloc[0]
+        groups.append(
+            {
+                "name": measure_name(panel),
+                "convention": convention,
+                "low": low,
+                "high": high,
+                "curves": curves,
+            }
+        )
+    return groups
+
+
+def failures(scores: pd.DataFrame, trend: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every model and benchmark without a value, with the reason, one row a distinct reason."""
+    failed = scores[scores["status"] != "ok"]
+    entries = [
+        {"model": row.model, "where": row.benchmark, "metric": row.metric, "reason": row.status}
+        for row in failed[["model", "benchmark", "metric", "status"]].drop_duplicates().itertuples()
+    ]
+    known = {entry["model"] for entry in entries}
+    for panel in trend["panels"]:
+        entries += [
+            {
+                "model": entry["model"],
+                "where": panel["benchmark"] or panel["title"],
+                "metric": panel["metric"],
+                "reason": entry["reason"],
+            }
+            for entry in panel["excluded"]
+            if entry["model"] not in known
+        ]
+    return entries
+
+
+def left_out(scores: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the scores that leave units out (images, neuroids), with how many."""
+    some = scores[(scores["n_excluded"].fillna(0) > 0) & scores["value"].notna()]
+    columns = ["model", "benchmark", "metric", "n", "n_excluded"]
+    return [{str(k): v for k, v in row.items()} for row in some[columns].drop_duplicates().to_dict("records")]
+
+
+def simulated_measures(scores: pd.DataFrame) -> dict[str, bool]:
+    """Return benchmark and metric -> whether any of its scores rests on simulated data.
+
+    Variants of a metric (layer scores, medians) go with the metric that they are variants of.
+    """
+    is_simulated = scores["simulated"].astype(str).str.lower() == "true"
+    # The metric of a bare failure row says nothing new; what has a value names the measures.
+    shown = scores["value"].notna() & ~scores["metric"].str.endswith("_layer")
+    names = scores["benchmark"] + " " + scores["metric"]
+    return {str(name): bool(part.any()) for name, part in is_simulated[shown].groupby(names[shown])}
+
+
+def versions(scores: pd.DataFrame) -> dict[str, str]:
+    """Return versions: Python, libraries of this environment, and the stages that made the scores."""
+    found = {"Python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    stages = scores["benchmark"].str.split("/").str[0]
+    for stage, numbers in scores["version"].dropna().groupby(stages):
+        found[f"stage {stage}"] = ", ".join(f"{number:g}" for number in sorted(set(numbers)))
+    return found
+
+
+def timings(directory: Path | None) -> list[dict[str, Any]]:
+    """Return jobs, seconds and peak memory of each rule from Snakemake's benchmark files.
+
+    A file belongs to the rule named by its first folder, or by its own name.
+    """
+    rules: dict[str, list[tuple[float, float]]] = {}
+    for path in sorted(directory.rglob("*.tsv")) if directory else []:
+        rule = path.relative_to(directory).parts[0].removesuffix(".tsv")
+        table = pd.read_csv(path, sep="\t", na_values="-")
+        for seconds, memory in zip(table["s"], table["max_rss"], strict=True):
+            rules.setdefault(rule, []).append((float(seconds), float(memory)))
+    return [
+        {
+            "rule": rule,
+            "jobs": len(jobs),
+            "seconds": sum(seconds for seconds, _ in jobs),
+            "longest": max(seconds for seconds, _ in jobs),
+            "memory": max((memory for _, memory in jobs if memory == memory), default=None),
+        }
+        for rule, jobs in rules.items()
+    ]
+
+
+def render(context: dict[str, Any]) -> str:
+    """Fill the template; every string in `context` is escaped unless it is Markup."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["decimal"] = verdict.decimal
+    return environment.get_template("report.html.j2").render(context)
+
+
+def report(
+    scores: pd.DataFrame,
+    trend: dict[str, Any],
+    figure: str,
+    cards: Sequence[tuple[str, Any]],
+    timing: list[dict[str, Any]],
+    scores_link: str,
+) -> str:
+    """Return the page as HTML.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The score table.
+    trend : dict
+        The panels, as the trend stage writes them.
+    figure : str
+        An ``<svg>`` element that is safe to embed.
+    cards : sequence of (name, content)
+        Data cards: provenance of the data sets.
+    timing : list of dict
+        rule, jobs, seconds, longest, memory.
+    scores_link : str
+        Address of the score table, relative to the page.
+    """
+    return render(
+        {
+            "simulation": verdict.of_simulation(simulated_measures(scores)),
+            "any_simulated": (scores["simulated"].astype(str).str.lower() == "true").any(),
+            "figure": Markup(figure),  # made safe by vector.embeddable
+            "verdicts": [
+                panel | {"name": measure_name(panel), "sentences": verdict.of_panel(panel)}
+                for panel in trend["panels"]
+            ],
+            "columns": headlines(trend),
+            "models": model_table(scores, trend),
+            "layer_curves": layer_curves(scores, trend),
+            "failures": failures(scores, trend),
+            "left_out": left_out(scores),
+            "cards": cards,
+            "versions": versions(scores),
+            "timings": timing,
+            "trend": trend,
+            "scores_link": scores_link,
+            "n_scores": len(scores),
+        }
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--scores", required=True, metavar="CSV", help="score table")
+    parser.add_argument("--trend", required=True, metavar="JSON", help="panels, as trend writes them")
+    parser.add_argument("--figure", required=True, metavar="SVG", help="figure to embed")
+    parser.add_argument("--cards", nargs="*", default=[], metavar="JSON", help="data cards of the data sets")
+    parser.add_argument("--benchmarks-dir", type=Path, metavar="DIR", help="Snakemake's benchmark files")
+    parser.add_argument("--output", required=True, type=Path, metavar="HTML", help="page to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read scores, panels, figure and cards; write the page."""
+    scores = tables.read_scores(args.scores)
+    trend = tables.read_json(args.trend)
+    for field in ("panels", "accuracy"):
+        if field not in trend:
+            raise InputError(f"{args.trend}: no field {field!r}")
+    page = report(
+        scores,
+        trend,
+        vector.embeddable(args.figure),
+        [(Path(path).with_suffix("").name, tables.read_json(path)) for path in args.cards],
+        timings(args.benchmarks_dir),
+        quote(os.path.relpath(args.scores, args.output.parent)),
+    )
+    tables.write_atomic(args.output, page)

@@ -1,0 +1,118 @@
+"""What a panel's numbers say in plain words, never stronger than the numbers.
+
+An interval that includes 0 is no evidence of a relation, in either direction. The two sides of a changepoint
+are described, not tested: it was chosen as the highest model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def decimal(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """Return a number as text, with a true minus sign; '–' for none."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
+
+
+def of_correlation(rho: Mapping[str, Any], where: str) -> str:
+    """Say what Spearman's ρ and its interval allow to say.
+
+    Parameters
+    ----------
+    rho : mapping
+        value, ci_low, ci_high, n.
+    where : str
+        Which models, to begin the sentence with.
+    """
+    if rho["value"] is None:
+        return f"{where} (n = {rho['n']}): too few models, or all equal, for a correlation."
+    start = f"{where} (n = {rho['n']}): ρ = {decimal(rho['value'], sign=True)}"
+    if rho["ci_low"] is None:
+        return f"{start}, without an interval: nothing can be said."
+    low, high = decimal(rho["ci_low"], sign=True), decimal(rho["ci_high"], sign=True)
+    start = f"{start}, 95 % interval {low} to {high}."
+    if rho["ci_low"] > 0:
+        return f"{start} Models with higher accuracy tend to score higher."
+    if rho["ci_high"] < 0:
+        return f"{start} Models with higher accuracy tend to score lower."
+    return f"{start} The interval includes 0: no evidence of a relation in either direction."
+
+
+def of_changepoint(panel: Mapping[str, Any]) -> str:
+    """Describe the changepoint, and say what it is not."""
+    peak = panel["trend"]["changepoint"]
+    beyond = sum(point["x"] > peak["x"] for point in panel["points"])
+    place = f"{peak['model']} (accuracy {decimal(peak['x'])}, score {decimal(peak['y'], 3)})"
+    if not beyond:
+        return (
+            f"The upper envelope is highest at {place}, and no model is more accurate: "
+            "nothing can be said beyond it."
+        )
+    models = "1 model is" if beyond == 1 else f"{beyond} models are"
+    return (
+        f"The upper envelope is highest at {place}; {models} more accurate. Any set of points has a highest "
+        "one: this is a description, and whether scores decline beyond it has not been tested here."
+    )
+
+
+def of_line(line: Mapping[str, Any] | None, name: str) -> str:
+    """Give the equation of a published line."""
+    if line is None:
+        return f"{name} line: none, no envelope point on that side."
+    slope, intercept = decimal(line["slope"], 3), decimal(line["intercept"], 3, sign=True)
+    return f"{name} line: y = {slope} x {intercept} ({line['rule']})."
+
+
+def of_panel(panel: Mapping[str, Any]) -> list[str]:
+    """Return the sentences of one panel.
+
+    Parameters
+    ----------
+    panel : mapping
+        As the trend stage writes it.
+    """
+    total = panel["n"] + len(panel["excluded"])
+    sentences = [f"{panel['n']} of {total} models have both an accuracy and a score."]
+    if panel["trend"] is None:
+        return [*sentences, f"No trend is given: {panel['reason']}."]
+    rho, split = panel["trend"]["spearman"], decimal(panel["trend"]["changepoint"]["x"])
+    sentences += [
+        of_correlation(rho["overall"], "All models"),
+        of_changepoint(panel),
+        of_correlation(rho["below"], f"Accuracy below {split}"),
+        of_correlation(rho["above"], f"Accuracy above {split}"),
+    ]
+    sentences += [of_correlation(part, f"Family {family}") for family, part in rho["by_family"].items()]
+    return [
+        *sentences,
+        of_line(panel["trend"]["rising"], "Rising"),
+        of_line(panel["trend"]["falling"], "Falling"),
+    ]
+
+
+def of_simulation(benchmarks: Mapping[str, bool]) -> list[str]:
+    """Say which benchmarks rest on simulated data, and what that means.
+
+    Parameters
+    ----------
+    benchmarks : mapping of str to bool
+        Name of a measure -> whether its data were simulated.
+    """
+    simulated = [name for name, is_simulated in benchmarks.items() if is_simulated]
+    if not simulated:
+        return ["No score of this report is marked as simulated."]
+    real = [name for name, is_simulated in benchmarks.items() if not is_simulated]
+    sentences = [
+        f"Part of the data is simulated: {listing(simulated)}. Such scores show that the pipeline works "
+        "and recovers what was planted. They say nothing about brains or people.",
+    ]
+    return [*sentences, f"Not simulated: {listing(real)}."] if real else sentences
+
+
+def listing(names: Iterable[str]) -> str:
+    """Join names with commas and 'and'."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
