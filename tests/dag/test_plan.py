@@ -50,7 +50,7 @@ def test_a_changed_recording_reruns_only_what_depends_on_it(finished):
     ("old", "new", "expected"),
     [
         ("components: 25", "components: 20", {"neural"}),
-        ("{budget: 40}", "{budget: 30}", {"attacks", "attacks_score"}),
+        ("budget: 40", "budget: 30", {"attacks", "attacks_score"}),
         ("reliability: 0.3", "reliability: 0.2", {"simulate_recordings", "recordings", "neural"}),
         ("seed: 0\n", "seed: 1\n", {"neural", "maps", "clickme", "attacks", "attacks_score"}),
     ],
@@ -94,7 +94,7 @@ def test_a_failing_model_does_not_hide_the_others(fresh, tmp_path):
     assert "told to fail" in result.stdout + result.stderr  # the log of the failed job is shown
     assert (folder / "results/neural/lite2_112/it_simulated.csv").exists()
     assert not (folder / "results/scores.csv").exists()
-    broken.run("--config", "allow_missing=true", check=False, STAND_IN_FAILS="lite1_80")
+    broken.run("--config", "allow_missing=True", check=False, STAND_IN_FAILS="lite1_80")
     assert (folder / "results/scores.csv").exists()
     assert (folder / "results/report.html").exists()
 
@@ -115,8 +115,8 @@ def test_bad_input_is_named_before_any_job(fresh, tmp_path, path, old, new, mess
     broken.edit(path, old, new)
     result = broken.run("--dry-run", check=False)
     assert result.returncode != 0
-    assert message in result.stderr
-    assert Path(path).name in result.stderr
+    assert message in result.stdout + result.stderr
+    assert Path(path).name in result.stdout + result.stderr
     assert not re.search(r"^rule ", result.stdout + result.stderr, re.M)
 
 

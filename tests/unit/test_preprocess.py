@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -38,10 +39,8 @@ def images(tmp_path) -> list[Path]:
     paths[0].parent.mkdir()
     for i, path in enumerate(paths):
         Image.fromarray(rng.integers(0, 256, (60 + i % 7, 90 - i, 3), dtype=np.uint8)).save(path)
-    cli.main(
-        ["stimuli", "--name", "set", "--source", "folder", "--path", str(tmp_path / "images")]
-        + ["--images", str(tmp_path / "set"), "--table", str(tmp_path / "set.csv")]
-    )
+    listed = ["--images", str(tmp_path / "set"), "--table", str(tmp_path / "set.csv")]
+    cli.main(["stimuli", "--name", "set", "--source", "folder", "--path", str(paths[0].parent), *listed])
     return paths
 
 
@@ -86,8 +85,6 @@ def test_an_image_that_is_gone_is_named(tmp_path, images, capsys):
 
 def test_a_listed_file_that_is_no_image_is_named(tmp_path, images, capsys):
     """A table made by hand may list anything."""
-    import hashlib
-
     images[0].write_bytes(b"not an image")
     table = pd.read_csv(tmp_path / "set.csv")
     table.loc[0, "sha256"] = hashlib.sha256(b"not an image").hexdigest()

@@ -134,7 +134,9 @@ def test_a_published_store_refuses_writes(tmp_path):
 def test_xarray_opens_a_store_of_layers_of_different_sizes(tmp_path):
     xarray = pytest.importorskip("xarray")
     group = fill(tmp_path / "x.zarr")
-    stores.create_array(group, "y", (10, 3, 2, 2), np.float16, ("stimulus", "y_channel", "y_y", "y_x"), rows=4)[:] = 7
+    stores.create_array(
+        group, "y", (10, 3, 2, 2), np.float16, ("stimulus", "y_channel", "y_y", "y_x"), rows=4
+    )[:] = 7
     stores.publish(tmp_path / "x.zarr", tmp_path / "x.json", {"model": "m"})
     with xarray.open_zarr(tmp_path / "x.zarr", consolidated=False) as dataset:
         assert dict(dataset.sizes) == {"stimulus": 10, "x_channel": 6, "y_channel": 3, "y_y": 2, "y_x": 2}

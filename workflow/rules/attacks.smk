@@ -11,7 +11,6 @@ rule attacks:
     params:
         version=version("attacks"),
         options=options(config["attacks"], "budget", "batch_size"),
-        seed=config["seed"],
     log:
         "logs/attacks/{model}/{stimuli}.log",
     benchmark:
@@ -24,7 +23,7 @@ rule attacks:
     shell:
         "python -m visalign attacks perturb --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --pixels-manifest {input.pixels_manifest} --table {input.table} "
-        "{params.options} --seed {params.seed} --output {output.store} --manifest {output.manifest} &> {log}"
+        "{params.options} --output {output.store} --manifest {output.manifest} &> {log}"
 
 
 rule attacks_score:

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     table = stimulus_tables.read(args.table)
     store = stores.open_store(args.features)
     stimulus_tables.check_ids(store, table, args.features)
-    logits = np.asarray(store["logits"][:])  # type: ignore[index]
+    logits = stores.values(store, "logits")
     labels = stimulus_tables.labels(table, logits.shape[1], args.table)
     rows = []
     for k in (1, 5):

@@ -41,7 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     perturb.add_argument("--table", required=True, help="table of the stimulus set, with labels")
     perturb.add_argument("--budget", type=int, default=40, help="gradient evaluations an image")
     perturb.add_argument("--batch-size", type=int, default=8, help="images a batch")
-    perturb.add_argument("--seed", type=int, default=0)
     perturb.add_argument("--output", required=True, help="store to write (.zarr)")
     perturb.add_argument("--manifest", required=True, help="manifest to write (.json)")
     score = commands.add_parser("score", help="size and place of stored perturbations")
@@ -84,14 +83,11 @@ def perturb(args: argparse.Namespace) -> None:
         "pixels": inputs_hash(args.pixels_manifest, args.table),
         "budget": args.budget,
         "batch_size": args.batch_size,
-        "seed": args.seed,
         "version": VERSION,
     }
     group = stores.open_partial(args.output, identity)
     stores.write_strings(group, "stimulus_id", list(table["stimulus_id"]), "stimulus")
-    pixels = store["pixels"]
-    assert isinstance(pixels, zarr.Array)
-    attack(card, args, pixels, labels, group)
+    attack(card, args, stores.array(store, "pixels"), labels, group)
     stores.publish(
         args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"])
     )
@@ -106,7 +102,7 @@ def attack(
     from visalign import minimum_norm, network
 
     model = network.Normalised(network.load(card, args.weights), card["data_config"])
-    start = int(group.attrs.get("complete", 0))  # type: ignore[call-overload]
+    start = stores.attribute(group, "complete", 0)
     if start == 0:
         dims = ("stimulus", "channel", "y", "x")
         stores.create_array(group, "delta", pixels.shape, np.float16, dims, rows=args.batch_size)
@@ -116,11 +112,11 @@ def attack(
     with tqdm(total=len(labels), initial=start, desc=f"attacks {card['model']}", unit="image") as bar:
         for rows, images in network.pixel_batches(pixels, args.batch_size, start):
             result = minimum_norm.minimum_norm(
-                model, images, targets[rows], budget=args.budget, batch_size=args.batch_size, seed=args.seed
+                model, images, targets[rows], budget=args.budget, batch_size=args.batch_size
             )
-            group["delta"][rows] = result.delta.cpu().numpy()  # type: ignore[index]
+            stores.array(group, "delta")[rows] = result.delta.numpy()
             for name, dtype in PER_IMAGE.items():
-                group[name][rows] = np.asarray(getattr(result, name)).astype(dtype)  # type: ignore[index]
+                stores.array(group, name)[rows] = getattr(result, name).astype(dtype)
             group.attrs["complete"] = rows.stop
             bar.update(rows.stop - rows.start)
 
@@ -161,7 +157,7 @@ def tolerance_entries(
 def placed_maps(delta: zarr.Array, success: np.ndarray) -> np.ndarray:
     """L2 norm over channels of each perturbation, (n, height, width) float32; 0 without success."""
     maps = np.zeros((delta.shape[0], *delta.shape[2:]), np.float32)
-    for index in np.flatnonzero(success):
+    for index in np.flatnonzero(success).tolist():
         maps[index] = np.linalg.norm(np.asarray(delta[index], dtype=np.float32), axis=0)
     return maps
 
@@ -181,9 +177,8 @@ def score(args: argparse.Namespace) -> None:
     table = stimulus_tables.read(args.table)
     store = stores.open_store(args.perturbations)
     stimulus_tables.check_ids(store, table, args.perturbations)
-    per_image = {name: np.asarray(store[name][:]) for name in PER_IMAGE}  # type: ignore[index]
-    delta = store["delta"]
-    assert isinstance(delta, zarr.Array)
+    per_image = {name: stores.values(store, name) for name in PER_IMAGE}
+    delta = stores.array(store, "delta")
     rng = np.random.default_rng(args.seed)
     tolerance = tolerance_entries(per_image, int(np.prod(delta.shape[1:])), rng, args.bootstrap)
     maps = map_alignment.read_maps(args.maps, table)

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     maps = map_alignment.read_maps(args.maps, table)
     human = map_alignment.at_input(maps, table, Transform.from_key(args.transform))
     rng = np.random.default_rng(args.seed)
-    alignment = map_alignment.align(np.asarray(store["max_abs_gradient"][:]), human, rng)  # type: ignore[index]
+    alignment = map_alignment.align(stores.values(store, "max_abs_gradient"), human, rng)
     ceiling = card["ceiling"]["value"]
     rows = [
         score_row(

@@ -2,10 +2,11 @@
 
 For one target class t the boundary near x + δ_k is linearised to ⟨g, δ⟩ = ⟨g, δ_k⟩ − m, with m the margin
 (largest logit of the label's group minus logit t) and g its gradient, and δ_{k+1} is the point of smallest
-norm on it inside the pixel box, in closed form. Gradients of a ReLU network jump from one linear piece to the
-next, so g is the running mean of the gradients along the path (weights k/(k+2)), which settles where the plain
-iteration cycles. The nearest class is seldom the runner-up: the descents of several classes are kept side by
-side, and each gradient goes to the class whose boundary looks nearest.
+norm on it inside the pixel box, in closed form. Gradients of a ReLU network jump from one linear piece to
+the next, so g is the running mean of the gradients along the path (weights k/(k+2)), which settles where the
+plain iteration cycles. The nearest class is often not the runner-up, so the descents of several classes are
+kept side by side, and each gradient goes to the class whose boundary looks nearest. `Refinement` polishes
+the result.
 """
 
 from __future__ import annotations
@@ -20,9 +21,14 @@ from visalign.geometry import inner, l2, per_image, smallest_step
 
 Model = Callable[[Tensor], Tensor]
 
-#: A descent of n steps may still get this much nearer: norms fall by a quarter to a tenth after the first
-#: linearisation and hardly after six (embedded nets, 112 to 128 px).
-OPTIMISM, OPTIMISM_DECAY = 0.15, 0.6
+#: Slots are ordered by distance × (1 − OPTIMISM·OPTIMISM_DECAY^(n − 1)) after n gradients: an estimate still
+#: falls by up to a quarter after the first linearisation and hardly after six (embedded nets, 112 to 128 px).
+OPTIMISM, OPTIMISM_DECAY = 0.25, 0.6
+#: Added to the distance of a class whose linearised boundary lies outside the pixel box.
+HIDDEN = 1e6
+#: Length of the refinement and its first and last relative step and change of radius, annealed by a cosine.
+REFINEMENT_STEPS = 20
+STEP, RADIUS_CHANGE = (0.1, 0.005), (0.01, 0.0005)
 
 
 def margin(logits: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,6 +75,26 @@ class Frontier:
     distance: Tensor
     steps: Tensor
 
+    def offer(self, target: Tensor, value: Tensor, gradient: Tensor) -> None:
+        """Let one more class per image, linearised at the image, take the furthest slot if it is nearer.
+
+        Parameters
+        ----------
+        target : Tensor of int64, shape (n,)
+        value : Tensor, shape (n,)
+        gradient : Tensor, shape (n, C, H, W)
+        """
+        offset = -value
+        delta = smallest_step(gradient, offset, self.lower, self.upper)
+        distance = l2(delta)
+        # where the linearised boundary does not meet the box, the class comes after every other
+        distance = torch.where(inner(gradient, delta) > 0.9 * offset, distance + HIDDEN, distance)
+        slots = self.distance.argmax(dim=1)
+        rows = (distance < self.distance.gather(1, slots[:, None])[:, 0]).nonzero()[:, 0]
+        slots = slots[rows]
+        self.target[rows, slots], self.distance[rows, slots] = target[rows], distance[rows]
+        self.gradient[rows, slots], self.delta[rows, slots] = gradient[rows], delta[rows]
+
     def choose(self, rows: Tensor) -> Tensor:
         """Slot that each of these images should spend its next gradient on, shape (n_rows,)."""
         hope = 1 - OPTIMISM * OPTIMISM_DECAY ** (self.steps[rows] - 1)
@@ -84,18 +110,28 @@ class Frontier:
         self.distance[rows, slots], self.steps[rows, slots] = l2(delta), k + 1
 
 
-def margin_gradient(model: Model, images: Tensor, same: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits, margin over `target` and its gradient, of shapes (n, n_classes), (n,), (n, C, H, W).
+def margin_gradient(model: Model, images: Tensor, same: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Margin of the label's group over one class, and its gradient.
 
-    Gradients are taken with respect to the images only, so nothing accumulates in the model's parameters;
+    The gradient is taken with respect to the images only, so nothing accumulates in the model's parameters;
     entries that are not finite are set to zero.
+
+    Parameters
+    ----------
+    images : Tensor, shape (n, C, H, W)
+    same : Tensor of bool, shape (n, n_classes)
+    target : Tensor of int64, shape (n,)
+
+    Returns
+    -------
+    (value, gradient) : Tensor, shape (n,), and Tensor, shape (n, C, H, W)
     """
     with torch.enable_grad():
         images = images.detach().requires_grad_(True)
         logits = model(images)
         value = logits.masked_fill(~same, -torch.inf).amax(dim=1) - logits.gather(1, target[:, None])[:, 0]
         (gradient,) = torch.autograd.grad(value.sum(), images)
-    return logits.detach(), value.detach(), gradient.nan_to_num(0.0, 0.0, 0.0)
+    return value.detach(), gradient.nan_to_num(0.0, 0.0, 0.0)
 
 
 def screen(model: Model, images: Tensor, same: Tensor, n_candidates: int, n_slots: int) -> Frontier:
@@ -104,33 +140,73 @@ def screen(model: Model, images: Tensor, same: Tensor, n_candidates: int, n_slot
     Spends `n_candidates` gradient evaluations per image: one for each class of largest logit outside the
     label's group. The forward pass is shared.
 
+    Parameters
+    ----------
+    images : Tensor, shape (n, C, H, W)
+    same : Tensor of bool, shape (n, n_classes)
+
     Returns
     -------
     Frontier
     """
-    lower, upper = -images, 1 - images
-    n = len(images)
+    n, device = len(images), images.device
+    slots = torch.zeros(n, n_slots, dtype=torch.int64, device=device)
+    frontier = Frontier(
+        lower=-images,
+        upper=1 - images,
+        target=slots,
+        gradient=images.new_zeros(n, n_slots, *images.shape[1:]),
+        delta=images.new_zeros(n, n_slots, *images.shape[1:]),
+        distance=images.new_full((n, n_slots), torch.inf),
+        steps=slots + 1,
+    )
     with torch.enable_grad():
         inputs = images.detach().requires_grad_(True)
         logits = model(inputs)
         own = logits.masked_fill(~same, -torch.inf).amax(dim=1)
         candidates = logits.detach().masked_fill(same, -torch.inf).topk(n_candidates, dim=1).indices
-        frontier = Frontier(
-            lower, upper, candidates.new_zeros(n, n_slots), *images.new_zeros(2, n, n_slots, *images.shape[1:]),
-            images.new_full((n, n_slots), torch.inf), candidates.new_ones(n, n_slots),
-        )
         for rank in range(n_candidates):
             target = candidates[:, rank]
             value = own - logits.gather(1, target[:, None])[:, 0]
             (gradient,) = torch.autograd.grad(value.sum(), inputs, retain_graph=rank + 1 < n_candidates)
-            gradient, offset = gradient.nan_to_num(0.0, 0.0, 0.0), -value.detach()
-            delta = smallest_step(gradient, offset, lower, upper)
-            # an empty slot is infinitely far, so it goes first; a class that the box hides goes last
-            hidden = inner(gradient, delta) > 0.9 * offset
-            distance = torch.where(hidden, 1e6 + l2(delta), l2(delta))
-            worst = frontier.distance.argmax(dim=1)
-            rows = (distance < frontier.distance.gather(1, worst[:, None])[:, 0]).nonzero()[:, 0]
-            slots = worst[rows]
-            frontier.target[rows, slots], frontier.distance[rows, slots] = target[rows], distance[rows]
-            frontier.gradient[rows, slots], frontier.delta[rows, slots] = gradient[rows], delta[rows]
+            frontier.offer(target, value.detach(), gradient.nan_to_num(0.0, 0.0, 0.0))
     return frontier
+
+
+@dataclass
+class Refinement:
+    """Decoupled direction and norm (DDN), without quantisation, from an adversarial start.
+
+    The perturbation moves against the margin's gradient and is put back on a sphere, whose radius shrinks
+    where the image is adversarial and grows where it is not. Started at the end of a descent it needs only
+    small changes of radius and finds a few more thousandths of the norm.
+
+    Source: Rony et al., CVPR 2019 (arXiv 1811.09600).
+
+    Attributes
+    ----------
+    delta : Tensor, shape (n, C, H, W)
+    radius : Tensor, shape (n,)
+    steps : Tensor of int64, shape (n,)
+        Gradients spent; 0 before the start.
+    """
+
+    delta: Tensor
+    radius: Tensor
+    steps: Tensor
+
+    def start(self, rows: Tensor, delta: Tensor) -> None:
+        """Begin at adversarial perturbations `delta` of these images, those already begun excepted."""
+        new = self.steps[rows] == 0
+        self.delta[rows[new]], self.radius[rows[new]] = delta[new], l2(delta[new])
+
+    def advance(self, rows: Tensor, value: Tensor, gradient: Tensor, lower: Tensor, upper: Tensor) -> None:
+        """Take one step, with the margin and its gradient at `delta`; `lower` and `upper` bound `delta`."""
+        k = self.steps[rows]
+        cosine = (1 + torch.cos(torch.pi * k / REFINEMENT_STEPS)) / 2
+        step, change = (last + (first - last) * cosine for first, last in (STEP, RADIUS_CHANGE))
+        radius = self.radius[rows] * torch.where(value < 0, 1 - change, 1 + change)
+        length = step * radius / l2(gradient).clamp_min(1e-20)
+        delta = self.delta[rows] - per_image(length, gradient) * gradient
+        delta = per_image(radius / l2(delta).clamp_min(1e-20), delta) * delta
+        self.delta[rows], self.radius[rows], self.steps[rows] = delta.clamp(lower, upper), radius, k + 1

@@ -89,17 +89,16 @@ class Writer:
     def array(self, layer: str, shape: tuple[int, ...], dtype: np.dtype) -> zarr.Array:
         """Return the array of a layer, made at first use, widened when float16 overflows."""
         existing = self.group.get(layer)
-        if isinstance(existing, zarr.Array) and (existing.dtype == np.float32 or existing.dtype == dtype):
+        if isinstance(existing, zarr.Array) and existing.dtype in (dtype, np.float32):
             return existing
-        written = (
-            existing[: self.group.attrs.get("complete", 0)] if isinstance(existing, zarr.Array) else None
-        )
+        complete = stores.attribute(self.group, "complete", 0)
+        written = np.asarray(existing[:complete]) if isinstance(existing, zarr.Array) else None
         full = (self.n_stimuli, *shape)
         array = stores.create_array(
             self.group, layer, full, dtype, dimensions(layer, len(full)), rows=self.rows
         )
         if written is not None:
-            array[: len(written)] = written
+            array[:complete] = written
         return array
 
 
@@ -114,10 +113,9 @@ def record(
     model = network.load(card, weights)
     wrapped = network.Normalised(model, card["data_config"])
     layers = network.layer_names(model, card["layers"])
-    stored = pixels["pixels"]
-    assert isinstance(stored, zarr.Array)
+    stored = stores.array(pixels, "pixels")
     writer = Writer(group, stored.shape[0], batch_size, dtype)
-    start = int(group.attrs.get("complete", 0))
+    start = stores.attribute(group, "complete", 0)
     with (
         torch.inference_mode(),
         network.recorded(model, layers) as outputs,
@@ -128,7 +126,7 @@ def record(
             writer.submit(rows, {name: value.float().cpu().numpy() for name, value in outputs.items()})
             bar.update(rows.stop - rows.start)
         writer.wait()
-    group.attrs["layers"] = [layer for layer in [*layers, "logits"]]
+    group.attrs["layers"] = [*layers, "logits"]
     group.attrs["prefix_tokens"] = int(getattr(model, "num_prefix_tokens", 0))
 
 

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from visalign import tables, theme
 from visalign.errors import InputError
+from visalign.verdict import decimal
 
 VERSION = 1
 
@@ -91,8 +92,8 @@ def draw_points(axes: Axes, points: list[dict[str, Any]], styles: Mapping[str, M
             fmt=style["marker"],
             color=style["color"],
             markersize=4 if crowded else 6.5,
-            markeredgecolor="white",
-            markeredgewidth=0.4 if crowded else 0.8,
+            markeredgecolor=theme.INK,
+            markeredgewidth=0.3 if crowded else 0.6,
             elinewidth=0.5 if crowded else 0.9,
             ecolor=(style["color"], 0.2 if crowded else 0.35),
             zorder=3,
@@ -162,9 +163,8 @@ def footer(panel: Mapping[str, Any]) -> str:
         parts.append(f"no trend drawn: {panel['reason']}")
     else:
         rho = panel["trend"]["spearman"]["overall"]
-        if rho["value"] is not None:
-            interval = f" [{rho['ci_low']:+.2f}, {rho['ci_high']:+.2f}]" if rho["ci_low"] is not None else ""
-            parts.append(f"Spearman's ρ = {rho['value']:+.2f}{interval}")
+        value, low, high = (decimal(rho[field], sign=True) for field in ("value", "ci_low", "ci_high"))
+        parts.append(f"Spearman's ρ = {value} [{low}, {high}]")
     return " · ".join(parts)
 
 
@@ -210,7 +210,17 @@ def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Mapping[str, Mappin
 def add_legends(figure: Figure, styles: Mapping[str, Mapping[str, str]], with_trend: bool) -> None:
     """Put the parts of the trend over the panels, and the families under them."""
     families = [
-        Line2D([], [], ls="", marker=style["marker"], color=style["color"], ms=7, mec="white", label=family)
+        Line2D(
+            [],
+            [],
+            ls="",
+            marker=style["marker"],
+            color=style["color"],
+            ms=7,
+            mec=theme.INK,
+            mew=0.6,
+            label=family,
+        )
         for family, style in styles.items()
     ]
     ring = Line2D([], [], color=theme.INK, ls=":", marker="o", ms=11, mfc="none", label=CHANGEPOINT)

@@ -20,7 +20,9 @@ def l2(a: Tensor) -> Tensor:
     return a.flatten(1).norm(dim=1)
 
 
-def smallest_step(normal: Tensor, offset: Tensor, lower: Tensor, upper: Tensor, iterations: int = 30) -> Tensor:
+def smallest_step(
+    normal: Tensor, offset: Tensor, lower: Tensor, upper: Tensor, iterations: int = 30
+) -> Tensor:
     """Point of smallest norm in a half-space and a box, one quadratic program per image.
 
     Solves min ‖δ‖² subject to ⟨normal, δ⟩ ≤ offset and lower ≤ δ ≤ upper. The solution is

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-import zarr
 from tqdm import tqdm
 
 from visalign import stores
@@ -34,15 +33,13 @@ def run(args: argparse.Namespace) -> None:
     """Write the Gram matrices of one (model, stimulus set)."""
     identity = {"features": inputs_hash(args.features_manifest), "dtype": args.dtype, "version": VERSION}
     features = stores.open_store(args.features)
-    layers = [layer for layer in features.attrs["layers"] if layer != "logits"]  # type: ignore[union-attr]
+    layers = [layer for layer in stores.attribute(features, "layers") if layer != "logits"]
     group = stores.open_partial(args.output, identity)
     stores.write_strings(group, "stimulus_id", stores.strings(features), "stimulus")
     dtype = np.float64 if args.dtype == "float64" else np.float32
     for layer in tqdm(layers, desc="gram", unit="layer"):
-        array = features[layer]
-        assert isinstance(array, zarr.Array)
         part = group.require_group(layer)
-        for name, value in gram(blocks(array), dtype).items():
+        for name, value in gram(blocks(stores.array(features, layer)), dtype).items():
             dims = ("stimulus", "stimulus_") if name == "K" else ("stimulus",) * value.ndim
             stored = part.create_array(
                 name,

@@ -1,31 +1,33 @@
 """Smallest L2 perturbation that changes a network's answer, found in batches and verified as stored.
 
-Every candidate is rounded to the dtype in which it will be stored, added to the image, clipped to [0, 1] and
-run before it counts; the norm and the label reported are those of that image (methods §6). Candidates come
-from `visalign.descent`; each is bisected along its ray before it becomes the image's record, so that a larger
-budget, which only continues the same sequence, never gives a larger norm.
+The search linearises the boundaries of the likeliest classes, descends those that look nearest
+(`visalign.descent.Frontier`) and refines the result (`visalign.descent.Refinement`). Whatever promises to be
+smaller than the image's record is bisected along its ray in the form in which it will be stored
+(`visalign.verification.Records`) at once, so that a larger budget, which only continues the same sequence of
+steps, never gives a larger norm. Nothing is random and no image depends on another.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from visalign.descent import Frontier, Model, margin, margin_gradient, screen
-from visalign.geometry import inner, l2, per_image
+from visalign.descent import REFINEMENT_STEPS, Frontier, Model, Refinement, margin_gradient, screen
+from visalign.geometry import inner, l2
+from visalign.verification import Records
 
-#: Classes linearised at the image, and how many of them are descended further.
-N_CANDIDATES, N_SLOTS = 9, 4
-#: An image leaves the batch after this many gradients in a row without a smaller record.
-PATIENCE = 10
-WARM = 12
-#: Forward passes at most for one bisection along a ray.
-MAX_PROBES = 24
-#: Widening of the bracket while one side of the boundary is still unknown.
-WIDENING = 4.0
+#: Classes linearised at the image, and how many of them may be descended.
+N_CANDIDATES, N_SLOTS = 9, 6
+#: Gradients after the screening before records are tried: earlier ones cost many probes and are soon beaten.
+WARM_UP = 3
+#: The smallest budget that reaches a record.
+MIN_BUDGET = N_CANDIDATES + WARM_UP
+#: Gradients without a smaller record after which an image goes from descent to refinement.
+PATIENCE = 6
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class MinimumNorm:
     Attributes
     ----------
     delta : Tensor of the stored dtype, shape (N, C, H, W)
-        Perturbation in pixels of [0, 1]; zero without success. The adversarial image is clip(x + δ, 0, 1).
+        Perturbation of pixels in [0, 1]; the adversarial image is clip(x + δ, 0, 1). Zero without success.
     norm : ndarray of float64, shape (N,)
         ‖clip(x + δ, 0, 1) − x‖₂; NaN without success.
     adversarial_label : ndarray of int64, shape (N,)
@@ -43,12 +45,12 @@ class MinimumNorm:
     clean_correct : ndarray of bool, shape (N,)
         Whether the model gives the unperturbed image its label. Only these images are attacked.
     success : ndarray of bool, shape (N,)
-        False for a clean-correct image is a censored norm: see `largest_tried_norm`.
+        Where false for a clean-correct image, its norm is censored at `largest_tried_norm`.
     largest_tried_norm : ndarray of float64, shape (N,)
         Largest norm of any perturbation that the model was run on.
     gradient_evaluations, forward_evaluations : ndarray of int64, shape (N,)
-        Backward passes (each with its forward, but for the shared one of the screening), and forward passes
-        without gradient.
+        Backward passes (each with its forward pass, except that the screening shares one), and forward
+        passes without gradient, that of the unperturbed image included.
     """
 
     delta: Tensor
@@ -61,121 +63,190 @@ class MinimumNorm:
     forward_evaluations: np.ndarray
 
 
-@dataclass
-class _Batch:
-    """Records and counts of the images of one batch; tensors of shape (n, ...)."""
+def minimum_norm(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    budget: int,
+    batch_size: int,
+    tolerance: float = 1e-3,
+    stored_dtype: torch.dtype = torch.float16,
+    groups: Tensor | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> MinimumNorm:
+    """Find for each image the smallest L2 perturbation in the pixel box that changes the model's answer.
 
-    model: Model
-    images: Tensor
-    same: Tensor
-    slack: Tensor
-    delta: Tensor
-    norm: Tensor
-    label: Tensor
-    largest: Tensor
-    gradients: Tensor
-    forwards: Tensor
+    Parameters
+    ----------
+    model : callable
+        From pixels in [0, 1], shape (n, C, H, W), to logits, shape (n, n_classes); in evaluation mode, so
+        that images do not affect each other. Its parameters' gradients are left alone.
+    images : Tensor of float32, shape (N, C, H, W)
+        Pixels in [0, 1], on the model's device.
+    labels : Tensor of int64, shape (N,)
+    budget : int
+        Gradient evaluations per image at most; at least `MIN_BUDGET`. An image that stops improving leaves
+        earlier.
+    batch_size : int
+        Images attacked together. Memory is about 13 times that of the images; the result is the same.
+    tolerance : float
+        Relative width of the bisection's final bracket, and the least relative gain that counts as progress.
+    stored_dtype : torch.dtype
+        Floating-point type of the perturbations returned, in which each has been verified.
+    groups : Tensor of int64, shape (n_classes,), optional
+        Group of each class, when only a change of group counts (animate or inanimate). By default each class
+        is its own.
+    progress : callable, optional
+        Called with the number of images finished since the last call.
 
-    def probe(self, rows: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the stored form of perturbations of these images, keep new records.
+    Returns
+    -------
+    MinimumNorm
 
-        Returns
-        -------
-        (adversarial, norm) : Tensor of bool, Tensor of float64, each of shape (n_rows,)
-        """
-        clean = self.images[rows]
-        stored = delta.to(self.delta.dtype)
-        images = (clean + stored.to(clean.dtype)).clamp(0, 1)
-        norm = l2(images.double() - clean.double())
-        with torch.no_grad():
-            logits = self.model(images)
-        value, label = margin(logits, self.same[rows])
-        adversarial = value < -self.slack[rows]
-        self.forwards[rows] += 1
-        self.largest[rows] = torch.maximum(self.largest[rows], norm)
-        better = adversarial & (norm < self.norm[rows])
-        won = rows[better]
-        self.delta[won], self.norm[won], self.label[won] = stored[better], norm[better], label[better]
-        return adversarial, norm
+    Raises
+    ------
+    ValueError
+        An argument is out of range, named with its value.
+    """
+    _check(images, labels, budget, batch_size, tolerance)
+    with torch.no_grad():
+        logits = torch.cat([model(chunk) for chunk in images.split(batch_size)])
+    correct = logits.argmax(dim=1) == labels
+    group = torch.arange(logits.shape[1]) if groups is None else groups
+    group = group.to(logits.device)
+    same = group[None, :] == group[labels][:, None]
+    if bool(same.all(dim=1).any()):
+        raise ValueError("groups: some image has no class outside its own group, so no label change counts")
+    if progress is not None:
+        progress(int((~correct).sum()))
+    parts = []
+    attacked = correct.nonzero()[:, 0]
+    for rows in attacked.split(batch_size) if len(attacked) else ():
+        records = Records.empty(model, images[rows], same[rows], logits[rows], stored_dtype)
+        _search(records, budget, tolerance, progress)
+        parts.append((rows, records))
+    return _gather(images, correct, parts, stored_dtype)
 
 
-def _bisect(batch: _Batch, rows: Tensor, delta: Tensor, scale: Tensor, tolerance: float) -> None:
-    """Find the boundary along the rays of `delta`, starting at an estimate of its place.
+def _check(images: Tensor, labels: Tensor, budget: int, batch_size: int, tolerance: float) -> None:
+    """Raise ValueError for the first argument of `minimum_norm` that is out of range."""
+    if images.dim() != 4 or len(images) == 0 or len(images) != len(labels):
+        shapes = f"images: shape {tuple(images.shape)} with labels {tuple(labels.shape)}"
+        raise ValueError(f"{shapes}; expected (N, C, H, W) with (N,), N > 0")
+    if not (bool((images >= 0).all()) and bool((images <= 1).all())):
+        low, high = float(images.min()), float(images.max())
+        raise ValueError(f"images: pixels from {low} to {high}; expected [0, 1]")
+    if budget < MIN_BUDGET:
+        raise ValueError(f"budget: {budget} gradient evaluations per image; expected at least {MIN_BUDGET}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size: {batch_size}; expected at least 1")
+    if not 0 < tolerance < 0.1:
+        raise ValueError(f"tolerance: {tolerance}; expected between 0 and 0.1")
 
-    Probes scale·(1 ± tolerance/2) first, which settles most rays; then widens the bracket on the side that is
-    unknown, then halves it. A ray is given up when it can no longer beat the image's record.
+
+def _search(
+    records: Records, budget: int, tolerance: float, progress: Callable[[int], object] | None
+) -> None:
+    """Attack the images of one batch; those that are finished leave it."""
+    counts = records.gradients
+    n_candidates = min(N_CANDIDATES, int((~records.same).sum(dim=1).min()))
+    frontier = screen(records.model, records.images, records.same, n_candidates, min(n_candidates, N_SLOTS))
+    counts += n_candidates
+    idle = torch.zeros_like(counts)
+    refinement = Refinement(torch.zeros_like(records.images), torch.zeros_like(records.slack), idle.clone())
+    rows = torch.arange(len(counts), device=counts.device)
+    while len(rows):
+        before = records.norm[rows]
+        ready = counts[rows] + 1 >= n_candidates + WARM_UP
+        refining = ((idle[rows] >= PATIENCE) | (refinement.steps[rows] > 0)) & before.isfinite()
+        _step(records, frontier, refinement, rows, refining, ready, tolerance)
+        idle[rows] = torch.where(records.norm[rows] < before * (1 - tolerance), 0, idle[rows] + 1)
+        finished = (counts[rows] >= budget) | (refinement.steps[rows] >= REFINEMENT_STEPS)
+        if progress is not None and bool(finished.any()):
+            progress(int(finished.sum()))
+        rows = rows[~finished]
+
+
+def _step(
+    records: Records,
+    frontier: Frontier,
+    refinement: Refinement,
+    rows: Tensor,
+    refining: Tensor,
+    ready: Tensor,
+    tolerance: float,
+) -> None:
+    """Spend one gradient evaluation on each of the images `rows` and bisect what may be a new record.
 
     Parameters
     ----------
     rows : Tensor of int64, shape (n_rows,)
-    delta : Tensor, shape (n_rows, C, H, W)
-    scale : Tensor, shape (n_rows,)
-        The boundary is expected at scale·delta.
+    refining, ready : Tensor of bool, shape (n_rows,)
+        Which images are refined rather than descended, and for which records are tried.
     tolerance : float
-        Relative width of the final bracket.
     """
-    low, high = torch.zeros_like(scale), torch.full_like(scale, torch.inf)
-    position, width = scale * (1 + tolerance / 2), torch.full_like(scale, tolerance)
-    # the ray beyond which every pixel is clipped
-    furthest = 1 / delta.flatten(1).abs().amax(dim=1).clamp_min(1e-12) * 1e4
-    open_ = torch.ones_like(scale, dtype=torch.bool)
-    for _ in range(MAX_PROBES):
-        index = open_.nonzero()[:, 0]
-        if not len(index):
-            return
-        at = position[index]
-        adversarial, norm = batch.probe(rows[index], per_image(at, delta) * delta[index])
-        high[index] = torch.where(adversarial, at, high[index])
-        low[index] = torch.where(adversarial, low[index], at)
-        beaten = ~adversarial & (norm >= batch.norm[rows[index]] * (1 - tolerance))
-        bracketed = (low > 0) & high.isfinite()
-        down, up = high * (1 - width), low * (1 + width)
-        position = torch.where(bracketed, (low + high) / 2, torch.where(high.isfinite(), down, up))
-        position = torch.where(position > 0, position, high / 2)
-        width = torch.where(bracketed, width, width * WIDENING)
-        settled = (low >= high * (1 - 1.001 * tolerance)) | (low > furthest)
-        open_[index] = ~(settled[index] | beaten)
-
-
-def _crossing(value: Tensor, slack: Tensor, slope: Tensor) -> Tensor:
-    """Scale at which the margin along δ reaches −slack, from its value and slope ⟨g, δ⟩ at scale 1."""
-    newton = 1 - (value + slack) / torch.where(slope < 0, slope, -torch.inf)
-    return newton.clamp(0.5, 2.0)
-
-
-def _descend(batch: _Batch, frontier: Frontier, rows: Tensor, tolerance: float) -> None:
-    """Spend one gradient evaluation on each of these images and try what it found as a record."""
     slots = frontier.choose(rows)
     target, delta = frontier.target[rows, slots], frontier.delta[rows, slots]
-    images = (batch.images[rows] + delta).clamp(0, 1)
-    _, value, gradient = margin_gradient(batch.model, images, batch.same[rows], target)
-    batch.gradients[rows] += 1
-    batch.largest[rows] = torch.maximum(batch.largest[rows], l2(delta).double())
-    scale = _crossing(value, batch.slack[rows], inner(gradient, delta))
-    promising = scale * l2(delta) < batch.norm[rows] * (1 - tolerance)
-    promising &= batch.gradients[rows] >= WARM
-    if bool(promising.any()):
-        _bisect(batch, rows[promising], delta[promising], scale[promising], tolerance)
-    frontier.advance(rows, slots, value, gradient)
+    refined = rows[refining]
+    refinement.start(refined, records.delta[refined].to(delta.dtype))
+    target[refining], delta[refining] = records.label[refined], refinement.delta[refined]
+
+    images = (records.images[rows] + delta).clamp(0, 1)
+    value, gradient = margin_gradient(records.model, images, records.same[rows], target)
+    records.gradients[rows] += 1
+    records.largest_tried[rows] = torch.maximum(records.largest_tried[rows], l2(delta).double())
+
+    ray, scale = _ray(records, rows, delta, value, inner(gradient, delta))
+    tried = ready & (scale * l2(ray) < records.norm[rows] * (1 - tolerance))
+    if bool(tried.any()):
+        records.bisect(rows[tried], ray[tried], scale[tried], tolerance)
+
+    lower, upper = frontier.lower[refined], frontier.upper[refined]
+    refinement.advance(refined, value[refining], gradient[refining], lower, upper)
+    frontier.advance(rows[~refining], slots[~refining], value[~refining], gradient[~refining])
 
 
-def _attack(model: Model, images: Tensor, same: Tensor, clean_logits: Tensor, budget: int, tolerance: float,
-            dtype: torch.dtype) -> _Batch:
+def _ray(
+    records: Records, rows: Tensor, delta: Tensor, value: Tensor, slope: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Ray to search for each image, and the scale at which the boundary is expected on it.
+
+    Newton's estimate from the margin `value` and its `slope` along δ; where the gradient vanished and δ = 0,
+    the ray to the furthest corner of the pixel box, so that a censored norm is as large as can be.
+    """
+    images = records.images[rows]
+    scale = 1 - (value + records.slack[rows]) / torch.where(slope < 0, slope, -torch.inf)
+    scale = scale.nan_to_num(1.0).clamp(0.5, 2.0)
+    still = l2(delta) == 0
+    corner = torch.where(images < 0.5, 1 - images, -images)
+    return torch.where(still[:, None, None, None], corner, delta), torch.where(still, 1.0, scale)
+
+
+def _gather(
+    images: Tensor, correct: Tensor, parts: list[tuple[Tensor, Records]], stored_dtype: torch.dtype
+) -> MinimumNorm:
+    """Put the records of all batches back in the order of the images."""
     n = len(images)
-    value, _ = margin(clean_logits, same)
-    slack = 1e-4 * value + 1e-6 * clean_logits.abs().amax(dim=1)
-    zeros = torch.zeros(n, dtype=torch.int64, device=images.device)
-    batch = _Batch(model, images, same, slack, torch.zeros_like(images, dtype=dtype),
-                   torch.full((n,), torch.inf, dtype=torch.float64), zeros - 1, torch.zeros(n, dtype=torch.float64),
-                   zeros.clone(), zeros.clone())
-    k = min(N_CANDIDATES, int((~same).sum(1).min()))
-    frontier = screen(model, images, same, k, min(k, N_SLOTS))
-    batch.gradients += k
-    idle = zeros.clone()
-    while True:
-        rows = ((batch.gradients < budget) & (idle < PATIENCE)).nonzero()[:, 0]
-        if not len(rows):
-            return batch
-        before = batch.norm[rows]
-        _descend(batch, frontier, rows, tolerance)
-        idle[rows] = torch.where(batch.norm[rows] < before * (1 - tolerance), 0, idle[rows] + 1)
+    delta = torch.zeros(images.shape, dtype=stored_dtype)
+    norm, largest = np.full(n, np.nan), np.zeros(n)
+    label = np.full(n, -1)
+    gradients, forwards = np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.int64)
+    for rows, records in parts:
+        index = rows.cpu().numpy()
+        delta[index] = records.delta.cpu()
+        norm[index], label[index] = records.norm.cpu().numpy(), records.label.cpu().numpy()
+        largest[index] = records.largest_tried.cpu().numpy()
+        gradients[index] = records.gradients.cpu().numpy()
+        forwards[index] += records.forwards.cpu().numpy()
+    success = np.isfinite(norm)
+    return MinimumNorm(
+        delta=delta,
+        norm=np.where(success, norm, np.nan),
+        adversarial_label=label,
+        clean_correct=correct.cpu().numpy(),
+        success=success,
+        largest_tried_norm=largest,
+        gradient_evaluations=gradients,
+        forward_evaluations=forwards,
+    )

@@ -116,7 +116,8 @@ def read_weights(path: Path) -> dict[str, Any]:
             return safetensors.torch.load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path}: not a weight file: {str(error).splitlines()[0]}") from None
+        reason = str(error).splitlines() or ["it ends too early"]
+        raise InputError(f"{path}: not a weight file: {reason[0]}") from None
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]

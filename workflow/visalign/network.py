@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,25 +42,21 @@ def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
     digest = hashlib.sha256(content).hexdigest()
     if digest != card["sha256"]:
         raise InputError(f"{path}: sha256 {digest} is not the card's {card['sha256']}")
-    factory = timm.create_model
-    size = tuple(card["data_config"]["input_size"][1:])
-    # Position embeddings have a fixed size: such architectures take the size as an argument.
-    entry = inspect.signature(timm.model_entrypoint(card["architecture"]))
-    model = factory(card["architecture"]) if "kwargs" not in entry.parameters else _sized(card, size)
+    model = create(card["architecture"], tuple(card["data_config"]["input_size"][1:]))
     model.load_state_dict(safetensors.torch.load(content), strict=True)
     model.requires_grad_(False)
-    return model.eval().to(device(), memory_format=torch.channels_last)
+    return model.eval().to(device()).to(memory_format=torch.channels_last)
 
 
-def _sized(card: dict[str, Any], size: tuple[int, int]) -> nn.Module:
-    """Create the architecture at an input size where it takes one."""
-    native = timm.get_pretrained_cfg(card["architecture"])
-    if native is not None and tuple(native.input_size[1:]) == size:
-        return timm.create_model(card["architecture"])
-    try:
-        return timm.create_model(card["architecture"], img_size=size)
-    except TypeError:
-        return timm.create_model(card["architecture"])  # fully convolutional: any size goes
+def create(architecture: str, size: tuple[int, int]) -> nn.Module:
+    """Create an architecture at an input size (height, width)."""
+    native = timm.get_pretrained_cfg(architecture)
+    if native is None or tuple(native.input_size[1:]) != size:
+        try:  # position embeddings and windows have a size: such architectures take it
+            return timm.create_model(architecture, img_size=size)
+        except TypeError:
+            pass  # fully convolutional: any size goes
+    return timm.create_model(architecture)
 
 
 class Normalised(nn.Module):
@@ -141,7 +136,7 @@ def layer_names(model: nn.Module, layers: str) -> list[str]:
     modules = dict(model.named_modules())
     names = [name.strip() for name in layers.split(",")]
     for name in names:
-        if name not in modules and name != PRE_LOGITS:
+        if not name or (name not in modules and name != PRE_LOGITS):  # "" is the whole model
             raise InputError(f"layers: {name!r} is not a module of {type(model).__name__}")
     return names
 
@@ -163,7 +158,7 @@ def recorded(model: nn.Module, layers: list[str]) -> Iterator[dict[str, Tensor]]
             value = inputs[0] if output is None else output
             if not isinstance(value, Tensor):
                 raise InputError(f"layers: {name!r} returns {type(value).__name__}, not one tensor")
-            outputs[name] = value.detach()
+            outputs[name] = value.detach().clone()  # a following in-place ReLU would overwrite it
 
         return hook
 

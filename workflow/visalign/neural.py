@@ -263,7 +263,7 @@ def run_stage(args: argparse.Namespace) -> None:
     splits = nested_splits(
         len(order), groups, args.splits, args.train_size, args.split_seed, args.inner_splits
     )
-    grams = {layer: read_gram(store, layer, order) for layer in store.attrs["layers"]}  # type: ignore[union-attr]
+    grams = {layer: read_gram(store, layer, order) for layer in stores.attribute(store, "layers")}
     rows: list[dict[str, Any]] = []
     for index, window in enumerate(card["time_bins"]):
         Y = mean_responses(recording.isel(time_bin=index), args.recording)
@@ -308,7 +308,7 @@ def score_rows(
 
 def read_gram(store: zarr.Group, layer: str, order: np.ndarray) -> np.ndarray:
     """Read the Gram matrix of a layer for the stimuli of a recording, in its order."""
-    K = np.asarray(store[f"{layer}/K"][:])  # type: ignore[index]
+    K = stores.values(store, f"{layer}/K")
     return K[np.ix_(order, order)]
 
 

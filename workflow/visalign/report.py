@@ -26,6 +26,9 @@ EXAMPLES = """\
       --benchmarks-dir results/benchmarks --output results/report.html
 """
 
+#: The convention on whose scale floor and ceiling are shown beside a headline value.
+RAW = {"r2/c": "r", "floor_corrected": "rho"}
+
 TEMPLATES = Path(__file__).parents[1] / "report"
 
 #: Libraries whose versions can change a number or a figure.
@@ -59,8 +62,9 @@ def measure_name(panel: dict[str, Any]) -> str:
 
 def headlines(trend: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the columns of the model table: accuracy, then a column a panel."""
-    accuracy = trend["accuracy"] | {"name": f"{trend['accuracy']['metric']} accuracy", "reasons": {}}
-    return [accuracy] + [
+    accuracy = trend["accuracy"]
+    name = f"{accuracy['metric'].replace('top', 'top-')} accuracy, {accuracy['benchmark'].split('/', 1)[-1]}"
+    return [accuracy | {"name": name, "reasons": {}}] + [
         {
             "name": measure_name(panel),
             "benchmark": panel["benchmark"],
@@ -72,39 +76,54 @@ def headlines(trend: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def cell(rows: pd.DataFrame, model: str, reason: str) -> dict[str, Any]:
-    """Return one model's score with interval, floor, ceiling and layer, or the reason for none."""
-    own = rows[rows["model"] == model]
-    if own.empty:
-        return {"value": None, "reason": reason or "no row in the score table"}
-    row = own.iloc[0]
-    fields = ("value", "ci_low", "ci_high", "n", "floor", "ceiling")
-    numbers = {field: blank(row[field]) for field in fields}
-    status = row["status"] if row["status"] != "ok" else reason
-    return numbers | {"layer": row["layer"], "reason": status if numbers["value"] is None else ""}
+def rows_of(scores: pd.DataFrame, column: dict[str, Any], convention: str) -> dict[str, dict[str, Any]]:
+    """Return model -> score row of a headline measure in a convention; NaN becomes None."""
+    same = (scores["benchmark"] == column["benchmark"]) & (scores["metric"] == column["metric"])
+    rows = scores[same & (scores["convention"] == convention)].to_dict("records")
+    return {str(row["model"]): {str(key): blank(value) for key, value in row.items()} for row in rows}
+
+
+def cell(row: dict[str, Any] | None, raw: dict[str, Any] | None, reason: str) -> dict[str, Any]:
+    """Return one model's score with interval, floor, ceiling and layer, or the reason for none.
+
+    Floor and ceiling are on the scale of the raw row where there is one: corrected, they are 0 and 1.
+    """
+    if row is None or row["value"] is None:
+        status = row["status"] if row and row["status"] != "ok" else reason
+        return {"value": None, "reason": status or "no row in the score table"}
+    return {
+        "value": row["value"],
+        "interval": None if row["ci_low"] is None else (row["ci_low"], row["ci_high"]),
+        "raw": raw and {"convention": raw["convention"], "value": raw["value"]},
+        "floor": (raw or row)["floor"],
+        "ceiling": (raw or row)["ceiling"],
+        "layer": row["layer"],
+    }
 
 
 def model_table(scores: pd.DataFrame, trend: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row a model: its family and a cell a headline measure."""
-    columns = headlines(trend)
     families: dict[str, str] = {}
     for panel in trend["panels"]:
         families |= {entry["model"]: entry["family"] for entry in panel["points"] + panel["excluded"]}
-    chosen = []
-    for column in columns:
-        matches = (scores[key] == column[key] for key in ("benchmark", "metric", "convention"))
-        chosen.append(scores[pd.concat(list(matches), axis=1).all(axis=1)])
-    models = list(dict.fromkeys([*families, *scores["model"]]))
+    columns = [
+        (
+            rows_of(scores, column, column["convention"]),
+            rows_of(scores, column, RAW.get(column["convention"], "")),
+            column["reasons"],
+        )
+        for column in headlines(trend)
+    ]
     return [
         {
             "model": model,
             "family": families.get(model, ""),
             "cells": [
-                cell(rows, model, column["reasons"].get(model, ""))
-                for rows, column in zip(chosen, columns, strict=True)
+                cell(rows.get(model), raw.get(model), reasons.get(model, ""))
+                for rows, raw, reasons in columns
             ],
         }
-        for model in models
+        for model in dict.fromkeys([*families, *scores["model"]])
     ]
 
 
@@ -146,7 +165,7 @@ def failures(scores: pd.DataFrame, trend: dict[str, Any]) -> list[dict[str, Any]
         {"model": row.model, "where": row.benchmark, "metric": row.metric, "reason": row.status}
         for row in failed[["model", "benchmark", "metric", "status"]].drop_duplicates().itertuples()
     ]
-    known = {entry["model"] for entry in entries}
+    known = set(zip(failed["model"], failed["status"], strict=True))
     for panel in trend["panels"]:
         entries += [
             {
@@ -156,7 +175,7 @@ def failures(scores: pd.DataFrame, trend: dict[str, Any]) -> list[dict[str, Any]
                 "reason": entry["reason"],
             }
             for entry in panel["excluded"]
-            if entry["model"] not in known
+            if not any(model == entry["model"] and status in entry["reason"] for model, status in known)
         ]
     return entries
 
@@ -168,16 +187,25 @@ def left_out(scores: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in some[columns].drop_duplicates().to_dict("records")]
 
 
-def simulated_measures(scores: pd.DataFrame) -> dict[str, bool]:
-    """Return benchmark and metric -> whether any of its scores rests on simulated data.
+def is_simulated(scores: pd.DataFrame) -> pd.Series:
+    """Return which score rows rest on simulated data."""
+    return scores["simulated"].astype(str).str.lower() == "true"
 
-    Variants of a metric (layer scores, medians) go with the metric that they are variants of.
+
+def simulated_measures(scores: pd.DataFrame, trend: dict[str, Any]) -> dict[str, bool]:
+    """Return measure -> whether any of its scores rests on simulated data.
+
+    The headline measures by their titles, then the benchmarks that have none.
     """
-    is_simulated = scores["simulated"].astype(str).str.lower() == "true"
-    # The metric of a bare failure row says nothing new; what has a value names the measures.
-    shown = scores["value"].notna() & ~scores["metric"].str.endswith("_layer")
-    names = scores["benchmark"] + " " + scores["metric"]
-    return {str(name): bool(part.any()) for name, part in is_simulated[shown].groupby(names[shown])}
+    simulated = is_simulated(scores)
+    named = {}
+    for column in headlines(trend):
+        own = (scores["benchmark"] == column["benchmark"]) & (scores["metric"] == column["metric"])
+        if own.any():
+            named[column["name"]] = bool(simulated[own].any())
+    covered = {column["benchmark"] for column in headlines(trend)}
+    rest = scores["value"].notna() & ~scores["benchmark"].isin(covered)
+    return named | {str(k): bool(v.any()) for k, v in simulated[rest].groupby(scores["benchmark"][rest])}
 
 
 def versions(scores: pd.DataFrame) -> dict[str, str]:
@@ -199,8 +227,10 @@ def timings(directory: Path | None) -> list[dict[str, Any]]:
 
     A file belongs to the rule named by its first folder, or by its own name.
     """
+    if directory is None:
+        return []
     rules: dict[str, list[tuple[float, float]]] = {}
-    for path in sorted(directory.rglob("*.tsv")) if directory else []:
+    for path in sorted(directory.rglob("*.tsv")):
         rule = path.relative_to(directory).parts[0].removesuffix(".tsv")
         table = pd.read_csv(path, sep="\t", na_values="-")
         for seconds, memory in zip(table["s"], table["max_rss"], strict=True):
@@ -257,8 +287,8 @@ def report(
     """
     return render(
         {
-            "simulation": verdict.of_simulation(simulated_measures(scores)),
-            "any_simulated": (scores["simulated"].astype(str).str.lower() == "true").any(),
+            "simulation": verdict.of_simulation(simulated_measures(scores, trend)),
+            "any_simulated": bool(is_simulated(scores).any()),
             "figure": Markup(figure),  # made safe by vector.embeddable
             "verdicts": [
                 panel | {"name": measure_name(panel), "sentences": verdict.of_panel(panel)}

@@ -94,9 +94,7 @@ def run(args: argparse.Namespace) -> None:
     }
     group = stores.open_partial(args.output, identity)
     stores.write_strings(group, "stimulus_id", list(table["stimulus_id"]), "stimulus")
-    pixels = store["pixels"]
-    assert isinstance(pixels, zarr.Array)
-    record(card, args.weights, pixels, labels, group, args.batch_size)
+    record(card, args.weights, stores.array(store, "pixels"), labels, group, args.batch_size)
     stores.publish(
         args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"])
     )

@@ -14,7 +14,6 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from visalign import stimulus_tables, stores
-from visalign.errors import InputError
 from visalign.gram_matrix import blocks
 from visalign.stats import spearman, spearman_brown
 from visalign.tables import write_json
@@ -111,11 +110,8 @@ def recordings(args: argparse.Namespace) -> None:
     from visalign import assemblies
 
     fit, shown = stores.open_store(args.fit_features), stores.open_store(args.features)
-    for path, store in ((args.fit_features, fit), (args.features, shown)):
-        if args.layer not in store:
-            raise InputError(f"{path}: layer: {args.layer!r} was not recorded")
     table = stimulus_tables.read(args.table)
-    latent = project(fit[args.layer], shown[args.layer], args.dimensions)  # type: ignore[arg-type]
+    latent = project(stores.array(fit, args.layer), stores.array(shown, args.layer), args.dimensions)
     rng = np.random.default_rng(args.seed)
     responses = population(latent, args.neuroids, args.repetitions, args.reliability, rng)
     assemblies.write_assembly(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.resources
+import importlib.metadata
 import io
 import os
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def row(stimulus_id: str, path: Path, content: bytes, **more: object) -> dict[st
 def photograph_files() -> list[tuple[str, bytes]]:
     """Return (name, JPEG bytes) of the 20 labelled ImageNet images that ship with foolbox."""
     # The package's data is read without importing it, since foolbox imports much.
-    folder = importlib.resources.files("foolbox") / "data"
+    folder = Path(str(importlib.metadata.distribution("foolbox").locate_file("foolbox/data")))
     files = [f for f in folder.iterdir() if f.name.startswith("imagenet_") and f.name.endswith(".jpg")]
     return [(f.name, f.read_bytes()) for f in sorted(files, key=lambda f: f.name)]
 
@@ -151,7 +151,7 @@ def run(args: argparse.Namespace) -> None:
         table["label"] = table["label"].astype(int)
     base = Path(os.path.abspath(args.table)).parent
     for column in ("path", "mask"):  # files that travel with the table are named relative to it
-        table[column] = [relative(value, base, images) for value in table[column]]
+        table[column] = table[column].map(lambda path: relative(path, base, images))
     write_table(args.table, table)
 
 

@@ -152,6 +152,24 @@ def open_store(path: str | Path) -> zarr.Group:
         raise InputError(f"{path}: no such store (an unfinished one ends in .partial)") from None
 
 
+def array(group: zarr.Group, name: str) -> zarr.Array:
+    """Return an array of a store; a missing one is an InputError."""
+    found = group.get(name)
+    if not isinstance(found, zarr.Array):
+        raise InputError(f"{group.store_path}: no array {name!r}")
+    return found
+
+
+def values(group: zarr.Group, name: str) -> np.ndarray:
+    """Read a whole array of a store into memory."""
+    return np.asarray(array(group, name)[...])
+
+
 def strings(group: zarr.Group, name: str = "stimulus_id") -> list[str]:
     """Read an array of strings as a list."""
-    return [str(value) for value in group[name][:]]
+    return [str(value) for value in values(group, name)]
+
+
+def attribute(group: zarr.Group, name: str, default: Any = None) -> Any:
+    """Return a JSON attribute of a store."""
+    return dict(group.attrs).get(name, default)

@@ -35,7 +35,7 @@ NEEDS = {
     "attacks": ("maps",),
     "trend": ("accuracy",),
     "figures": ("trend",),
-    "report": ("trend",),
+    "report": ("figures",),
 }
 MEASURES = ("accuracy", "neural", "clickme", "attacks")
 

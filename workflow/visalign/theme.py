@@ -10,9 +10,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-#: Colours that stay apart under the common colour-vision deficiencies: Okabe and Ito 2008, without black
-#: (kept for envelope and text) and with a darker yellow, for contrast with white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800", "#7F7F7F")
+#: Colours that stay apart under the common colour-vision deficiencies: Okabe and Ito 2008, with a dark grey
+#: for their black (kept for envelope and text). Markers have a dark edge, for yellow's sake.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#595959")
 #: Families differ in marker too, so that colour is never the only sign.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 

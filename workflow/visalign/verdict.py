@@ -113,6 +113,5 @@ def of_simulation(benchmarks: Mapping[str, bool]) -> list[str]:
 
 
 def listing(names: Iterable[str]) -> str:
-    """Join names with commas and 'and'."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+    """Join names, which may hold commas, with semicolons."""
+    return "; ".join(names)

