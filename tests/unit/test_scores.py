@@ -86,7 +86,7 @@ def test_a_failed_model_is_named_with_the_last_line_of_its_log(tmp_path):
     log(
         tmp_path,
         "features/a/photographs.log",
-        "10 %\r20 %\nvisalign features: error: layers: 'x' is no layer\n",
+        "10 %\r20 %\nvisalign features: error: no layer 'x'\n",
     )
     table = gather(tmp_path, [ACCURACY]).set_index("model")
     assert table.loc["a", "status"] == "failed: features: visalign features: error: no layer 'x'"

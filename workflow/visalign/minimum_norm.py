@@ -4,7 +4,9 @@ The search linearises the boundaries of the likeliest classes, descends those th
 (`visalign.descent.Frontier`) and refines the result (`visalign.descent.Refinement`). Whatever promises to be
 smaller than the image's record is bisected along its ray in the form in which it will be stored
 (`visalign.verification.Records`) at once, so that a larger budget, which only continues the same sequence of
-steps, never gives a larger norm. Nothing is random and no image depends on another.
+steps, never gives a larger norm. Nothing is random and no image depends on another: the model always runs on
+the same number of rows (`in_equal_batches`), because a network's sums are rounded differently in batches of
+another size, and that difference of 1e-6 can send a search to another class.
 """
 
 from __future__ import annotations
@@ -20,10 +22,14 @@ from visalign.descent import REFINEMENT_STEPS, Frontier, Model, Refinement, marg
 from visalign.geometry import inner, l2
 from visalign.verification import Records
 
+#: Rows of every call of the model, by type of device.
+ROWS_PER_CALL = {"cpu": 4, "cuda": 32}
 #: Classes linearised at the image, and how many of them may be descended.
 N_CANDIDATES, N_SLOTS = 9, 6
-#: Gradients after the screening before records are tried: earlier ones cost many probes and are soon beaten.
+#: Gradients after the screening before records are tried on rays whose boundary is not yet within NEAR
+#: (relative) of where it was expected: such early ones cost many probes and are soon beaten.
 WARM_UP = 3
+NEAR = 0.02
 #: The smallest budget that reaches a record.
 MIN_BUDGET = N_CANDIDATES + WARM_UP
 #: Gradients without a smaller record after which an image goes from descent to refinement.
@@ -63,6 +69,19 @@ class MinimumNorm:
     forward_evaluations: np.ndarray
 
 
+def in_equal_batches(model: Model, rows: int) -> Model:
+    """Wrap a model so that it always runs on exactly `rows` images, the last batch filled by repetition."""
+
+    def run(images: Tensor) -> Tensor:
+        logits = []
+        for batch in images.split(rows):
+            filled = torch.cat([batch, batch[-1:].expand(rows - len(batch), *batch.shape[1:])])
+            logits.append(model(filled)[: len(batch)])
+        return torch.cat(logits)
+
+    return run
+
+
 def minimum_norm(
     model: Model,
     images: Tensor,
@@ -89,7 +108,7 @@ def minimum_norm(
         Gradient evaluations per image at most; at least `MIN_BUDGET`. An image that stops improving leaves
         earlier.
     batch_size : int
-        Images attacked together. Memory is about 13 times that of the images; the result is the same.
+        Images attacked together; the result does not depend on it. Takes about 15 times their memory.
     tolerance : float
         Relative width of the bisection's final bracket, and the least relative gain that counts as progress.
     stored_dtype : torch.dtype
@@ -110,6 +129,7 @@ def minimum_norm(
         An argument is out of range, named with its value.
     """
     _check(images, labels, budget, batch_size, tolerance)
+    model = in_equal_batches(model, ROWS_PER_CALL.get(images.device.type, 32))
     with torch.no_grad():
         logits = torch.cat([model(chunk) for chunk in images.split(batch_size)])
     correct = logits.argmax(dim=1) == labels
@@ -158,9 +178,9 @@ def _search(
     rows = torch.arange(len(counts), device=counts.device)
     while len(rows):
         before = records.norm[rows]
-        ready = counts[rows] + 1 >= n_candidates + WARM_UP
+        warm = counts[rows] + 1 >= n_candidates + WARM_UP
         refining = ((idle[rows] >= PATIENCE) | (refinement.steps[rows] > 0)) & before.isfinite()
-        _step(records, frontier, refinement, rows, refining, ready, tolerance)
+        _step(records, frontier, refinement, rows, refining, warm, tolerance)
         idle[rows] = torch.where(records.norm[rows] < before * (1 - tolerance), 0, idle[rows] + 1)
         finished = (counts[rows] >= budget) | (refinement.steps[rows] >= REFINEMENT_STEPS)
         if progress is not None and bool(finished.any()):
@@ -174,7 +194,7 @@ def _step(
     refinement: Refinement,
     rows: Tensor,
     refining: Tensor,
-    ready: Tensor,
+    warm: Tensor,
     tolerance: float,
 ) -> None:
     """Spend one gradient evaluation on each of the images `rows` and bisect what may be a new record.
@@ -182,8 +202,8 @@ def _step(
     Parameters
     ----------
     rows : Tensor of int64, shape (n_rows,)
-    refining, ready : Tensor of bool, shape (n_rows,)
-        Which images are refined rather than descended, and for which records are tried.
+    refining, warm : Tensor of bool, shape (n_rows,)
+        Which images are refined rather than descended, and which are past the warm-up.
     tolerance : float
     """
     slots = frontier.choose(rows)
@@ -198,7 +218,7 @@ def _step(
     records.largest_tried[rows] = torch.maximum(records.largest_tried[rows], l2(delta).double())
 
     ray, scale = _ray(records, rows, delta, value, inner(gradient, delta))
-    tried = ready & (scale * l2(ray) < records.norm[rows] * (1 - tolerance))
+    tried = (warm | ((scale - 1).abs() < NEAR)) & (scale * l2(ray) < records.norm[rows] * (1 - tolerance))
     if bool(tried.any()):
         records.bisect(rows[tried], ray[tried], scale[tried], tolerance)
 
