@@ -52,7 +52,9 @@ class Workflow:
                 settings = DAGSettings(targets=frozenset(targets), forcerun=frozenset(force))
                 workflow.dag(settings).execute_workflow(executor="dryrun")
                 dag = workflow._workflow.dag
-                return {(job.rule.name, *job.wildcards) for job in dag.jobs if str(dag.reason(job))} - {("all",)}
+                return {(job.rule.name, *job.wildcards) for job in dag.jobs if str(dag.reason(job))} - {
+                    ("all",)
+                }
         finally:
             os.chdir(here)
 

@@ -280,7 +280,6 @@ def test_widening_one_layer_leaves_the_others(group):
     assert group["y"][:, 0].tolist() == [1, 1, 3, 3]
 
 
-@pytest.mark.xfail(strict=True, reason="widening is not crash-safe yet")
 def test_a_run_killed_while_a_layer_is_widened_loses_nothing(group, monkeypatch):
     values = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float32)
     values[5, 3] = 70000.0

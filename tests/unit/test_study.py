@@ -39,7 +39,7 @@ def config(tmp_path, monkeypatch) -> dict:
     monkeypatch.chdir(tmp_path)
     for name, text in SHEETS.items():
         Path(f"{name}.tsv").write_text(text)
-    Path("cache.json").write_text(json.dumps({"test_resnet": DATA_CONFIG}))
+    Path("cache.json").write_text(json.dumps({study.timm_version(): {"test_resnet": DATA_CONFIG}}))
     return {name: {"sheet": f"{name}.tsv"} for name in SHEETS}
 
 
@@ -179,7 +179,8 @@ def test_data_configs_are_resolved_once(config, monkeypatch):
     for _ in range(2):
         assert load(config).data_configs["b"] == DATA_CONFIG | {"crop_pct": 0.5, "input_size": [3, 64, 64]}
     assert asked == [["test_vit"]]
-    assert set(json.loads(Path("cache.json").read_text())) == {"test_resnet", "test_vit"}
+    cached = json.loads(Path("cache.json").read_text())
+    assert set(cached[study.timm_version()]) == {"test_resnet", "test_vit"}
 
 
 def test_a_row_overrides_the_data_config_of_timm(config):
@@ -203,7 +204,9 @@ def test_photographs_get_the_models_transform_and_scenes_are_resized_whole(confi
 
 
 def test_padding_has_the_models_mean_colour(config):
-    Path("cache.json").write_text(json.dumps({"test_resnet": DATA_CONFIG | {"crop_mode": "border"}}))
+    Path("cache.json").write_text(
+        json.dumps({study.timm_version(): {"test_resnet": DATA_CONFIG | {"crop_mode": "border"}}})
+    )
     transform = Transform.from_key(load(config).transform("a", "photographs"))
     assert transform.crop_mode == "border" and transform.fill == (128, 102, 76)
 

@@ -93,12 +93,15 @@ class Writer:
             return existing
         complete = stores.attribute(self.group, "complete", 0)
         written = np.asarray(existing[:complete]) if isinstance(existing, zarr.Array) else None
+        if written is not None:  # killed while the array is replaced: start over
+            self.group.attrs["complete"] = 0
         full = (self.n_stimuli, *shape)
         array = stores.create_array(
             self.group, layer, full, dtype, dimensions(layer, len(full)), rows=self.rows
         )
         if written is not None:
             array[:complete] = written
+            self.group.attrs["complete"] = complete
         return array
 
 

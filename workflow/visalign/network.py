@@ -42,21 +42,21 @@ def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
     digest = hashlib.sha256(content).hexdigest()
     if digest != card["sha256"]:
         raise InputError(f"{path}: sha256 {digest} is not the card's {card['sha256']}")
-    model = create(card["architecture"], tuple(card["data_config"]["input_size"][1:]))
+    model = timm.create_model(card["architecture"])
     model.load_state_dict(safetensors.torch.load(content), strict=True)
+    resize(model, tuple(card["data_config"]["input_size"][1:]))
     model.requires_grad_(False)
     return model.eval().to(device()).to(memory_format=torch.channels_last)
 
 
-def create(architecture: str, size: tuple[int, int]) -> nn.Module:
-    """Create an architecture at an input size (height, width)."""
-    native = timm.get_pretrained_cfg(architecture)
-    if native is None or tuple(native.input_size[1:]) != size:
-        try:  # position embeddings and windows have a size: such architectures take it
-            return timm.create_model(architecture, img_size=size)
-        except TypeError:
-            pass  # fully convolutional: any size goes
-    return timm.create_model(architecture)
+def resize(model: nn.Module, size: tuple[int, int]) -> None:
+    """Fit a model to an input size (height, width): position embeddings are resampled, windows set.
+
+    Convolutional networks take any size as they are.
+    """
+    native = getattr(model, "pretrained_cfg", {}).get("input_size")
+    if hasattr(model, "set_input_size") and (native is None or tuple(native[1:]) != size):
+        model.set_input_size(img_size=size)  # type: ignore[operator]
 
 
 class Normalised(nn.Module):
@@ -101,16 +101,23 @@ def pixel_batches(pixels: zarr.Array, batch_size: int, start: int = 0) -> Iterat
 def ladder(model: nn.Module) -> list[str]:
     """Architecture-independent layers: stem, each stage (or block) output, head, pre-logits.
 
-    Stages are the children of the first container (Sequential or ModuleList) of at least two
-    members, or the modules ``layer1``, ``layer2``, ...; one stage that holds all blocks is opened.
+    Stages are the modules ``layer1``, ``layer2``, ... (or ``stage1``, ``s1``), else the children of
+    the container (Sequential or ModuleList) that holds most parameters: a stem may be one too.
     """
     children = dict(model.named_children())
     numbered = [
-        name for name in children if name.rstrip("0123456789") in ("layer", "stage") and name[-1].isdigit()
+        name
+        for name in children
+        if name.rstrip("0123456789") in ("layer", "stage", "s") and name[-1].isdigit()
     ]
-    for name, child in children.items():
-        if not numbered and isinstance(child, (nn.Sequential, nn.ModuleList)) and len(child) > 1:
-            numbered = [f"{name}.{part}" for part, _ in child.named_children()]
+    containers = [
+        (sum(p.numel() for p in child.parameters()), name)
+        for name, child in children.items()
+        if isinstance(child, (nn.Sequential, nn.ModuleList)) and len(child) > 1
+    ]
+    if not numbered and containers:
+        _, body = max(containers)
+        numbered = [f"{body}.{part}" for part, _ in children[body].named_children()]
     if not numbered:
         raise InputError(f"layers: no stages found in {type(model).__name__}; name layers in the model sheet")
     names = list(children)

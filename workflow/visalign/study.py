@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import fnmatch
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -278,7 +279,9 @@ def resolve_data_configs(
         An architecture that timm does not know, with the sheet, model and near names.
     """
     cache = Path(cache) if cache else None
-    known = json.loads(cache.read_text()) if cache and cache.exists() else {}
+    stored = json.loads(cache.read_text()) if cache and cache.exists() else {}
+    version = timm_version()
+    known = stored.get(version, {})
     missing = sorted({row["architecture"] for row in models.values()} - set(known))
     if missing:
         command = [sys.executable, "-m", "visalign", "models", "--resolve", *missing]
@@ -289,9 +292,17 @@ def resolve_data_configs(
         if cache:
             cache.parent.mkdir(parents=True, exist_ok=True)
             temporary = cache.with_suffix(".partial")
-            temporary.write_text(json.dumps(known, indent=1))
+            temporary.write_text(json.dumps({version: known}, indent=1))
             temporary.replace(cache)
     return {name: override(known[row["architecture"]], row) for name, row in models.items()}
+
+
+def timm_version() -> str:
+    """Version of timm, without importing it; '' where it is in another environment."""
+    try:
+        return importlib.metadata.version("timm")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def override(data_config: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
