@@ -53,7 +53,7 @@ def attacked(case):
 
 
 def boundary_distances(weight, bias, image, label):
-    """Exact distance to each class's boundary without the box, and the perturbations, (n_classes - 1, ...)."""
+    """Exact distance to each class's boundary without the box, and the perturbations."""
     others = [c for c in range(len(weight)) if c != label]
     normal = (weight[label] - weight[others]).double()
     value = normal @ image.flatten().double() + (bias[label] - bias[others]).double()

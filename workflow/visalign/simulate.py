@@ -24,7 +24,8 @@ EXAMPLES = """\
   python -m visalign simulate recordings --features scenes.zarr --fit-features scenes_fit.zarr \\
       --layer blocks.5 --table scenes.csv --output it.nc --truth it_truth.json
   python -m visalign simulate clicks --saliency saliency.zarr --table photographs.csv \\
-      --transform 260x260-center-0.89-bicubic --output clicks.npz --shards clickme.tfrecords --truth clicks_truth.json
+      --transform 260x260-center-0.89-bicubic --output clicks.npz --shards clickme.tfrecords \\
+      --truth clicks_truth.json
 """
 #: Side of the images and maps of ClickMe, in pixels.
 SIDE = 256
