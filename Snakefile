@@ -59,6 +59,7 @@ if GPUS and "gpu" not in workflow.global_resources:
 
 wildcard_constraints:
     model="[^/]+",
+    weights="[^/]+",
     stimuli="[^/]+",
     transform="[^/]+",
     recording="[^/]+",
@@ -73,7 +74,7 @@ def version(stage: str) -> int:
 
 def options(row: dict, *names: str) -> str:
     """Command-line options of the fields of a row that are set."""
-    pairs = [(name.replace("_", "-"), row[name]) for name in names if name in row]
+    pairs = [(name.replace("_", "-"), row[name]) for name in names if row.get(name) is not None]
     words = [str(value).lower() if isinstance(value, bool) else str(value) for _, value in pairs]
     return " ".join(f"--{name} {shlex.quote(word)}" for (name, _), word in zip(pairs, words))
 
@@ -102,12 +103,15 @@ def stimulus_files(stimuli: str) -> list[str]:
     return paths + ([row["labels"]] if "labels" in row else [])
 
 
+WEIGHTS = {STUDY.weights_id(model): row for model, row in STUDY.models.items()}
+
+
 def network_input(wildcards) -> dict:
     """What a stage that runs a model on a stimulus set reads."""
     pixels = f"results/preprocess/{wildcards.stimuli}/{STUDY.transform(wildcards.model, wildcards.stimuli)}"
     return {
         "card": f"results/models/{wildcards.model}.json",
-        "weights": ancient(f"results/models/{wildcards.model}.safetensors"),
+        "weights": ancient(f"results/models/weights/{STUDY.weights_id(wildcards.model)}.safetensors"),
         "pixels": ancient(f"{pixels}.zarr"),
         "pixels_manifest": f"{pixels}.json",
     }

@@ -50,9 +50,9 @@ def test_a_changed_recording_reruns_only_what_depends_on_it(finished):
     ("old", "new", "expected"),
     [
         ("components: 25", "components: 20", {"neural"}),
-        ("budget: 40", "budget: 30", {"attacks", "attacks_score"}),
+        ("budget: 20", "budget: 30", {"attacks", "attacks_score"}),
         ("reliability: 0.3", "reliability: 0.2", {"simulate_recordings", "recordings", "neural"}),
-        ("seed: 0\n", "seed: 1\n", {"neural", "maps", "clickme", "attacks_score"}),
+        ("seed: 0\n", "seed: 1\n", {"neural", "maps", "clickme", "attacks", "attacks_score"}),
     ],
 )
 def test_a_changed_setting_reruns_its_stage_and_what_follows(finished, old, new, expected):

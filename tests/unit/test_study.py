@@ -99,7 +99,7 @@ def test_defaults_are_not_shared_between_studies(config):
         ({"models": {"sheet": "models.tsv", "sheets": 1}}, "study.yaml: models.sheets: unknown key"),
         ({"simulate": {"clicks": {"x": {"teachers": "a"}}}}, "study.yaml: simulate.clicks.x"),
         ({"seed": "one"}, "study.yaml: seed: 'one' is not of type 'integer'"),
-        ({"attacks": {"budget": 4}}, "study.yaml: attacks.budget: 4 is less than the minimum of 5"),
+        ({"attacks": {"budget": 4}}, "study.yaml: attacks.budget: 4 is less than the minimum of 12"),
         ({"attacks": {"budget": True}}, "study.yaml: attacks.budget: True is not of type 'integer'"),
         ({"neural": {"train_size": 1.0}}, "study.yaml: neural.train_size: 1.0"),
         ({"features": None}, "study.yaml: features: None is not of type 'object'"),

@@ -86,7 +86,7 @@ def test_every_stored_perturbation_fools_its_model(small_study):
     from visalign.tables import read_json
 
     card = read_json(small_study / "results/models/lite0.json")
-    weights = small_study / "results/models/lite0.safetensors"
+    weights = next((small_study / "results/models/weights").glob("*lite0-package*.safetensors"))
     model = network.Normalised(network.load(card, weights), card["data_config"])
     attacks = stores.open_store(small_study / "results/attacks/lite0/clickme_simulated.zarr")
     pixels = next((small_study / "results/preprocess/clickme_simulated").glob("96x96-*0.875*.zarr"))

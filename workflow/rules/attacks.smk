@@ -10,7 +10,8 @@ rule attacks:
         manifest="results/attacks/{model}/{stimuli}.json",
     params:
         version=version("attacks"),
-        options=options(config["attacks"], "budget", "batch_size"),
+        options=options(config["attacks"], "images", "budget", "batch_size"),
+        seed=config["seed"],
     log:
         "logs/attacks/{model}/{stimuli}.log",
     benchmark:
@@ -18,12 +19,13 @@ rule attacks:
     resources:
         gpu=GPU,
         mem_mb=6000,
+    priority: 1  # the longest jobs first, so that none is left for the end
     conda:
         "../../envs/vision.yaml"
     shell:
         "python -m visalign attacks perturb --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --pixels-manifest {input.pixels_manifest} --table {input.table} "
-        "{params.options} --output {output.store} --manifest {output.manifest} &> {log}"
+        "{params.options} --seed {params.seed} --output {output.store} --manifest {output.manifest} &> {log}"
 
 
 rule attacks_score:

@@ -1,22 +1,41 @@
-# Weights of each model as safetensors, with a card.
+# Weights as safetensors, once for all models that share them; then a card for each model.
 
 
-rule models:
+rule models_weights:
     output:
-        weights="results/models/{model}.safetensors",
-        card="results/models/{model}.json",
+        weights="results/models/weights/{weights}.safetensors",
+        card="results/models/weights/{weights}.json",
     params:
         version=version("models"),
-        row=lambda w: options(STUDY.models[w.model], "architecture", "weights", "source", "label_space", "layers"),
-        data_config=lambda w: json.dumps(STUDY.data_configs[w.model]),
+        row=lambda w: options(WEIGHTS[w.weights], "architecture", "weights", "source"),
     log:
-        "logs/models/{model}.log",
+        "logs/models_weights/{weights}.log",
     benchmark:
-        "results/benchmarks/models/{model}.tsv"
+        "results/benchmarks/models_weights/{weights}.tsv"
     resources:
         mem_mb=4000,
     conda:
         "../../envs/vision.yaml"
     shell:
-        "python -m visalign models --model {wildcards.model} {params.row} --data-config {params.data_config:q} "
+        "python -m visalign models --model {wildcards.weights} {params.row} "
         "--output {output.weights} --card {output.card} &> {log}"
+
+
+rule models:
+    input:
+        lambda w: f"results/models/weights/{STUDY.weights_id(w.model)}.json",
+    output:
+        "results/models/{model}.json",
+    params:
+        version=version("models"),
+        row=lambda w: options(STUDY.models[w.model], "label_space", "layers"),
+        data_config=lambda w: json.dumps(STUDY.data_configs[w.model]),
+    log:
+        "logs/models/{model}.log",
+    benchmark:
+        "results/benchmarks/models/{model}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign models --model {wildcards.model} --reuse {input} {params.row} "
+        "--data-config {params.data_config:q} --card {output} &> {log}"

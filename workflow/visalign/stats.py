@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 from scipy.special import ndtri
 
 
@@ -28,6 +27,8 @@ def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def ranks(a: np.ndarray) -> np.ndarray:
     """Average ranks along the last axis, float64 (ties share their mean rank)."""
+    from scipy import stats  # half a second of start-up that most stages need not pay
+
     return stats.rankdata(a, axis=-1)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import zarr
 
 from visalign import stores
 from visalign.errors import InputError
 from visalign.tables import read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read(path: str | Path) -> pd.DataFrame:
@@ -48,6 +51,15 @@ def labels(table: pd.DataFrame, classes: int, where: str | Path) -> np.ndarray:
             "the model's outputs"
         )
     return values.astype(np.int64)
+
+
+def rows_of(table: pd.DataFrame, stimulus_ids: list[str], where: str | Path) -> np.ndarray:
+    """Rows (n,) of a table that hold `stimulus_ids`, in their order; an unknown id is an InputError."""
+    position = {name: row for row, name in enumerate(table["stimulus_id"])}
+    unknown = [name for name in stimulus_ids if name not in position]
+    if unknown:
+        raise InputError(f"{where}: stimulus_id: {unknown[0]!r} is not in the stimulus table")
+    return np.array([position[name] for name in stimulus_ids])
 
 
 def check_ids(store: zarr.Group, table: pd.DataFrame, where: str | Path) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import fnmatch
+import hashlib
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -207,6 +209,14 @@ class Study:
         """Whether a stage and all that it needs are switched on."""
         own = self.config[stage].get("enabled", True)
         return own and all(self.enabled(needed) for needed in NEEDS[stage])
+
+    def weights_id(self, model: str) -> str:
+        """Name of a model's weights: rows of the same architecture, weights and source share them."""
+        row = self.models[model]
+        source = row.get("source", "default")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", source):  # a path: names must differ where paths do
+            source = hashlib.sha256(source.encode()).hexdigest()[:16]
+        return f"{row['architecture']}-{row['weights']}-{source}"
 
     def transform(self, model: str, stimuli: str) -> str:
         """Key of the transform that `model` applies to the stimulus set `stimuli`."""

@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from visalign.errors import InputError
+
+if TYPE_CHECKING:  # networks read JSON only, and start half a second sooner without pandas
+    import pandas as pd
 
 #: Columns of every score table, in order (one row a model, benchmark, metric, convention, layer).
 SCORE_COLUMNS = (
@@ -66,6 +67,8 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
 
 def read_table(path: str | Path, required: Iterable[str] = (), **options: Any) -> pd.DataFrame:
     """Read a CSV, or TSV by its suffix, and check its columns."""
+    import pandas as pd
+
     path = Path(path)
     separator = "\t" if path.suffix == ".tsv" else ","
     try:
@@ -103,6 +106,8 @@ def score_row(**values: Any) -> dict[str, Any]:
 
 def write_scores(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write score rows as CSV."""
+    import pandas as pd
+
     write_table(path, pd.DataFrame(list(rows), columns=list(SCORE_COLUMNS)))
 
 
