@@ -34,7 +34,7 @@ test-slow: setup  ## run the slow tests
 lint: setup  ## check style and types
 	$(IN) ruff check workflow tests bench
 	$(IN) ruff format --check workflow tests bench
-	$(IN) snakefmt --check Snakefile workflow/rules
+	$(IN) snakefmt --check --no-sort Snakefile workflow/rules
 	$(IN) mypy
 
 bench: setup $(patsubst bench/%.py,bench-%,$(wildcard bench/[a-z]*.py))  ## run all benchmarks; JSON in results/bench

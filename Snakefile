@@ -21,7 +21,9 @@ configfile: "config/config.yaml"
 
 
 try:
-    STUDY = Study.load(config, ", ".join(map(str, workflow.configfiles)), cache="results/models/data_configs.json")
+    STUDY = Study.load(
+        config, ", ".join(map(str, workflow.configfiles)), cache="results/models/data_configs.json"
+    )
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

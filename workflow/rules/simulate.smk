@@ -15,7 +15,13 @@ rule simulate_recordings:
     params:
         version=version("simulate"),
         options=lambda w: options(
-            simulated("recordings", w), "layer", "neuroids", "dimensions", "repetitions", "reliability", "seed"
+            simulated("recordings", w),
+            "layer",
+            "neuroids",
+            "dimensions",
+            "repetitions",
+            "reliability",
+            "seed",
         ),
     log:
         "logs/simulate/{recording}.log",
@@ -40,7 +46,9 @@ rule simulate_clicks:
         truth="results/simulate/clicks/{maps}_truth.json",
     params:
         version=version("simulate"),
-        transform=lambda w: STUDY.transform(simulated("clicks", w)["teacher"], simulated("clicks", w)["stimuli"]),
+        transform=lambda w: STUDY.transform(
+            simulated("clicks", w)["teacher"], simulated("clicks", w)["stimuli"]
+        ),
         options=lambda w: options(
             simulated("clicks", w), "teacher_weight", "participants", "clicks", "idiosyncrasy", "seed"
         ),
