@@ -10,7 +10,7 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from visalign.errors import InputError
-from visalign.study import Study
+from visalign.study import Study, weights_id
 
 min_version("9.0")
 
@@ -105,7 +105,7 @@ def stimulus_files(stimuli: str) -> list[str]:
     return paths + ([row["labels"]] if "labels" in row else [])
 
 
-WEIGHTS = {STUDY.weights_id(model): row for model, row in STUDY.models.items()}
+WEIGHTS = {weights_id(row): row for row in STUDY.models.values()}
 
 
 def network_input(wildcards) -> dict:
@@ -113,7 +113,7 @@ def network_input(wildcards) -> dict:
     pixels = f"results/preprocess/{wildcards.stimuli}/{STUDY.transform(wildcards.model, wildcards.stimuli)}"
     return {
         "card": f"results/models/{wildcards.model}.json",
-        "weights": ancient(f"results/models/weights/{STUDY.weights_id(wildcards.model)}.safetensors"),
+        "weights": ancient(f"results/models/weights/{weights_id(STUDY.models[wildcards.model])}.safetensors"),
         "pixels": ancient(f"{pixels}.zarr"),
         "pixels_manifest": f"{pixels}.json",
     }

@@ -15,7 +15,10 @@ from visalign import cli, scores, study
 from visalign.errors import InputError
 from visalign.tables import SCORE_COLUMNS, read_scores, score_row, write_scores
 
-MODELS = {"a": {"label_space": "imagenet-1k"}, "b": {"label_space": "scenes-8"}}
+MODELS = {
+    "a": {"architecture": "net", "weights": "random", "source": "0", "label_space": "imagenet-1k"},
+    "b": {"architecture": "net", "weights": "random", "source": "1", "label_space": "scenes-8"},
+}
 ACCURACY = {"measure": "accuracy", "dataset": "photographs", "label_space": "imagenet-1k", "simulated": False}
 NEURAL = {"measure": "neural", "dataset": "it", "label_space": None, "simulated": True}
 ATTACKS = {"measure": "attacks", "dataset": "clickme", "label_space": "imagenet-1k", "simulated": True}
@@ -90,6 +93,13 @@ def test_a_failed_model_is_named_with_the_last_line_of_its_log(tmp_path):
     )
     table = gather(tmp_path, [ACCURACY]).set_index("model")
     assert table.loc["a", "status"] == "failed: features: visalign features: error: no layer 'x'"
+
+
+@pytest.mark.parametrize("name", ["models_weights/net-random-0", "recordings/it", "preprocess/it/64x64"])
+def test_an_error_of_what_models_share_is_found(tmp_path, name):
+    log(tmp_path, f"{name}.log", "visalign: error: shared\n")
+    table = gather(tmp_path, [NEURAL], {"a": MODELS["a"]}).set_index("model")
+    assert table.loc["a", "status"] == f"failed: {name.split('/')[0]}: visalign: error: shared"
 
 
 def test_a_traceback_is_an_error_too(tmp_path):

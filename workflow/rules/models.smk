@@ -23,7 +23,7 @@ rule models_weights:
 
 rule models:
     input:
-        lambda w: f"results/models/weights/{STUDY.weights_id(w.model)}.json",
+        lambda w: f"results/models/weights/{weights_id(STUDY.models[w.model])}.json",
     output:
         "results/models/{model}.json",
     params:

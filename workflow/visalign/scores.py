@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from visalign.errors import InputError
-from visalign.study import label_mismatch, read_sheet, select
+from visalign.study import label_mismatch, read_sheet, select, weights_id
 from visalign.tables import SCORE_COLUMNS, read_scores, score_row, write_atomic, write_table
 
 VERSION = 1
@@ -73,13 +73,19 @@ def empty_rows(model: str, benchmark: dict[str, Any], reason: str) -> list[dict[
     ]
 
 
-def failure(logs: Path, model: str) -> str:
-    """Which stage of a model failed and why: the last line of the newest log with an error.
+def failure(logs: Path, *names: str) -> str:
+    """Which stage failed and why: the last line of the newest log with an error.
 
-    Logs are STAGE/MODEL.log or STAGE/MODEL/DATASET.log.
+    Parameters
+    ----------
+    logs : Path
+        Holds STAGE/NAME.log and STAGE/NAME/*.log.
+    *names : str
+        What the missing score needed: model, weights, dataset.
     """
     errors = []
-    for file in [*logs.glob(f"*/{glob.escape(model)}.log"), *logs.glob(f"*/{glob.escape(model)}/*.log")]:
+    patterns = [f"*/{glob.escape(name)}{end}" for name in names for end in (".log", "/*.log")]
+    for file in (file for pattern in patterns for file in logs.glob(pattern)):
         lines = file.read_text(errors="replace").replace("\r", "\n").strip().splitlines()
         if lines and ("error: " in lines[-1] or any(line.startswith("Traceback") for line in lines)):
             errors.append((file.stat().st_mtime, f"{file.relative_to(logs).parts[0]}: {lines[-1]}"))
@@ -117,7 +123,7 @@ def gather(
         if reason is None and path.exists():
             tables.append(read_scores(path))
             continue
-        why = reason or f"failed: {failure(logs, model)}"
+        why = reason or f"failed: {failure(logs, model, weights_id(row), benchmark['dataset'])}"
         tables.append(pd.DataFrame(empty_rows(model, benchmark, why), columns=list(SCORE_COLUMNS)))
     scores = pd.concat([table.astype(object) for table in tables], ignore_index=True)
     unknown = set(scores["metric"]) - set(METRICS)

@@ -155,6 +155,14 @@ def label_mismatch(model_space: str, stimuli_space: str, stimuli: str) -> str | 
     return f"label space {stimuli_space} of {stimuli} is not the model's {model_space}"
 
 
+def weights_id(row: dict[str, Any]) -> str:
+    """Name of a model's weights: rows of the same architecture, weights and source share them."""
+    source = row.get("source", "default")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", source):  # a path: names must differ where paths do
+        source = hashlib.sha256(source.encode()).hexdigest()[:16]
+    return f"{row['architecture']}-{row['weights']}-{source}"
+
+
 @dataclass
 class Study:
     """The config and sheets of one run, validated, with look-ups for the rules."""
@@ -209,14 +217,6 @@ class Study:
         """Whether a stage and all that it needs are switched on."""
         own = self.config[stage].get("enabled", True)
         return own and all(self.enabled(needed) for needed in NEEDS[stage])
-
-    def weights_id(self, model: str) -> str:
-        """Name of a model's weights: rows of the same architecture, weights and source share them."""
-        row = self.models[model]
-        source = row.get("source", "default")
-        if not re.fullmatch(r"[A-Za-z0-9_.-]+", source):  # a path: names must differ where paths do
-            source = hashlib.sha256(source.encode()).hexdigest()[:16]
-        return f"{row['architecture']}-{row['weights']}-{source}"
 
     def transform(self, model: str, stimuli: str) -> str:
         """Key of the transform that `model` applies to the stimulus set `stimuli`."""
