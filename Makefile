@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 
 reproduce: setup  ## set up, then run config/config.yaml: scores, figures, report (the default)
 	$(IN) snakemake --cores $(CORES) || { \
-	  snakemake --cores $(CORES) --config allow_missing=True; \
+	  snakemake --cores $(CORES) --config allow_missing=True --forcerun scores; \
 	  echo "Some models failed: see the status column of results/scores.csv. 'make' again retries them." >&2; exit 1; }
 
 setup: $(STAMP)  ## create .venv with the pins of envs/
