@@ -98,7 +98,11 @@ def test_a_network_without_stages_asks_for_layer_names():
 def test_layers_are_those_asked_for_in_their_order(tiny_model):
     files = tiny_model()
     model = network.load(files.facts, files.weights)
-    assert network.layer_names(model, "layer3, layer1.0,pre_logits") == ["layer3", "layer1.0", "pre_logits"]
+    assert network.layer_names(model, "layer3, layer1.0,pre_logits", (64, 64)) == [
+        "layer3",
+        "layer1.0",
+        "pre_logits",
+    ]
 
 
 @pytest.mark.parametrize("layers", ["layer9", "layer1,", "layer1.0.conv9"])
@@ -106,7 +110,7 @@ def test_an_unknown_layer_is_named(tiny_model, layers):
     files = tiny_model()
     model = network.load(files.facts, files.weights)
     with pytest.raises(InputError, match=f"layers: '{layers.split(',')[-1]}' is not a module of ResNet"):
-        network.layer_names(model, layers)
+        network.layer_names(model, layers, (64, 64))
 
 
 class Small(nn.Sequential):

@@ -1,4 +1,4 @@
-"""The command line: one subcommand a stage, ``python -m visalign STAGE --help``."""
+"""The command line: one subcommand a stage, and tools, ``python -m visalign STAGE --help``."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ STAGES = {
     "figures": "draw accuracy against alignment",
     "report": "write the self-contained HTML report",
 }
+#: Other commands -> (module, one line of help); the module is like a stage's.
+TOOLS = {"list-layers": ("layers", "list the layers of an architecture, with shapes and sizes")}
 
 
 def build_parser(stage: str | None = None) -> argparse.ArgumentParser:
     """Return the parser; only the module of `stage` is imported, so that help is quick."""
     parser = argparse.ArgumentParser(prog="visalign", description=__doc__)
     subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
-    for name, summary in STAGES.items():
+    commands = {name: (name, summary) for name, summary in STAGES.items()} | TOOLS
+    for name, (module_name, summary) in commands.items():
         subparser = subparsers.add_parser(
             name,
             help=summary,
@@ -44,7 +47,7 @@ def build_parser(stage: str | None = None) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == stage:
-            module = importlib.import_module(f"visalign.{name}")
+            module = importlib.import_module(f"visalign.{module_name}")
             subparser.epilog = "examples:\n" + module.EXAMPLES
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)
@@ -54,7 +57,7 @@ def build_parser(stage: str | None = None) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run one stage; bad input ends with one line on stderr and exit status 2."""
     argv = sys.argv[1:] if argv is None else argv
-    stage = argv[0] if argv and argv[0] in STAGES else None
+    stage = argv[0] if argv and argv[0] in STAGES | TOOLS else None
     args = build_parser(stage).parse_args(argv)
     start = time.perf_counter()
     try:

@@ -115,7 +115,7 @@ def record(
 
     model = network.load(card, weights)
     wrapped = network.Normalised(model, card["data_config"])
-    layers = network.layer_names(model, card["layers"])
+    layers = network.layer_names(model, card["layers"], tuple(card["data_config"]["input_size"][1:]))
     stored = stores.array(pixels, "pixels")
     writer = Writer(group, stored.shape[0], batch_size, dtype)
     start = stores.attribute(group, "complete", 0)
@@ -126,6 +126,9 @@ def record(
     ):
         for rows, batch in network.pixel_batches(stored, batch_size, start):
             outputs["logits"] = wrapped(batch)
+            missing = [layer for layer in layers if layer not in outputs]
+            if missing:
+                raise InputError(f"layers: {missing[0]!r} is not called by {card['architecture']}")
             writer.submit(rows, {name: value.float().cpu().numpy() for name, value in outputs.items()})
             bar.update(rows.stop - rows.start)
         writer.wait()

@@ -134,22 +134,64 @@ def ladder(model: nn.Module) -> list[str]:
     return [*stem[-1:], *numbered, *before_pool[-1:], PRE_LOGITS]
 
 
-def layer_names(model: nn.Module, layers: str) -> list[str]:
-    """Names of the layers to record: the ladder, or those that are asked for.
+def layer_names(model: nn.Module, layers: str, size: tuple[int, int]) -> list[str]:
+    """Names of the layers to record: the usable part of the ladder, or those that are asked for.
+
+    Parameters
+    ----------
+    layers : str
+        ``auto``, or comma-separated module names.
+    size : (int, int)
+        Input height and width, at which the ladder is tried.
 
     Raises
     ------
     InputError
-        A layer that the model does not have.
+        A layer that the model does not have, or a ladder of which nothing can be recorded.
     """
     if layers == "auto":
-        return ladder(model)
+        refused = unusable(model, ladder(model), size)
+        usable = [name for name in ladder(model) if name not in refused]
+        if not usable:
+            raise InputError(f"layers: auto finds none in {type(model).__name__}: {refused}")
+        return usable
     modules = dict(model.named_modules())
     names = [name.strip() for name in layers.split(",")]
     for name in names:
         if not name or (name not in modules and name != PRE_LOGITS):  # "" is the whole model
             raise InputError(f"layers: {name!r} is not a module of {type(model).__name__}")
     return names
+
+
+def hook(model: nn.Module, name: str, see: Callable[[str, Any], None]) -> Any:
+    """Call ``see(name, output)`` at each forward pass of a layer; returns the hook's handle.
+
+    ``pre_logits`` is the input of the classifier, of the first one where there are several.
+    """
+    if name == PRE_LOGITS:
+        classifier: Any = model.get_classifier()  # type: ignore[operator]
+        first = classifier[0] if isinstance(classifier, tuple) else classifier
+        return first.register_forward_pre_hook(lambda module, inputs: see(name, inputs[0]))
+    module = model.get_submodule(name)
+    return module.register_forward_hook(lambda module, inputs, output: see(name, output))
+
+
+def unusable(model: nn.Module, layers: list[str], size: tuple[int, int]) -> dict[str, str]:
+    """Layers that cannot be recorded, with the reason, from one forward pass of a grey image."""
+    kinds: dict[str, str] = {}
+
+    def see(name: str, output: Any) -> None:
+        kinds[name] = "" if isinstance(output, Tensor) else f"returns {type(output).__name__}"
+
+    handles = [hook(model, name, see) for name in layers]
+    try:
+        with torch.inference_mode():
+            model(torch.zeros(1, 3, *size, device=next(model.parameters()).device))
+    finally:
+        for handle in handles:
+            handle.remove()
+    found = {name: kinds.get(name, "is not called") for name in layers}
+    return {name: reason for name, reason in found.items() if reason}
 
 
 @contextmanager
@@ -159,26 +201,21 @@ def recorded(model: nn.Module, layers: list[str]) -> Iterator[dict[str, Tensor]]
     Yields
     ------
     dict of str to Tensor
-        Refilled by every forward pass; ``pre_logits`` is the input of the classifier.
+        Refilled by every forward pass.
+
+    Raises
+    ------
+    InputError
+        A layer that does not return one tensor.
     """
     outputs: dict[str, Tensor] = {}
-    modules = dict(model.named_modules())
 
-    def keep(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: Any, output: Any = None) -> None:
-            value = inputs[0] if output is None else output
-            if not isinstance(value, Tensor):
-                raise InputError(f"layers: {name!r} returns {type(value).__name__}, not one tensor")
-            outputs[name] = value.detach().clone()  # a following in-place ReLU would overwrite it
+    def keep(name: str, output: Any) -> None:
+        if not isinstance(output, Tensor):
+            raise InputError(f"layers: {name!r} returns {type(output).__name__}, not one tensor")
+        outputs[name] = output.detach().clone()  # a following in-place ReLU would overwrite it
 
-        return hook
-
-    handles = [
-        model.get_classifier().register_forward_pre_hook(keep(name))  # type: ignore[operator, union-attr]
-        if name == PRE_LOGITS
-        else modules[name].register_forward_hook(keep(name))
-        for name in layers
-    ]
+    handles = [hook(model, name, keep) for name in layers]
     try:
         yield outputs
     finally:

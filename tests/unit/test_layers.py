@@ -1,0 +1,80 @@
+import warnings
+
+import pytest
+import timm
+
+from visalign import cli, layers, network
+from visalign.errors import InputError
+
+#: Architectures of different families whose ladder is found, at 128 pixels unless they have one size.
+SWEPT = """
+    resnet18 resnet50 resnext50_32x4d seresnet50 wide_resnet50_2 resnetv2_50 densenet121
+    vgg11_bn vgg16 efficientnet_b0 tf_efficientnetv2_b0 mobilenetv2_100 mobilenetv3_small_100
+    mobilenetv4_conv_small mnasnet_100 ghostnet_100 regnetx_002 regnety_002 nfnet_f0 dla34
+    hrnet_w18_small inception_v4 inception_resnet_v2 xception41 convnext_tiny convnextv2_atto
+    rexnet_100 res2net50_26w_4s selecsls42b cspresnet50 cspdarknet53 hardcorenas_a repvgg_a0
+    lcnet_050 tinynet_e edgenext_xx_small fastvit_t8 poolformer_s12 vit_tiny_patch16_224
+    deit_tiny_patch16_224 deit3_small_patch16_224 beit_base_patch16_224
+    swin_tiny_patch4_window7_224 swinv2_tiny_window8_256 xcit_nano_12_p16_224 mobilevit_xxs
+    maxvit_tiny_rw_224 coatnet_0_rw_224 eva02_tiny_patch14_224 pvt_v2_b0 tiny_vit_5m_224
+    davit_tiny sequencer2d_s focalnet_tiny_srf inception_next_tiny starnet_s1 repvit_m0_9
+    vovnet39a skresnet18 eca_resnet33ts lambda_resnet26t
+""".split()
+FIXED_SIZE = """
+    cait_xxs24_224 mixer_s32_224 resmlp_12_224 gmlp_ti16_224 convit_tiny levit_128s volo_d1_224
+    visformer_tiny hiera_tiny_224 efficientformer_l1 nest_tiny bat_resnext26ts halonet26t
+    botnet26t_256
+""".split()
+#: Architectures whose layers must be named in the sheet, and why.
+REFUSED = {"inception_v3": "no stages found"}
+
+
+def sized(architecture, size=None):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = timm.create_model(architecture).eval()
+    size = (size, size) if size else tuple(model.pretrained_cfg["input_size"][1:])
+    network.resize(model, size)
+    return model, size
+
+
+def test_layers_of_a_network_are_listed_with_shapes(capsys):
+    cli.main(["list-layers", "tf_efficientnet_lite0"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "bn1", *[f"blocks.{i}" for i in range(7)], "bn2", "pre_logits",
+    ]  # fmt: skip
+    assert lines[6].split() == ["blocks.5", "192", "×", "7", "×", "7", "9408"]
+
+
+def test_every_leaf_can_be_listed(capsys):
+    cli.main(["list-layers", "test_resnet", "--all", "--input-size", "64"])
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert "conv1.0" in listed or "conv1" in listed
+    assert len(listed) > 10
+
+
+def test_a_layer_that_is_not_called_is_left_out_of_the_ladder_with_a_reason():
+    model, size = sized("twins_svt_small", 224)
+    refused = network.unusable(model, network.ladder(model), size)
+    assert refused
+    assert set(refused.values()) <= {"is not called", "returns list", "returns tuple"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", SWEPT + FIXED_SIZE)
+def test_the_ladder_of_an_architecture_can_be_recorded(architecture):
+    model, size = sized(architecture, 128 if architecture in SWEPT else None)
+    names = network.layer_names(model, "auto", size)
+    described = layers.describe(model, names, size)
+    assert len(described) >= 4
+    assert described[-1]["layer"] == network.PRE_LOGITS
+    assert all(1 <= len(entry["shape"]) <= 3 for entry in described)
+    assert len({entry["layer"] for entry in described}) == len(described)
+
+
+@pytest.mark.parametrize(("architecture", "reason"), REFUSED.items())
+def test_an_architecture_without_a_ladder_says_so(architecture, reason):
+    model, size = sized(architecture)
+    with pytest.raises(InputError, match=reason):
+        network.layer_names(model, "auto", size)
