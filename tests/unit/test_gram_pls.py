@@ -39,6 +39,22 @@ def test_float32_products_survive_an_offset_of_300_sigma():
     assert min(r) > 1 - 1e-6
 
 
+def test_float32_inputs_give_the_same_predictions():
+    X, Y, train, test = problem()
+    K = X @ X.T
+    ours = gram_pls.predict(K.astype(np.float32), Y.astype(np.float32), train, test)
+    np.testing.assert_allclose(ours, gram_pls.predict(K, Y, train, test), atol=2e-3 * Y.std())
+
+
+def test_inputs_are_left_alone():
+    X, Y, train, test = problem()
+    K, Y = np.asfortranarray(X @ X.T), np.asfortranarray(Y)
+    before = K.copy(), Y.copy()
+    gram_pls.predict(K, Y, train, test)
+    assert np.array_equal(K, before[0])
+    assert np.array_equal(Y, before[1])
+
+
 def test_exhausted_responses_give_fewer_components_not_noise():
     X, _, train, test = problem(noise=0)
     Y = X[:, :2] @ np.random.default_rng(1).standard_normal((2, 3)) * 0  # constant responses

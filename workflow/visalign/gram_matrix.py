@@ -1,4 +1,4 @@
-"""Gram matrices of features: streamed over feature blocks, centred on training stimuli."""
+"""Gram matrices of features, streamed over feature blocks."""
 
 from __future__ import annotations
 
@@ -62,26 +62,3 @@ def gram(feature_blocks: Iterable[np.ndarray], dtype: type = np.float32) -> dict
     if not result:
         raise InputError("features: no features")
     return result
-
-
-def centred(K: np.ndarray, train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gram blocks of features centred on the training stimuli.
-
-    Parameters
-    ----------
-    K : ndarray, shape (n, n)
-        Gram matrix, shifted or not.
-    train, test : ndarray of int
-        Indices of stimuli.
-
-    Returns
-    -------
-    K_train : ndarray, shape (n_train, n_train)
-    K_test : ndarray, shape (n_test, n_train)
-    """
-    K_train, K_test = K[np.ix_(train, train)], K[np.ix_(test, train)]
-    mean = K_train.mean(axis=0)
-    grand = mean.mean()
-    K_test = K_test - K_test.mean(axis=1, keepdims=True) - mean + grand
-    K_train = K_train - mean - mean[:, None] + grand
-    return K_train, K_test
