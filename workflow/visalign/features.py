@@ -77,7 +77,7 @@ class Writer:
     def write(self, rows: slice, activations: dict[str, np.ndarray]) -> None:
         """Write one batch of every layer, then record it as complete."""
         for layer, values in activations.items():
-            # float32 sums overflow only for values that float16 could not hold either.
+            # One sum finds NaN and infinity without a copy; in float64 finite values cannot overflow it.
             if not np.isfinite(values.sum(dtype=np.float64)):
                 raise InputError(f"layers: {layer!r}: activations of stimuli {rows.start}.. are not finite")
             dtype = np.dtype(np.float32) if layer == "logits" else self.dtype

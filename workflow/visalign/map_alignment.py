@@ -99,7 +99,6 @@ def align(model_maps: np.ndarray, human: np.ndarray, rng: np.random.Generator) -
         a or b for a, b in zip(undefined(ours, "model map"), undefined(theirs, "human map"), strict=True)
     ]
     usable = np.array([not reason for reason in reasons], dtype=bool)
-    # float32 ranks of up to 2^24 pixels are exact, and half of the memory.
     human_ranks = {i: ranks(theirs[i]) for i in np.flatnonzero(usable)}
     rho, floor = np.full(n, np.nan), np.full(n, np.nan)
     for i in np.flatnonzero(usable):
