@@ -11,8 +11,9 @@ import pytest
 import torch
 import zarr
 
-from visalign import cli, features, network, stores
+from visalign import batches, cli, network, stores
 from visalign.errors import InputError
+from visalign.feature_writer import FeatureWriter, Overflow
 
 BATCH = 4  # ten stimuli: three batches, the last of two
 
@@ -110,12 +111,15 @@ def test_tokens_keep_their_axis_and_the_prefix_is_counted(tmp_path, tiny_model, 
     assert store.attrs["prefix_tokens"] == 1
 
 
-def test_xarray_opens_features(recorded):
-    xarray = pytest.importorskip("xarray")
-    with xarray.open_zarr(recorded / "f.zarr", consolidated=False) as dataset:
+def test_xarray_opens_features_without_a_warning(recorded, recwarn):
+    import xarray
+
+    (recorded / "f.zarr" / ".snakemake_timestamp").touch()  # Snakemake marks directories so
+    with xarray.open_zarr(recorded / "f.zarr") as dataset:
         assert dataset.sizes["stimulus"] == 10
         assert set(stores.open_store(recorded / "f.zarr").attrs["layers"]) <= set(dataset.data_vars)
         assert dataset["logits"].shape == (10, 1000)
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 @pytest.mark.parametrize("layers", ["layer9", "layer1,layer9"])
@@ -129,13 +133,14 @@ def test_an_unknown_layer_is_refused_before_any_work(tmp_path, tiny_model, pixel
 
 KILL = """
 import os, signal, sys
-from visalign import cli, features
-array = features.Writer.array
+from visalign import cli
+from visalign.feature_writer import FeatureWriter
+array = FeatureWriter.array
 def kill_within_second_batch(self, layer, *more):
-    if layer == "layer3" and self.group.attrs.get("complete") == 4:
+    if layer == "layer3" and self.complete == 4:
         os.kill(os.getpid(), signal.SIGKILL)
     return array(self, layer, *more)
-features.Writer.array = kill_within_second_batch
+FeatureWriter.array = kill_within_second_batch
 cli.main(sys.argv[1:])
 """
 
@@ -164,7 +169,7 @@ class PowerCut(Exception):
 def test_interrupted_extraction_resumes_bit_identical(
     tmp_path, tiny_model, pixels, recorded, monkeypatch, moment
 ):
-    write, array = features.Writer.write, features.Writer.array
+    write, array = FeatureWriter.write, FeatureWriter.array
 
     def cut(*_):
         raise PowerCut
@@ -179,9 +184,9 @@ def test_interrupted_extraction_resumes_bit_identical(
 
     with monkeypatch.context() as patch:
         if moment == "in the first batch":
-            patch.setattr(features.Writer, "array", cut_in_first_batch)
+            patch.setattr(FeatureWriter, "array", cut_in_first_batch)
         elif moment == "after a batch":
-            patch.setattr(features.Writer, "write", cut_after_second_batch)
+            patch.setattr(FeatureWriter, "write", cut_after_second_batch)
         else:
             patch.setattr(stores, "publish", cut)
         with pytest.raises(PowerCut):
@@ -194,14 +199,14 @@ def test_interrupted_extraction_resumes_bit_identical(
 
 
 def test_a_resumed_run_does_not_repeat_complete_batches(tmp_path, tiny_model, pixels, monkeypatch):
-    write, starts = features.Writer.write, []
+    write, starts = FeatureWriter.write, []
 
     def stop_at_second(self, rows, activations):
         if rows.start == BATCH and not starts:
             raise PowerCut
         write(self, rows, activations)
 
-    monkeypatch.setattr(features.Writer, "write", stop_at_second)
+    monkeypatch.setattr(FeatureWriter, "write", stop_at_second)
     with pytest.raises(PowerCut):
         cli.main(arguments(tiny_model(), pixels, tmp_path))
 
@@ -209,14 +214,14 @@ def test_a_resumed_run_does_not_repeat_complete_batches(tmp_path, tiny_model, pi
         starts.append(rows.start)
         write(self, rows, activations)
 
-    monkeypatch.setattr(features.Writer, "write", note)
+    monkeypatch.setattr(FeatureWriter, "write", note)
     cli.main(arguments(tiny_model(), pixels, tmp_path))
     assert starts == [4, 8]
 
 
 @pytest.mark.parametrize("change", ["--batch-size", "--dtype", "card"])
 def test_work_with_other_settings_is_not_resumed(tmp_path, tiny_model, pixels, monkeypatch, change):
-    write = features.Writer.write
+    write = FeatureWriter.write
 
     def stop_at_second(self, rows, activations):
         if rows.start == BATCH:
@@ -224,12 +229,12 @@ def test_work_with_other_settings_is_not_resumed(tmp_path, tiny_model, pixels, m
         write(self, rows, activations)
 
     with monkeypatch.context() as patch:
-        patch.setattr(features.Writer, "write", stop_at_second)
+        patch.setattr(FeatureWriter, "write", stop_at_second)
         with pytest.raises(PowerCut):
             cli.main(arguments(tiny_model("test_resnet", "layer1"), pixels, tmp_path))
     starts: list[int] = []
     monkeypatch.setattr(
-        features.Writer, "write", lambda self, rows, a: starts.append(rows.start) or write(self, rows, a)
+        FeatureWriter, "write", lambda self, rows, a: starts.append(rows.start) or write(self, rows, a)
     )
     more = {"--batch-size": ["--batch-size", "5"], "--dtype": ["--dtype", "float32"], "card": []}[change]
     model = tiny_model("test_resnet", "layer2" if change == "card" else "layer1")
@@ -244,59 +249,28 @@ def group(tmp_path) -> zarr.Group:
     return stores.open_partial(tmp_path / "f.zarr", {})
 
 
-def write_batches(group: zarr.Group, values: np.ndarray, layer: str = "x") -> features.Writer:
-    writer = features.Writer(group, len(values), BATCH, "float16")
-    for start in range(group.attrs.get("complete", 0), len(values), BATCH):
+def write_batches(group: zarr.Group, values: np.ndarray, layer: str = "x") -> FeatureWriter:
+    writer = FeatureWriter(group, len(values), BATCH, {layer: ("stimulus", "channel")})
+    for start in range(writer.complete, len(values), BATCH):
         rows = slice(start, min(start + BATCH, len(values)))
-        writer.submit(rows, {layer: values[rows]})
+        writer.submit(rows, {layer: torch.from_numpy(values[rows])})
     writer.wait()
     return writer
 
 
-def test_a_layer_beyond_float16_is_kept_in_float32(group):
-    values = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float32)
-    values[5, 3] = -70000.0
-    write_batches(group, values)
-    assert group["x"].dtype == np.float32
-    np.testing.assert_allclose(group["x"][:4], values[:4], rtol=2**-10)  # written before it was known
-    np.testing.assert_array_equal(group["x"][4:], values[4:])
-    assert group.attrs["complete"] == 10
+def test_a_float16_layer_that_overflows_is_named(group):
+    values = np.zeros((10, 6), np.float16)
+    values[5, 3] = -np.inf
+    with pytest.raises(Overflow) as overflow:
+        write_batches(group, values)
+    assert overflow.value.layers == ["x"]
+    assert group.attrs["complete"] == 4
 
 
-def test_a_layer_that_just_fits_stays_float16(group):
-    values = np.full((10, 2), 65504, np.float32)
+def test_the_largest_float16_values_are_kept(group):
+    values = np.full((10, 2), 65504, np.float16)
     write_batches(group, values)
-    assert group["x"].dtype == np.float16
     np.testing.assert_array_equal(group["x"][:], values)
-
-
-def test_widening_one_layer_leaves_the_others(group):
-    writer = features.Writer(group, 4, 2, "float16")
-    for start, value in ((0, 1.0), (2, 1e5)):
-        batch = {"x": np.full((2, 3), value, np.float32), "y": np.full((2, 3), start + 1, np.float32)}
-        writer.submit(slice(start, start + 2), batch)
-    writer.wait()
-    assert (group["x"].dtype, group["y"].dtype) == (np.float32, np.float16)
-    assert group["y"][:, 0].tolist() == [1, 1, 3, 3]
-
-
-def test_a_run_killed_while_a_layer_is_widened_loses_nothing(group, monkeypatch):
-    values = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float32)
-    values[5, 3] = 70000.0
-    create = stores.create_array
-
-    def power_cut(*args, **more):
-        create(*args, **more)
-        raise PowerCut
-
-    writer = features.Writer(group, 10, BATCH, "float16")
-    writer.write(slice(0, 4), {"x": values[:4]})
-    with monkeypatch.context() as patch:
-        patch.setattr(stores, "create_array", power_cut)
-        with pytest.raises(PowerCut):
-            writer.write(slice(4, 8), {"x": values[4:8]})
-    write_batches(group, values)
-    np.testing.assert_allclose(group["x"][:], values, rtol=2**-10)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -314,7 +288,108 @@ def test_opposite_infinities_do_not_hide_each_other(group):
         write_batches(group, values)
 
 
-@pytest.mark.parametrize("ndim", [1, 5])
-def test_a_layer_of_odd_dimensions_is_named(ndim):
-    with pytest.raises(InputError, match=f"layers: 'x' has {ndim} dimensions, expected 2, 3 or 4"):
-        features.dimensions("x", ndim)
+def test_content_is_hashed_as_it_is_written_also_after_a_restart(group):
+    values = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float32)
+    whole = write_batches(group, values).digests["x"].hexdigest()
+    assert whole == stores.array_manifest(group["x"])["sha256"]
+    group.attrs["complete"] = 8
+    assert write_batches(group, values).digests["x"].hexdigest() == whole
+
+
+@pytest.fixture
+def amplified(tiny_model, monkeypatch):
+    """A model whose layer2 goes beyond float16 for the images of the last batch."""
+    load = network.load
+
+    def amplify(module, inputs, output):
+        return output * (1e6 if amplify.late else 1.0)
+
+    def loaded(*args):
+        model = load(*args)
+        model.layer2.register_forward_hook(amplify)
+        return model
+
+    amplify.late = False
+    monkeypatch.setattr(network, "load", loaded)
+    from_store = batches.pixel_batches
+
+    def watched(pixels, size, start=0):
+        for rows, batch in from_store(pixels, size, start):
+            amplify.late = rows.start >= 8
+            yield rows, batch
+
+    monkeypatch.setattr(batches, "pixel_batches", watched)
+    return tiny_model()
+
+
+def test_a_layer_beyond_float16_is_kept_in_float32_from_the_first_stimulus_on(
+    tmp_path, amplified, pixels, capsys
+):
+    cli.main(arguments(amplified, pixels, tmp_path))
+    store = stores.open_store(tmp_path / "f.zarr")
+    assert (store["layer2"].dtype, store["layer1"].dtype) == (np.float32, np.float16)
+    assert store.attrs["float32_layers"][0] == "layer2"
+    assert np.abs(store["layer2"][8:]).max() > 65504
+    assert "beyond float16, so kept in float32: layer2" in capsys.readouterr().err
+
+
+def test_an_overflow_after_a_kill_gives_the_same_store(tmp_path, amplified, pixels, monkeypatch):
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    cli.main(arguments(amplified, pixels, whole))
+    write = FeatureWriter.write
+
+    def cut(self, rows, activations):
+        write(self, rows, activations)
+        raise PowerCut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureWriter, "write", cut)
+        with pytest.raises(PowerCut):
+            cli.main(arguments(amplified, pixels, resumed))
+    cli.main(arguments(amplified, pixels, resumed))
+    assert_same(resumed, whole)
+
+
+def test_without_layers_only_logits_are_stored(tmp_path, tiny_model, pixels, recorded):
+    cli.main(arguments(tiny_model(), pixels, tmp_path, "--logits-only"))
+    store = stores.open_store(tmp_path / "f.zarr")
+    assert set(store.array_keys()) == {"logits", "stimulus_id"}
+    np.testing.assert_array_equal(store["logits"][:], stores.open_store(recorded / "f.zarr")["logits"][:])
+
+
+def test_autocast_changes_values_a_little(tmp_path, tiny_model, pixels, recorded):
+    cli.main(arguments(tiny_model(), pixels, tmp_path, "--autocast", "bfloat16"))
+    exact, fast = (stores.open_store(path / "f.zarr") for path in (recorded, tmp_path))
+    assert fast.attrs["autocast"] == "bfloat16"
+    one, other = (np.float64(store["layer3"][:]).ravel() for store in (exact, fast))
+    assert not np.array_equal(one, other)
+    assert np.corrcoef(one, other)[0, 1] > 0.999
+
+
+def test_a_batch_size_of_auto_is_chosen_recorded_and_kept_when_resumed(
+    tmp_path, tiny_model, pixels, monkeypatch
+):
+    command = arguments(tiny_model(), pixels, tmp_path)
+    command[command.index("--batch-size") + 1] = "auto"
+    write = FeatureWriter.write
+
+    def cut(self, rows, activations):
+        write(self, rows, activations)
+        raise PowerCut
+
+    monkeypatch.setattr(batches, "cpu_batch_size", lambda _: 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureWriter, "write", cut)
+        with pytest.raises(PowerCut):
+            cli.main(command)
+    monkeypatch.setattr(batches, "cpu_batch_size", lambda _: 7)
+    cli.main(command)
+    store = stores.open_store(tmp_path / "f.zarr")
+    assert store.attrs["batch_size"] == 3 and store["layer1"].shards[0] == 3
+
+
+def test_pixels_of_another_size_are_refused(tmp_path, tiny_model, write_pixels, capsys):
+    images = np.zeros((3, 3, 32, 32), np.uint8)
+    with pytest.raises(SystemExit):
+        cli.main(arguments(tiny_model(), write_pixels(tmp_path, images), tmp_path))
+    assert "shape (3, 32, 32), the card says (3, 64, 64)" in capsys.readouterr().err

@@ -1,11 +1,13 @@
 import warnings
+from pathlib import Path
 
 import pytest
 import timm
 
-from visalign import cli, layers, network
+from visalign import cli, network
 from visalign.errors import InputError
 
+DOCUMENT = Path(__file__).parents[2] / "docs/architectures.md"
 #: Architectures of different families whose ladder is found, at 128 pixels unless they have one size.
 SWEPT = """
     resnet18 resnet50 resnext50_32x4d seresnet50 wide_resnet50_2 resnetv2_50 densenet121
@@ -44,7 +46,7 @@ def test_layers_of_a_network_are_listed_with_shapes(capsys):
     assert [line.split()[0] for line in lines] == [
         "bn1", *[f"blocks.{i}" for i in range(7)], "bn2", "pre_logits",
     ]  # fmt: skip
-    assert lines[6].split() == ["blocks.5", "192", "×", "7", "×", "7", "9408"]
+    assert lines[6].split() == [*"blocks.5 channel × y × x 192 × 7 × 7 9408".split()]
 
 
 def test_every_leaf_can_be_listed(capsys):
@@ -54,27 +56,48 @@ def test_every_leaf_can_be_listed(capsys):
     assert len(listed) > 10
 
 
-def test_a_layer_that_is_not_called_is_left_out_of_the_ladder_with_a_reason():
+def test_a_layer_that_is_not_called_is_left_out_of_the_ladder():
     model, size = sized("twins_svt_small", 224)
-    refused = network.unusable(model, network.ladder(model), size)
-    assert refused
-    assert set(refused.values()) <= {"is not called", "returns list", "returns tuple"}
+    found = network.probe(model, network.ladder(model), size)
+    refused = {name: reason for name, reason in found.items() if isinstance(reason, str)}
+    assert refused and set(refused.values()) <= {
+        "is not called",
+        "returns list, not one tensor",
+        "returns tuple, not one tensor",
+    }
+    assert list(network.layer_shapes(model, "auto", size)) == [name for name in found if name not in refused]
+
+
+def swept(architecture: str, size: int | None) -> str:
+    """Row of the table of an architecture: input size, layers, their axes, or why there are none."""
+    try:
+        model, input_size = sized(architecture, size)
+        shapes = network.layer_shapes(model, "auto", input_size)
+    except InputError as error:
+        return f"| {architecture} | {size or ''} | none: {error} | |"
+    names = list(shapes)
+    assert names[-1] == network.PRE_LOGITS
+    axes = {
+        " × ".join(d.split("_")[-1] for d in network.dimensions(model, "x", shapes[n])[1:])
+        for n in names[:-1]
+    }
+    layers = f"{len(names)}: {names[0]}, ..., {names[-2]}, {names[-1]}"
+    return f"| {architecture} | {input_size[0]} | {layers} | {', '.join(sorted(axes))} |"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", SWEPT + FIXED_SIZE)
-def test_the_ladder_of_an_architecture_can_be_recorded(architecture):
-    model, size = sized(architecture, 128 if architecture in SWEPT else None)
-    names = network.layer_names(model, "auto", size)
-    described = layers.describe(model, names, size)
-    assert len(described) >= 4
-    assert described[-1]["layer"] == network.PRE_LOGITS
-    assert all(1 <= len(entry["shape"]) <= 3 for entry in described)
-    assert len({entry["layer"] for entry in described}) == len(described)
+def test_the_documented_sweep_of_architectures_is_what_happens():
+    """docs/architectures.md lists every architecture that was tried, with its layers."""
+    rows = [swept(architecture, 128) for architecture in SWEPT]
+    rows += [swept(architecture, None) for architecture in [*FIXED_SIZE, *REFUSED]]
+    documented = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
+    assert documented[1:] == sorted(rows), "\n".join(sorted(rows))
+    recorded = [row for row in rows if "none:" not in row]
+    assert len(recorded) >= 40 and len(rows) - len(recorded) == len(REFUSED)
 
 
 @pytest.mark.parametrize(("architecture", "reason"), REFUSED.items())
 def test_an_architecture_without_a_ladder_says_so(architecture, reason):
     model, size = sized(architecture)
     with pytest.raises(InputError, match=reason):
-        network.layer_names(model, "auto", size)
+        network.layer_shapes(model, "auto", size)

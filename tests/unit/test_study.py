@@ -64,7 +64,8 @@ def test_a_small_study_is_valid_and_defaults_are_filled(config):
     loaded = load(config)
     assert list(loaded.models) == ["a", "b", "c"]
     assert loaded.config["seed"] == 0
-    assert loaded.config["features"] == {"enabled": True, "batch_size": 32, "dtype": "float16"}
+    defaults = {"enabled": True, "batch_size": "auto", "dtype": "float16", "autocast": "off", "keep": True}
+    assert loaded.config["features"] == defaults
     assert loaded.config["neural"]["components"] == 25 and loaded.config["neural"]["splits"] == 10
     assert (
         loaded.models["a"]["label_space"] == "imagenet-1k" and loaded.models["c"]["label_space"] == "scenes-8"
@@ -77,7 +78,7 @@ def test_defaults_do_not_replace_what_is_set_and_reach_named_datasets(config):
     simulated = {"teacher": "a", "layer": "layer1", "stimuli": "scenes", "fit_stimuli": "plain"}
     config |= {"features": {"batch_size": 8}, "simulate": {"recordings": {"it": simulated | {"neuroids": 9}}}}
     loaded = load(config).config
-    assert loaded["features"] == {"batch_size": 8, "enabled": True, "dtype": "float16"}
+    assert loaded["features"]["batch_size"] == 8 and loaded["features"]["enabled"] is True
     assert loaded["simulate"]["recordings"]["it"]["neuroids"] == 9
     assert loaded["simulate"]["recordings"]["it"]["repetitions"] == 8
 
@@ -332,3 +333,27 @@ def test_the_study_starts_nothing_heavy():
         "import sys, visalign.study; sys.exit(bool({'torch', 'timm', 'pandas', 'zarr'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_published_accuracies_are_read_by_name(tmp_path):
+    (tmp_path / "p.csv").write_text("name,acc\na,81.5\nb,\n")
+    assert study.read_published(str(tmp_path / "p.csv"), "name", "acc") == {"a": 81.5}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("name,acc\na,high\n", r"p\.csv:2: acc: 'high' is not a number"), ("name\na\n", "no column 'acc'")],
+)
+def test_a_table_of_published_accuracies_that_cannot_be_read_is_named(tmp_path, content, reason):
+    (tmp_path / "p.csv").write_text(content)
+    with pytest.raises(InputError, match=reason):
+        study.read_published(str(tmp_path / "p.csv"), "name", "acc")
+
+
+def test_layers_are_recorded_only_where_a_recording_needs_them(config):
+    teacher = {"teacher": "a", "layer": "layer1", "stimuli": "plain", "fit_stimuli": "plain"}
+    assert [name for name in ("photographs", "scenes", "plain") if load(config).needs_layers(name)] == [
+        "scenes"
+    ]
+    config["simulate"] = {"recordings": {"it": teacher}}
+    assert load(config).needs_layers("plain")

@@ -1,15 +1,22 @@
-# Activations of all chosen layers and logits: one store a (model, stimulus set).
+# Activations of all chosen layers and logits: one store a (model, stimulus set). Sets that no
+# recording uses need logits only.
+
+
+def features_store(path: str):
+    """Keep the store, or let Snakemake delete it once everything that reads it is done."""
+    return directory(path) if config["features"]["keep"] else temp(directory(path))
 
 
 rule features:
     input:
         unpack(network_input),
     output:
-        store=directory("results/features/{model}/{stimuli}.zarr"),
+        store=features_store("results/features/{model}/{stimuli}.zarr"),
         manifest="results/features/{model}/{stimuli}.json",
     params:
         version=version("features"),
-        options=lambda w: options(config["features"], "batch_size", "dtype"),
+        options=options(config["features"], "batch_size", "dtype", "autocast"),
+        layers=lambda w: "" if STUDY.needs_layers(w.stimuli) else "--logits-only",
     log:
         "logs/features/{model}/{stimuli}.log",
     benchmark:
@@ -21,5 +28,5 @@ rule features:
         "../../envs/vision.yaml"
     shell:
         "python -m visalign features --card {input.card} --weights {input.weights} "
-        "--pixels {input.pixels} --pixels-manifest {input.pixels_manifest} {params.options} "
+        "--pixels {input.pixels} --pixels-manifest {input.pixels_manifest} {params.options} {params.layers} "
         "--output {output.store} --manifest {output.manifest} &> {log}"

@@ -114,7 +114,7 @@ def attack(
     """Attack the chosen stimuli that the partial store does not hold yet, a batch at a time."""
     import torch
 
-    from visalign import minimum_norm, network
+    from visalign import batches, minimum_norm, network
 
     model = network.Normalised(network.load(card, args.weights), card["data_config"])
     start, size = stores.attribute(group, "complete", 0), args.batch_size
@@ -126,7 +126,7 @@ def attack(
     with tqdm(total=len(chosen), initial=start, desc=f"attacks {card['model']}", unit="image") as bar:
         for first in range(start, len(chosen), size):
             rows = slice(first, min(first + size, len(chosen)))
-            images = network.from_uint8(pixels.get_orthogonal_selection((chosen[rows],)))  # type: ignore[arg-type]
+            images = batches.from_uint8(pixels.get_orthogonal_selection((chosen[rows],)))  # type: ignore[arg-type]
             targets = torch.as_tensor(labels[chosen[rows]], device=images.device)
             result = minimum_norm.minimum_norm(model, images, targets, budget=args.budget, batch_size=size)
             stores.array(group, "delta")[rows] = result.delta.numpy()

@@ -31,7 +31,10 @@ STAGES = {
     "report": "write the self-contained HTML report",
 }
 #: Other commands -> (module, one line of help); the module is like a stage's.
-TOOLS = {"list-layers": ("layers", "list the layers of an architecture, with shapes and sizes")}
+TOOLS = {
+    "list-layers": ("layers", "list the layers of an architecture, with shapes and sizes"),
+    "compare-scores": ("comparison", "say what changed between two score tables"),
+}
 
 
 def build_parser(stage: str | None = None) -> argparse.ArgumentParser:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import Future, ThreadPoolExecutor
+import math
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import zarr
 from tqdm import tqdm
 
@@ -14,11 +17,21 @@ from visalign import stores
 from visalign.errors import InputError
 from visalign.tables import inputs_hash, read_json
 
-VERSION = 1
+VERSION = 2
 EXAMPLES = """\
   python -m visalign features --card lite0.json --weights lite0.safetensors --pixels photographs.zarr \\
       --pixels-manifest photographs.json --output features.zarr --manifest features.json
 """
+
+
+def batch_size(text: str) -> int | None:
+    """Parse a batch size; None stands for auto."""
+    if text == "auto":
+        return None
+    size = int(text)
+    if size < 1:
+        raise ValueError
+    return size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,129 +41,181 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
     parser.add_argument("--pixels-manifest", required=True, help="their manifest (.json)")
     parser.add_argument(
-        "--batch-size", type=int, default=32, help="stimuli a batch; also the rows of a shard"
+        "--batch-size",
+        type=batch_size,
+        default=None,
+        metavar="N|auto",
+        help="stimuli a batch, and a shard; auto (default): searched on a GPU, bounded by memory on a CPU",
     )
     parser.add_argument("--dtype", choices=["float16", "float32"], default="float16", help="storage type")
+    parser.add_argument(
+        "--autocast",
+        choices=["off", "bfloat16", "float16"],
+        default="off",
+        help="compute convolutions and products in this type",
+    )
+    parser.add_argument("--logits-only", action="store_true", help="record no layer")
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
 
 
-def dimensions(layer: str, ndim: int) -> tuple[str, ...]:
-    """Dimension names of a layer's array, unique to the layer where sizes may differ."""
-    rest = {2: ("channel",), 3: ("token", "channel"), 4: ("channel", "y", "x")}
-    if ndim not in rest:
-        raise InputError(f"layers: {layer!r} has {ndim} dimensions, expected 2, 3 or 4")
-    return ("stimulus", *(f"{layer}_{name}" for name in rest[ndim]))
-
-
-class Writer:
-    """Writes batches of activations into the partial store, behind the forward pass.
-
-    At most one batch waits while another is written, so memory is bounded by three batches of
-    activations whatever the number of stimuli. `complete` rows are recorded after each batch.
+class Pass:
+    """One pass of a model over a stimulus set, into a partial store.
 
     Parameters
     ----------
-    group : zarr.Group
-        Partial store.
-    n_stimuli, rows : int
-        Length of the first axis, and rows of a shard.
-    dtype : str
-        Storage type; a layer with values beyond its range is kept in float32.
+    card : dict
+        Of the model.
+    weights : str
+        Its safetensors.
+    layers : bool
+        Record the card's layers; else only logits.
+    dtype, autocast : str
+        As on the command line.
     """
 
-    def __init__(self, group: zarr.Group, n_stimuli: int, rows: int, dtype: str) -> None:
-        self.group, self.n_stimuli, self.rows, self.dtype = group, n_stimuli, rows, np.dtype(dtype)
-        self.pool = ThreadPoolExecutor(1)
-        self.pending: Future[None] | None = None
+    def __init__(
+        self, card: dict[str, Any], weights: str, *, layers: bool = True, dtype: str = "float16",
+        autocast: str = "off",
+    ) -> None:  # fmt: skip
+        from visalign import network
 
-    def submit(self, rows: slice, activations: dict[str, np.ndarray]) -> None:
-        """Queue one batch; waits for the one before."""
-        self.wait()
-        self.pending = self.pool.submit(self.write, rows, activations)
+        self.card, self.dtype, self.autocast = card, dtype, autocast
+        self.size = tuple(card["data_config"]["input_size"][1:])
+        self.model = network.load(card, weights)
+        self.forward = network.Normalised(self.model, card["data_config"])
+        self.shapes = network.layer_shapes(self.model, card["layers"], self.size) if layers else {}
 
-    def wait(self) -> None:
-        """Wait for the queued batch and raise what went wrong in it."""
-        if self.pending is not None:
-            self.pending.result()
+    @contextmanager
+    def recording(self, wide: list[str]) -> Iterator[dict[str, Any]]:
+        """Record the layers of each forward pass of the block, those of `wide` in float32."""
+        import torch
 
-    def write(self, rows: slice, activations: dict[str, np.ndarray]) -> None:
-        """Write one batch of every layer, then record it as complete."""
-        for layer, values in activations.items():
-            # One sum finds NaN and infinity without a copy; in float64 finite values cannot overflow it.
-            if not np.isfinite(values.sum(dtype=np.float64)):
-                raise InputError(f"layers: {layer!r}: activations of stimuli {rows.start}.. are not finite")
-            dtype = np.dtype(np.float32) if layer == "logits" else self.dtype
-            if dtype == np.float16 and np.abs(values).max() > np.finfo(np.float16).max:
-                dtype = np.dtype(np.float32)
-            self.array(layer, values.shape[1:], dtype)[rows] = values
-        self.group.attrs["complete"] = rows.stop
+        from visalign import network
+        from visalign.device import device
 
-    def array(self, layer: str, shape: tuple[int, ...], dtype: np.dtype) -> zarr.Array:
-        """Return the array of a layer, made at first use, widened when float16 overflows."""
-        existing = self.group.get(layer)
-        if isinstance(existing, zarr.Array) and existing.dtype in (dtype, np.float32):
-            return existing
-        complete = stores.attribute(self.group, "complete", 0)
-        written = np.asarray(existing[:complete]) if isinstance(existing, zarr.Array) else None
-        if written is not None:  # killed while the array is replaced: start over
-            self.group.attrs["complete"] = 0
-        full = (self.n_stimuli, *shape)
-        array = stores.create_array(
-            self.group, layer, full, dtype, dimensions(layer, len(full)), rows=self.rows
+        narrow = getattr(torch, self.dtype)
+        dtypes = {layer: torch.float32 if layer in wide else narrow for layer in self.shapes}
+        on = self.autocast != "off"
+        autocast = torch.autocast(device().type, getattr(torch, self.autocast) if on else None, enabled=on)
+        with torch.inference_mode(), autocast, network.recorded(self.model, dtypes) as outputs:
+            yield outputs
+
+    def batch_size(self, n_stimuli: int) -> int:
+        """Batch size for this device, model and layers."""
+        from visalign import batches
+        from visalign.device import device
+
+        if device().type == "cpu":
+            values = sum(math.prod(shape) for shape in self.shapes.values()) + 3 * math.prod(self.size)
+            return min(batches.cpu_batch_size(4 * values), n_stimuli)
+        with self.recording([]):
+            return batches.gpu_batch_size(
+                lambda size: batches.stimuli_per_second(self.forward, size, self.size), n_stimuli
+            )
+
+    def extract(self, pixels: zarr.Array, group: zarr.Group, rows: int) -> dict[str, Any]:
+        """Fill the partial store from its last complete batch on.
+
+        Parameters
+        ----------
+        rows : int
+            Stimuli a batch.
+
+        Returns
+        -------
+        dict of str to hashlib digest
+            Of each array's content.
+
+        Raises
+        ------
+        InputError
+            An activation is not finite, with the layer's name.
+        visalign.feature_writer.Overflow
+            Layers that need float32.
+        """
+        from visalign import batches, network
+        from visalign.feature_writer import FeatureWriter
+
+        dimensions = {
+            name: network.dimensions(self.model, name, shape) for name, shape in self.shapes.items()
+        }
+        dimensions["logits"] = ("stimulus", "logits_channel")
+        writer = FeatureWriter(group, pixels.shape[0], rows, dimensions)
+        bar = tqdm(
+            total=pixels.shape[0],
+            initial=writer.complete,
+            desc=f"features {self.card['model']}",
+            unit="image",
         )
-        if written is not None:
-            array[:complete] = written
-            self.group.attrs["complete"] = complete
-        return array
+        with bar, self.recording(stores.attribute(group, "float32_layers", [])) as outputs:
+            for stimuli, batch in batches.pixel_batches(pixels, rows, writer.complete):
+                logits = self.forward(batch).float()
+                writer.submit(stimuli, {**outputs, "logits": logits})
+                bar.update(len(batch))
+            writer.wait()
+        return writer.digests
 
 
-def record(
-    card: dict[str, Any], weights: str, pixels: zarr.Group, group: zarr.Group, batch_size: int, dtype: str
-) -> None:
-    """Fill the partial store `group` from its last complete batch on."""
-    import torch
+def record(work: Pass, pixels: zarr.Array, group: zarr.Group, rows: int | None) -> dict[str, Any]:
+    """Extract into the partial store, again where float16 turns out too narrow for a layer.
 
-    from visalign import network
+    Starting again keeps the store the same whenever a run was interrupted. It happens at most once
+    a layer, and nearly always in the first batch.
+    """
+    from visalign.feature_writer import Overflow
 
-    model = network.load(card, weights)
-    wrapped = network.Normalised(model, card["data_config"])
-    layers = network.layer_names(model, card["layers"], tuple(card["data_config"]["input_size"][1:]))
-    stored = stores.array(pixels, "pixels")
-    writer = Writer(group, stored.shape[0], batch_size, dtype)
-    start = stores.attribute(group, "complete", 0)
-    with (
-        torch.inference_mode(),
-        network.recorded(model, layers) as outputs,
-        tqdm(total=stored.shape[0], initial=start, desc=f"features {card['model']}", unit="image") as bar,
-    ):
-        for rows, batch in network.pixel_batches(stored, batch_size, start):
-            outputs["logits"] = wrapped(batch)
-            missing = [layer for layer in layers if layer not in outputs]
-            if missing:
-                raise InputError(f"layers: {missing[0]!r} is not called by {card['architecture']}")
-            writer.submit(rows, {name: value.float().cpu().numpy() for name, value in outputs.items()})
-            bar.update(rows.stop - rows.start)
-        writer.wait()
-    group.attrs["layers"] = [*layers, "logits"]
-    group.attrs["prefix_tokens"] = int(getattr(model, "num_prefix_tokens", 0))
+    rows = rows or stores.attribute(group, "batch_size") or work.batch_size(pixels.shape[0])
+    group.attrs["batch_size"] = rows
+    while True:
+        try:
+            return work.extract(pixels, group, rows)
+        except Overflow as overflow:
+            wide = sorted({*stores.attribute(group, "float32_layers", []), *overflow.layers})
+            group.attrs.update({"float32_layers": wide, "complete": 0})
+            print(f"beyond float16, so kept in float32: {overflow}; starting again", file=sys.stderr)
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the store of one (model, stimulus set)."""
     card = read_json(args.card)
-    identity = {
+    settings = {"dtype": args.dtype, "autocast": args.autocast, "logits_only": args.logits_only}
+    identity = settings | {
         "model": inputs_hash(args.card),
         "pixels": inputs_hash(args.pixels_manifest),
         "batch_size": args.batch_size,
-        "dtype": args.dtype,
         "version": VERSION,
     }
-    pixels = stores.open_store(args.pixels)
+    store = stores.open_store(args.pixels)
+    pixels = stores.array(store, "pixels")
+    expected = tuple(card["data_config"]["input_size"])
+    if pixels.shape[1:] != expected:
+        raise InputError(f"{args.pixels}: pixels: shape {pixels.shape[1:]}, the card says {expected}")
     group = stores.open_partial(args.output, identity)
-    stores.write_strings(group, "stimulus_id", stores.strings(pixels), "stimulus")
-    record(card, args.weights, pixels, group, args.batch_size, args.dtype)
-    attributes = stores.provenance(
-        model=card["model"], weights_sha256=card["sha256"], data_config=card["data_config"]
+    stores.write_strings(group, "stimulus_id", stores.strings(store), "stimulus")
+    work = Pass(card, args.weights, layers=not args.logits_only, dtype=args.dtype, autocast=args.autocast)
+    digests = record(work, pixels, group, args.batch_size)
+    stores.publish(args.output, args.manifest, provenance(args, card, work, store), digests)
+
+
+def provenance(
+    args: argparse.Namespace, card: dict[str, Any], work: Pass, pixels: zarr.Group
+) -> dict[str, Any]:
+    """What a store says of its making."""
+    from visalign import network
+    from visalign.device import device
+
+    return stores.provenance(
+        model=card["model"],
+        weights_sha256=card["sha256"],
+        data_config=card["data_config"],
+        transform=stores.attribute(pixels, "transform"),
+        stimulus_set=stores.attribute(pixels, "table"),
+        stimulus_set_sha256=read_json(args.pixels_manifest)["arrays"]["pixels"]["sha256"],
+        layers=[*work.shapes, "logits"],
+        dtype=args.dtype,
+        autocast=args.autocast,
+        device=str(device()),
+        threads=os.environ.get("OMP_NUM_THREADS", "default"),
+        **network.token_layout(work.model),
     )
-    stores.publish(args.output, args.manifest, attributes)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from torch import nn
 
 EXAMPLES = """\
   python -m visalign list-layers tf_efficientnet_lite0
@@ -24,29 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def describe(model: nn.Module, layers: list[str], size: tuple[int, int]) -> list[dict[str, Any]]:
-    """Shapes of layers, from one forward pass of a grey image.
-
-    Returns
-    -------
-    list of dict
-        ``layer``, ``shape`` without the stimulus axis, ``size`` (its product), in `layers`' order.
-
-    Raises
-    ------
-    InputError
-        A layer that is not there or does not return one tensor.
-    """
-    import torch
-
-    from visalign import network
-
-    with torch.inference_mode(), network.recorded(model, layers) as outputs:
-        model(torch.zeros(1, 3, *size, device=next(model.parameters()).device))
-    shapes = {layer: tuple(outputs[layer].shape[1:]) for layer in layers}
-    return [{"layer": layer, "shape": shape, "size": math.prod(shape)} for layer, shape in shapes.items()]
-
-
 def run(args: argparse.Namespace) -> None:
     """Print the layers of an architecture; weights play no part, so they are random."""
     import timm
@@ -57,11 +30,13 @@ def run(args: argparse.Namespace) -> None:
     size = (args.input_size,) * 2 if args.input_size else tuple(config["input_size"][1:])
     model = timm.create_model(args.architecture).eval()
     network.resize(model, size)
-    layers = network.layer_names(model, "auto", size)
     if args.all:
         leaves = [name for name, module in model.named_modules() if name and not list(module.children())]
-        refused = network.unusable(model, leaves, size)
-        layers = [name for name in leaves if name not in refused]
-    for entry in describe(model, layers, size):
-        shape = " × ".join(map(str, entry["shape"]))
-        print(f"{entry['layer']:40s} {shape:>20s} {entry['size']:>10d}")
+        found = network.probe(model, leaves, size)
+        shapes = {name: shape for name, shape in found.items() if not isinstance(shape, str)}
+    else:
+        shapes = network.layer_shapes(model, "auto", size)
+    for layer, shape in shapes.items():
+        axes = [name.removeprefix(f"{layer}_") for name in network.dimensions(model, layer, shape)[1:]]
+        text = " × ".join(map(str, shape))
+        print(f"{layer:40s} {' × '.join(axes):>17s} {text:>16s} {math.prod(shape):>10d}")

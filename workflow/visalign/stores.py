@@ -24,8 +24,12 @@ from visalign.tables import write_json
 #: Bytes of one inner chunk, the unit in which features are read back.
 CHUNK_BYTES = 4 << 20
 
-# Zarr v3 has not yet frozen the encoding of fixed-length strings, which stimulus ids are.
+# Zarr v3 has not yet frozen the encoding of fixed-length strings, which stimulus ids are, nor
+# consolidated metadata, which lets xarray open a store without listing its files.
 warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
+warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part.*")
+# Looking for chunks that are all zero, so as not to write them, takes three times as long as writing.
+zarr.config.set({"array.write_empty_chunks": True})
 
 
 def partial_path(path: str | Path) -> Path:
@@ -51,6 +55,8 @@ def open_partial(path: str | Path, identity: dict[str, Any]) -> zarr.Group:
         try:
             group = zarr.open_group(partial, mode="r+")
             if dict(group.attrs).get("identity") == identity:
+                for unfinished in partial.rglob("*.partial"):  # zarr's own, of a write that was killed
+                    unfinished.unlink()
                 return group
         except (OSError, ValueError, KeyError):
             pass  # killed before its metadata was whole: start over
@@ -113,31 +119,54 @@ def provenance(**values: Any) -> dict[str, Any]:
     return {"command": ["visalign", *sys.argv[1:]], "versions": versions, **values}
 
 
-def array_manifest(array: zarr.Array) -> dict[str, Any]:
-    """Shape, dtype and content hash of an array, read a shard of rows at a time."""
-    digest = hashlib.sha256()
-    if array.ndim == 0:
-        digest.update(np.asarray(array[...]).tobytes())
-    else:
-        rows = (array.shards or array.chunks)[0]
-        for start in range(0, array.shape[0], rows):
-            digest.update(np.ascontiguousarray(array[start : start + rows]).tobytes())
+def hash_values(values: np.ndarray, digest: Any) -> None:
+    """Feed the bytes of an array to a hashlib digest."""
+    digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+
+
+def hash_rows(array: zarr.Array, digest: Any, stop: int) -> None:
+    """Feed the first `stop` rows of an array to a hashlib digest, a shard of rows at a time."""
+    rows = (array.shards or array.chunks)[0]
+    for start in range(0, stop, rows):
+        hash_values(np.asarray(array[start : min(start + rows, stop)]), digest)
+
+
+def array_manifest(array: zarr.Array, digest: Any = None) -> dict[str, Any]:
+    """Shape, dtype and content hash of an array; `digest` where its content was hashed already."""
+    if digest is None:
+        digest = hashlib.sha256()
+        if array.ndim == 0:
+            hash_values(np.asarray(array[...]), digest)
+        else:
+            hash_rows(array, digest, array.shape[0])
     return {"shape": list(array.shape), "dtype": str(array.dtype), "sha256": digest.hexdigest()}
 
 
-def publish(path: str | Path, manifest: str | Path, attributes: dict[str, Any]) -> None:
+def publish(
+    path: str | Path,
+    manifest: str | Path,
+    attributes: dict[str, Any],
+    digests: dict[str, Any] | None = None,
+) -> None:
     """Make the partial store of `path` the final one, then write its manifest.
 
     Parameters
     ----------
     attributes : dict
         Provenance, kept in the store and outside the manifest.
+    digests : dict of str to hashlib digest, optional
+        Of arrays whose rows were hashed, in order, as they were written.
     """
     partial = partial_path(path)
     group = zarr.open_group(partial, mode="r+")
     group.attrs.update(attributes)
     members = sorted(group.members(max_depth=None))
-    arrays = {name: array_manifest(part) for name, part in members if isinstance(part, zarr.Array)}
+    arrays = {
+        name: array_manifest(part, (digests or {}).get(name))
+        for name, part in members
+        if isinstance(part, zarr.Array)
+    }
+    zarr.consolidate_metadata(group.store)
     if Path(path).exists():
         shutil.rmtree(path)
     os.replace(partial, path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import fnmatch
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -43,6 +44,7 @@ NEEDS = {
 MEASURES = ("accuracy", "neural", "clickme", "attacks")
 
 
+@functools.cache
 def schema(name: str) -> dict[str, Any]:
     """Read a schema of ``workflow/schemas``."""
     return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
@@ -123,6 +125,24 @@ def read_sheet(path: str | Path, schema_name: str, key: str) -> dict[str, dict[s
     return rows
 
 
+def read_published(table: str, model: str, top1: str) -> dict[str, float]:
+    """Read published top-1 accuracies, by model name, from two columns of a CSV table."""
+    if not Path(table).is_file():
+        raise InputError(f"{table}: no such file")
+    with open(table, newline="") as file:
+        rows = csv.DictReader(file)
+        for column in (model, top1):
+            if column not in (rows.fieldnames or []):
+                raise InputError(
+                    f"{table}: no column {column!r} (columns: {', '.join(rows.fieldnames or [])})"
+                )
+        return {
+            row[model]: cast(row[top1], {"type": "number"}, f"{table}:{rows.line_num}: {top1}")
+            for row in rows
+            if row[top1]
+        }
+
+
 def cast(cell: str, part: dict[str, Any], where: str) -> Any:
     """Turn a cell into the type that its schema asks for."""
     types = part.get("type", "string")
@@ -150,9 +170,16 @@ def select(rows: dict[str, Any], patterns: list[str], where: str) -> dict[str, A
 
 def label_mismatch(model_space: str, stimuli_space: str, stimuli: str) -> str | None:
     """Why labels of a stimulus set cannot be compared with a model's output, or None."""
-    if model_space == stimuli_space:
+    if model_space == stimuli_space != "none":
         return None
     return f"label space {stimuli_space} of {stimuli} is not the model's {model_space}"
+
+
+def pretrained_name(row: dict[str, Any]) -> str:
+    """Timm's name of a row's weights: with the tag where they are timm's own, else the architecture."""
+    source = row.get("source", "")
+    hub = row.get("weights", "hub") == "hub" and source and "/" not in source
+    return f"{row['architecture']}.{source}" if hub else row["architecture"]
 
 
 def weights_id(row: dict[str, Any]) -> str:
@@ -173,6 +200,7 @@ class Study:
     recordings: dict[str, dict[str, Any]]
     maps: dict[str, dict[str, Any]]
     data_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    published_top1: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def load(cls, config: dict[str, Any], where: str = "config", cache: str | Path | None = None) -> Study:
@@ -187,6 +215,8 @@ class Study:
             read_sheet(config["maps"]["sheet"], "maps", "maps"),
         )
         study.check_references(where)
+        if "published" in config["models"]:
+            study.published_top1 = read_published(**config["models"]["published"])
         study.data_configs = resolve_data_configs(study.models, cache, sheet)
         return study
 
@@ -236,6 +266,13 @@ class Study:
         theirs = self.stimuli[stimuli].get("label_space", "none")
         return label_mismatch(self.models[model]["label_space"], theirs, stimuli)
 
+    def needs_layers(self, stimuli: str) -> bool:
+        """Whether something reads layer activations on a stimulus set; else only logits are needed."""
+        simulated = self.config["simulate"]["recordings"].values()
+        read = {row["stimuli"] for row in self.recordings.values()}
+        read |= {settings[name] for settings in simulated for name in ("stimuli", "fit_stimuli")}
+        return stimuli in read
+
     def benchmarks(self) -> Iterator[tuple[str, str, str]]:
         """Yield (measure, dataset, stimulus set) of every benchmark of the study."""
         for stimuli in self.config["accuracy"]["stimuli"]:
@@ -281,18 +318,18 @@ def resolve_data_configs(
 ) -> dict[str, dict[str, Any]]:
     """Return timm's data config of each model, with the row's overrides.
 
-    timm (and so torch) is started, once, only for architectures that `cache` does not hold.
+    timm (and so torch) is started, once, only for weights that `cache` does not hold.
 
     Raises
     ------
     InputError
-        An architecture that timm does not know, with the sheet, model and near names.
+        An architecture or tag that timm does not know, with the sheet and near names.
     """
     cache = Path(cache) if cache else None
     stored = json.loads(cache.read_text()) if cache and cache.exists() else {}
     version = timm_version()
     known = stored.get(version, {})
-    missing = sorted({row["architecture"] for row in models.values()} - set(known))
+    missing = sorted({pretrained_name(row) for row in models.values()} - set(known))
     if missing:
         command = [sys.executable, "-m", "visalign", "models", "--resolve", *missing]
         result = subprocess.run(command, capture_output=True, text=True)
@@ -304,7 +341,7 @@ def resolve_data_configs(
             temporary = cache.with_suffix(".partial")
             temporary.write_text(json.dumps({version: known}, indent=1))
             temporary.replace(cache)
-    return {name: override(known[row["architecture"]], row) for name, row in models.items()}
+    return {name: override(known[pretrained_name(row)], row) for name, row in models.items()}
 
 
 def timm_version() -> str:

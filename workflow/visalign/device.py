@@ -1,0 +1,89 @@
+"""Which device a process computes on: one GPU that no other process has claimed, else the CPU."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from visalign.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+POLL_SECONDS = 2.0
+_held: list[TextIO] = []  # open lock files: a lock lives as long as its process
+
+
+@functools.cache
+def device() -> torch.device:
+    """Claim a GPU, once a process, where there is one; else the CPU."""
+    claim()
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def visible() -> list[str]:
+    """GPUs that this process may use: CUDA_VISIBLE_DEVICES, else the UUIDs that nvidia-smi lists."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
+    if not shutil.which("nvidia-smi"):
+        return []
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout
+    return [line.rsplit("UUID: ", 1)[1].rstrip(")") for line in listed.splitlines() if "UUID: " in line]
+
+
+def lock_folder() -> Path:
+    """Where lock files are; a Slurm job has its own, since Slurm numbers each job's GPUs from 0."""
+    scope = f"slurm-{os.environ['SLURM_JOB_ID']}" if "SLURM_JOB_ID" in os.environ else "host"
+    return Path(tempfile.gettempdir()) / f"visalign-gpus-{os.getuid()}-{scope}"
+
+
+def claim(timeout: float = 24 * 3600) -> str | None:
+    """Lock one of the visible GPUs for this process and make it the only visible one.
+
+    Waits while others hold all of them. The lock is the kernel's, so it ends with the process
+    however that ends.
+
+    Returns
+    -------
+    str or None
+        The claimed GPU; None where no GPU is visible.
+
+    Raises
+    ------
+    InputError
+        Every GPU stayed claimed for `timeout` seconds.
+    """
+    candidates = visible()
+    if not candidates:
+        return None
+    folder = lock_folder()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    end, said = time.monotonic() + timeout, False
+    while True:
+        for name in candidates:
+            file = (folder / f"{name.replace('/', '_')}.lock").open("w")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                continue
+            _held.append(file)
+            os.environ["CUDA_VISIBLE_DEVICES"] = name
+            return name
+        if time.monotonic() > end:
+            raise InputError(f"gpus: {', '.join(candidates)} stayed claimed for {timeout:.0f} s ({folder})")
+        if not said:
+            print(f"waiting for one of the GPUs {', '.join(candidates)} ({folder})", file=sys.stderr)
+            said = True
+        time.sleep(POLL_SECONDS)
