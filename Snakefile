@@ -10,7 +10,8 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from visalign.errors import InputError
-from visalign.study import Study, weights_id
+from visalign.study import Study
+from visalign.weights import weights_id
 
 min_version("9.0")
 
@@ -101,7 +102,7 @@ def manifest(stage: str, settings: dict, stimuli: str) -> str:
 def stimulus_files(stimuli: str) -> list[str]:
     """Files that a stimulus set is made from and whose change makes it anew."""
     row = STUDY.stimuli[stimuli]
-    paths = [row["path"]] if row["source"] == "tfrecord" and "*" not in row["path"] else []
+    paths = [row["path"]] if row["source"] in ("tfrecord", "npz") and "*" not in row["path"] else []
     return paths + ([row["labels"]] if "labels" in row else [])
 
 
@@ -146,6 +147,7 @@ rule all:
         targets(),
 
 
+include: "workflow/rules/downloads.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/stimuli.smk"

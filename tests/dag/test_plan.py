@@ -74,6 +74,20 @@ def test_a_changed_layer_reruns_only_that_model(finished):
     assert {job[1] for job in planned} == {"lite2_112"}
 
 
+def test_features_that_are_not_kept_are_deleted_once_read_and_nothing_else_differs(fresh, tmp_path):
+    folder = tmp_path / "workflow"
+    shutil.copytree(fresh.folder, folder)
+    workflow = type(fresh)(folder)
+    workflow.edit("config/config.yaml", "features: {batch_size: 16}", "features: {batch_size: 16, keep: false}")
+    workflow.run()
+    assert list(folder.glob("results/features/*/*.zarr")) == []
+    assert len(list(folder.glob("results/features/*/*.json"))) == len(list(folder.glob("results/features/*/*")))
+    assert list(folder.glob("results/gram/*/*.zarr"))
+    assert workflow.plan() == set()
+    workflow.edit("config/config.yaml", "components: 25", "components: 20")
+    assert rules(workflow.plan()) == {"neural"} | rules(AGGREGATION)
+
+
 def test_identical_upstream_results_stop_the_rerun_in_two_steps(finished):
     finished.run("--until", "features", "--forcerun", "features")
     assert finished.plan() == set()

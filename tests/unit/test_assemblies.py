@@ -1,4 +1,4 @@
-"""Claims about assemblies, the internal form of recordings, and split-half ceilings."""
+"""Claims about assemblies and the internal form of recordings."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ import hashlib
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import stats as scipy_stats
 
-from visalign import assemblies, ceilings
+from visalign import assemblies
 from visalign.errors import InputError
-
-
-def population(
-    n_stimuli: int, n_repetitions: int, n_neuroids: int, reliability: float, seed: int = 0
-) -> np.ndarray:
-    """Signal plus trial noise; a single trial's reliability is signal variance / total variance."""
-    rng = np.random.default_rng(seed)
-    signal = rng.standard_normal((n_stimuli, 1, n_neuroids))
-    noise = rng.standard_normal((n_stimuli, n_repetitions, n_neuroids))
-    return np.sqrt(reliability) * signal + np.sqrt(1 - reliability) * noise
 
 
 def write(path, responses: np.ndarray, **changes) -> None:
@@ -265,76 +254,99 @@ def test_an_assembly_is_no_recording(tmp_path):
             assemblies.read_recording(tmp_path / name)
 
 
-# --- ceilings ---
+def test_a_recording_without_optional_coordinates_keeps_its_hash(tmp_path):
+    write(tmp_path / "a.nc", np.arange(8.0).reshape(2, 2, 2, 1))
+    expected = "d83ab6c284787d72779dc94e30f90bec4c1ddceb59b747a367f44da4f0767010"
+    assert assemblies.content_sha256(assemblies.read_assembly(tmp_path / "a.nc")) == expected
 
 
-@pytest.mark.parametrize("missing", [False, True])
-def test_ceiling_equals_a_straightforward_recomputation(missing):
-    responses = population(30, 7, 5, 0.4)
-    if missing:
-        responses[np.random.default_rng(1).random(responses.shape) < 0.3] = np.nan
-    ceiling = ceilings.split_half_ceiling(responses, n_splits=4, seed=3)
-    # ShuffleSplit's definition: of a permutation, the last are the training half, the first the test half.
-    rng = np.random.RandomState(3)
-    expected = np.zeros((4, 5))
-    for split in range(4):
-        permutation = rng.permutation(7)
-        for neuroid in range(5):
-            halves = []
-            for half in (permutation[:4], permutation[4:]):
-                means = []
-                for stimulus in range(30):
-                    trials = [responses[stimulus, k, neuroid] for k in half]
-                    trials = [t for t in trials if not np.isnan(t)]
-                    means.append(sum(trials) / len(trials) if trials else np.nan)
-                halves.append(np.array(means))
-            both = ~np.isnan(halves[0]) & ~np.isnan(halves[1])
-            r = scipy_stats.pearsonr(halves[0][both], halves[1][both])[0]
-            expected[split, neuroid] = 2 * r / (1 + r)
-    np.testing.assert_allclose(ceiling.per_split, expected, atol=1e-12)
-    np.testing.assert_allclose(ceiling.per_neuroid, expected.mean(axis=0), atol=1e-12)
-    assert ceiling.value == pytest.approx(np.median(expected, axis=1).mean(), abs=1e-12)
+# --- positions of sites and of images ---
 
 
-@pytest.mark.parametrize(("reliability", "n_repetitions"), [(0.3, 8), (0.1, 20), (0.6, 2)])
-def test_ceiling_recovers_the_planted_reliability(reliability, n_repetitions):
-    """Planted: of the mean over k trials of reliability q, kq / (1 + (k − 1)q), by construction.
-
-    One neuroid's estimate has a standard error of at most .025 at 800 stimuli (Fisher: (1 − r²)/√n, times
-    the correction's slope 2/(1 + r)²); the median over 60 neuroids shrinks it by √(π/2)/√60 to .004. The
-    tolerance is four of them.
-    """
-    responses = population(800, n_repetitions, 60, reliability)
-    planted = n_repetitions * reliability / (1 + (n_repetitions - 1) * reliability)
-    ceiling = ceilings.split_half_ceiling(responses)
-    assert ceiling.value == pytest.approx(planted, abs=0.016)
-    assert ceiling.ci_low - 0.01 < planted < ceiling.ci_high + 0.01
-    assert ceiling.ci_low < ceiling.value < ceiling.ci_high
+def test_positions_of_sites_are_read_sorted_with_their_neuroids(tmp_path):
+    places = {"x": ("neuroid", [3.0, 1.0, np.nan]), "y": ("neuroid", [0, 1, 2])}
+    public_form(**places).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    recording = assemblies.read_assembly(tmp_path / "a.nc")
+    assert recording.neuroid_id.values.tolist() == ["a", "b", "c"]  # the file has c, a, b
+    np.testing.assert_array_equal(recording.x.values, [1, np.nan, 3])
+    np.testing.assert_array_equal(recording.y.values, [1, 2, 0])
 
 
-def test_noise_free_neuroids_have_ceiling_one_and_pure_noise_zero():
-    assert ceilings.split_half_ceiling(population(50, 4, 8, 1.0)).value == pytest.approx(1)
-    # The corrected r of pure noise at 2,000 stimuli scatters by 2/√2000 = .045 a neuroid, .008 in the median.
-    assert abs(ceilings.split_half_ceiling(population(2000, 4, 60, 0.0)).value) < 0.032
+def map_recording(n_images: int = 2, height: int = 3, width: int = 4, keep=slice(None)) -> xr.DataArray:
+    """A map recording whose responses count image by image and row by row, given in a random order."""
+    order = np.random.default_rng(0).permutation(n_images * height * width)[keep]
+    image, y, x = np.unravel_index(order, (n_images, height, width))
+    coordinates = assemblies.map_stimuli([f"scene {i}.png" for i in image], y, x) | {
+        "repetition": [0],
+        "neuroid_id": ["a"],
+        "region": ["ML"],
+        "subject": ["George"],
+        "time_bin_start": [51.0],
+        "time_bin_end": [90.0],
+        "x": [0.5],
+        "y": [np.nan],
+    }
+    responses = order.astype(float).reshape(-1, 1, 1, 1)
+    attrs = {"identifier": "maps", "simulated": 1}
+    return assemblies.internal_form("maps.mat", responses, coordinates, attrs)
 
 
-def test_ceiling_does_not_depend_on_offset_and_scale_of_neuroids():
-    responses = population(40, 6, 5, 0.5)
-    shifted = responses * np.array([1, 10, 0.1, 3, 2]) + np.array([0, 100, -7, 1, 5])
-    a, b = (ceilings.split_half_ceiling(r).per_neuroid for r in (responses, shifted))
-    np.testing.assert_allclose(a, b, atol=1e-10)
+def test_values_of_a_map_recording_reshape_to_maps():
+    recording = map_recording()
+    assert assemblies.is_map(recording) and assemblies.grid(recording) == (2, 3, 4)
+    np.testing.assert_array_equal(recording.values.ravel(), np.arange(24))
+    assert recording.stimulus_id.values[[0, 1, 4, 23]].tolist() == [
+        "scene 0.png/00-00", "scene 0.png/00-01", "scene 0.png/01-00", "scene 1.png/02-03"
+    ]  # fmt: skip
 
 
-def test_one_repetition_has_no_ceiling():
-    ceiling = ceilings.split_half_ceiling(population(20, 1, 3, 0.5))
-    assert np.isnan(ceiling.value) and np.isnan(ceiling.per_neuroid).all()
-    assert ceiling.per_split.shape == (10, 3)
+def test_rows_of_a_grid_beyond_99_are_in_order_too():
+    recording = map_recording(1, 101, 1)
+    np.testing.assert_array_equal(recording.values.ravel(), np.arange(101))
 
 
-def test_a_constant_neuroid_is_undefined_and_does_not_spoil_the_others():
-    responses = population(40, 6, 5, 0.5)
-    without = ceilings.split_half_ceiling(responses[:, :, 1:])
-    responses[:, :, 0] = 3.0
-    ceiling = ceilings.split_half_ceiling(responses)
-    assert np.isnan(ceiling.per_neuroid).tolist() == [True, False, False, False, False]
-    assert ceiling.value == pytest.approx(without.value)
+def test_an_assembly_is_no_map(tmp_path):
+    write(tmp_path / "a.nc", np.zeros((2, 2, 2, 1)))
+    assert not assemblies.is_map(assemblies.read_assembly(tmp_path / "a.nc"))
+
+
+def test_an_image_without_its_whole_grid_is_named():
+    message = (
+        r"maps.mat: image_id: 'scene \d.png' is there at \d+ positions, not at all 12 of the grid of 3 × 4"
+    )
+    with pytest.raises(InputError, match=message):
+        map_recording(keep=slice(1, None))
+
+
+def test_a_map_recording_survives_the_round_trip(tmp_path):
+    recording = map_recording()
+    assemblies.write_recording(tmp_path / "maps.nc", recording)
+    back = assemblies.read_recording(tmp_path / "maps.nc")
+    assert back.identical(recording) and assemblies.grid(back) == (2, 3, 4)
+    assert assemblies.content_sha256(back) == assemblies.content_sha256(recording)
+
+
+@pytest.mark.parametrize("name", assemblies.OPTIONAL_COORDINATES)
+def test_the_content_hash_sees_every_optional_coordinate(name):
+    recording = map_recording()
+    values = recording[name].values.copy()
+    values[0] = "other" if values.dtype == object else 99
+    changed = recording.assign_coords({name: (recording[name].dims, values)})
+    hashes = {assemblies.content_sha256(r) for r in (recording, changed, recording.drop_vars(name))}
+    assert len(hashes) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"region": ["ML", "PL"]}, "m.mat: region: 2 values, but responses of 1"),
+        ({"stimulus_id": ["s", "s"]}, "m.mat: stimulus_id: 's' is there twice"),
+    ],
+)
+def test_coordinates_that_do_not_fit_the_responses_are_named(change, message):
+    coordinates = {
+        "stimulus_id": ["s0", "s1"], "object_name": ["", ""], "repetition": [0], "neuroid_id": ["a"],
+        "region": [""], "subject": [""], "time_bin_start": [0.0], "time_bin_end": [1.0],
+    }  # fmt: skip
+    with pytest.raises(InputError, match=message):
+        assemblies.internal_form("m.mat", np.zeros((2, 1, 1, 1)), coordinates | change, {})

@@ -313,8 +313,8 @@ def amplified(tiny_model, monkeypatch):
     monkeypatch.setattr(network, "load", loaded)
     from_store = batches.pixel_batches
 
-    def watched(pixels, size, start=0):
-        for rows, batch in from_store(pixels, size, start):
+    def watched(pixels, size, start, prepare):
+        for rows, batch in from_store(pixels, size, start, prepare):
             amplify.late = rows.start >= 8
             yield rows, batch
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from visalign import cli, click_logs, human_maps, tfrecords
+from visalign import cli, click_logs, human_maps, maps, tfrecords
+from visalign.errors import InputError
+from visalign.study import read_sheet
 
 
 def blobs(n: int, seed: int = 0) -> np.ndarray:
@@ -57,7 +63,7 @@ def clicks(tmp_path) -> None:
 
 
 def test_maps_of_all_shards_are_processed_in_order(tmp_path, shards):
-    arrays, card = run(tmp_path, "--shards", "val-*.tfrecords")
+    arrays, card = run(tmp_path, "--path", "val-*.tfrecords")
     assert arrays["stimulus_id"].tolist() == [f"c-{i:06d}" for i in range(5)]
     assert arrays["label"].tolist() == [0, 1, 2, 3, 4]
     assert arrays["map"].dtype == np.float32
@@ -69,9 +75,9 @@ def test_maps_of_all_shards_are_processed_in_order(tmp_path, shards):
 
 
 def test_batches_do_not_change_the_result(tmp_path, shards, monkeypatch):
-    whole, _ = run(tmp_path, "--shards", "val-*.tfrecords")
+    whole, _ = run(tmp_path, "--path", "val-*.tfrecords")
     monkeypatch.setattr("visalign.maps.BATCH", 2)
-    parts, _ = run(tmp_path, "--shards", "val-0.tfrecords", "val-1.tfrecords")
+    parts, _ = run(tmp_path, "--path", "val-?.tfrecords")
     np.testing.assert_array_equal(whole["map"], parts["map"])
 
 
@@ -84,7 +90,7 @@ def test_maps_of_several_sizes_keep_their_order(tmp_path, monkeypatch):
         for i, h in enumerate([heatmaps[0], heatmaps[1][::2, ::2].copy(), heatmaps[2]])
     ]
     tfrecords.write_examples("a.tfrecords", records)
-    arrays, _ = run(tmp_path, "--shards", "a.tfrecords")
+    arrays, _ = run(tmp_path, "--path", "a.tfrecords")
     for found, expected in zip(arrays["map"], human_maps.process(heatmaps), strict=True):
         assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
 
@@ -93,7 +99,7 @@ def test_constant_and_non_finite_maps_are_listed_and_stay_undefined(tmp_path, sh
     constant, broken = np.full((256, 256), 0.5), shards[0].copy()
     broken[3, 3] = np.nan
     tfrecords.write_examples("a.tfrecords", [raw_record(m, 1) for m in (shards[0], constant, broken)])
-    arrays, card = run(tmp_path, "--shards", "a.tfrecords")
+    arrays, card = run(tmp_path, "--path", "a.tfrecords")
     assert card["n"] == 3
     assert card["undefined"] == {"constant": ["c-000001"], "non_finite": ["c-000002"]}
     assert (arrays["map"][1] == 0).all() and np.isnan(arrays["map"][2]).all()
@@ -101,7 +107,7 @@ def test_constant_and_non_finite_maps_are_listed_and_stay_undefined(tmp_path, sh
 
 
 def test_the_ceiling_comes_from_participants_before_a_declared_one(tmp_path, shards, clicks):
-    _, card = run(tmp_path, "--shards", "val-*", "--clicks", "clicks.npz", "--ceiling", "0.5", "--seed", "3")
+    _, card = run(tmp_path, "--path", "val-*", "--clicks", "clicks.npz", "--ceiling", "0.5", "--seed", "3")
     log, counts = click_logs.filter_log(click_logs.read_log("clicks.npz"))
     ceiling, floor = click_logs.participant_reliability(log, seed=3)
     assert card["ceiling"]["method"] == card["floor"]["method"] == "participants"
@@ -113,13 +119,13 @@ def test_the_ceiling_comes_from_participants_before_a_declared_one(tmp_path, sha
 
 
 def test_a_declared_ceiling_is_named_so(tmp_path, shards):
-    _, card = run(tmp_path, "--shards", "val-*", "--ceiling", "0.65753")
+    _, card = run(tmp_path, "--path", "val-*", "--ceiling", "0.65753")
     assert card["ceiling"]["value"] == 0.65753 and card["ceiling"]["method"] == "declared"
     assert card["ceiling"]["status"] == "ok" and card["ceiling"]["ci_low"] is None
 
 
 def test_without_either_there_is_no_ceiling_but_a_reason(tmp_path, shards):
-    _, card = run(tmp_path, "--shards", "val-*")
+    _, card = run(tmp_path, "--path", "val-*")
     assert card["ceiling"]["value"] is None and card["floor"]["value"] is None
     assert card["ceiling"]["status"] == "neither a click log nor a declared ceiling"
     assert card["floor"]["status"] == "no click log, hence no participants' floor"
@@ -127,15 +133,149 @@ def test_without_either_there_is_no_ceiling_but_a_reason(tmp_path, shards):
 
 
 def test_simulated_maps_say_so(tmp_path, shards):
-    assert run(tmp_path, "--shards", "val-*", "--simulated", "true")[1]["simulated"] is True
+    assert run(tmp_path, "--path", "val-*", "--simulated", "true")[1]["simulated"] is True
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path, shards, clicks):
     outputs = []
     for _ in range(2):
-        run(tmp_path, "--shards", "val-*", "--clicks", "clicks.npz")
+        run(tmp_path, "--path", "val-*", "--clicks", "clicks.npz")
         outputs.append([(tmp_path / "out" / name).read_bytes() for name in ("c.npz", "c.json")])
     assert outputs[0] == outputs[1]
+
+
+def test_every_shard_costs_the_memory_of_its_processed_maps_only(tmp_path, monkeypatch):
+    """Twenty shards of four maps: beyond the peak of one, 2 × 16 KiB a map (the list, then the array).
+
+    As they are read, the four images and maps of a shard take 1,280 KiB.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(maps, "BATCH", 4)
+    tfrecords.write_examples("a-00.tfrecords", [raw_record(m, 1) for m in blobs(4)])
+    for i in range(1, 20):
+        os.link("a-00.tfrecords", f"a-{i:02d}.tfrecords")
+    peaks = {}
+    for pattern, n in (("a-00.*", 4), ("a-00.*", 4), ("a-*", 80)):  # the first run pays for imports
+        tracemalloc.start()
+        assert len(maps.process_maps(maps.shard_maps("a", pattern))[2]) == n
+        peaks[n] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peaks[80] - peaks[4] < 76 * 2 * 16 * 1024 + 64 * 1024
+
+
+# --- other readers ---
+
+
+def test_npz_files_are_read_as_shards_of_one_map(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    heatmaps = blobs(3)
+    for i, heatmap in enumerate(heatmaps):
+        np.savez(f"{i}.npz", image=np.zeros((256, 256, 3), np.uint8), heatmap=heatmap, label=np.int64(i))
+    arrays, card = run(tmp_path, "--reader", "npz", "--path", "*.npz")
+    assert arrays["stimulus_id"].tolist() == ["c-000000", "c-000001", "c-000002"]
+    assert arrays["label"].tolist() == [0, 1, 2] and card["reader"] == "npz"
+    np.testing.assert_array_equal(arrays["map"], human_maps.process(heatmaps))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> np.ndarray:
+    """Maps of three images, as 8-bit and 16-bit grey images and as an array, and their labels."""
+    monkeypatch.chdir(tmp_path)
+    heatmaps = np.rint(blobs(3) * 255)
+    (tmp_path / "m/sub").mkdir(parents=True)
+    Image.fromarray(heatmaps[0].astype(np.uint8)).save("m/a.png")
+    Image.fromarray((heatmaps[1] * 200).astype(np.uint16)).save("m/sub/b.png")
+    np.save("m/NA.npy", heatmaps[2])
+    Path("l.csv").write_text("name,label\nsub/b.jpg,5\na.jpg,3\nNA.jpeg,7\n")
+    return heatmaps
+
+
+FOLDER = ("--reader", "folder", "--path", "m", "--labels", "l.csv")
+
+
+def test_a_folder_of_maps_is_read_in_the_order_of_its_labels(tmp_path, folder):
+    arrays, card = run(tmp_path, *FOLDER)
+    assert arrays["stimulus_id"].tolist() == ["sub/b.jpg", "a.jpg", "NA.jpeg"]
+    assert arrays["label"].tolist() == [5, 3, 7] and card["n"] == 3
+    np.testing.assert_array_equal(
+        arrays["map"], human_maps.process(folder[[1, 0, 2]] * [[[200]], [[1]], [[1]]])
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Path("m/a.png").unlink(), "m: a.jpg: 0 maps of this name (.png, .jpg"),
+        (lambda: np.save("m/a.npy", np.ones((4, 4))), "m: a.jpg: 2 maps of this name"),
+        (lambda: Path("m/a.png").write_bytes(b"no image"), "m/a.png: not a readable map: cannot identify"),
+        (
+            lambda: Image.fromarray(np.eye(3, dtype=np.uint8)[None] * 255).save("m/a.png"),
+            "m/a.png: not a readable map: a colour image, not a grey one",
+        ),
+        (
+            lambda: np.save("m/NA.npy", np.ones(9)),
+            "m/NA.npy: not a readable map: float64 (9,), not (height, width) numbers",
+        ),
+        (
+            lambda: np.save("m/NA.npy", np.array([{}])),
+            "m/NA.npy: not a readable map: Object arrays cannot be loaded",
+        ),
+        (lambda: Path("l.csv").write_text("name,label\na,1\na,2\n"), "l.csv: name: 'a' is there twice"),
+        (lambda: Path("l.csv").write_text("name,label\na,cat\n"), "l.csv: label: not a whole number"),
+        (lambda: Path("l.csv").write_text("name\na\n"), "l.csv: no column 'label'"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_named(tmp_path, folder, capsys, make, message):
+    make()
+    with pytest.raises(SystemExit):
+        run(tmp_path, *FOLDER)
+    assert f"visalign maps: error: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_click_log_is_a_set_of_maps_with_a_ceiling(tmp_path, monkeypatch, clicks):
+    """Images that are not listed are counted; a listed one that nobody clicked is NaN, and listed so."""
+    monkeypatch.chdir(tmp_path)
+    Path("l.csv").write_text("name,label\nimage-2,9\nunseen,4\nimage-0,8\n")
+    arrays, card = run(tmp_path, "--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv")
+    assert arrays["stimulus_id"].tolist() == ["image-2", "unseen", "image-0"]
+    assert arrays["label"].tolist() == [9, 4, 8]
+    expected = click_logs.maps_from_log("clicks.npz")
+    for row, image in ((0, "image-2"), (2, "image-0")):
+        np.testing.assert_array_equal(arrays["map"][row], human_maps.process(expected[image][None])[0])
+    assert np.isnan(arrays["map"][1]).all() and card["undefined"]["non_finite"] == ["unseen"]
+    assert card["filters"]["unlisted"] == 7 and card["filters"]["maps_kept"] == 12
+    assert card["ceiling"]["method"] == "participants" and card["ceiling"]["n_images"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--reader", "folder", "--path", "m"], "--labels: needed by --reader folder"),
+        (["--reader", "clicks", "--path", "clicks.npz"], "--labels: needed by --reader clicks"),
+        (
+            ["--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv", "--clicks", "b.npz"],
+            "--clicks: b.npz, but --reader clicks takes the log of --path",
+        ),
+    ],
+)
+def test_options_that_a_reader_needs_or_refuses_are_named(tmp_path, capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        run(tmp_path, *arguments)
+    assert f"visalign maps: error: {message}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reader", maps.READERS)
+def test_the_sheet_knows_every_reader_and_asks_for_the_labels_it_needs(tmp_path, reader):
+    sheet = tmp_path / "maps.tsv"
+    sheet.write_text(f"maps\treader\tpath\tstimuli\tlabels\na\t{reader}\tp\ts\tl.csv\n")
+    assert read_sheet(sheet, "maps", "maps")["a"]["reader"] == reader
+    sheet.write_text(f"maps\treader\tpath\tstimuli\na\t{reader}\tp\ts\n")
+    if reader in ("folder", "clicks"):
+        with pytest.raises(InputError, match="'labels' is a required property"):
+            read_sheet(sheet, "maps", "maps")
+    else:
+        read_sheet(sheet, "maps", "maps")
 
 
 STIMULI = "stimulus_id,label\n" + "".join(f"c-{i:06d},{i}\n" for i in range(5))
@@ -143,7 +283,7 @@ STIMULI = "stimulus_id,label\n" + "".join(f"c-{i:06d},{i}\n" for i in range(5))
 
 def test_an_agreeing_stimulus_table_is_accepted(tmp_path, shards):
     (tmp_path / "s.csv").write_text(STIMULI)
-    assert run(tmp_path, "--shards", "val-*", "--stimuli", "s.csv")[1]["n"] == 5
+    assert run(tmp_path, "--path", "val-*", "--stimuli", "s.csv")[1]["n"] == 5
 
 
 @pytest.mark.parametrize(
@@ -161,7 +301,7 @@ def test_an_agreeing_stimulus_table_is_accepted(tmp_path, shards):
 def test_a_disagreeing_stimulus_table_is_named(tmp_path, shards, capsys, table, message):
     (tmp_path / "s.csv").write_text(table)
     with pytest.raises(SystemExit):
-        run(tmp_path, "--shards", "val-*", "--stimuli", "s.csv")
+        run(tmp_path, "--path", "val-*", "--stimuli", "s.csv")
     assert f"visalign maps: error: {message}" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -172,7 +312,7 @@ def test_a_map_of_another_size_is_named_by_shard_and_record(tmp_path, shards, ca
     bad = {"image": image, "heatmap": small, "label": 1}
     tfrecords.write_examples("bad.tfrecords", [raw_record(shards[0], 0), bad])
     with pytest.raises(SystemExit):
-        run(tmp_path, "--shards", "bad.tfrecords")
+        run(tmp_path, "--path", "bad.tfrecords")
     error = capsys.readouterr().err
     assert "bad.tfrecords: record 1 (byte " in error
     assert "heatmap: 64 × 64 pixels, but its image has 256 × 256" in error
@@ -182,10 +322,10 @@ def test_a_map_of_another_size_is_named_by_shard_and_record(tmp_path, shards, ca
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--shards", "none-*"], "none-*: no such TFRecord shard"),
-        (["--shards", "val-*", "--ceiling", "1.5"], "--ceiling: 1.5 is not in (0, 1]"),
-        (["--shards", "empty.tfrecords"], "empty.tfrecords: no record"),
-        (["--shards", "val-*", "--clicks", "few.npz"], "few.npz: user_id: no map passes the filters"),
+        (["--path", "none-*"], "none-*: no such TFRecord shard"),
+        (["--path", "val-*", "--ceiling", "1.5"], "--ceiling: 1.5 is not in (0, 1]"),
+        (["--path", "empty.tfrecords"], "empty.tfrecords: no record"),
+        (["--path", "val-*", "--clicks", "few.npz"], "few.npz: user_id: no map passes the filters"),
     ],
 )
 def test_bad_input_is_named(tmp_path, shards, capsys, arguments, message):

@@ -8,7 +8,9 @@ import timm
 import torch
 import torchvision
 
-from visalign.study import read_sheet, weights_id
+from visalign import network
+from visalign.study import read_sheet
+from visalign.weights import pretrained_name, weights_id
 
 ROOT = Path(__file__).resolve().parents[2]
 SHEET = ROOT / "config" / "models" / "timm.tsv"
@@ -107,9 +109,14 @@ def test_parameters_equal_a_count_of_torchvisions_network(models, name, theirs):
 
 
 @pytest.mark.slow
-def test_parameters_equal_a_count_of_timms_networks(models):
-    counted = {
-        name: count_parameters(timm.create_model, name if row["weights"] == "hub" else row["architecture"])
-        for name, row in models.items()
-    }
+def test_every_network_of_the_sheet_has_its_parameters_and_layers_to_record(models):
+    """Built and run on torch's meta device: shapes without memory or arithmetic."""
+    counted, layers = {}, {}
+    for name, row in models.items():
+        with torch.device("meta"):
+            model = timm.create_model(pretrained_name(row)).eval()
+            size = tuple(model.pretrained_cfg["input_size"][1:])
+            layers[name] = len(network.layer_shapes(model, "auto", size))
+        counted[name] = sum(parameter.numel() for parameter in model.parameters())
     assert counted == {name: row["parameters"] for name, row in models.items()}
+    assert min(layers.values()) >= 4

@@ -142,16 +142,16 @@ def test_a_layer_is_kept_in_the_type_asked_for():
 class Odd(nn.Sequential):
     """A network with layers that cannot be recorded."""
 
-    class Several(nn.Module):
+    class Named(nn.Module):
         def forward(self, x):
-            return x, x
+            return {"x": x}
 
     class Deep(nn.Module):
         def forward(self, x):
             return x[..., None].expand(*x.shape, 3)
 
     def __init__(self) -> None:
-        super().__init__(nn.Conv2d(3, 2, 1), self.Several(), self.Deep(), nn.Identity())
+        super().__init__(nn.Conv2d(3, 2, 1), self.Named(), self.Deep(), nn.Identity())
 
     def forward(self, x):
         x = self[0](x)
@@ -166,7 +166,7 @@ class Odd(nn.Sequential):
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
-        ("1", "returns tuple, not one tensor"),
+        ("1", "returns dict, not a tensor"),
         ("2", "has 5 dimensions, expected 2, 3 or 4"),
         ("3", "is not called"),
     ],
@@ -175,6 +175,16 @@ def test_a_layer_that_cannot_be_recorded_is_named_with_the_reason(layer, reason)
     assert network.probe(Odd(), ["0", layer], (8, 8)) == {"0": (2, 8, 8), layer: reason}
     with pytest.raises(InputError, match=f"layers: '{layer}' of Odd {reason}"):
         network.layer_shapes(Odd(), f"0,{layer}", (8, 8))
+
+
+def test_of_several_tensors_the_first_is_recorded():
+    class Several(nn.Module):
+        def forward(self, x):
+            return x, (8, 8)
+
+    model = nn.Sequential(Several())
+    model.register_parameter("p", nn.Parameter(torch.zeros(1)))
+    assert network.probe(model, ["0"], (8, 8)) == {"0": (3, 8, 8)}
 
 
 @pytest.mark.parametrize(

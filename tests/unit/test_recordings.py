@@ -7,13 +7,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.io
 
-from visalign import assemblies, ceilings, cli
+from visalign import assemblies, ceilings, cli, study
+from visalign.errors import InputError
 
 
-def run(tmp_path, *more: str) -> dict:
+def run(tmp_path, *more: str, path: str = "a.nc", reader: str = "assembly") -> dict:
     output = ["--output", "out/r.nc", "--ceilings", "out/r.csv", "--card", "out/r.json"]
-    arguments = ["recordings", "--name", "r", "--assembly", "a.nc", "--reader", "assembly"]
+    arguments = ["recordings", "--name", "r", "--path", path, "--reader", reader]
     cli.main([*arguments, *output, *more])
     return json.loads((tmp_path / "out/r.json").read_text())
 
@@ -22,7 +24,7 @@ def run(tmp_path, *more: str) -> dict:
 def write(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    def write(n_repetitions: int = 8, n_bins: int = 1, **attrs) -> np.ndarray:
+    def write(n_repetitions: int = 8, n_bins: int = 1, subject=("Chabo",) * 6, **attrs) -> np.ndarray:
         rng = np.random.default_rng(0)
         signal = rng.standard_normal((60, 1, 6, n_bins))
         responses = signal + rng.standard_normal((60, n_repetitions, 6, n_bins))
@@ -33,7 +35,7 @@ def write(tmp_path, monkeypatch):
             object_name=["car"] * 30 + ["face"] * 30,
             neuroid_id=[f"n{i}" for i in range(6)],
             region=["IT"] * 4 + ["V4"] * 2,
-            subject=["Chabo"] * 6,
+            subject=subject,
             time_bins=[(70 + 100 * i, 170 + 100 * i) for i in range(n_bins)],
             attrs={"identifier": "test.public"} | attrs,
         )
@@ -49,6 +51,9 @@ def test_the_card_describes_the_recording(tmp_path, write):
         "name": "r",
         "identifier": "test.public",
         "simulated": False,
+        "protocol": "whole_image",
+        "grid": None,
+        "positions": False,
         "region": "IT",
         "regions": {"IT": 4},
         "subjects": {"Chabo": 4},
@@ -57,7 +62,7 @@ def test_the_card_describes_the_recording(tmp_path, write):
         "n_repetitions": 8,
         "n_time_bins": 1,
         "repetitions_per_stimulus": {"min": 8, "median": 8.0, "max": 8},
-        "excluded": {"neuroids_other_regions": 2, "responses_missing": 0},
+        "excluded": {"neuroids_other_regions": 2, "neuroids_missing": [], "responses_missing": 0},
     }
     assert {name: card[name] for name in expected} == expected
     recording = assemblies.read_recording(tmp_path / "out/r.nc")
@@ -72,10 +77,13 @@ def test_the_ceiling_is_that_of_the_responses(tmp_path, write):
     assert card["ceiling"]["value"] == pytest.approx(expected.value)
     assert card["ceiling"]["ci_low"] == pytest.approx(expected.ci_low)
     assert card["ceiling"]["status"] == "ok" and card["ceiling"]["n_splits"] == 10
-    assert card["time_bins"] == [{"start": 70, "end": 170, "window": "70-170", "ceiling": card["ceiling"]}]
+    assert card["time_bins"] == [
+        {"start": 70, "end": 170, "window": "70-170"}
+        | {name: card[name] for name in ("ceiling", "subject_ceiling")}
+    ]
     table = pd.read_csv(tmp_path / "out/r.csv")
-    columns = ["neuroid_id", "region", "subject", "time_bin_start", "time_bin_end", "window", "ceiling"]
-    assert table.columns.tolist() == columns
+    columns = "neuroid_id region subject time_bin_start time_bin_end window ceiling reliable subject_ceiling"
+    assert table.columns.tolist() == columns.split()
     np.testing.assert_allclose(table["ceiling"], expected.per_neuroid)
 
 
@@ -99,6 +107,99 @@ def test_one_repetition_gives_no_ceiling_but_a_reason(tmp_path, write):
     assert card["ceiling"]["status"] == "one repetition only: no split-half ceiling"
     assert card["ceiling"]["n_undefined"] == 6
     assert pd.read_csv(tmp_path / "out/r.csv")["ceiling"].isna().all()
+
+
+def test_neuroids_are_reliable_from_the_threshold_on(tmp_path, write):
+    write(n_bins=2)
+    run(tmp_path)
+    table = pd.read_csv(tmp_path / "out/r.csv")
+    threshold = float(table["ceiling"].sort_values().iloc[3:5].mean())
+    card = run(tmp_path, "--reliability-threshold", str(threshold))
+    reliable = pd.read_csv(tmp_path / "out/r.csv")["reliable"]
+    np.testing.assert_array_equal(reliable, table["ceiling"] >= threshold)
+    assert reliable.sum() == 8 == sum(window["ceiling"]["n_reliable"] for window in card["time_bins"])
+    assert card["ceiling"]["reliability_threshold"] == threshold
+
+
+def test_one_subject_gives_no_subject_ceiling_but_a_reason(tmp_path, write):
+    write()
+    ceiling = run(tmp_path)["subject_ceiling"]
+    assert ceiling["value"] is None and ceiling["n_undefined"] == 6
+    assert ceiling["status"] == "one subject only: no subject-to-subject ceiling"
+
+
+def test_two_subjects_give_a_subject_ceiling_of_the_mean_responses(tmp_path, write):
+    subjects = np.array(["Chabo", "Tito"] * 3)
+    responses = write(subject=subjects)
+    card = run(tmp_path)
+    expected = ceilings.subject_ceiling(responses[..., 0].mean(axis=1), subjects)
+    assert card["subject_ceiling"]["status"] == "ok"
+    assert card["subject_ceiling"]["value"] == pytest.approx(expected.value)
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "out/r.csv")["subject_ceiling"], expected.per_neuroid)
+
+
+@pytest.fixture
+def write_maps(tmp_path, monkeypatch):
+    """Plain arrays of 3 images × 4 × 5 positions with two sites."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(n_repetitions: int) -> np.ndarray:
+        rng = np.random.default_rng(0)
+        responses = rng.standard_normal((60, 2, 1)) + rng.standard_normal((60, 2, n_repetitions))
+        np.save("responses.npy", responses)
+        places = [f"im{i},{y},{x}" for i, y, x in np.ndindex(3, 4, 5)]
+        (tmp_path / "stimuli.csv").write_text("\n".join(["image_id,grid_y,grid_x", *places]))
+        card = "{responses: responses.npy, stimulus_ids: stimuli.csv, time_bins: [[51, 90]]}"
+        (tmp_path / "card.yaml").write_text(card)
+        return responses
+
+    return write
+
+
+def test_the_ceiling_of_maps_is_taken_within_images(tmp_path, write_maps):
+    responses = write_maps(8)
+    card = run(tmp_path, path="card.yaml", reader="arrays")
+    assert card["protocol"] == "map" and card["grid"] == {"n_images": 3, "height": 4, "width": 5}
+    expected = ceilings.split_half_ceiling(responses.transpose(0, 2, 1), groups=np.repeat(np.arange(3), 20))
+    assert card["ceiling"]["value"] == pytest.approx(expected.value)
+    assert card["ceiling"]["method"].startswith("Pearson over the grid positions of one image")
+
+
+def test_maps_without_repetitions_have_no_ceiling_but_a_reason(tmp_path, write_maps):
+    write_maps(1)
+    card = run(tmp_path, path="card.yaml", reader="arrays")
+    assert card["ceiling"]["value"] is None and card["ceiling"]["n_reliable"] == 0
+    assert card["ceiling"]["status"] == "one repetition only: no split-half ceiling"
+    assert not pd.read_csv(tmp_path / "out/r.csv")["reliable"].any()
+
+
+def test_a_map_file_becomes_a_recording_with_its_windows_and_exclusions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    responses = np.random.default_rng(0).standard_normal((3, 3, 20, 4, 2))
+    responses[..., 2, :] = np.nan
+    names = np.array([["a.png", "b.png"]], dtype=object)
+    scipy.io.savemat("ml.mat", {"imageRF": responses, "UniqueNames": names})
+    settings = ["--region", "ML", "--subject", "George", "--windows", "11-15,16-20", "--first-ms", "1"]
+    card = run(tmp_path, *settings, path="ml.mat", reader="arcaro")
+    assert card["grid"] == {"n_images": 2, "height": 3, "width": 3}
+    assert card["regions"] == {"ML": 3} and card["subjects"] == {"George": 3}
+    assert card["excluded"]["neuroids_missing"] == ["George-ML-003"]
+    assert [window["window"] for window in card["time_bins"]] == ["11-15", "16-20"]
+    recording = assemblies.read_recording(tmp_path / "out/r.nc")
+    np.testing.assert_allclose(
+        recording.values[0, 0, :, 1], responses[0, 0, 15:20, [0, 1, 3], 0].mean(axis=1)
+    )
+
+
+def test_a_row_of_a_map_file_must_say_what_the_file_does_not(tmp_path):
+    sheet = tmp_path / "recordings.tsv"
+    sheet.write_text(
+        "recording\treader\tpath\tstimuli\tregion\tsubject\twindows\nml\tarcaro\tml.mat\tscenes\tML\tGeorge\t"
+    )
+    with pytest.raises(InputError, match=r"recordings\.tsv:2: .*'windows' is a required property"):
+        study.read_sheet(sheet, "recordings", "recording")
+    sheet.write_text(sheet.read_text() + "51-90,91-130")
+    assert study.read_sheet(sheet, "recordings", "recording")["ml"]["windows"] == "51-90,91-130"
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path, write):
@@ -128,6 +229,11 @@ def test_what_is_simulated_stays_so(tmp_path, write, in_file, said, simulated):
         (["--sha1", "0" * 40], "a.nc: sha1: "),
         (["--region", "V1"], "a.nc: region: no neuroid in 'V1'"),
         (["--ceiling-splits", "0"], "--ceiling-splits: 0"),
+        (["--first-ms", "0"], "--first-ms: the reader assembly does not take it"),
+        (
+            ["--reader", "arcaro", "--region", "ML", "--subject", "George"],
+            "--windows: the reader arcaro needs it",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_no_output(tmp_path, write, capsys, arguments, message):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from visalign import cli, scenes, stimuli, stimulus_tables, stores, tfrecords
+from visalign import cli, scenes, stimuli, stimulus_tables, stores, study, tfrecords
 from visalign.errors import InputError
 
 
@@ -211,6 +213,102 @@ def test_images_of_shards_are_listed_in_shard_order(tmp_path):
     assert table["label"].tolist() == [5, 6, 7]
     assert table["stimulus_id"].tolist() == [tfrecords.stimulus_id("set", i) for i in range(3)]
     assert table["height"].tolist() == [256] * 3
+
+
+def image_bytes(value: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (20 + value, 10), (value, 0, 0)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def write_stimulus_set(folder: Path, table: str, members: dict[str, bytes] | None = None) -> list[str]:
+    """Write a Brain-Score stimulus set; the arguments that name it."""
+    (folder / "set.csv").write_text(table)
+    with zipfile.ZipFile(folder / "set.zip", "w") as archive:
+        for name, content in (members or {"a.png": image_bytes(1), "b.png": image_bytes(2)}).items():
+            archive.writestr(name, content)
+    arguments = {"source": "brainscore", "path": folder / "set.csv", "archive": folder / "set.zip"}
+    return [word for name, value in arguments.items() for word in (f"--{name}", str(value))]
+
+
+@pytest.mark.parametrize("header", ["stimulus_id,filename", "image_id,image_file_name"])
+@pytest.mark.parametrize("folder", ["", "hvm/", "hvm/images/"])
+def test_a_brain_score_stimulus_set_is_unpacked_in_the_order_of_its_table(tmp_path, capsys, header, folder):
+    table = f"{header},object_name,rxy\n007,b.png,car,1\nNA,sub/a.png,face,2\n"
+    members = {f"{folder}{name}": image_bytes(i) for i, name in enumerate(("b.png", "sub/a.png", "c.png"))}
+    listing = listed(tmp_path, *write_stimulus_set(tmp_path, table, members))
+    assert listing["stimulus_id"].fillna("NA").tolist() == ["007", "NA"]
+    assert listing["category"].tolist() == ["car", "face"] and listing["label"].isna().all()
+    assert [Path(path).read_bytes() for path in listing["path"]] == [image_bytes(0), image_bytes(1)]
+    assert listing["width"].tolist() == [20, 21]
+    assert not (tmp_path / "out/set/c.png").exists()
+    assert "set.zip: 1 files that " in capsys.readouterr().err
+
+
+def test_labels_of_a_brain_score_stimulus_set_are_read_where_there_are_any(tmp_path):
+    table = "stimulus_id,filename,label\nx,a.png,7\ny,b.png,\n"
+    assert listed(tmp_path, *write_stimulus_set(tmp_path, table))["label"].fillna(-1).tolist() == [7, -1]
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("filename\na.png\n", r"set\.csv: no column 'stimulus_id' or 'image_id'"),
+        ("stimulus_id\nx\n", r"set\.csv: no column 'filename' or 'image_file_name'"),
+        ("stimulus_id,filename\nx,a.png\ny,z.png\n", r"set\.csv:3: filename: 'z\.png' is not in .*set\.zip"),
+        ("stimulus_id,filename\nx,a.png\nx,b.png\n", r"set\.csv:3: stimulus_id: 'x' is there twice"),
+        ("stimulus_id,filename\nx,\n", r"set\.csv:2: filename: '' is not in"),
+        ("stimulus_id,filename,label\nx,a.png,car\n", r"set\.csv:2: label: 'car' is not a whole number"),
+        (
+            "stimulus_id,filename\nx,../a.png\n",
+            r"set\.csv:2: filename: '\.\./a\.png' leads out of the folder",
+        ),
+        ("stimulus_id,filename\nx,/a.png\n", r"set\.csv:2: filename: '/a\.png' leads out of the folder"),
+    ],
+)
+def test_a_wrong_brain_score_table_is_named_with_line_and_field(tmp_path, capsys, table, reason):
+    members = {name: image_bytes(1) for name in ("a.png", "b.png", "../a.png", "/a.png")}
+    assert re.search(reason, refused(tmp_path, capsys, *write_stimulus_set(tmp_path, table, members)))
+    assert not [path for path in tmp_path.rglob("*.png")]
+
+
+def test_a_link_and_an_oversized_file_of_an_archive_are_refused(tmp_path, capsys, monkeypatch):
+    arguments = write_stimulus_set(tmp_path, "stimulus_id,filename\nx,a.png\n")
+    monkeypatch.setattr(stimuli, "MAX_IMAGE_BYTES", 10)
+    size = len(image_bytes(1))
+    assert f"'a.png' has {size} bytes, more than 10" in refused(tmp_path, capsys, *arguments)
+    link = zipfile.ZipInfo("a.png")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    assert "'a.png' is a link in" in refused(tmp_path, capsys, *arguments)
+
+
+@pytest.mark.parametrize("damage", ["text", "flipped"])
+def test_a_damaged_archive_is_named(tmp_path, capsys, damage):
+    arguments = write_stimulus_set(tmp_path, "stimulus_id,filename\nx,a.png\n")
+    content = bytearray((tmp_path / "set.zip").read_bytes())
+    content[60] ^= 255  # within the image
+    (tmp_path / "set.zip").write_bytes(b"<html>404</html>" if damage == "text" else content)
+    reason = {"text": "not a readable zip archive", "flipped": "a.png: unreadable: Bad CRC-32"}[damage]
+    assert f"set.zip: {reason}" in refused(tmp_path, capsys, *arguments)
+
+
+def test_a_row_of_a_brain_score_stimulus_set_must_name_its_archive(tmp_path):
+    sheet = tmp_path / "stimuli.tsv"
+    sheet.write_text("stimuli\tsource\tpath\tarchive\nhvm\tbrainscore\thvm.csv\t")
+    with pytest.raises(InputError, match=r"stimuli\.tsv:2: .*'archive' is a required property"):
+        study.read_sheet(sheet, "stimuli", "stimuli")
+    sheet.write_text(sheet.read_text() + "hvm.zip")
+    assert study.read_sheet(sheet, "stimuli", "stimuli")["hvm"]["archive"] == "hvm.zip"
+
+
+@pytest.mark.parametrize(("name", "option"), [("set.csv", "--sha1"), ("set.zip", "--archive-sha1")])
+def test_checksums_of_a_brain_score_stimulus_set_are_checked(tmp_path, capsys, name, option):
+    arguments = write_stimulus_set(tmp_path, "stimulus_id,filename\nx,a.png\n")
+    right = hashlib.sha1((tmp_path / name).read_bytes()).hexdigest()
+    assert f"{name}: sha1: {right}, expected 00" in refused(tmp_path, capsys, *arguments, option, "00")
+    listed(tmp_path, *arguments, option, right)
 
 
 def test_a_table_can_be_moved_with_its_images(tmp_path):

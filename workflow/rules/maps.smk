@@ -3,7 +3,8 @@
 
 rule maps:
     input:
-        shards=lambda w: STUDY.maps[w.maps]["path"] if "*" not in STUDY.maps[w.maps]["path"] else [],
+        path=lambda w: STUDY.maps[w.maps]["path"] if "*" not in STUDY.maps[w.maps]["path"] else [],
+        labels=lambda w: STUDY.maps[w.maps].get("labels", []),
         clicks=lambda w: STUDY.maps[w.maps].get("clicks", []),
         table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
     output:
@@ -11,8 +12,9 @@ rule maps:
         card="results/maps/{maps}.json",
     params:
         version=version("maps"),
-        row=lambda w: options(STUDY.maps[w.maps], "reader", "clicks", "ceiling", "simulated"),
-        shards=lambda w: shlex.quote(STUDY.maps[w.maps]["path"]),
+        row=lambda w: options(
+            STUDY.maps[w.maps], "reader", "path", "labels", "clicks", "ceiling", "simulated"
+        ),
         seed=config["seed"],
     log:
         "logs/maps/{maps}.log",
@@ -21,5 +23,5 @@ rule maps:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign maps --name {wildcards.maps} --shards {params.shards} --stimuli {input.table} "
-        "{params.row} --seed {params.seed} --output {output.maps} --card {output.card} &> {log}"
+        "python -m visalign maps --name {wildcards.maps} {params.row} --stimuli {input.table} "
+        "--seed {params.seed} --output {output.maps} --card {output.card} &> {log}"

@@ -1,18 +1,29 @@
 # Neural recordings in one internal form, with their ceilings.
+from visalign.array_recordings import named_files
+
+
+def recording_files(recording: str) -> list[str]:
+    """The file of a recording, and those that it names where it is the card of plain arrays."""
+    row = STUDY.recordings[recording]
+    return [row["path"], *(named_files(row["path"]) if row["reader"] == "arrays" else [])]
 
 
 rule recordings:
     input:
-        lambda w: STUDY.recordings[w.recording]["path"],
+        lambda w: recording_files(w.recording),
     output:
         recording="results/recordings/{recording}.nc",
         ceilings="results/recordings/{recording}_ceilings.csv",
         card="results/recordings/{recording}.json",
     params:
         version=version("recordings"),
-        row=lambda w: options(STUDY.recordings[w.recording], "reader", "region", "sha1", "simulated"),
+        row=lambda w: options(
+            STUDY.recordings[w.recording],
+            *("path", "reader", "region", "subject", "windows", "first_ms", "sha1", "simulated"),
+        ),
         options=f"--ceiling-splits {config['recordings']['ceiling_splits']} "
-        f"--seed {config['recordings']['ceiling_seed']}",
+        f"--seed {config['recordings']['ceiling_seed']} "
+        f"--reliability-threshold {config['recordings']['reliability_threshold']}",
     log:
         "logs/recordings/{recording}.log",
     benchmark:
@@ -20,5 +31,5 @@ rule recordings:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign recordings --name {wildcards.recording} --assembly {input} {params.row} "
+        "python -m visalign recordings --name {wildcards.recording} {params.row} "
         "{params.options} --output {output.recording} --ceilings {output.ceilings} --card {output.card} &> {log}"

@@ -1,15 +1,24 @@
 # One table a stimulus set; images that the stage makes itself lie in a folder beside it.
 
 
+def brainscore_files(stimuli: str) -> list[str]:
+    """The table and the archive of a Brain-Score stimulus set."""
+    row = STUDY.stimuli[stimuli]
+    return [row["path"], row["archive"]] if row["source"] == "brainscore" else []
+
+
 rule stimuli:
     input:
-        lambda w: stimulus_files(w.stimuli),
+        lambda w: stimulus_files(w.stimuli) + brainscore_files(w.stimuli),
     output:
         table="results/stimuli/{stimuli}.csv",
         images=directory("results/stimuli/{stimuli}"),
     params:
         version=version("stimuli"),
-        row=lambda w: options(STUDY.stimuli[w.stimuli], "source", "path", "labels", "count", "seed"),
+        row=lambda w: options(
+            STUDY.stimuli[w.stimuli],
+            *("source", "path", "labels", "archive", "sha1", "archive_sha1", "count", "seed"),
+        ),
     log:
         "logs/stimuli/{stimuli}.log",
     benchmark:

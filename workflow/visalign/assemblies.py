@@ -1,13 +1,19 @@
-"""Neural recordings: Brain-Score assemblies and the one internal form.
+"""Neural recordings: Brain-Score assemblies and the one internal form of all readers.
 
 An *assembly* is the public file format: a netCDF variable (presentation, neuroid, time_bin) with coordinates
 ``stimulus_id`` (older files: ``image_id``), ``repetition``, ``object_name`` on presentation; ``neuroid_id``,
-``region``, ``animal`` or ``subject`` on neuroid; ``time_bin_start`` and ``time_bin_end`` (ms) on time_bin.
+``region``, ``animal`` or ``subject``, sometimes ``x`` and ``y`` on neuroid; ``time_bin_start`` and
+``time_bin_end`` (ms) on time_bin.
 
 The *internal form* is an `xarray.DataArray` (stimulus, repetition, neuroid, time_bin), NaN where a repetition
 is missing, with coordinates ``stimulus_id``, ``object_name``; ``repetition``; ``neuroid_id``, ``region``,
 ``subject``; ``time_bin_start``, ``time_bin_end``; each dimension sorted (by stimulus_id, by repetition, by
-neuroid_id, by time), attributes ``identifier`` and ``simulated`` (0 or 1).
+neuroid_id, by time), attributes ``identifier`` and ``simulated`` (0 or 1). Where the source gives positions
+of sites there are ``x`` and ``y`` on neuroid, in its unit, NaN where unknown.
+
+A *map recording* has ``image_id``, ``grid_y``, ``grid_x`` on stimulus: each stimulus is one image at one grid
+position on the receptive field, named "image_id/grid_y-grid_x"; positions are integers from 0, y downwards as
+in images. Its stimuli are sorted by image_id, then row by row.
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from visalign import checksums
 from visalign.errors import InputError
 
 DIMENSIONS = ("stimulus", "repetition", "neuroid", "time_bin")
@@ -36,6 +43,15 @@ COORDINATES = {
     "time_bin_start": "time_bin",
     "time_bin_end": "time_bin",
 }
+#: Coordinates that a recording may have besides, and their dimension.
+OPTIONAL_COORDINATES = {
+    "x": "neuroid",
+    "y": "neuroid",
+    "image_id": "stimulus",
+    "grid_y": "stimulus",
+    "grid_x": "stimulus",
+}
+_DIMENSION_OF = COORDINATES | OPTIONAL_COORDINATES
 _VARIABLE = "responses"
 
 
@@ -106,7 +122,7 @@ def read_assembly(path: str | Path, region: str | None = None, sha1: str | None 
     if not path.is_file():
         raise InputError(f"{path}: no such assembly")
     if sha1:
-        check_sha1(path, sha1)
+        checksums.check(path, sha1)
     with _open(path) as dataset:
         assembly = _assembly_variable(path, dataset)
         attrs = {
@@ -114,23 +130,17 @@ def read_assembly(path: str | Path, region: str | None = None, sha1: str | None 
             "simulated": int(_truth(assembly.attrs.get("simulated", 0))),
         }
         coordinates = _assembly_coordinates(path, assembly)
-        chosen = _chosen_neuroids(path, coordinates, region)
+        chosen = chosen_neuroids(path, coordinates["region"], region)
         assembly = assembly.transpose("presentation", "neuroid", "time_bin")
         assembly = _load(path, assembly if chosen.all() else assembly.isel(neuroid=chosen))
-    for name in ("neuroid_id", "region", "subject"):
-        coordinates[name] = coordinates[name][chosen]
-    recording = _internal_form(path, assembly.values, coordinates)
-    recording.attrs = attrs | {"n_neuroids_other_regions": int((~chosen).sum())}
-    validate(path, recording)
-    return recording
-
-
-def check_sha1(path: str | Path, sha1: str) -> None:
-    """Raise InputError where the file's SHA-1 is another one."""
-    with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha1").hexdigest()
-    if found != sha1.lower():
-        raise InputError(f"{path}: sha1: {found}, expected {sha1}")
+    coordinates = {
+        name: values[chosen] if _DIMENSION_OF[name] == "neuroid" else values
+        for name, values in coordinates.items()
+    }
+    responses, coordinates = _by_stimulus(path, assembly.values, coordinates)
+    return internal_form(
+        path, responses, coordinates, attrs | {"n_neuroids_other_regions": int((~chosen).sum())}
+    )
 
 
 def _truth(value: Any) -> bool:
@@ -190,9 +200,9 @@ def _assembly_coordinates(path: Path, assembly: xr.DataArray) -> dict[str, np.nd
         "time_bin_start": _coordinate(path, assembly, ("time_bin_start",), float),
         "time_bin_end": _coordinate(path, assembly, ("time_bin_end",), float),
     }
-    names, count = np.unique(coordinates["neuroid_id"], return_counts=True)
-    if (count > 1).any():
-        raise InputError(f"{path}: neuroid_id: {str(names[count > 1][0])!r} is there twice")
+    for name in ("x", "y"):
+        if name in assembly.coords and assembly[name].dims == ("neuroid",):
+            coordinates[name] = _coordinate(path, assembly, (name,), float)
     return coordinates
 
 
@@ -218,8 +228,8 @@ def _coordinate(
     return default
 
 
-def _chosen_neuroids(path: Path, coordinates: dict[str, np.ndarray], region: str | None) -> np.ndarray:
-    regions = coordinates["region"]
+def chosen_neuroids(path: str | Path, regions: np.ndarray, region: str | None) -> np.ndarray:
+    """Mask (n_neuroids,) of the neuroids in `region`, all where it is None; none at all is an InputError."""
     chosen = np.ones(len(regions), dtype=bool) if region is None else regions == region
     if not chosen.any():
         there = ", ".join(sorted(set(filter(None, regions.tolist())))) or "none"
@@ -227,7 +237,9 @@ def _chosen_neuroids(path: Path, coordinates: dict[str, np.ndarray], region: str
     return chosen
 
 
-def _internal_form(path: Path, values: np.ndarray, coordinates: dict[str, np.ndarray]) -> xr.DataArray:
+def _by_stimulus(
+    path: Path, values: np.ndarray, coordinates: dict[str, np.ndarray]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Sort presentations into (stimulus, repetition); `values` is (presentation, neuroid, time_bin)."""
     presented = coordinates["stimulus_id"]
     stimulus_id, first, stimulus = np.unique(presented, return_index=True, return_inverse=True)
@@ -241,21 +253,111 @@ def _internal_form(path: Path, values: np.ndarray, coordinates: dict[str, np.nda
     if twice.any():
         which = f"{coordinates['repetition'][twice][0]} of stimulus {str(presented[twice][0])!r}"
         raise InputError(f"{path}: repetition: {which} is there twice")
-    neuroids = np.argsort(coordinates["neuroid_id"], kind="stable")
-    bins = np.lexsort((coordinates["time_bin_end"], coordinates["time_bin_start"]))
-    dtype = values.dtype if values.dtype.kind == "f" and values.dtype.itemsize >= 4 else np.dtype(np.float64)
-    shape = (len(stimulus_id), len(repetitions), len(neuroids), len(bins))
-    responses = np.full(shape, np.nan, dtype=dtype.newbyteorder("="))
-    responses[stimulus, repetition] = values[:, neuroids][:, :, bins]
-    sorted_coordinates = {"stimulus_id": stimulus_id, "object_name": object_name, "repetition": repetitions}
-    sorted_coordinates |= {name: coordinates[name][neuroids] for name in ("neuroid_id", "region", "subject")}
-    sorted_coordinates |= {name: coordinates[name][bins] for name in ("time_bin_start", "time_bin_end")}
-    return xr.DataArray(
-        responses,
+    shape = (len(stimulus_id), len(repetitions), *values.shape[1:])
+    responses = np.full(shape, np.nan, dtype=_float_type(values))
+    responses[stimulus, repetition] = values
+    stimuli = {"stimulus_id": stimulus_id, "object_name": object_name, "repetition": repetitions}
+    return responses, coordinates | stimuli
+
+
+# --- the internal form ---
+
+
+def internal_form(
+    path: str | Path, responses: np.ndarray, coordinates: Mapping[str, Any], attrs: Mapping[str, Any]
+) -> xr.DataArray:
+    """Sort responses with their coordinates into the internal form, and check it.
+
+    Parameters
+    ----------
+    path : str or Path
+        File that errors name.
+    responses : ndarray, shape (n_stimuli, n_repetitions, n_neuroids, n_time_bins)
+        NaN where missing.
+    coordinates : mapping
+        Values along their dimension, in the order of `responses`: all of COORDINATES, any of
+        OPTIONAL_COORDINATES (`map_stimuli` makes those of a map recording).
+    attrs : mapping
+        ``identifier``, ``simulated`` and what a reader has to say.
+
+    Raises
+    ------
+    InputError
+        Another number of values than of responses, a stimulus or neuroid that is there twice, or what
+        `validate` refuses.
+    """
+    values = {name: _as_text(np.asarray(coordinates[name])) for name in _DIMENSION_OF if name in coordinates}
+    sizes = dict(zip(DIMENSIONS, responses.shape, strict=True))
+    for name, column in values.items():
+        dim = _DIMENSION_OF[name]
+        if len(column) != sizes[dim]:
+            raise InputError(
+                f"{path}: {name}: {len(column)} values, but responses of {sizes[dim]} (axis {dim})"
+            )
+    for name in ("stimulus_id", "neuroid_id"):
+        twice = pd.Series(values[name]).duplicated().to_numpy()
+        if twice.any():
+            raise InputError(f"{path}: {name}: {values[name][twice][0]!r} is there twice")
+    recording = xr.DataArray(
+        responses.astype(_float_type(responses), copy=False),
         dims=DIMENSIONS,
-        coords={name: (dim, _as_text(sorted_coordinates[name])) for name, dim in COORDINATES.items()},
+        coords={name: (_DIMENSION_OF[name], column) for name, column in values.items()},
         name=_VARIABLE,
+        attrs=dict(attrs),
     )
+    by = ("grid_x", "grid_y", "image_id") if is_map(recording) else ("stimulus_id",)
+    recording = recording.isel(
+        stimulus=np.lexsort([np.array(values[name].tolist()) for name in by]),
+        repetition=np.argsort(values["repetition"], kind="stable"),
+        neuroid=np.argsort(values["neuroid_id"], kind="stable"),
+        time_bin=np.lexsort((values["time_bin_end"], values["time_bin_start"])),
+    )
+    validate(path, recording)
+    return recording
+
+
+def map_stimuli(
+    image_id: Sequence[str], grid_y: Sequence[int], grid_x: Sequence[int]
+) -> dict[str, Sequence[Any]]:
+    """Return the coordinates, names included, of stimuli that are images at grid positions."""
+    names = [f"{image}/{y:02d}-{x:02d}" for image, y, x in zip(image_id, grid_y, grid_x, strict=True)]
+    places = {"image_id": image_id, "grid_y": grid_y, "grid_x": grid_x}
+    return {"stimulus_id": names, "object_name": [""] * len(names), **places}
+
+
+def is_map(recording: xr.DataArray) -> bool:
+    """Whether the stimuli are images at grid positions."""
+    return {"image_id", "grid_y", "grid_x"} <= set(recording.coords)
+
+
+def grid(recording: xr.DataArray, path: str | Path = "recording") -> tuple[int, int, int]:
+    """Return (n_images, height, width) of a map recording.
+
+    Its stimuli are in this order: ``values.reshape(n_images, height, width, ...)`` are maps.
+
+    Raises
+    ------
+    InputError
+        An image that was not shown at every grid position; names file, image and position count.
+    """
+    images, shown = np.unique(recording.image_id.values.astype(str), return_counts=True)
+    for name in ("grid_y", "grid_x"):
+        if recording[name].values.min() < 0:
+            raise InputError(f"{path}: {name}: {recording[name].values.min()} is less than 0")
+    height, width = int(recording.grid_y.max()) + 1, int(recording.grid_x.max()) + 1
+    wrong = shown != height * width
+    if wrong.any():
+        raise InputError(
+            f"{path}: image_id: {str(images[wrong][0])!r} is there at {shown[wrong][0]} positions, "
+            f"not at all {height * width} of the grid of {height} × {width}"
+        )
+    return len(images), height, width
+
+
+def _float_type(values: np.ndarray) -> np.dtype:
+    """Type of responses: the file's own where it is a float of 4 or 8 bytes, else float64."""
+    kept = values.dtype.kind == "f" and values.dtype.itemsize >= 4
+    return (values.dtype if kept else np.dtype(np.float64)).newbyteorder("=")
 
 
 def _as_text(values: np.ndarray) -> np.ndarray:
@@ -263,7 +365,7 @@ def _as_text(values: np.ndarray) -> np.ndarray:
 
 
 def validate(path: str | Path, recording: xr.DataArray) -> None:
-    """Raise InputError for ±Inf, and for neuroids or stimuli without a single response."""
+    """Raise InputError for ±Inf, for neuroids or stimuli without a single response, and for partial grids."""
     values = recording.values
     if np.isinf(values).any():
         stimulus, _, neuroid, _ = np.argwhere(np.isinf(values))[0]
@@ -277,6 +379,8 @@ def validate(path: str | Path, recording: xr.DataArray) -> None:
             name = recording[f"{dim}_id"].values[index]
             window = time_windows(recording)[time_bin]
             raise InputError(f"{path}: {dim}_id: {name!r} has only missing responses (NaN) at {window} ms")
+    if is_map(recording):
+        grid(recording, path)
 
 
 # --- the internal form on disk ---
@@ -298,7 +402,7 @@ def read_recording(path: str | Path) -> xr.DataArray:
         recording = _load(path, dataset[_VARIABLE])
     # Back to the types that were written: netCDF knows neither Python's strings nor its integers.
     texts = {
-        n: (recording[n].dims, _as_text(recording[n].values)) for n in COORDINATES if n in recording.coords
+        n: (recording[n].dims, _as_text(recording[n].values)) for n in _DIMENSION_OF if n in recording.coords
     }
     attrs = {
         name: value.item() if hasattr(value, "item") else value for name, value in recording.attrs.items()
@@ -315,7 +419,7 @@ def time_windows(recording: xr.DataArray) -> list[str]:
 def content_sha256(recording: xr.DataArray) -> str:
     """Hash responses, coordinates and attributes, whatever the bytes of the file that holds them."""
     digest = hashlib.sha256(repr(sorted((k, str(v)) for k, v in recording.attrs.items())).encode())
-    for name in (None, *COORDINATES):
+    for name in (None, *COORDINATES, *(n for n in OPTIONAL_COORDINATES if n in recording.coords)):
         values = recording.values if name is None else recording[name].values
         if values.dtype.kind == "O":
             content = "\0".join(map(str, values)).encode()

@@ -33,22 +33,28 @@ def on_device(pixels: Tensor) -> Tensor:
     return pixels.to(device(), non_blocking=True).float().div_(255)
 
 
-def pixel_batches(pixels: zarr.Array, batch_size: int, start: int = 0) -> Iterator[tuple[slice, Tensor]]:
-    """Yield (rows, pixels in [0, 1] on the device) of a uint8 store, the next batch read meanwhile.
+def pixel_batches(
+    pixels: zarr.Array, batch_size: int, start: int = 0, prepare: Callable[[Tensor], Tensor] | None = None
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield (rows, batch) of a uint8 store; the next batch is made meanwhile, by another thread.
 
     Parameters
     ----------
     pixels : zarr.Array of uint8, shape (n_stimuli, 3, height, width)
+    prepare : callable, optional
+        Applied to each batch, for example normalisation.
 
     Yields
     ------
     rows : slice
-    batch : Tensor of float32, shape (n_rows, 3, height, width), channels_last
+    batch : Tensor of float32, shape (n_rows, 3, height, width)
+        In [0, 1] before `prepare`, channels_last, on the device.
     """
 
     def read(rows: slice) -> Tensor:
-        batch = torch.from_numpy(np.ascontiguousarray(pixels[rows]))
-        return batch.contiguous(memory_format=torch.channels_last)
+        stored = torch.from_numpy(np.ascontiguousarray(pixels[rows]))
+        batch = on_device(stored.contiguous(memory_format=torch.channels_last))
+        return prepare(batch) if prepare else batch
 
     n = pixels.shape[0]
     with ThreadPoolExecutor(1) as reader:
@@ -56,7 +62,7 @@ def pixel_batches(pixels: zarr.Array, batch_size: int, start: int = 0) -> Iterat
         for first in range(start, n, batch_size):
             batch, rows = upcoming.result(), slice(first, min(first + batch_size, n))
             upcoming = reader.submit(read, slice(rows.stop, min(rows.stop + batch_size, n)))
-            yield rows, on_device(batch)
+            yield rows, batch
 
 
 def cpu_batch_size(bytes_per_stimulus: int) -> int:

@@ -1,21 +1,24 @@
-"""Noise ceilings of neural recordings: split-half reliability with Spearman–Brown correction."""
+"""Noise ceilings of neural recordings: split-half reliability, and prediction between subjects."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import ShuffleSplit
+from sklearn.model_selection import LeaveOneGroupOut, ShuffleSplit
 
-from visalign import stats
+from visalign import gram_pls, stats
+
+#: Fewer stimuli than these leave less than two, a tenth, to correlate over.
+MIN_STIMULI = 20
 
 
 class SplitHalf(NamedTuple):
     """Split-half reliability of neuroids, Spearman–Brown corrected; NaN where undefined.
 
-    `per_split` is (n_splits, n_neuroids), `per_neuroid` (n_neuroids,) its mean over splits; `value` is the
-    median over neuroids, then the mean over splits (as Brain-Score's), with a bootstrap interval over
-    neuroids.
+    `per_split` is (n_splits, n_neuroids), with groups (n_splits · n_groups, n_neuroids), `per_neuroid`
+    (n_neuroids,) its mean over splits; `value` is the median over neuroids, then the mean over splits (as
+    Brain-Score's), with a bootstrap interval over neuroids.
     """
 
     value: float
@@ -25,7 +28,21 @@ class SplitHalf(NamedTuple):
     per_split: np.ndarray
 
 
-def split_half_ceiling(responses: np.ndarray, n_splits: int = 10, seed: int = 1) -> SplitHalf:
+class SubjectCeiling(NamedTuple):
+    """Prediction of neuroids from those of other subjects; NaN where undefined.
+
+    `per_neuroid` is (n_neuroids,); `value` is its median, with a bootstrap interval over neuroids.
+    """
+
+    value: float
+    ci_low: float
+    ci_high: float
+    per_neuroid: np.ndarray
+
+
+def split_half_ceiling(
+    responses: np.ndarray, n_splits: int = 10, seed: int = 1, groups: np.ndarray | None = None
+) -> SplitHalf:
     """Ceiling of Brain-Score: how well half of the repetitions predicts the other half.
 
     Per split, the repetitions fall into two random halves; Pearson per neuroid over the stimuli between the
@@ -38,6 +55,9 @@ def split_half_ceiling(responses: np.ndarray, n_splits: int = 10, seed: int = 1)
         the stimuli that it has in both halves.
     n_splits, seed : int
         Of scikit-learn's ``ShuffleSplit`` over the repetitions in sorted order.
+    groups : ndarray, shape (n_stimuli,), optional
+        Image of each stimulus of a map recording: the correlation runs over the positions of one image at
+        a time, and the mean over images as well as splits (methods.md §3).
 
     Returns
     -------
@@ -51,18 +71,16 @@ def split_half_ceiling(responses: np.ndarray, n_splits: int = 10, seed: int = 1)
     present = ~np.isnan(responses)
     filled = np.where(present, responses, 0).astype(np.float64)
     splitter = ShuffleSplit(n_splits, train_size=0.5, test_size=None, random_state=seed)
-    per_split = np.array(
-        [
-            _corrected(_half_mean(filled, present, a), _half_mean(filled, present, b))
-            for a, b in splitter.split(np.arange(n_repetitions))
-        ]
-    )
-    defined = ~np.isnan(per_split).all(axis=0)
-    per_neuroid = np.full(n_neuroids, np.nan)
-    per_neuroid[defined] = np.nanmean(per_split[:, defined], axis=0)
-    rng = np.random.default_rng(seed)
-    low, high = stats.bootstrap_interval(per_split.T[defined], _median_then_mean, rng=rng)
-    return SplitHalf(_median_then_mean(per_split.T[defined]), low, high, per_neuroid, per_split)
+    images = [slice(None)] if groups is None else [groups == image for image in np.unique(groups)]
+    rows = []
+    for one, other in splitter.split(np.arange(n_repetitions)):
+        a, b = _half_mean(filled, present, one), _half_mean(filled, present, other)
+        rows += [_corrected(a[image], b[image]) for image in images]
+    per_split = np.array(rows)
+    per_neuroid = _mean_of_defined(per_split)
+    defined = per_split.T[~np.isnan(per_neuroid)]
+    low, high = stats.bootstrap_interval(defined, _median_then_mean, rng=np.random.default_rng(seed))
+    return SplitHalf(_median_then_mean(defined), low, high, per_neuroid, per_split)
 
 
 def _half_mean(filled: np.ndarray, present: np.ndarray, half: np.ndarray) -> np.ndarray:
@@ -86,3 +104,79 @@ def _corrected(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _median_then_mean(sample: np.ndarray) -> float:
     """Median over neuroids, then mean over splits; `sample` is (n_neuroids, n_splits)."""
     return float(np.nanmean(np.nanmedian(sample, axis=0))) if sample.size else float("nan")
+
+
+def _mean_of_defined(values: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of what is not NaN; NaN where nothing is."""
+    with np.errstate(invalid="ignore"):
+        return np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
+
+
+def subject_ceiling(
+    responses: np.ndarray,
+    subjects: np.ndarray,
+    n_splits: int = 10,
+    seed: int = 1,
+    components: int = 25,
+    groups: np.ndarray | None = None,
+) -> SubjectCeiling:
+    """How well the neuroids of other subjects predict a neuroid, as a model's features would.
+
+    For each ordered pair of subjects: cross-validated PLS from all neuroids of the one to those of the other,
+    Pearson per neuroid over held-out stimuli, mean over splits. A neuroid's ceiling is the mean over the
+    other subjects. Not corrected for the noise of either: on the scale of a model's raw r.
+
+    Parameters
+    ----------
+    responses : ndarray, shape (n_stimuli, n_neuroids)
+        Mean over repetitions; NaN where missing: a pair uses the stimuli that both have whole.
+    subjects : ndarray, shape (n_neuroids,)
+        Subject of each neuroid.
+    n_splits, seed : int
+        Of ``ShuffleSplit`` over the stimuli with nine tenths for training.
+    components : int
+        PLS components.
+    groups : ndarray, shape (n_stimuli,), optional
+        Image of each stimulus of a map recording: leaves one image out instead (methods.md §3).
+
+    Returns
+    -------
+    SubjectCeiling
+        All NaN with one subject, or too few stimuli to split.
+    """
+    sources = np.unique(subjects)
+    per_source = np.full((len(sources), len(subjects)), np.nan)
+    for row, source in enumerate(sources):
+        for target in sources[sources != source]:
+            X, Y = responses[:, subjects == source], responses[:, subjects == target]
+            shown = ~np.isnan(X).any(axis=1) & ~np.isnan(Y).any(axis=1)
+            splits = _splits(int(shown.sum()), n_splits, seed, None if groups is None else groups[shown])
+            per_source[row, subjects == target] = _held_out(X[shown], Y[shown], splits, components)
+    per_neuroid = _mean_of_defined(per_source)
+    defined = per_neuroid[~np.isnan(per_neuroid)]
+    low, high = stats.bootstrap_interval(defined, np.median, rng=np.random.default_rng(seed))
+    return SubjectCeiling(float(np.median(defined)) if defined.size else np.nan, low, high, per_neuroid)
+
+
+def _splits(
+    n_stimuli: int, n_splits: int, seed: int, groups: np.ndarray | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Training and test stimuli of each split; none where there are too few stimuli or groups."""
+    indices = np.arange(n_stimuli)
+    if groups is not None:
+        return list(LeaveOneGroupOut().split(indices, groups=groups)) if len(np.unique(groups)) > 1 else []
+    if n_stimuli < MIN_STIMULI:
+        return []
+    return list(ShuffleSplit(n_splits, train_size=0.9, random_state=seed).split(indices))
+
+
+def _held_out(
+    X: np.ndarray, Y: np.ndarray, splits: list[tuple[np.ndarray, np.ndarray]], components: int
+) -> np.ndarray:
+    """Pearson (n_targets,) of predicted and measured held-out responses, mean over splits."""
+    if not splits:
+        return np.full(Y.shape[1], np.nan)
+    X, Y = (values.astype(np.float64) - values.mean(axis=0, dtype=np.float64) for values in (X, Y))
+    K = X @ X.T
+    r = [stats.pearson(gram_pls.predict(K, Y, train, test, components), Y[test]) for train, test in splits]
+    return _mean_of_defined(np.array(r))

@@ -33,6 +33,7 @@ STAGES = {
 #: Other commands -> (module, one line of help); the module is like a stage's.
 TOOLS = {
     "list-layers": ("layers", "list the layers of an architecture, with shapes and sizes"),
+    "downloads": ("downloads", "fetch a file: resumed, retried, checked"),
     "compare-scores": ("comparison", "say what changed between two score tables"),
 }
 

@@ -27,7 +27,6 @@ encodings: flat ``clickmap_x`` and ``clickmap_y`` (n_clicks,) with ``click_offse
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +37,7 @@ from scipy.signal import fftconvolve
 from visalign import human_maps, stats
 from visalign.errors import InputError
 from visalign.tables import write_atomic
+from visalign.tfrecords import read_npz
 
 #: Side of the images that participants clicked on, in pixels.
 SIZE = 256
@@ -46,6 +46,10 @@ DISC = 21
 MIN_CATCH = 0.95
 MIN_PARTICIPANTS = 5
 FIELDS = ("file_pointer", "clickmap_x", "clickmap_y", "user_id", "user_catch_trial", "is_mobile")
+CONVERT = (
+    "; convert the file once to flat arrays with click_offsets: "
+    "python -c 'import visalign.click_logs as c; help(c)' shows how"
+)
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def read_log(path: str | Path) -> ClickLog:
         No npz file, a field that is missing, pickled, not numeric or of another length, or an infinite click;
         names file and field.
     """
-    arrays = _read_arrays(Path(path))
+    arrays = read_npz(path, FIELDS, optional=("click_offsets",), advice=CONVERT)
     n = len(arrays["file_pointer"])
     for field in ("user_id", "user_catch_trial", "is_mobile"):
         if arrays[field].shape != (n,):
@@ -159,35 +163,6 @@ def read_log(path: str | Path) -> ClickLog:
         arrays["user_catch_trial"].astype(float),
         arrays["is_mobile"].astype(bool),
     )
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such click log")
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: not an npz archive")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            fields = [field for field in archive.files if field in (*FIELDS, "click_offsets")]
-            arrays = {field: _read_array(path, archive, field) for field in fields}
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise InputError(f"{path}: not a readable npz archive: {error}") from None
-    for field in FIELDS:
-        if field not in arrays:
-            raise InputError(f"{path}: no field {field!r} (fields: {', '.join(sorted(arrays))})")
-    return arrays
-
-
-def _read_array(path: Path, archive: np.lib.npyio.NpzFile, field: str) -> np.ndarray:
-    try:
-        return archive[field]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise InputError(f"{path}: {field}: unreadable: {error}") from None
-        raise InputError(
-            f"{path}: {field}: a pickled object array, which is never loaded; convert the file once to flat "
-            "arrays with click_offsets: python -c 'import visalign.click_logs as c; help(c)' shows how"
-        ) from None
 
 
 def _clicks(path: str | Path, arrays: dict[str, np.ndarray], n: int) -> tuple[np.ndarray, ...]:
@@ -315,9 +290,7 @@ def group_map(clicks: Sequence[np.ndarray]) -> np.ndarray:
 
 def mean_maps(log: ClickLog) -> dict[str, np.ndarray]:
     """Average the participants' maps of each image: file_pointer -> float32 (256, 256), sorted."""
-    images = np.unique(log.file_pointer)
-    groups = _clicks_of_images(log, images)
-    return {str(image): group_map(group) for image, group in zip(images, groups, strict=True)}
+    return {image: group_map(group) for image, group in clicks_by_image(log).items()}
 
 
 def maps_from_log(path: str | Path) -> dict[str, np.ndarray]:
@@ -326,10 +299,12 @@ def maps_from_log(path: str | Path) -> dict[str, np.ndarray]:
     return mean_maps(log)
 
 
-def _clicks_of_images(log: ClickLog, images: np.ndarray) -> list[list[np.ndarray]]:
-    order = np.argsort(log.file_pointer, kind="stable")
-    borders = np.searchsorted(log.file_pointer[order], images, side="right")
-    return [[log.clicks[i] for i in part] for part in np.split(order, borders)[: len(images)]]
+def clicks_by_image(log: ClickLog) -> dict[str, list[np.ndarray]]:
+    """Clicks of each image's participants, (n_clicks, 2) each: file_pointer -> list, sorted by image."""
+    groups: dict[str, list[np.ndarray]] = {image: [] for image in sorted(set(log.file_pointer.tolist()))}
+    for image, clicks in zip(log.file_pointer.tolist(), log.clicks, strict=True):
+        groups[image].append(clicks)
+    return groups
 
 
 # --- ceiling and floor ---
@@ -359,15 +334,14 @@ def participant_reliability(
         The floor is NaN where there is only one image.
     """
     rng = np.random.default_rng(seed)
-    images = np.unique(log.file_pointer)
-    participants = [_participant_maps(clicks, processed) for clicks in _clicks_of_images(log, images)]
-    same = np.full((iterations, len(images)), np.nan)
-    other = np.full((iterations, len(images)), np.nan)
+    participants = [_participant_maps(clicks, processed) for clicks in clicks_by_image(log).values()]
+    n = len(participants)
+    same, other = np.full((2, iterations, n), np.nan)
     for iteration in range(iterations):
         first, second = _halves(participants, rng)
         same[iteration] = stats.spearman(first, second)
-        if len(images) > 1:
-            partner = np.roll(np.arange(len(images)), rng.integers(1, len(images)))
+        if n > 1:
+            partner = np.roll(np.arange(n), rng.integers(1, n))
             other[iteration] = stats.spearman(first, second[partner])
     return _reliability(same, rng), _reliability(other, rng)
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from visalign import stores
 from visalign.errors import InputError
 
-#: Exponent bits of float16: all set in infinities and NaN, and in nothing else.
-FLOAT16_EXPONENT = 0x7C00
+#: Infinity in float16 bits: with NaN the largest of the positive and, plus the sign, of the negative.
+FLOAT16_INFINITY, FLOAT16_SIGN = 0x7C00, 0x8000
 
 
 class Overflow(Exception):
@@ -101,7 +101,8 @@ class FeatureWriter:
 def finite(values: np.ndarray) -> bool:
     """Whether no value is infinite or NaN."""
     if values.dtype == np.float16:
-        return bool(((values.view(np.uint16) & FLOAT16_EXPONENT) != FLOAT16_EXPONENT).all())
+        positive, negative = values.view(np.int16).max(), values.view(np.uint16).max()
+        return bool(positive < FLOAT16_INFINITY and negative < FLOAT16_SIGN + FLOAT16_INFINITY)
     # One sum finds NaN and infinity without a copy; in float64 finite values cannot overflow it.
     with np.errstate(invalid="ignore"):  # infinities of both signs
         return bool(np.isfinite(values.sum(dtype=np.float64)))

@@ -149,8 +149,9 @@ class Pass:
             unit="image",
         )
         with bar, self.recording(stores.attribute(group, "float32_layers", [])) as outputs:
-            for stimuli, batch in batches.pixel_batches(pixels, rows, writer.complete):
-                logits = self.forward(batch).float()
+            prepare = self.forward.normalise
+            for stimuli, batch in batches.pixel_batches(pixels, rows, writer.complete, prepare):
+                logits = self.model(batch).float()
                 writer.submit(stimuli, {**outputs, "logits": logits})
                 bar.update(len(batch))
             writer.wait()

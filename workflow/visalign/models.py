@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from visalign.errors import InputError
-from visalign.study import pretrained_name
 from visalign.tables import read_json, write_json
+from visalign.weights import pretrained_name
 
 VERSION = 2
 EXAMPLES = """\

@@ -83,13 +83,13 @@ def ladder(model: nn.Module) -> list[str]:
     """Architecture-independent layers: stem, each stage (or block) output, head, pre-logits.
 
     Stages are the modules ``layer1``, ``layer2``, ... (or ``stage1``, ``s1``), else the children of
-    the container (Sequential or ModuleList) that holds most parameters: a stem may be one too.
+    the container (Sequential or ModuleList) that holds most parameters, where a stem may be one too,
+    else the model's own children. Of a list of modules the last one stands for it.
     """
     children = dict(model.named_children())
+    names = list(children)
     numbered = [
-        name
-        for name in children
-        if name.rstrip("0123456789") in ("layer", "stage", "s") and name[-1].isdigit()
+        name for name in names if name.rstrip("0123456789") in ("layer", "stage", "s") and name[-1].isdigit()
     ]
     containers = [
         (sum(p.numel() for p in child.parameters()), name)
@@ -99,16 +99,25 @@ def ladder(model: nn.Module) -> list[str]:
     if not numbered and containers:
         _, body = max(containers)
         numbered = [f"{body}.{part}" for part, _ in children[body].named_children()]
+    if not numbered:  # Inception names its blocks one by one
+        before = names[: names.index("global_pool")] if "global_pool" in names else names[:-1]
+        numbered = [name for name in before if next(children[name].parameters(), None) is not None]
     if not numbered:
         raise InputError(f"layers: no stages found in {type(model).__name__}; name layers in the model sheet")
-    names = list(children)
     first, last = (names.index(numbered[i].split(".")[0]) for i in (0, -1))
     if len(numbered) > LADDER_CAP:
         step = (len(numbered) - 1) / (LADDER_CAP - 1)
         numbered = [numbered[round(i * step)] for i in range(LADDER_CAP)]
-    stem, head = names[:first], names[last + 1 :]
+    stem = [name for name in names[:first] if not isinstance(children[name], nn.ModuleList)]
+    head = names[last + 1 :]
     before_pool = head[: head.index("global_pool")] if "global_pool" in head else []
-    return [*stem[-1:], *numbered, *before_pool[-1:], PRE_LOGITS]
+    return [*stem[-1:], *(last_of(model, name) for name in numbered), *before_pool[-1:], PRE_LOGITS]
+
+
+def last_of(model: nn.Module, name: str) -> str:
+    """Name of the last module of a ModuleList, which is never called itself, else `name`."""
+    module = model.get_submodule(name)
+    return last_of(model, f"{name}.{len(module) - 1}") if isinstance(module, nn.ModuleList) else name
 
 
 def named(model: nn.Module, layers: str) -> list[str]:
@@ -179,14 +188,20 @@ def token_layout(model: nn.Module) -> dict[str, Any]:
 def hook(model: nn.Module, name: str, see: Callable[[str, Any], None]) -> Any:
     """Call ``see(name, output)`` at each forward pass of a layer; returns the hook's handle.
 
-    ``pre_logits`` is the input of the classifier, of the first one where there are several.
+    ``pre_logits`` is the input of the classifier, of the first one where there are several. Of a
+    layer that returns several tensors (tokens and their grid, branches) the first is its output.
     """
     if name == PRE_LOGITS:
         classifier: Any = model.get_classifier()  # type: ignore[operator]
         first = classifier[0] if isinstance(classifier, tuple) else classifier
         return first.register_forward_pre_hook(lambda module, inputs: see(name, inputs[0]))
     module = model.get_submodule(name)
-    return module.register_forward_hook(lambda module, inputs, output: see(name, output))
+
+    def first_tensor(module: nn.Module, inputs: Any, output: Any) -> None:
+        several = isinstance(output, (tuple, list)) and output
+        see(name, output[0] if several else output)
+
+    return module.register_forward_hook(first_tensor)
 
 
 def probe(model: nn.Module, layers: list[str], size: tuple[int, int]) -> dict[str, tuple[int, ...] | str]:
@@ -198,7 +213,7 @@ def probe(model: nn.Module, layers: list[str], size: tuple[int, int]) -> dict[st
 
     def see(name: str, output: Any) -> None:
         if not isinstance(output, Tensor):
-            found[name] = f"returns {type(output).__name__}, not one tensor"
+            found[name] = f"returns {type(output).__name__}, not a tensor"
         elif output.ndim not in (2, 3, 4):
             found[name] = f"has {output.ndim} dimensions, expected 2, 3 or 4"
         else:

@@ -4,40 +4,77 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
-from visalign import assemblies
-from visalign.ceilings import SplitHalf, split_half_ceiling
+from visalign import array_recordings, assemblies, map_recordings
+from visalign.ceilings import SplitHalf, SubjectCeiling, split_half_ceiling, subject_ceiling
 from visalign.errors import InputError
 from visalign.tables import write_json, write_table
 
-VERSION = 1
+VERSION = 2
 EXAMPLES = """\
-  python -m visalign recordings --name majajhong --assembly assy_dicarlo_MajajHong2015_public.nc \\
+  python -m visalign recordings --name majajhong --path assy_dicarlo_MajajHong2015_public.nc \\
       --reader assembly --region IT --sha1 13d28ca0ce88ee550b54db3004374ae19096e9b9 \\
       --output majajhong.nc --ceilings majajhong_ceilings.csv --card majajhong.json
+  python -m visalign recordings --name george_ml --path george_ml.mat --reader arcaro \\
+      --region ML --subject George --windows 51-90,91-130,131-170,171-210,211-250 \\
+      --output george_ml.nc --ceilings george_ml_ceilings.csv --card george_ml.json
+  python -m visalign recordings --name mine --path mine/card.yaml --reader arrays \\
+      --output mine.nc --ceilings mine_ceilings.csv --card mine.json
 """
-READERS = {"assembly": assemblies.read_assembly}
-METHOD = (
-    "Pearson between means of random half-splits of the repetitions, Spearman-Brown corrected, "
-    "median over neuroids, mean over splits; 95 % bootstrap interval over neuroids"
-)
+READERS = ("assembly", "arcaro", "arrays")
+METHODS = {
+    "whole_image": "Pearson between means of random half-splits of the repetitions, Spearman-Brown "
+    "corrected, median over neuroids, mean over splits; 95 % bootstrap interval over neuroids",
+    "map": "Pearson over the grid positions of one image between means of random half-splits of the "
+    "repetitions, Spearman-Brown corrected, median over neuroids, mean over images and splits; "
+    "95 % bootstrap interval over neuroids",
+}
+SUBJECT_METHODS = {
+    "whole_image": "Pearson over held-out stimuli of PLS predictions from the neuroids of one other subject, "
+    "mean over shuffle splits and subjects, median over neuroids; 95 % bootstrap interval over neuroids",
+    "map": "Pearson over the grid positions of a held-out image of PLS predictions from the neuroids of one "
+    "other subject, mean over images and subjects, median over neuroids; 95 % bootstrap interval over "
+    "neuroids",
+}
+
+
+class Ceilings(NamedTuple):
+    """The ceilings of one time bin."""
+
+    split_half: SplitHalf
+    subject: SubjectCeiling
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign recordings``."""
     parser.add_argument("--name", required=True, help="name of the recording")
-    parser.add_argument("--assembly", required=True, help="file to read")
-    parser.add_argument("--reader", default="assembly", choices=sorted(READERS), help="format of the file")
-    parser.add_argument("--region", default=None, help="keep the neuroids of this region only")
+    parser.add_argument("--path", required=True, help="file to read; arrays: the card (YAML)")
+    parser.add_argument("--reader", default="assembly", choices=READERS, help="format of the file")
+    parser.add_argument(
+        "--region", default=None, help="keep the neuroids of this region only; arcaro: the region of all"
+    )
+    parser.add_argument("--subject", default=None, help="arcaro: the subject")
+    parser.add_argument(
+        "--windows", default=None, help="arcaro: time bins in ms, ends included: 51-90,91-130"
+    )
+    parser.add_argument(
+        "--first-ms", type=int, default=None, help="arcaro: time of the first sample after onset (default: 0)"
+    )
     parser.add_argument("--sha1", default=None, help="expected checksum of the file")
     parser.add_argument("--ceiling-splits", type=int, default=10, help="half-splits of the repetitions")
     parser.add_argument("--seed", type=int, default=1, help="seed of splits and intervals")
+    parser.add_argument(
+        "--reliability-threshold",
+        type=float,
+        default=0.1,
+        help="a neuroid is reliable where its split-half ceiling is at least this",
+    )
     parser.add_argument(
         "--simulated",
         choices=["true", "false"],
@@ -53,20 +90,50 @@ def run(args: argparse.Namespace) -> None:
     """Read a recording, compute its ceilings, write the three outputs; the card comes last."""
     if args.ceiling_splits < 1:
         raise InputError(f"--ceiling-splits: {args.ceiling_splits} is not a positive number")
-    recording = READERS[args.reader](args.assembly, region=args.region or None, sha1=args.sha1 or None)
-    recording.attrs["simulated"] = int(is_simulated(args.assembly, recording, args.simulated))
-    windows = assemblies.time_windows(recording)
+    recording = read(args)
+    recording.attrs["simulated"] = int(is_simulated(args.path, recording, args.simulated))
+    n_bins = recording.sizes["time_bin"]
     ceilings = [
-        split_half_ceiling(recording.values[..., i], args.ceiling_splits, args.seed)
-        for i in tqdm(range(len(windows)), desc="ceilings", unit="time bin")
+        compute_ceilings(recording.isel(time_bin=i), args.ceiling_splits, args.seed)
+        for i in tqdm(range(n_bins), desc="ceilings", unit="time bin")
     ]
     overall = ceilings[0]
-    if len(windows) > 1:
-        mean = recording.mean("time_bin").values
-        overall = split_half_ceiling(mean, args.ceiling_splits, args.seed)
+    if n_bins > 1:
+        overall = compute_ceilings(recording.mean("time_bin"), args.ceiling_splits, args.seed)
     assemblies.write_recording(args.output, recording)
-    write_table(args.ceilings, ceiling_table(recording, ceilings))
+    write_table(args.ceilings, ceiling_table(recording, ceilings, args.reliability_threshold))
     write_json(args.card, card(args, recording, overall, ceilings))
+
+
+def read(args: argparse.Namespace) -> xr.DataArray:
+    """Read a recording with its reader; an option too few or too many is an InputError."""
+    if args.reader == "arcaro":
+        for name in ("region", "subject", "windows"):
+            if not getattr(args, name):
+                raise InputError(f"--{name}: the reader arcaro needs it")
+        return map_recordings.read_map(
+            args.path, args.windows, args.region, args.subject, args.first_ms or 0, args.sha1 or None
+        )
+    for name in ("subject", "windows", "first_ms"):
+        if getattr(args, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')}: the reader {args.reader} does not take it")
+    reader = assemblies.read_assembly if args.reader == "assembly" else array_recordings.read_arrays
+    return reader(args.path, region=args.region or None, sha1=args.sha1 or None)
+
+
+def compute_ceilings(responses: xr.DataArray, n_splits: int, seed: int) -> Ceilings:
+    """Compute the ceilings of responses (stimulus, repetition, neuroid), a map recording's within images."""
+    images = responses.image_id.values.astype(str) if assemblies.is_map(responses) else None
+    return Ceilings(
+        split_half_ceiling(responses.values, n_splits, seed, images),
+        subject_ceiling(
+            responses.mean("repetition").values,
+            responses.subject.values.astype(str),
+            n_splits,
+            seed,
+            groups=images,
+        ),
+    )
 
 
 def is_simulated(path: str, recording: xr.DataArray, said: str | None) -> bool:
@@ -76,8 +143,10 @@ def is_simulated(path: str, recording: xr.DataArray, said: str | None) -> bool:
     return bool(recording.attrs["simulated"]) or said == "true"
 
 
-def ceiling_table(recording: xr.DataArray, ceilings: list[SplitHalf]) -> pd.DataFrame:
-    """Tabulate ceilings, one row a neuroid and time bin; NaN where undefined."""
+def ceiling_table(
+    recording: xr.DataArray, ceilings: list[Ceilings], reliability_threshold: float
+) -> pd.DataFrame:
+    """Tabulate ceilings, one row a neuroid and time bin; NaN where undefined, which is not reliable."""
     bins = zip(
         recording.time_bin_start.values,
         recording.time_bin_end.values,
@@ -87,26 +156,37 @@ def ceiling_table(recording: xr.DataArray, ceilings: list[SplitHalf]) -> pd.Data
     )
     neuroids = pd.DataFrame({name: recording[name].values for name in ("neuroid_id", "region", "subject")})
     tables = [
-        neuroids.assign(time_bin_start=start, time_bin_end=end, window=window, ceiling=ceiling.per_neuroid)
+        neuroids.assign(
+            time_bin_start=start,
+            time_bin_end=end,
+            window=window,
+            ceiling=ceiling.split_half.per_neuroid,
+            reliable=ceiling.split_half.per_neuroid >= reliability_threshold,
+            subject_ceiling=ceiling.subject.per_neuroid,
+        )
         for start, end, window, ceiling in bins
     ]
     return pd.concat(tables, ignore_index=True)
 
 
 def card(
-    args: argparse.Namespace, recording: xr.DataArray, overall: SplitHalf, ceilings: list[SplitHalf]
+    args: argparse.Namespace, recording: xr.DataArray, overall: Ceilings, ceilings: list[Ceilings]
 ) -> dict[str, Any]:
     """Describe the recording; with several time bins `ceiling` is that of the mean over them."""
     n = recording.sizes
     present = ~np.isnan(recording.values)
     repetitions = present.any(axis=(2, 3)).sum(axis=1)
-    settings = {"n_splits": args.ceiling_splits, "seed": args.seed}
     return {
         "name": args.name,
         "identifier": recording.attrs["identifier"],
-        "source": str(args.assembly),
+        "source": str(args.path),
         "reader": args.reader,
         "simulated": bool(recording.attrs["simulated"]),
+        "protocol": protocol(recording),
+        "grid": dict(zip(("n_images", "height", "width"), assemblies.grid(recording), strict=True))
+        if assemblies.is_map(recording)
+        else None,
+        "positions": "x" in recording.coords and "y" in recording.coords,
         "region": args.region or None,
         "regions": dict(sorted(Counter(map(str, recording.region.values)).items())),
         "subjects": dict(sorted(Counter(map(str, recording.subject.values)).items())),
@@ -121,12 +201,13 @@ def card(
         },
         "excluded": {
             "neuroids_other_regions": int(recording.attrs["n_neuroids_other_regions"]),
+            "neuroids_missing": recording.attrs.get("neuroids_missing", "").splitlines(),
             "responses_missing": int((~present).sum()),
         },
-        "ceiling": describe_ceiling(overall, n["repetition"], settings),
+        **describe_ceilings(args, recording, overall),
         "time_bins": [
             {"start": float(start), "end": float(end), "window": window}
-            | {"ceiling": describe_ceiling(ceiling, n["repetition"], settings)}
+            | describe_ceilings(args, recording, ceiling)
             for start, end, window, ceiling in zip(
                 recording.time_bin_start.values,
                 recording.time_bin_end.values,
@@ -140,19 +221,42 @@ def card(
     }
 
 
-def describe_ceiling(ceiling: SplitHalf, n_repetitions: int, settings: dict[str, int]) -> dict[str, Any]:
-    """Return a ceiling as JSON values; an undefined one has no value and a reason as its status."""
-    status = "ok"
-    if n_repetitions < 2:
-        status = "one repetition only: no split-half ceiling"
-    elif np.isnan(ceiling.value):
-        status = "undefined for every neuroid (constant responses, or no stimulus in both halves)"
+def protocol(recording: xr.DataArray) -> str:
+    """Name the scoring that fits the recording: "map" or "whole_image"."""
+    return "map" if assemblies.is_map(recording) else "whole_image"
+
+
+def describe_ceilings(
+    args: argparse.Namespace, recording: xr.DataArray, ceilings: Ceilings
+) -> dict[str, Any]:
+    """Return both ceilings as JSON values; an undefined one has no value and a reason as its status."""
+    split_half, subject = ceilings
+    settings = {"n_splits": args.ceiling_splits, "seed": args.seed}
+    reason = "undefined for every neuroid (constant responses, or no stimulus in both halves)"
+    if recording.sizes["repetition"] < 2:
+        reason = "one repetition only: no split-half ceiling"
+    subject_reason = "undefined for every neuroid (constant responses, or too few stimuli of both subjects)"
+    if len(set(recording.subject.values)) < 2:
+        subject_reason = "one subject only: no subject-to-subject ceiling"
+    described = describe(split_half, METHODS[protocol(recording)], reason, settings)
+    reliable = split_half.per_neuroid >= args.reliability_threshold
+    described |= {"reliability_threshold": args.reliability_threshold, "n_reliable": int(reliable.sum())}
+    return {
+        "ceiling": described,
+        "subject_ceiling": describe(subject, SUBJECT_METHODS[protocol(recording)], subject_reason, settings),
+    }
+
+
+def describe(
+    ceiling: SplitHalf | SubjectCeiling, method: str, reason: str, settings: dict[str, int]
+) -> dict[str, Any]:
+    """Return a ceiling as JSON values; `reason` is why it is undefined, if it is."""
     numbers = {"value": ceiling.value, "ci_low": ceiling.ci_low, "ci_high": ceiling.ci_high}
     return {
         **{name: None if np.isnan(number) else float(number) for name, number in numbers.items()},
-        "method": METHOD,
+        "method": method,
         **settings,
         "n_neuroids": len(ceiling.per_neuroid),
         "n_undefined": int(np.isnan(ceiling.per_neuroid).sum()),
-        "status": status,
+        "status": reason if np.isnan(ceiling.value) else "ok",
     }

@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from visalign.errors import InputError
-from visalign.study import label_mismatch, read_sheet, select, weights_id
+from visalign.study import label_mismatch, read_sheet, select
 from visalign.tables import SCORE_COLUMNS, read_scores, score_row, write_atomic, write_table
+from visalign.weights import weights_id
 
 VERSION = 1
 EXAMPLES = """\

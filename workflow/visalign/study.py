@@ -8,10 +8,8 @@ from __future__ import annotations
 import csv
 import fnmatch
 import functools
-import hashlib
 import importlib.metadata
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ import yaml
 
 from visalign.errors import InputError
 from visalign.transforms import Transform
+from visalign.weights import pretrained_name
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 #: Stages that can be switched off, each with the stages that it needs.
@@ -173,21 +172,6 @@ def label_mismatch(model_space: str, stimuli_space: str, stimuli: str) -> str | 
     if model_space == stimuli_space != "none":
         return None
     return f"label space {stimuli_space} of {stimuli} is not the model's {model_space}"
-
-
-def pretrained_name(row: dict[str, Any]) -> str:
-    """Timm's name of a row's weights: with the tag where they are timm's own, else the architecture."""
-    source = row.get("source", "")
-    hub = row.get("weights", "hub") == "hub" and source and "/" not in source
-    return f"{row['architecture']}.{source}" if hub else row["architecture"]
-
-
-def weights_id(row: dict[str, Any]) -> str:
-    """Name of a model's weights: rows of the same architecture, weights and source share them."""
-    source = row.get("source", "default")
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", source):  # a path: names must differ where paths do
-        source = hashlib.sha256(source.encode()).hexdigest()[:16]
-    return f"{row['architecture']}-{row['weights']}-{source}"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""TFRecord files without TensorFlow, and the ClickMe shards written in them.
+"""TFRecord files without TensorFlow, and the ClickMe records in them or in npz files.
 
 A TFRecord file is a sequence of records: length (uint64), masked CRC-32C of the length, data, masked
 CRC-32C of the data, all little-endian. The data of a record is a ``tf.train.Example``, a protocol buffer
@@ -11,6 +11,8 @@ from __future__ import annotations
 import glob
 import io
 import struct
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,15 +50,11 @@ class ClickMe(NamedTuple):
 # --- identity of records, shared by the stages stimuli and maps ---
 
 
-def list_shards(patterns: str | Sequence[str]) -> list[Path]:
-    """Return the shards of one or several globs, those of each glob in the order of their names."""
-    patterns = [patterns] if isinstance(patterns, str) else patterns
-    shards: list[Path] = []
-    for pattern in patterns:
-        found = sorted(glob.glob(pattern))
-        if not found:
-            raise InputError(f"{pattern}: no such TFRecord shard")
-        shards += map(Path, found)
+def list_shards(pattern: str) -> list[Path]:
+    """Return the shards of a glob in the order of their names."""
+    shards = [Path(shard) for shard in sorted(glob.glob(pattern))]
+    if not shards:
+        raise InputError(f"{pattern}: no such TFRecord shard or npz file")
     return shards
 
 
@@ -269,15 +267,56 @@ def _messages(data: bytes, number: int) -> Iterator[bytes]:
             yield value
 
 
+# --- npz ---
+
+
+def read_npz(
+    path: str | Path, required: Sequence[str], optional: Sequence[str] = (), advice: str = ""
+) -> dict[str, np.ndarray]:
+    """Read the named arrays of an npz file; a pickled one is never loaded.
+
+    Raises
+    ------
+    InputError
+        No npz file, or an array that is missing, unreadable or pickled (then with `advice`); names file and
+        field.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: not an npz archive")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            fields = [field for field in archive.files if field in (*required, *optional)]
+            arrays = {field: _read_array(path, archive, field, advice) for field in fields}
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
+        raise InputError(f"{path}: not a readable npz archive: {error}") from None
+    for field in required:
+        if field not in arrays:
+            raise InputError(f"{path}: no field {field!r} (fields: {', '.join(sorted(arrays))})")
+    return arrays
+
+
+def _read_array(path: Path, archive: np.lib.npyio.NpzFile, field: str, advice: str) -> np.ndarray:
+    try:
+        return archive[field]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise InputError(f"{path}: {field}: unreadable: {error}") from None
+        raise InputError(f"{path}: {field}: a pickled object array, which is never loaded{advice}") from None
+
+
 # --- ClickMe ---
 
 
 def read_clickme(path: str | Path) -> Iterator[ClickMe]:
-    """Yield the records of one ClickMe shard, in either public encoding.
+    """Yield the records of one ClickMe shard, in any public encoding, one at a time.
 
-    JPEG image, JPEG heatmap and label; or raw float32 image (256, 256, 3) and heatmap (256, 256), label and
-    click_count. Whether the raw variant's images run to 1 or to 255 is not documented: values that all lie
-    within 0 to 1 are taken as the former.
+    TFRecord: JPEG image, JPEG heatmap and label; or raw float32 image (256, 256, 3) and heatmap (256, 256),
+    label and click_count. A file ``*.npz`` is a shard of one record: image (H, W, 3), heatmap (H, W) or
+    (H, W, 1), label. Whether float images run to 1 or to 255 is not documented: values that all lie within
+    0 to 1 are taken as the former.
 
     Raises
     ------
@@ -285,6 +324,9 @@ def read_clickme(path: str | Path) -> Iterator[ClickMe]:
         A corrupt record or image, a missing feature, or a heatmap of another size than its image; names
         file, record and byte offset.
     """
+    if Path(path).suffix == ".npz":
+        yield _read_npz_record(path)
+        return
     for index, offset, data in read_records(path):
         example = _example(path, index, offset, data)
         try:
@@ -328,23 +370,49 @@ def _clickme(example: Example) -> ClickMe:
             raise ValueError(f"{name}: missing (features: {', '.join(sorted(example)) or 'none'})")
     image = _decode_image(bytes(example["image"][0]))
     heatmap = _decode_heatmap(example["heatmap"])
-    if heatmap.shape != image.shape[:2]:
-        has, wants = (" × ".join(map(str, shape)) for shape in (heatmap.shape, image.shape[:2]))
-        raise ValueError(f"heatmap: {has} pixels, but its image has {wants}")
+    _check_size(image, heatmap)
     clicks = example.get("click_count", [])
     click_count = int(clicks[0]) if len(clicks) else None
     return ClickMe(image, heatmap, int(example["label"][0]), click_count)
 
 
+def _read_npz_record(path: str | Path) -> ClickMe:
+    arrays = read_npz(path, ("image", "heatmap", "label"))
+    image, heatmap, label = arrays["image"], arrays["heatmap"], arrays["label"]
+    if heatmap.ndim == 3 and heatmap.shape[2] == 1:
+        heatmap = heatmap[..., 0]
+    try:
+        for name, array in (("image", image), ("heatmap", heatmap)):
+            if array.dtype.kind not in "iuf":
+                raise ValueError(f"{name}: {array.dtype} values, not numbers")
+        if image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"image: shape {image.shape}, not (height, width, 3)")
+        if label.size != 1 or label.dtype.kind not in "iu":
+            raise ValueError(f"label: {label.dtype} {label.shape}, not one whole number")
+        _check_size(image, heatmap)
+        return ClickMe(_as_pixels(image), heatmap.astype(np.float32), int(label.item()))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _check_size(image: np.ndarray, heatmap: np.ndarray) -> None:
+    if heatmap.shape != image.shape[:2]:
+        has, wants = (" × ".join(map(str, shape)) for shape in (heatmap.shape, image.shape[:2]))
+        raise ValueError(f"heatmap: {has} pixels, but its image has {wants}")
+
+
 def _decode_image(content: bytes) -> np.ndarray:
     # A raw image is told by its exact length: no JPEG of these images has it.
     if len(content) == CLICKME_SIZE * CLICKME_SIZE * 3 * 4:
-        image = np.frombuffer(content, "<f4").reshape(CLICKME_SIZE, CLICKME_SIZE, 3)
-        if not np.isfinite(image).all():
-            raise ValueError("image: not finite")
-        scale = 255 if image.min() >= 0 and image.max() <= 1 else 1
-        return np.clip(np.rint(image * scale), 0, 255).astype(np.uint8)
+        return _as_pixels(np.frombuffer(content, "<f4").reshape(CLICKME_SIZE, CLICKME_SIZE, 3))
     return _decode_pixels("image", content, "RGB")
+
+
+def _as_pixels(image: np.ndarray) -> np.ndarray:
+    if not np.isfinite(image).all():
+        raise ValueError("image: not finite")
+    scale = 255 if image.dtype.kind == "f" and image.min() >= 0 and image.max() <= 1 else 1
+    return np.clip(np.rint(image * scale), 0, 255).astype(np.uint8)
 
 
 def _decode_heatmap(feature: list[bytes] | np.ndarray) -> np.ndarray:

@@ -1,0 +1,26 @@
+# Files of config/downloads.tsv, one job a file: a rule that reads one of these paths fetches it first, and
+# `snakemake data/clickme/val/val-{0..17}.tfrecords` fetches a range.
+from visalign.downloads import expand_rows
+from visalign.study import read_sheet
+
+DOWNLOADS = expand_rows(read_sheet(ROOT / "config/downloads.tsv", "downloads", "name"))
+
+
+rule downloads:
+    output:
+        "{download}",
+    wildcard_constraints:
+        download="|".join(map(re.escape, DOWNLOADS)),
+    params:
+        row=lambda w: options(DOWNLOADS[w.download], "url", "sha256", "sha1"),
+    log:
+        "logs/downloads/{download}.log",
+    benchmark:
+        "results/benchmarks/downloads/{download}.tsv"
+    # Compute nodes of a cluster often have no way out.
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign downloads {params.row} --output {output:q} "
+        "--checksums config/checksums.tsv &> {log}"

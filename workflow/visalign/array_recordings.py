@@ -1,0 +1,179 @@
+"""Recordings in plain arrays: a YAML card beside the files that it names.
+
+``responses`` is a .npy array (stimulus, neuroid[, repetition[, time_bin]]) or a CSV with a header of neuroid
+ids and one row a stimulus; NaN, or an empty cell, is a missing response. Every key of the card is in
+``workflow/schemas/array_recording.schema.yaml``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from visalign import checksums
+from visalign.errors import InputError
+from visalign.study import validate
+from visalign.tables import read_table
+
+if TYPE_CHECKING:  # Snakemake reads cards at every start, and needs no arrays
+    import xarray as xr
+
+
+def read_card(path: str | Path) -> dict[str, Any]:
+    """Read and validate a card; an InputError names the card and the field."""
+    try:
+        card = yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such card") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    return validate(card, "array_recording", str(path))
+
+
+def named_files(path: str | Path) -> list[str]:
+    """Files that a card names, as paths from here; none where the card is yet to be made."""
+    if not Path(path).is_file():
+        return []
+    card = read_card(path)
+    names = [card[field] for field in ("responses", "stimulus_ids", "neuroids") if field in card]
+    return [str(Path(path).parent / name) for name in names if isinstance(name, str)]
+
+
+def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = None) -> xr.DataArray:
+    """Read the arrays of a card into the internal form.
+
+    Parameters
+    ----------
+    path : str or Path
+        The card.
+    region : str, optional
+        Keep the neuroids of this region only.
+    sha1 : str, optional
+        Expected checksum of the card, hexadecimal.
+
+    Raises
+    ------
+    InputError
+        A card that does not match its schema, a file that is not there or has another checksum, a table
+        without its columns, or what `assemblies.internal_form` refuses; names file, field and value.
+    """
+    from visalign import assemblies
+
+    path = Path(path)
+    card = read_card(path)
+    if sha1:
+        checksums.check(path, sha1)
+    check_files(path, card)
+    responses, header = _responses(path.parent / card["responses"])
+    n_stimuli, n_repetitions, n_neuroids, _ = responses.shape
+    if "neuroids" in card:
+        neuroids = _neuroids(path.parent / card["neuroids"], header)
+    else:
+        ids = header or [f"{index:04d}" for index in range(n_neuroids)]
+        neuroids = {"neuroid_id": ids, "region": [""] * n_neuroids, "subject": [""] * n_neuroids}
+    coordinates = (
+        {"object_name": [""] * n_stimuli}
+        | _stimuli(path.parent, card["stimulus_ids"])
+        | ({"object_name": card["object_name"]} if "object_name" in card else {})
+        | neuroids
+        | {
+            "repetition": np.arange(n_repetitions),
+            "time_bin_start": [float(start) for start, _ in card["time_bins"]],
+            "time_bin_end": [float(end) for _, end in card["time_bins"]],
+        }
+    )
+    attrs = {"identifier": card.get("identifier", path.stem), "simulated": int(card["simulated"])}
+    recording = assemblies.internal_form(path, responses, coordinates, attrs)
+    chosen = assemblies.chosen_neuroids(path, recording.region.values, region)
+    recording = recording.isel(neuroid=chosen).assign_attrs(n_neuroids_other_regions=int((~chosen).sum()))
+    assemblies.validate(path, recording)  # a stimulus may have had responses in other regions only
+    return recording
+
+
+def check_files(path: Path, card: dict[str, Any]) -> None:
+    """Raise InputError unless the files of a card are there, with the checksums that it gives."""
+    files = named_files(path)
+    for file in files:
+        if not Path(file).is_file():
+            raise InputError(f"{path}: {Path(file).name!r}: no such file")
+    for name, sha256 in card["sha256"].items():
+        if str(path.parent / name) not in files:
+            raise InputError(f"{path}: sha256: {name!r} is not a file that the card names")
+        checksums.check(path.parent / name, sha256, "sha256")
+
+
+def _responses(file: Path) -> tuple[np.ndarray, list[str] | None]:
+    """Read responses (stimulus, repetition, neuroid, time_bin), and the neuroid ids of a CSV."""
+    if file.suffix == ".csv":
+        table = read_table(file)
+        text = [name for name, column in table.items() if column.dtype.kind not in "iuf"]
+        if text:
+            raise InputError(f"{file}: {text[0]}: not only numbers")
+        return table.to_numpy(np.float64)[:, None, :, None], [str(name) for name in table.columns]
+    try:
+        values = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(f"{file}: not a plain .npy array: {str(error).splitlines()[0]}") from None
+    if values.ndim not in (2, 3, 4) or values.dtype.kind not in "iuf" or not values.size:
+        raise InputError(
+            f"{file}: shape {values.shape}, type {values.dtype}; "
+            "expected numbers (stimulus, neuroid[, repetition[, time_bin]])"
+        )
+    return values.reshape(values.shape + (1,) * (4 - values.ndim)).transpose(0, 2, 1, 3), None
+
+
+def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> dict[str, Any]:
+    """Coordinates of the stimuli, from a list, the lines of a text file, or a CSV.
+
+    The CSV has columns stimulus_id, or image_id, grid_y and grid_x for a map recording, and may have
+    object_name.
+    """
+    from visalign import assemblies
+
+    if isinstance(stimulus_ids, list):
+        return {"stimulus_id": stimulus_ids}
+    file = folder / stimulus_ids
+    if file.suffix == ".txt":
+        return {"stimulus_id": file.read_text().splitlines()}
+    table = read_table(file, dtype=str, keep_default_na=False)
+    names = {"object_name": table["object_name"].tolist()} if "object_name" in table else {}
+    place = ("image_id", "grid_y", "grid_x")
+    needed = place if "grid_y" in table else ("stimulus_id",)
+    for name in needed:
+        if name not in table:
+            raise InputError(f"{file}: no column {name!r} (columns: {', '.join(table.columns)})")
+    if needed != place:
+        return {"stimulus_id": table["stimulus_id"].tolist()} | names
+    for name in ("grid_y", "grid_x"):
+        wrong = ~table[name].str.fullmatch(r"\d{1,4}")
+        if wrong.any():
+            raise InputError(f"{file}: {name}: {table[name][wrong].iloc[0]!r} is not a whole number from 0")
+    grid_y, grid_x = (table[name].astype(int).tolist() for name in ("grid_y", "grid_x"))
+    return assemblies.map_stimuli(table["image_id"].tolist(), grid_y, grid_x) | names
+
+
+def _neuroids(file: Path, header: list[str] | None) -> dict[str, Any]:
+    """Coordinates of the neuroids from a CSV: neuroid_id, and where there are, region, subject, x, y."""
+    texts = ("neuroid_id", "region", "subject")
+    table = read_table(
+        file,
+        required=("neuroid_id",),
+        dtype=dict.fromkeys(texts, str),
+        keep_default_na=False,
+        na_values={"x": ["", "NaN", "nan"], "y": ["", "NaN", "nan"]},
+    )
+    ids = table["neuroid_id"].tolist()
+    if header is not None and header != ids:
+        raise InputError(f"{file}: neuroid_id: not those of the header of the responses, in their order")
+    coordinates: dict[str, Any] = {
+        name: table[name].tolist() if name in table else [""] * len(table) for name in texts
+    }
+    for name in ("x", "y"):
+        if name in table:
+            if table[name].dtype.kind not in "iuf":
+                raise InputError(f"{file}: {name}: not only numbers")
+            coordinates[name] = table[name].to_numpy(np.float64)
+    return coordinates

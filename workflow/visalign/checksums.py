@@ -1,0 +1,18 @@
+"""Checksums of input files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from visalign.errors import InputError
+
+
+def check(path: str | Path, expected: str, algorithm: str = "sha1") -> None:
+    """Raise InputError where a file is not there or has another checksum (hexadecimal)."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file")
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, algorithm).hexdigest()
+    if found != expected.lower():
+        raise InputError(f"{path}: {algorithm}: {found}, expected {expected}")
