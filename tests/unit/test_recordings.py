@@ -165,11 +165,20 @@ def test_the_ceiling_of_maps_is_taken_within_images(tmp_path, write_maps):
     assert card["ceiling"]["method"].startswith("Pearson over the grid positions of one image")
 
 
-def test_maps_without_repetitions_have_no_ceiling_but_a_reason(tmp_path, write_maps):
+def test_maps_without_repetitions_have_the_ceiling_of_site_pairs_by_that_name(tmp_path, write_maps):
     write_maps(1)
     card = run(tmp_path, path="card.yaml", reader="arrays")
-    assert card["ceiling"]["value"] is None and card["ceiling"]["n_reliable"] == 0
-    assert card["ceiling"]["status"] == "one repetition only: no split-half ceiling"
+    assert card["ceiling"]["method"].startswith("site pairs, for want of repetitions")
+    recording = assemblies.read_recording(tmp_path / "out/r.nc")
+    maps = (
+        recording.mean("time_bin")
+        .values[:, 0]
+        .reshape(*assemblies.grid(recording)[:1], -1, recording.sizes["neuroid"])
+    )
+    expected = ceilings.site_pair_ceiling(maps)
+    assert card["ceiling"]["value"] == pytest.approx(expected.value)
+    assert card["ceiling"]["best_pair"] == pytest.approx(expected.best) and expected.best >= expected.value
+    assert card["ceiling"]["n_reliable"] == 0
     assert not pd.read_csv(tmp_path / "out/r.csv")["reliable"].any()
 
 
@@ -194,7 +203,7 @@ def test_a_map_file_becomes_a_recording_with_its_windows_and_exclusions(tmp_path
 def test_a_row_of_a_map_file_must_say_what_the_file_does_not(tmp_path):
     sheet = tmp_path / "recordings.tsv"
     sheet.write_text(
-        "recording\treader\tpath\tstimuli\tregion\tsubject\twindows\nml\tarcaro\tml.mat\tscenes\tML\tGeorge\t"
+        "recording\treader\tpath\tstimuli\tregion\tsubject\tgrid\twindows\nml\tarcaro\tml.mat\tscenes\tML\tGeorge\t17\t"
     )
     with pytest.raises(InputError, match=r"recordings\.tsv:2: .*'windows' is a required property"):
         study.read_sheet(sheet, "recordings", "recording")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 from pathlib import Path
@@ -141,32 +140,6 @@ def test_an_unknown_metric_is_refused(tmp_path):
 def test_headline_metrics_are_metrics_and_every_measure_has_one():
     assert set(scores.HEADLINE) == set(study.MEASURES)
     assert {metric for metrics in scores.HEADLINE.values() for metric in metrics} <= set(scores.METRICS)
-
-
-def written_metrics(stage: str) -> set[str]:
-    """Constant names that a module gives to the field metric of a score row."""
-    tree = ast.parse(Path(scores.__file__).with_name(f"{stage}.py").read_text())
-    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "metric"]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            values += [
-                v
-                for k, v in zip(node.keys, node.values, strict=True)
-                if getattr(k, "value", None) == "metric"
-            ]
-        if (
-            isinstance(node, ast.For)
-            and isinstance(node.target, ast.Tuple)
-            and node.target.elts[0].id == "metric"
-        ):
-            values += [row.elts[0] for row in node.iter.elts]
-    return {value.value for value in values if isinstance(value, ast.Constant)}
-
-
-def test_stages_write_known_metrics_only_and_no_metric_is_unused():
-    written = set().union(*(written_metrics(stage) for stage in study.MEASURES)) | {"top1", "top5"}
-    assert {"pls", "spearman", "perturbation_tolerance_median"} <= written
-    assert written == set(scores.METRICS)
 
 
 def run(folder: Path, *more: str) -> Path:

@@ -3,13 +3,13 @@ import argparse
 import numpy as np
 import pytest
 
-from visalign import click_logs, human_maps, map_alignment, simulate
+from visalign import click_logs, human_maps, map_alignment, populations, simulate
 from visalign.stats import pearson
 
 
 def test_population_has_the_planted_single_trial_reliability():
     rng = np.random.default_rng(0)
-    responses = simulate.population(rng.standard_normal((4000, 5)), 20, 2, 0.3, rng)
+    responses = populations.noisy(populations.mix(rng.standard_normal((4000, 5)), 20, rng), 2, 0.3, rng)
     r = pearson(responses[:, 0], responses[:, 1])
     # Standard error of one r is 1/√4000 = .016, of the mean over 20 sites .004.
     assert r.mean() == pytest.approx(0.3, abs=0.015)

@@ -11,9 +11,10 @@ import synthetic_scores
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.linear_model import LinearRegression
 
-from visalign import tables
-from visalign.association import correlations, rho
+from visalign import stats, tables, verdict
+from visalign.association import adjusted, clustered_regression, correlation, correlations, power_law
 from visalign.cli import main
 from visalign.envelope import Line, envelope, falling_line, front
 
@@ -134,7 +135,7 @@ def test_line_gives_its_height():
 def test_spearman_equals_scipy_with_ties():
     rng = np.random.default_rng(1)
     x, y = rng.integers(5, size=40).astype(float), rng.integers(5, size=40).astype(float)
-    found = rho(x, y, seed=0, draws=200)
+    found = correlation(x, y, np.arange(len(x)), seed=0, draws=200)
     assert found["value"] == pytest.approx(scipy.stats.spearmanr(x, y).statistic, abs=1e-12)
     assert found["ci_low"] < found["value"] < found["ci_high"]
     assert found["n"] == 40
@@ -142,8 +143,12 @@ def test_spearman_equals_scipy_with_ties():
 
 def test_bootstrap_interval_is_reproducible_and_follows_the_seed():
     x, y = np.random.default_rng(2).standard_normal((2, 30))
-    assert rho(x, y, seed=3, draws=100) == rho(x, y, seed=3, draws=100)
-    assert rho(x, y, seed=3, draws=100) != rho(x, y, seed=4, draws=100)
+    assert correlation(x, y, np.arange(len(x)), seed=3, draws=100) == correlation(
+        x, y, np.arange(len(x)), seed=3, draws=100
+    )
+    assert correlation(x, y, np.arange(len(x)), seed=3, draws=100) != correlation(
+        x, y, np.arange(len(x)), seed=4, draws=100
+    )
 
 
 def test_bootstrap_interval_covers_the_true_correlation_nine_times_in_ten():
@@ -152,14 +157,14 @@ def test_bootstrap_interval_covers_the_true_correlation_nine_times_in_ten():
     hits = 0
     for _ in range(60):
         x, y = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], size=60).T
-        found = rho(x, y, seed=0, draws=200)
+        found = correlation(x, y, np.arange(len(x)), seed=0, draws=200)
         hits += found["ci_low"] <= truth <= found["ci_high"]
     assert hits >= 50  # nominal 57; fewer than 50 would happen once in a thousand at 95 % coverage
 
 
 def test_a_constant_or_too_small_sample_has_no_correlation():
-    assert rho(np.ones(20), np.arange(20.0), seed=0, draws=10)["value"] is None
-    assert rho(np.arange(4.0), np.arange(4.0), seed=0, draws=10)["value"] is None
+    assert correlation(np.ones(20), np.arange(20.0), np.arange(20), seed=0, draws=10)["value"] is None
+    assert correlation(np.arange(4.0), np.arange(4.0), np.arange(4), seed=0, draws=10)["value"] is None
 
 
 def test_the_changepoint_counts_on_neither_side():
@@ -170,6 +175,176 @@ def test_the_changepoint_counts_on_neither_side():
     assert found["below"]["value"] == pytest.approx(1)
     assert found["above"]["value"] == pytest.approx(-1)
     assert {name: part["n"] for name, part in found["by_family"].items()} == {"a": 7, "b": 6}
+
+
+def test_pearson_equals_scipy_and_has_intervals():
+    x, y = np.random.default_rng(1).standard_normal((2, 40))
+    found = correlation(x, y, np.arange(40), stats.pearson, seed=0, draws=200)
+    assert found["value"] == pytest.approx(scipy.stats.pearsonr(x, y).statistic, abs=1e-12)
+    assert found["ci_low"] < found["value"] < found["ci_high"]
+
+
+def test_interval_over_families_is_wider_where_families_stray_together():
+    rng = np.random.default_rng(0)
+    families = np.repeat(np.arange(8), 10)
+    x, y = rng.standard_normal((2, 8))[:, families] + 0.1 * rng.standard_normal((2, 80))
+    found = correlation(x, y, families, seed=0, draws=300)
+    width, family_width = (found[f"{kind}_high"] - found[f"{kind}_low"] for kind in ("ci", "family_ci"))
+    assert family_width > 1.5 * width
+
+
+@pytest.mark.parametrize("families", [np.arange(40), np.arange(40) % 4], ids=["all alone", "four"])
+def test_there_is_no_interval_over_families_without_families_or_with_four(families):
+    x, y = np.random.default_rng(1).standard_normal((2, 40))
+    found = correlation(x, y, families, seed=0, draws=50)
+    assert found["ci_low"] is not None and found["family_ci_low"] is None
+
+
+# --- covariates ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def studied():
+    """Sixty models: accuracy, score, families, parameters and class of training data."""
+    rng = np.random.default_rng(4)
+    parameters = 10 ** rng.uniform(6, 9, 60)
+    x = np.log10(parameters) / 10 + 0.1 * rng.standard_normal(60)
+    classes = np.array(["imagenet-1k", "imagenet-22k", "laion-2b"], dtype=object)[
+        rng.choice(3, 60, p=[0.6, 0.3, 0.1])
+    ]
+    y = 2 * x - np.log10(parameters) / 10 + 0.3 * (classes == "laion-2b") + 0.1 * rng.standard_normal(60)
+    return x, y, np.arange(60) % 12, parameters, classes
+
+
+def test_clustered_intervals_are_the_sandwich_written_out():
+    rng = np.random.default_rng(3)
+    X = np.column_stack([np.ones(40), rng.standard_normal((40, 2))])
+    y, families = rng.standard_normal(40), rng.integers(8, size=40)
+    coefficients, intervals = clustered_regression(X, y, families)
+    expected = np.linalg.lstsq(X, y)[0]
+    bread, meat = np.linalg.inv(X.T @ X), np.zeros((3, 3))
+    for family in range(8):
+        score = X[families == family].T @ (y - X @ expected)[families == family]
+        meat += np.outer(score, score)
+    covariance = 8 / 7 * 39 / 37 * bread @ meat @ bread
+    half = scipy.stats.t.ppf(0.975, 7) * np.sqrt(np.diag(covariance))
+    assert coefficients == pytest.approx(expected, abs=1e-12)
+    assert intervals == pytest.approx(np.column_stack([expected - half, expected + half]), abs=1e-10)
+
+
+def test_no_clustered_intervals_where_families_are_not_more_than_coefficients():
+    X = np.column_stack([np.ones(40), np.random.default_rng(3).standard_normal((40, 5))])
+    assert clustered_regression(X, X[:, 1], np.arange(40) % 6)[1] is None
+
+
+def test_partial_correlation_given_parameters_is_the_closed_form(studied):
+    x, y, families, parameters, _ = studied
+    found = adjusted(x, y, families, parameters, [""] * 60, seed=0, draws=100)
+    pairs = ((x, y), (x, parameters), (y, parameters))
+    xy, xz, yz = (scipy.stats.spearmanr(a, b).statistic for a, b in pairs)
+    expected = (xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2))
+    assert found["partial"]["value"] == pytest.approx(expected, abs=1e-10)
+    assert found["partial"]["family_ci_low"] < expected < found["partial"]["family_ci_high"]
+
+
+def test_betas_are_those_of_scikit_learn_on_standardised_columns(studied):
+    x, y, families, parameters, classes = studied
+    found = adjusted(x, y, families, parameters, classes, seed=0, draws=20)
+    z = [scipy.stats.zscore(values, ddof=1) for values in (x, np.log10(parameters), y)]
+    X = np.column_stack([*z[:2], classes == "imagenet-22k", classes == "laion-2b"])
+    names = ["accuracy", "log parameters", "training data: imagenet-22k", "training data: laion-2b"]
+    assert sorted(found["betas"]) == sorted(names)
+    expected = LinearRegression().fit(X, z[2]).coef_
+    assert [found["betas"][name]["value"] for name in names] == pytest.approx(expected, abs=1e-10)
+
+
+def test_classes_of_fewer_than_five_models_are_pooled(studied):
+    x, y, families, parameters, classes = studied
+    classes[:3], classes[3:6] = "webli", "jft-300m"
+    found = adjusted(x, y, families, parameters, classes, seed=0, draws=20)
+    assert "training data: others" in found["betas"]
+    assert not any("webli" in name for name in found["betas"])
+
+
+def test_models_without_a_covariate_are_left_out(studied):
+    x, y, families, parameters, classes = studied
+    parameters[:4], classes[2:6] = np.nan, ""
+    assert adjusted(x, y, families, parameters, classes, seed=0, draws=20)["n"] == 54
+
+
+def test_nothing_is_adjusted_without_covariates_or_where_they_determine_the_accuracy(studied):
+    x, y, families, parameters, _ = studied
+    nothing, unknown = [""] * 60, np.full(60, np.nan)
+    assert adjusted(x, y, families, unknown, nothing, seed=0, draws=20) is None
+    assert adjusted(x, y, families, unknown, ["imagenet-1k"] * 60, seed=0, draws=20) is None
+    assert adjusted(np.log10(parameters), y, families, parameters, nothing, seed=0, draws=20) is None
+
+
+def test_partial_correlation_is_undefined_where_the_size_gives_the_rank_of_the_accuracy(studied):
+    _, y, families, parameters, _ = studied
+    found = adjusted(parameters, y, families, parameters, [""] * 60, seed=0, draws=20)
+    assert found["partial"] == {"value": None, "family_ci_low": None, "family_ci_high": None}
+
+
+def test_a_power_law_without_noise_is_recovered(studied):
+    parameters = studied[3]
+    parameters[0] = np.nan
+    y = 3 * parameters**0.25
+    y[1] = -1
+    found = power_law(y, np.arange(60) % 12, parameters)
+    assert (found["n"], found["n_excluded"]) == (58, 1)
+    assert list(found["exponent"].values()) == pytest.approx([0.25] * 3)
+    assert list(found["factor"].values()) == pytest.approx([3] * 3)
+
+
+def test_there_is_no_power_law_of_one_size_or_nine_models():
+    y, families = np.arange(1.0, 21), np.arange(20)
+    assert power_law(y, families, np.full(20, 1e6)) is None
+    assert power_law(y[:9], families[:9], y[:9]) is None
+
+
+# --- verdict -------------------------------------------------------------------------------------------
+
+
+def judged(p, below=(1.0, 2.0), beyond=(-2.0, -1.0), rho=(0.2, 0.6), reason=""):
+    """Return the verdict on a trend of given p and intervals."""
+    pieces = {"changepoint": 0.7, "changepoint_low": 0.6, "changepoint_high": 0.8}
+    for name, (low, high) in (("slope_below", below), ("slope_beyond", beyond)):
+        pieces |= {name: (low + high) / 2, f"{name}_low": low, f"{name}_high": high}
+    overall = {"ci_low": 0.1, "ci_high": 0.9, "family_ci_low": rho[0], "family_ci_high": rho[1]}
+    trend = {"decline": {"p": p, "reason": reason}, "segmented": pieces, "spearman": {"overall": overall}}
+    return verdict.of_trend(trend)
+
+
+def test_a_decline_is_claimed_with_place_slope_intervals_and_p():
+    assert judged(0.01) == (
+        "Rises, then declines beyond x = 0.70 (95 % 0.60 to 0.80): "
+        "slope −1.500, 95 % −2.000 to −1.000; test of decline: p = 0.010."
+    )
+    assert judged(0.01, below=(-1, 1)).startswith("Declines beyond x = 0.70")
+    assert judged(0.01, below=(-2, -1)).startswith("Declines below and beyond x = 0.70")
+    assert "p < 0.001" in judged(0.0005)
+
+
+def test_no_decline_is_claimed_beyond_a_changepoint_where_the_slope_may_be_zero():
+    words = judged(0.01, beyond=(-2, 0))
+    assert words.startswith("Declines somewhere") and "may be 0" in words
+
+
+def test_without_evidence_the_verdict_says_that_and_whether_scores_rise_over_families():
+    assert judged(0.06).startswith("Rises with accuracy; no evidence of decline (test of decline: p = 0.060)")
+    assert judged(0.06, rho=(-0.1, 0.6)).startswith("No evidence of decline")
+    assert "not evidence that there is none" in judged(0.9)
+
+
+def test_what_was_not_tested_is_said_not_to_be():
+    assert judged(None, reason="five families") == "Not tested for a decline: five families."
+
+
+def test_a_correlation_is_judged_by_its_interval_over_families():
+    rho = {"value": 0.5, "ci_low": 0.1, "ci_high": 0.8, "family_ci_low": -0.1, "family_ci_high": 0.9, "n": 20}
+    words = verdict.of_correlation(rho, "All")
+    assert "over families −0.10 to +0.90" in words and "no evidence of a relation" in words
 
 
 # --- published panels ----------------------------------------------------------------------------------
@@ -204,6 +379,18 @@ def test_published_panel_is_reproduced_to_the_printed_digits(name, capsys):
         pairs += zip((line["slope"], line["intercept"]), printed.split(), strict=True)
     pairs.append((trend["spearman"]["overall"]["value"], overall))
     assert [printed for value, printed in pairs if not agrees(value, printed)] == []
+
+
+@needs_published
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("A", "Rises, then declines"), ("B", "Declines somewhere"), ("C", "Declines beyond x = 0.85")],
+)
+def test_published_panels_decline_were_their_models_independent(name, said, capsys):
+    argv = PANELS[name][0]
+    trend = trend_of(capsys, PUBLISHED / argv[0], *argv[1:], "--bootstrap", "400")["trend"]
+    assert trend["decline"]["p"] <= 0.01
+    assert trend["verdict"].startswith(said)
 
 
 @needs_published
@@ -280,6 +467,37 @@ def test_inner_join_counts_rows_without_partner(table, tmp_path, capsys):
     assert (found["n"], found["n_unmatched"]) == (11, 3)
 
 
+def test_columns_of_parameters_and_training_data_are_used_where_the_table_has_them(table, capsys):
+    argv = (table, "--x", "acc", "--y", "score", "--bootstrap", "20")
+    trend = trend_of(capsys, *argv)["trend"]
+    assert trend["adjusted"] is None and trend["power_law"] is None
+    rows = pd.read_csv(table).assign(
+        parameters=np.geomspace(1e6, 1e8, 12).tolist(), training_data=["a", "b"] * 6
+    )
+    rows.loc[3, "parameters"] = np.nan
+    rows.to_csv(table, index=False)
+    trend = trend_of(capsys, *argv, "--exclude", "model=net0")["trend"]
+    assert trend["adjusted"]["n"] == trend["power_law"]["n"] == 10
+    assert list(trend["adjusted"]["betas"]) == ["accuracy", "log parameters", "training data: a"]
+    main(["trend", *map(str, argv)])
+    text = capsys.readouterr().out
+    for expected in (
+        "rho given the covariates",
+        "coefficient, log parameters",
+        "power law",
+        "segmented: BIC",
+    ):
+        assert expected in text
+
+
+@pytest.mark.parametrize(("value", "message"), [("0", "0 is not positive"), ("86M", "'86M' is not a number")])
+def test_parameters_that_are_not_positive_numbers_are_named(table, capsys, value, message):
+    rows = pd.read_csv(table).assign(parameters="5")
+    rows.loc[4, "parameters"] = value
+    rows.to_csv(table, index=False)
+    assert message in error_of(capsys, table, "--x", "acc", "--y", "score")
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -326,6 +544,45 @@ def test_panels_are_the_four_measures_in_fixed_order(panels):
     assert [panel["title"] for panel in panels] == TITLES
     assert [panel["simulated"] for panel in panels] == [True, True, True, False]
     assert [panel["n"] for panel in panels] == [14, 14, 11, 11]
+
+
+TREND_FIELDS = {
+    *("spearman", "pearson", "envelope", "changepoint", "rising", "beyond", "falling"),
+    *("segmented", "decline", "shapes", "adjusted", "power_law", "verdict"),
+}
+
+
+def test_every_trend_has_the_same_fields(panels):
+    for panel in panels:
+        assert set(panel["trend"]) == TREND_FIELDS
+        assert set(panel["trend"]["decline"]) == {"statistic", "p", "start", "reason"}
+        assert set(panel["trend"]["shapes"] or ()) <= {"linear", "plateau", "segmented"}
+
+
+def test_four_families_are_too_few_for_a_test_of_decline(panels):
+    assert panels[0]["trend"]["verdict"].startswith("Not tested for a decline: ")
+
+
+def test_parameters_and_training_data_of_the_model_sheet_are_used(tmp_path):
+    scores, sheet = synthetic_scores.write_study(tmp_path)
+    rows = synthetic_scores.model_sheet()
+    rows["parameters"] = [str(5_000_000 + 100_000 * i) for i in range(14)] + [""]
+    rows["training_data"] = ["imagenet-1k", "imagenet-22k"] * 7 + ["imagenet-1k"]
+    rows.to_csv(sheet, sep="\t", index=False)
+    output = tmp_path / "trend.json"
+    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "20", "--output", str(output)])
+    trend = tables.read_json(output)["panels"][0]["trend"]
+    assert trend["adjusted"]["n"] == trend["power_law"]["n"] == 13
+    assert list(trend["adjusted"]["betas"])[1:] == ["log parameters", "training data: imagenet-22k"]
+
+
+def test_a_model_with_two_rows_in_the_sheet_is_an_error(tmp_path, capsys):
+    scores, sheet = synthetic_scores.write_study(tmp_path)
+    rows = synthetic_scores.model_sheet()
+    pd.concat([rows, rows.head(1)]).to_csv(sheet, sep="\t", index=False)
+    with pytest.raises(SystemExit):
+        main(["trend", "--scores", scores, "--models", sheet, "--output", str(tmp_path / "trend.json")])
+    assert "'tf_efficientnet_lite0' has two rows" in capsys.readouterr().err
 
 
 def test_points_are_the_scores_of_the_headline_convention(panels):

@@ -1,4 +1,9 @@
-# One Gram matrix a layer; features are read once.
+# One Gram matrix a layer and protocol (whole images, or grid positions); features are read once.
+
+
+def dask_options() -> str:
+    """Where dask runs."""
+    return f"--dask {shlex.quote(config['dask']['where'])} --dask-options {shlex.quote(json.dumps(config['dask']['options']))}"
 
 
 rule gram:
@@ -6,19 +11,20 @@ rule gram:
         features=ancient("results/features/{model}/{stimuli}.zarr"),
         features_manifest="results/features/{model}/{stimuli}.json",
     output:
-        store=directory("results/gram/{model}/{stimuli}.zarr"),
-        manifest="results/gram/{model}/{stimuli}.json",
+        store=directory("results/gram/{model}/{stimuli}/{protocol}.zarr"),
+        manifest="results/gram/{model}/{stimuli}/{protocol}.json",
     params:
         version=version("gram"),
         options=options(config["gram"], "dtype"),
     log:
-        "logs/gram/{model}/{stimuli}.log",
+        "logs/gram/{model}/{stimuli}/{protocol}.log",
     benchmark:
-        "results/benchmarks/gram/{model}/{stimuli}.tsv"
+        "results/benchmarks/gram/{model}/{stimuli}/{protocol}.tsv"
     resources:
         mem_mb=2000,
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign gram --features {input.features} --features-manifest {input.features_manifest} "
-        "{params.options} --output {output.store} --manifest {output.manifest} &> {log}"
+        "--protocol {wildcards.protocol} {params.options} --threads {threads} " + dask_options() + " "
+        "--output {output.store} --manifest {output.manifest} &> {log}"

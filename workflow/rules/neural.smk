@@ -1,17 +1,29 @@
 # How well each model's layers predict each recording.
 
 
+def gram_of(wildcards, suffix: str) -> str:
+    """Gram store or manifest of a recording's stimuli and protocol."""
+    row = STUDY.recordings[wildcards.recording]
+    return f"results/gram/{wildcards.model}/{row['stimuli']}/{STUDY.protocol(wildcards.recording)}.{suffix}"
+
+
 rule neural:
     input:
-        gram=lambda w: ancient(f"results/gram/{w.model}/{STUDY.recordings[w.recording]['stimuli']}.zarr"),
-        gram_manifest=lambda w: f"results/gram/{w.model}/{STUDY.recordings[w.recording]['stimuli']}.json",
+        gram=lambda w: ancient(gram_of(w, "zarr")),
+        gram_manifest=lambda w: gram_of(w, "json"),
         recording="results/recordings/{recording}.nc",
+        ceilings="results/recordings/{recording}_ceilings.csv",
         card="results/recordings/{recording}.json",
     output:
         "results/neural/{model}/{recording}.csv",
     params:
         version=version("neural"),
-        options=options(config["neural"], "components", "splits", "train_size", "split_seed", "inner_splits"),
+        metrics=" ".join(config["neural"]["metrics"]),
+        options=options(
+            config["neural"],
+            *("components", "penalties", "dissimilarity", "comparison", "splits", "train_size"),
+            *("split_seed", "inner_splits", "layer_selection"),
+        ),
         simulated=lambda w: options(STUDY.recordings[w.recording], "simulated"),
         seed=config["seed"],
     log:
@@ -25,5 +37,6 @@ rule neural:
     shell:
         "python -m visalign neural --model {wildcards.model} --dataset {wildcards.recording} "
         "--gram {input.gram} --gram-manifest {input.gram_manifest} --recording {input.recording} "
-        "--card {input.card} {params.options} {params.simulated} --seed {params.seed} --threads {threads} "
+        "--card {input.card} --ceilings {input.ceilings} --metric {params.metrics} {params.options} "
+        "{params.simulated} --seed {params.seed} --threads {threads} " + dask_options() + " "
         "--output {output} &> {log}"

@@ -5,7 +5,9 @@ from visalign.array_recordings import named_files
 def recording_files(recording: str) -> list[str]:
     """The file of a recording, and those that it names where it is the card of plain arrays."""
     row = STUDY.recordings[recording]
-    return [row["path"], *(named_files(row["path"]) if row["reader"] == "arrays" else [])]
+    # A simulated card comes with its files, and their checksums are in it.
+    given = row["reader"] == "arrays" and recording not in config["simulate"]["recordings"]
+    return [row["path"], *(named_files(row["path"]) if given else [])]
 
 
 rule recordings:

@@ -2,6 +2,12 @@
 # The truth cards are read by no rule.
 
 
+def windows(wildcards) -> str:
+    """Option that names the time windows of a simulated recording, where they are set."""
+    settings = simulated("recordings", wildcards)
+    return f"--windows {shlex.quote(json.dumps(settings['windows']))}" if "windows" in settings else ""
+
+
 rule simulate_recordings:
     input:
         table=lambda w: table_of(simulated("recordings", w)["stimuli"]),
@@ -16,13 +22,9 @@ rule simulate_recordings:
         version=version("simulate"),
         options=lambda w: options(
             simulated("recordings", w),
-            "layer",
-            "neuroids",
-            "dimensions",
-            "repetitions",
-            "reliability",
-            "seed",
+            *("layer", "neuroids", "dimensions", "repetitions", "reliability", "seed"),
         ),
+        windows=lambda w: windows(w),
     log:
         "logs/simulate/{recording}.log",
     benchmark:
@@ -31,8 +33,41 @@ rule simulate_recordings:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign simulate recordings --name {wildcards.recording} --table {input.table} "
-        "--features {input.features} --fit-features {input.fit} {params.options} "
+        "--features {input.features} --fit-features {input.fit} {params.options} {params.windows} "
         "--output {output.assembly} --truth {output.truth} &> {log}"
+
+
+rule simulate_maps:
+    input:
+        table=lambda w: table_of(simulated("recordings", w)["stimuli"]),
+        features=lambda w: store("features", simulated("recordings", w), "stimuli"),
+        features_manifest=lambda w: manifest("features", simulated("recordings", w), "stimuli"),
+        fit=lambda w: store("features", simulated("recordings", w), "fit_stimuli"),
+        fit_manifest=lambda w: manifest("features", simulated("recordings", w), "fit_stimuli"),
+    output:
+        card="results/simulate/maps/{recording}.yaml",
+        files=[
+            f"results/simulate/maps/{{recording}}_{name}"
+            for name in ("responses.npy", "stimuli.csv", "neuroids.csv")
+        ],
+        truth="results/simulate/maps/{recording}_truth.json",
+    params:
+        version=version("simulate"),
+        options=lambda w: options(
+            simulated("recordings", w),
+            *("layer", "neuroids", "dimensions", "repetitions", "reliability", "grid", "images", "seed"),
+        ),
+        windows=lambda w: windows(w),
+    log:
+        "logs/simulate/{recording}.log",
+    benchmark:
+        "results/benchmarks/simulate/{recording}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign simulate maps --name {wildcards.recording} --table {input.table} "
+        "--features {input.features} --fit-features {input.fit} {params.options} {params.windows} "
+        "--output {output.card} --truth {output.truth} &> {log}"
 
 
 rule simulate_clicks:

@@ -7,6 +7,7 @@ ids and one row a stimulus; NaN, or an empty cell, is a missing response. Every 
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,52 @@ import yaml
 from visalign import checksums
 from visalign.errors import InputError
 from visalign.study import validate
-from visalign.tables import read_table
+from visalign.tables import read_table, write_atomic, write_table
 
 if TYPE_CHECKING:  # Snakemake reads cards at every start, and needs no arrays
     import xarray as xr
+
+
+def write_card(
+    path: str | Path,
+    responses: np.ndarray,
+    *,
+    stimuli: dict[str, Any],
+    neuroids: dict[str, Any],
+    time_bins: list[tuple[float, float]],
+    **more: Any,
+) -> None:
+    """Write a recording as plain arrays beside a card, with their checksums.
+
+    Parameters
+    ----------
+    path : str or Path
+        The card; its files are named after it.
+    responses : ndarray, shape (n_stimuli, n_neuroids, n_repetitions, n_time_bins)
+    stimuli, neuroids : dict
+        Columns of the tables of stimuli and of neuroids.
+    **more
+        Other keys of the card.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    files = {kind: path.with_name(f"{path.stem}_{kind}.csv") for kind in ("stimuli", "neuroids")}
+    write_table(files["stimuli"], pd.DataFrame(stimuli))
+    write_table(files["neuroids"], pd.DataFrame(neuroids))
+    values = path.with_name(f"{path.stem}_responses.npy")
+    buffer = io.BytesIO()
+    np.save(buffer, responses)
+    write_atomic(values, buffer.getvalue())
+    sha256 = {file.name: checksums.of(file, "sha256") for file in (*files.values(), values)}
+    card = {
+        "responses": values.name,
+        "stimulus_ids": files["stimuli"].name,
+        "neuroids": files["neuroids"].name,
+        "time_bins": [list(window) for window in time_bins],
+        "sha256": sha256,
+    }
+    write_atomic(path, yaml.safe_dump(card | more, sort_keys=False))
 
 
 def read_card(path: str | Path) -> dict[str, Any]:

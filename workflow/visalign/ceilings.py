@@ -180,3 +180,46 @@ def _held_out(
     K = X @ X.T
     r = [stats.pearson(gram_pls.predict(K, Y, train, test, components), Y[test]) for train, test in splits]
     return _mean_of_defined(np.array(r))
+
+
+class SitePair(NamedTuple):
+    """Likeness of the maps of two sites, where nothing was repeated; NaN where undefined.
+
+    `value` is a correlation between two noisy maps of shared tuning, and so stands in for the
+    reliability c; `best` is the optimistic one of the published code.
+    """
+
+    value: float
+    ci_low: float
+    ci_high: float
+    best: float
+    per_neuroid: np.ndarray
+
+
+def site_pair_ceiling(maps: np.ndarray, seed: int = 1) -> SitePair:
+    """Ceiling of maps without repetitions: how well another site's map resembles a site's own.
+
+    The partner of a site is the one most alike on the other images, so the choice does not flatter
+    the result; Pearson over positions on the image at hand, median over sites, mean over images.
+    The published ceiling chooses the partner on the image at hand itself (`best`).
+
+    Parameters
+    ----------
+    maps : ndarray, shape (n_images, n_positions, n_sites)
+    seed : int
+        Of the bootstrap over sites.
+    """
+    n_images, _, n_sites = maps.shape
+    nothing = np.full(n_sites, np.nan)
+    if n_sites < 2 or n_images < 2:
+        return SitePair(np.nan, np.nan, np.nan, np.nan, nothing)
+    centred = maps - maps.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
+    r = unit.transpose(0, 2, 1) @ unit  # (image, site, site)
+    itself = np.eye(n_sites, dtype=bool)
+    elsewhere = np.where(itself, -np.inf, r.sum(axis=0) - r)  # on the other images
+    chosen = np.take_along_axis(r, elsewhere.argmax(axis=2)[..., None], axis=2)[..., 0]  # (image, site)
+    low, high = stats.bootstrap_interval(chosen.T, _median_then_mean, rng=np.random.default_rng(seed))
+    best = float(np.median(np.where(itself, -np.inf, r).max(axis=2), axis=1).mean())
+    return SitePair(_median_then_mean(chosen.T), low, high, best, chosen.mean(axis=0))

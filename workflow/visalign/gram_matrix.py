@@ -13,16 +13,21 @@ from visalign.errors import InputError
 BLOCK_BYTES = 128 << 20
 
 
-def blocks(array: zarr.Array, block_bytes: int = BLOCK_BYTES) -> Iterator[np.ndarray]:
-    """Yield (n_stimuli, n_features) blocks of a layer, all stimuli and some features at a time."""
+def column_ranges(array: zarr.Array, block_bytes: int = BLOCK_BYTES) -> list[slice]:
+    """Ranges of a layer's second axis that make blocks of about `block_bytes`, whole chunks each."""
     if array.ndim == 2:
         per_column = array.shape[0] * 4
     else:
         per_column = int(np.prod([array.shape[0], *array.shape[2:]], dtype=np.int64)) * 4
     step = array.chunks[1]
     columns = max(step, block_bytes // per_column // step * step)
-    for start in range(0, array.shape[1], columns):
-        yield np.asarray(array[:, start : start + columns]).reshape(array.shape[0], -1)
+    return [slice(start, start + columns) for start in range(0, array.shape[1], columns)]
+
+
+def blocks(array: zarr.Array, block_bytes: int = BLOCK_BYTES) -> Iterator[np.ndarray]:
+    """Yield (n_stimuli, n_features) blocks of a layer, all stimuli and some features at a time."""
+    for columns in column_ranges(array, block_bytes):
+        yield np.asarray(array[:, columns]).reshape(array.shape[0], -1)
 
 
 def gram(feature_blocks: Iterable[np.ndarray], dtype: type = np.float32) -> dict[str, np.ndarray]:
@@ -46,15 +51,13 @@ def gram(feature_blocks: Iterable[np.ndarray], dtype: type = np.float32) -> dict
     """
     result: dict[str, np.ndarray] = {}
     for block in feature_blocks:
-        mean = block.mean(axis=0, dtype=np.float64)
-        shifted = block.astype(np.float64, copy=False) - mean if dtype is np.float64 else None
-        if shifted is None:
-            shifted = np.subtract(block, mean.astype(np.float32), dtype=np.float32)
-            mean = mean.astype(np.float32).astype(np.float64)  # the shift that was applied
+        shift = block.mean(axis=0, dtype=np.float64).astype(dtype)
+        shifted = np.subtract(block, shift, dtype=dtype)
+        mean = shift.astype(np.float64)
         parts = {
             "K": (shifted @ shifted.T).astype(np.float64, copy=False),
             "row_sum": block.sum(axis=1, dtype=np.float64),
-            "row_dot_mean": shifted @ mean.astype(shifted.dtype) + mean @ mean,
+            "row_dot_mean": shifted @ shift + mean @ mean,
             "mean_dot_mean": np.asarray(mean @ mean),
             "n_features": np.asarray(block.shape[1]),
         }

@@ -1,42 +1,43 @@
-"""Stage neural: how well a model's features predict neural responses (whole-image protocol).
+"""Stage neural: how well a model's features predict neural responses.
 
-Brain-Score's MajajHong2015.IT-pls: stratified shuffle splits, PLS with 25 components, Pearson r
-per neuroid on held-out stimuli, median over neuroids, mean over splits. The layer is chosen on
-inner splits of each training set, never on the stimuli that are reported.
+Whole images: Brain-Score's MajajHong2015.IT-pls: stratified shuffle splits, Pearson r per neuroid on
+held-out stimuli, median over neuroids, mean over splits. Maps: leave one image out, Pearson r per
+site over the positions of that image, median over sites, mean over images (methods.md §2, §3). The
+layer is chosen on inner splits of each training set, never on the stimuli that are reported.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 
-from visalign import gram_pls, stores
+from visalign import dask_client, gram_store, neural_arrays, stores
+from visalign.cross_validation import Split, leave_out_splits, nested_splits
 from visalign.errors import InputError
-from visalign.stats import pearson
-from visalign.tables import inputs_hash, read_json, score_row, write_scores
+from visalign.layer_scores import METRICS, SIMILARITIES, LayerScores, Options, median_score, score_layers
+from visalign.predictivity import Responses, conventions, optimism, shuffled, summarise
+from visalign.spatial import Protocol, map_spearman
+from visalign.tables import inputs_hash, read_json, read_table, score_row, write_scores
 
-VERSION = 1
+if TYPE_CHECKING:
+    import xarray as xr
+    from distributed import Client
+
+VERSION = 2
 EXAMPLES = """\
   python -m visalign neural --features X.npy --responses Y.npy --json
+  python -m visalign neural --features X.npy --responses Y.npy --leave-out image.npy --metric ridge --json
   python -m visalign neural --model lite0 --dataset it_simulated --gram gram.zarr --gram-manifest gram.json \\
-      --recording it.nc --card it.json --output neural.csv
+      --recording it.nc --card it.json --ceilings it_ceilings.csv --output neural.csv
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign neural``."""
-    arrays = parser.add_argument_group("score arrays directly")
-    arrays.add_argument("--features", help="X.npy, stimuli × features")
-    arrays.add_argument("--responses", help="Y.npy, stimuli × neuroids [× repetitions]")
-    arrays.add_argument(
-        "--stratify", "--groups", help="G.npy, one category a stimulus, balanced in every split"
-    )
-    arrays.add_argument("--json", action="store_true", help="print JSON")
+    neural_arrays.add_arguments(parser)
     stage = parser.add_argument_group("stage of the pipeline")
     stage.add_argument("--model", help="name of the model")
     stage.add_argument("--dataset", help="name of the recording")
@@ -44,9 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stage.add_argument("--gram-manifest", help="its manifest (.json)")
     stage.add_argument("--recording", help="recording in the internal form (.nc)")
     stage.add_argument("--card", help="card of the recording (.json)")
+    stage.add_argument("--ceilings", help="ceiling per neuroid and time bin (CSV)")
     stage.add_argument("--simulated", choices=["true", "false"], default="false")
     stage.add_argument("--output", help="score rows to write (CSV)")
+    parser.add_argument(
+        "--metric", nargs="+", choices=METRICS, default=["pls"], help="ways to compare (default: pls)"
+    )
     parser.add_argument("--components", type=int, default=25, help="PLS components")
+    parser.add_argument("--penalties", type=int, default=15, help="ridge penalties to choose from")
+    parser.add_argument(
+        "--dissimilarity", choices=["correlation", "squared_euclidean"], default="correlation", help="of RSA"
+    )
+    parser.add_argument(
+        "--comparison", choices=["spearman", "pearson"], default="spearman", help="of two RDMs"
+    )
     parser.add_argument("--splits", type=int, default=10, help="splits")
     parser.add_argument(
         "--train-size", type=float, default=0.9, help="fraction of the stimuli in a training set"
@@ -55,261 +67,181 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inner-splits", type=int, default=3, help="splits of a training set that choose the layer"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of bootstrap and permutation")
-    parser.add_argument("--threads", type=int, default=1, help="dask worker threads")
-
-
-@dataclass(frozen=True)
-class Split:
-    """Train and test indices, and inner (train, test) pairs within the training set."""
-
-    train: np.ndarray
-    test: np.ndarray
-    inner: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
-
-
-def shuffle_splits(
-    n: int, groups: np.ndarray | None, count: int, train_size: float, seed: int
-) -> list[Split]:
-    """scikit-learn's (stratified) shuffle splits.
-
-    Parameters
-    ----------
-    n : int
-        Stimuli.
-    groups : ndarray, shape (n,), optional
-        Category of each stimulus; balanced between train and test.
-    """
-    from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
-
-    kind = ShuffleSplit if groups is None else StratifiedShuffleSplit
-    splitter = kind(count, train_size=train_size, random_state=seed)
-    try:
-        return [Split(train, test) for train, test in splitter.split(np.zeros(n), groups)]
-    except ValueError as error:
-        raise InputError(f"splits: {n} stimuli cannot be split: {error}") from None
-
-
-def nested_splits(
-    n: int, groups: np.ndarray | None, count: int, train_size: float, seed: int, inner: int
-) -> list[Split]:
-    """Outer splits, each with `inner` splits of its own training set, in indices of all stimuli."""
-    result = []
-    for index, outer in enumerate(shuffle_splits(n, groups, count, train_size, seed)):
-        own = None if groups is None else groups[outer.train]
-        pairs = shuffle_splits(len(outer.train), own, inner, train_size, seed + 1 + index) if inner else []
-        within = tuple((outer.train[pair.train], outer.train[pair.test]) for pair in pairs)
-        result.append(Split(outer.train, outer.test, within))
-    return result
-
-
-def score_split(K: np.ndarray, Y: np.ndarray, split: Split, components: int) -> tuple[np.ndarray, float]:
-    """Score one layer on one split.
-
-    Returns
-    -------
-    r : ndarray, shape (m,)
-        Pearson r per neuroid on the outer test stimuli.
-    inner : float
-        Mean over inner splits of the median r over neuroids, on training stimuli only.
-    """
-    r = pearson(gram_pls.predict(K, Y, split.train, split.test, components), Y[split.test])
-    medians = [
-        np.nanmedian(pearson(gram_pls.predict(K, Y, train, test, components), Y[test]))
-        for train, test in split.inner
-    ]
-    return r, float(np.mean(medians)) if medians else float("nan")
-
-
-@dataclass(frozen=True)
-class LayerScores:
-    """Held-out `r` (layers, splits, neuroids) and inner-split medians `inner` (layers, splits)."""
-
-    layers: list[str]
-    r: np.ndarray
-    inner: np.ndarray
-
-    @property
-    def chosen(self) -> np.ndarray:
-        """Index of the layer that the inner splits choose, per outer split."""
-        return np.nan_to_num(self.inner, nan=-np.inf).argmax(axis=0)
-
-    @property
-    def selected_r(self) -> np.ndarray:
-        """R of the chosen layer, shape (splits, neuroids)."""
-        return self.r[self.chosen, np.arange(self.r.shape[1])]
-
-    @property
-    def layer(self) -> str:
-        """The layer that is chosen most often."""
-        return self.layers[int(np.bincount(self.chosen).argmax())]
-
-
-def score_layers(
-    grams: dict[str, Any], Y: np.ndarray, splits: list[Split], components: int, threads: int = 1
-) -> LayerScores:
-    """Score every layer on every split, in parallel on a dask LocalCluster.
-
-    Parameters
-    ----------
-    grams : dict of str to array-like, shape (n, n)
-        Gram matrix of each layer (an ndarray, or a zarr array that a worker reads).
-    Y : ndarray, shape (n, m)
-        Responses, averaged over repetitions.
-    """
-    from dask.distributed import Client, LocalCluster
-
-    with (
-        LocalCluster(
-            n_workers=1, threads_per_worker=threads, processes=False, dashboard_address=None, silence_logs=40
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        responses = client.scatter(Y, hash=False)
-        futures = []
-        for name, gram in grams.items():
-            K = client.submit(np.asarray, gram, pure=False, key=f"gram-{name}")
-            futures.append(
-                [client.submit(score_split, K, responses, s, components, pure=False) for s in splits]
-            )
-        results = client.gather(futures)
-    r = np.array([[result[0] for result in layer] for layer in results])
-    return LayerScores(list(grams), r, np.array([[result[1] for result in layer] for layer in results]))
-
-
-def median_score(r: np.ndarray) -> np.ndarray:
-    """Brain-Score's aggregate: median over neuroids (last axis), mean over splits."""
-    return np.nanmedian(r, axis=-1).mean(axis=-1)
-
-
-def conventions(r: float, c: float | None) -> dict[str, float]:
-    """A raw correlation under every convention.
-
-    `c` is a reliability, so √c is the best attainable r and only ``r2/c`` is 1 for a perfect model;
-    ``(r/c)2`` and ``r/c`` may exceed 1. A negative r keeps its sign in the squared ones.
-    """
-    if c is None or not c > 0:
-        return {"r": r}
-    return {"r2/c": r * abs(r) / c, "r": r, "(r/c)2": r * abs(r) / c**2, "r/c": r / c}
-
-
-def bootstrap_neuroids(r: np.ndarray, rng: np.random.Generator, draws: int = 2000) -> tuple[float, float]:
-    """95 % interval of `median_score` over resampled neuroids, r of shape (splits, neuroids)."""
-    if r.shape[1] < 2:
-        return float("nan"), float("nan")
-    index = rng.integers(r.shape[1], size=(draws, r.shape[1]))
-    sample = np.nanmedian(r[:, index], axis=-1).mean(axis=0)
-    low, high = np.quantile(sample, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def permutation_floor(
-    K: Any, Y: np.ndarray, splits: list[Split], components: int, rng: np.random.Generator
-) -> float:
-    """Score of the same procedure when responses are assigned to the wrong stimuli."""
-    shuffled = Y[rng.permutation(len(Y))]
-    bare = [Split(split.train, split.test) for split in splits]
-    K = np.asarray(K)
-    return float(median_score(np.array([score_split(K, shuffled, split, components)[0] for split in bare])))
-
-
-def summarise(
-    scores: LayerScores, c: float | None, floor: float, rng: np.random.Generator
-) -> dict[str, dict[str, Any]]:
-    """One entry a convention: value, interval, floor, ceiling."""
-    r = scores.selected_r
-    low, high = (conventions(limit, c) for limit in bootstrap_neuroids(r, rng))
-    floors, ceilings = (
-        conventions(floor, c),
-        conventions(np.sqrt(c) if c is not None and c > 0 else np.nan, c),
+    parser.add_argument(
+        "--layer-selection",
+        choices=["nested", "published"],
+        default="nested",
+        help="nested: on inner splits; published: the best on the reported stimuli, which is optimistic",
     )
-    return {
-        name: {
-            "value": value,
-            "ci_low": low[name],
-            "ci_high": high[name],
-            "n": r.shape[1],
-            "floor": floors[name],
-            "ceiling": ceilings[name] if c is not None else None,
-            "convention": name,
-        }
-        for name, value in conventions(float(median_score(r)), c).items()
-    }
+    parser.add_argument("--seed", type=int, default=0, help="seed of bootstrap and permutation")
+    dask_client.add_arguments(parser)
+
+
+def options(args: argparse.Namespace) -> Options:
+    """What a metric needs to know, from the command line."""
+    return Options(args.components, args.penalties, args.dissimilarity, args.comparison)
 
 
 def run(args: argparse.Namespace) -> None:
     """Score arrays, or one (model, recording) of the pipeline."""
     if args.features or args.responses:
-        if not (args.features and args.responses):
-            raise InputError("neural: --features and --responses go together")
-        run_arrays(args)
+        neural_arrays.run(args, options(args))
     else:
         run_stage(args)
 
 
 def run_stage(args: argparse.Namespace) -> None:
-    """Write the score rows of one model on one recording, for every region's time bin."""
+    """Write the score rows of one model on one recording, for every time bin."""
     from visalign import assemblies
 
     recording = assemblies.read_recording(args.recording)
-    card = read_json(args.card)
-    store = stores.open_store(args.gram)
+    card, store = read_json(args.card), stores.open_store(args.gram)
+    protocol = Protocol.parse(stores.attribute(store, "protocol"))
+    check_grid(protocol, card, args.card)
     order = stimulus_order(
         stores.strings(store), [str(s) for s in recording["stimulus_id"].values], args.recording
     )
-    groups = (
-        np.asarray(recording["object_name"].values, dtype=str) if "object_name" in recording.coords else None
-    )
-    splits = nested_splits(
-        len(order), groups, args.splits, args.train_size, args.split_seed, args.inner_splits
-    )
-    grams = {layer: read_gram(store, layer, order) for layer in stores.attribute(store, "layers")}
+    splits = split(recording, args)
+    unit = recording["image_id"].values.astype(str) if protocol.grid else np.arange(len(order))
+    ceilings = read_table(args.ceilings, required=("neuroid_id", "window", "ceiling", "reliable"))
+    reads = {
+        layer: partial(gram_store.read, args.gram, layer, order)
+        for layer in stores.attribute(store, "layers")
+    }
+    region = "+".join(sorted({str(value) for value in np.atleast_1d(recording["region"].values)}))
     rows: list[dict[str, Any]] = []
-    for index, window in enumerate(card["time_bins"]):
-        Y = mean_responses(recording.isel(time_bin=index), args.recording)
-        scores = score_layers(grams, Y, splits, args.components, args.threads)
-        rng = np.random.default_rng([args.seed, index])
-        floor = permutation_floor(grams[scores.layer], Y, splits, args.components, rng)
-        region = "+".join(sorted({str(value) for value in np.atleast_1d(recording["region"].values)}))
-        common = {
-            "model": args.model,
-            "benchmark": f"neural/{args.dataset}/{region}/{window['start']:g}-{window['end']:g}/whole_image",
-            "simulated": args.simulated == "true",
-            "seed": args.seed,
-            "version": VERSION,
-            "inputs_hash": inputs_hash(args.gram_manifest, args.card),
-        }
-        c = window["ceiling"]["value"]
-        rows += score_rows(scores, c, floor, rng, common)
+    with dask_client.connect(args.dask, args.threads, args.dask_options) as client:
+        for index, window in enumerate(card["time_bins"]):
+            name = f"{args.dataset}/{region}/{window['start']:g}-{window['end']:g}/{card['protocol']}"
+            common = {
+                "model": args.model,
+                "benchmark": f"neural/{name}",
+                "simulated": args.simulated == "true",
+                "seed": args.seed,
+                "version": VERSION,
+                "inputs_hash": inputs_hash(args.gram_manifest, args.card),
+            }
+            own = ceilings[ceilings["window"] == window["window"]].set_index("neuroid_id")
+            own = own.loc[[str(name) for name in recording["neuroid_id"].values]]
+            responses = Responses(mean_responses(recording.isel(time_bin=index)), splits, unit)
+            for metric in args.metric:
+                rng = np.random.default_rng([args.seed, index, METRICS.index(metric)])
+                scored = Scored(client, reads, responses, metric, options(args))
+                c = window["ceiling"]["value"]
+                rows += score_rows(scored, c, own, args.layer_selection, protocol, rng, common)
     write_scores(args.output, rows)
 
 
+class Scored:
+    """Scores of one metric on one time bin, and the floor of any of its layers."""
+
+    def __init__(
+        self, client: Client, reads: dict[str, Any], responses: Responses, metric: str, options: Options
+    ) -> None:
+        self.client, self.reads, self.responses, self.metric, self.options = (
+            client, reads, responses, metric, options,
+        )  # fmt: skip
+        self.scores = self.score(reads, responses)
+
+    def score(self, reads: dict[str, Any], responses: Responses) -> LayerScores:
+        """Score layers on responses."""
+        return score_layers(self.client, reads, responses.Y, responses.splits, self.metric, self.options)
+
+    def floor(self, layer: str, rng: np.random.Generator) -> float:
+        """Score of a layer when responses are assigned to the wrong stimuli, or maps to the wrong images."""
+        scores = self.score({layer: self.reads[layer]}, shuffled(self.responses, rng))
+        return median_score(scores.values[0])
+
+
 def score_rows(
-    scores: LayerScores, c: float | None, floor: float, rng: np.random.Generator, common: dict[str, Any]
+    scored: Scored,
+    c: float | None,
+    ceilings: Any,
+    selection: str,
+    protocol: Protocol,
+    rng: np.random.Generator,
+    common: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """Rows of the selected score under every convention, then the layer curve."""
+    """Rows of the selected score under every convention, its variants, then the layer curve."""
+    metric, scores, responses = scored.metric, scored.scores, scored.responses
+    selected = scores.select(selection)
+    floor = scored.floor(selected.layer, rng)
+    entries = summarise(selected, responses, c, floor, rng, metric)
+    headline = next(iter(entries.values()))
+    status = f"ok, {scores.groups} groups of neuroids with the same missing responses"
     rows = [
-        score_row(**common, metric="pls", layer=scores.layer, **entry)
-        for entry in summarise(scores, c, floor, rng).values()
+        score_row(
+            **common,
+            metric=metric,
+            layer=selected.layer,
+            status=status if scores.groups > 1 else "ok",
+            **entry,
+        )
+        for entry in entries.values()
     ]
-    convention = rows[0]["convention"]
-    for layer, r in zip(scores.layers, scores.r, strict=True):
-        value = conventions(float(median_score(r)), c)[convention]
-        row = {
-            "metric": "pls_layer",
-            "layer": layer,
-            "value": value,
-            "n": r.shape[1],
-            "convention": convention,
-        }
-        rows.append(score_row(**common, **row))
+    shared = {"n": headline["n"], "convention": headline["convention"]}
+
+    def more(name: str, value: float, layer: str, **other: Any) -> None:
+        rows.append(
+            score_row(**common, metric=f"{metric}_{name}", value=value, layer=layer, **shared | other)
+        )
+
+    def headline_of(values: np.ndarray, c: float | None) -> float:
+        return next(iter(conventions(median_score(values), None if metric in SIMILARITIES else c).values()))
+
+    other = "published" if selection == "nested" else "nested"
+    alternative = scores.select(other)
+    more(other, headline_of(alternative.values, c), alternative.layer)
+    more("optimism", optimism(scores, None if metric in SIMILARITIES else c), alternative.layer)
+    reliable = ceilings["reliable"].to_numpy(dtype=bool)
+    if metric not in SIMILARITIES and reliable.any():
+        own = float(np.median(ceilings["ceiling"].to_numpy(dtype=float)[reliable]))
+        value = headline_of(selected.values[:, reliable], own)
+        more(
+            "reliable",
+            value,
+            selected.layer,
+            n=int(reliable.sum()),
+            n_excluded=int((~reliable).sum()),
+            ceiling=1,
+        )
+    if metric not in SIMILARITIES and protocol.grid:
+        for name, factor in (("map", 1), ("map_quarter", 2)):
+            value = site_mean_alignment(selected.predicted, responses, protocol.grid, factor)
+            n = len(responses.splits)
+            more(name, value, selected.layer, n=n, convention="spearman", ceiling=None)
+    for layer, values in zip(scores.layers, scores.values, strict=True):
+        more("layer", headline_of(values, c), layer)
     return rows
 
 
-def read_gram(store: zarr.Group, layer: str, order: np.ndarray) -> np.ndarray:
-    """Read the Gram matrix of a layer for the stimuli of a recording, in its order."""
-    K = stores.values(store, f"{layer}/K")
-    return K[np.ix_(order, order)]
+def site_mean_alignment(predicted: list[np.ndarray], responses: Responses, grid: int, factor: int) -> float:
+    """Rank correlation of site-mean predicted and measured maps, mean over images."""
+    rho = [
+        map_spearman(values, responses.Y[split.test], grid, factor)
+        for values, split in zip(predicted, responses.splits, strict=True)
+    ]
+    return float(np.nanmean(rho))
+
+
+def check_grid(protocol: Protocol, card: dict[str, Any], where: str) -> None:
+    """Raise InputError where the Gram matrix was made for another protocol or grid than the recording."""
+    grid = card["grid"]
+    sides = {grid["height"], grid["width"]} if grid else {None}
+    if sides != {protocol.grid}:
+        shown = f"{grid['height']} × {grid['width']}" if grid else "no"
+        raise InputError(f"{where}: grid: {shown} positions, but features were pooled for {protocol.name}")
+
+
+def split(recording: xr.DataArray, args: argparse.Namespace) -> list[Split]:
+    """Splits of a recording: leave one image of a map out, else (stratified) shuffle splits."""
+    if "image_id" in recording.coords:
+        return leave_out_splits(recording["image_id"].values.astype(str), args.split_seed, args.inner_splits)
+    groups = recording["object_name"].values.astype(str) if "object_name" in recording.coords else None
+    if groups is not None and len(np.unique(groups)) < 2:
+        groups = None
+    n = recording.sizes["stimulus"]
+    return nested_splits(n, groups, args.splits, args.train_size, args.split_seed, args.inner_splits)
 
 
 def stimulus_order(have: list[str], want: list[str], where: str) -> np.ndarray:
@@ -323,55 +255,8 @@ def stimulus_order(have: list[str], want: list[str], where: str) -> np.ndarray:
     return np.array([position[stimulus] for stimulus in want])
 
 
-def mean_responses(recording: Any, where: str) -> np.ndarray:
-    """Responses (stimulus, neuroid) averaged over the repetitions that were recorded."""
-    Y = np.asarray(
+def mean_responses(recording: xr.DataArray) -> np.ndarray:
+    """Responses (stimulus, neuroid) averaged over the repetitions that were recorded, NaN where none was."""
+    return np.asarray(
         recording.mean("repetition", skipna=True).transpose("stimulus", "neuroid"), dtype=np.float64
     )
-    if np.isnan(Y).any():
-        stimulus, neuroid = np.argwhere(np.isnan(Y))[0]
-        names = recording["neuroid_id"].values[neuroid], recording["stimulus_id"].values[stimulus]
-        raise InputError("{}: neuroid_id: {!r} has no response to stimulus {!r}".format(where, *names))
-    return Y
-
-
-def read_array(path: str, ndims: tuple[int, ...]) -> np.ndarray:
-    """Read a finite numeric .npy array of an allowed number of dimensions."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise InputError(f"{path}: not a plain .npy array: {error}") from None
-    if array.ndim not in ndims or array.dtype.kind not in "fiub":
-        raise InputError(
-            f"{path}: shape {array.shape}, type {array.dtype}; expected numbers, {ndims} dimensions"
-        )
-    if not np.isfinite(array).all():
-        raise InputError(f"{path}: {int((~np.isfinite(array)).sum())} values are not finite")
-    return array
-
-
-def run_arrays(args: argparse.Namespace) -> None:
-    """Score a feature array on a response array and print the result."""
-    from visalign.ceilings import split_half_ceiling
-    from visalign.gram_matrix import gram
-
-    X, Y = read_array(args.features, (2,)), read_array(args.responses, (2, 3)).astype(np.float64)
-    groups = np.load(args.stratify, allow_pickle=False) if args.stratify else None
-    for path, array in ((args.responses, Y), (args.stratify, groups)):
-        if array is not None and len(array) != len(X):
-            raise InputError(f"{path}: {len(array)} stimuli, but {args.features} has {len(X)}")
-    c = None
-    if Y.ndim == 3:
-        ceiling = split_half_ceiling(Y.transpose(0, 2, 1), 10, args.split_seed).value
-        c = None if np.isnan(ceiling) else ceiling
-        Y = Y.mean(axis=2)
-    splits = nested_splits(len(X), groups, args.splits, args.train_size, args.split_seed, 0)
-    grams = {"features": gram([X])["K"]}
-    scores = score_layers(grams, Y, splits, args.components, args.threads)
-    rng = np.random.default_rng(args.seed)
-    result = summarise(scores, c, permutation_floor(grams["features"], Y, splits, args.components, rng), rng)
-    if args.json:
-        print(json.dumps(result))
-    else:
-        for name, entry in result.items():
-            print(f"{name:8s} {entry['value']:.4f}  95 % {entry['ci_low']:.4f} .. {entry['ci_high']:.4f}")

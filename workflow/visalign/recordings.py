@@ -12,7 +12,14 @@ import xarray as xr
 from tqdm import tqdm
 
 from visalign import array_recordings, assemblies, map_recordings
-from visalign.ceilings import SplitHalf, SubjectCeiling, split_half_ceiling, subject_ceiling
+from visalign.ceilings import (
+    SitePair,
+    SplitHalf,
+    SubjectCeiling,
+    site_pair_ceiling,
+    split_half_ceiling,
+    subject_ceiling,
+)
 from visalign.errors import InputError
 from visalign.tables import write_json, write_table
 
@@ -42,6 +49,13 @@ SUBJECT_METHODS = {
     "other subject, mean over images and subjects, median over neuroids; 95 % bootstrap interval over "
     "neuroids",
 }
+
+
+SITE_PAIR_METHOD = (
+    "site pairs, for want of repetitions: Pearson over the grid positions of an image between a site's map "
+    "and that of the site most alike on the other images, median over sites, mean over images; best_pair "
+    "chooses the site on the image itself, as published"
+)
 
 
 class Ceilings(NamedTuple):
@@ -239,6 +253,8 @@ def describe_ceilings(
     if len(set(recording.subject.values)) < 2:
         subject_reason = "one subject only: no subject-to-subject ceiling"
     described = describe(split_half, METHODS[protocol(recording)], reason, settings)
+    if described["value"] is None and assemblies.is_map(recording) and recording.sizes["repetition"] == 1:
+        described = describe_site_pairs(recording, args.seed)
     reliable = split_half.per_neuroid >= args.reliability_threshold
     described |= {"reliability_threshold": args.reliability_threshold, "n_reliable": int(reliable.sum())}
     return {
@@ -247,8 +263,20 @@ def describe_ceilings(
     }
 
 
+def describe_site_pairs(recording: xr.DataArray, seed: int) -> dict[str, Any]:
+    """Describe the ceiling of maps that were not repeated, which stands in for a reliability."""
+    n_images, height, width = assemblies.grid(recording)
+    values = recording.mean("time_bin") if "time_bin" in recording.dims else recording
+    maps = values.isel(repetition=0).values.reshape(n_images, height * width, -1)
+    pairs = site_pair_ceiling(maps, seed)
+    reason = "undefined: one site or image only, or missing responses"
+    return describe(pairs, SITE_PAIR_METHOD, reason, {"seed": seed}) | {
+        "best_pair": None if np.isnan(pairs.best) else pairs.best
+    }
+
+
 def describe(
-    ceiling: SplitHalf | SubjectCeiling, method: str, reason: str, settings: dict[str, int]
+    ceiling: SplitHalf | SubjectCeiling | SitePair, method: str, reason: str, settings: dict[str, int]
 ) -> dict[str, Any]:
     """Return a ceiling as JSON values; `reason` is why it is undefined, if it is."""
     numbers = {"value": ceiling.value, "ci_low": ceiling.ci_low, "ci_high": ceiling.ci_high}

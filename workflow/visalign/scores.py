@@ -27,7 +27,23 @@ METRICS = {
     "top1": "fraction of images whose label is the largest output; n images",
     "top5": "fraction of images whose label is among the five largest outputs; n images",
     "pls": "held-out correlation of PLS predictions, layer chosen on inner splits; n neuroids",
-    "pls_layer": "the same for one layer; n neuroids",
+    "ridge": "the same of ridge predictions, a penalty a neuroid by leave-one-out; n neuroids",
+    "cka": "linear CKA (unbiased) of features and responses on held-out stimuli; n neuroids",
+    "rsa": "correlation of dissimilarity matrices of features and responses on held-out stimuli; n neuroids",
+    **{
+        f"{metric}_{variant}": meaning
+        for metric in ("pls", "ridge", "cka", "rsa")
+        for variant, meaning in (
+            ("layer", "the same for one layer"),
+            ("nested", "the same, layer chosen on inner splits"),
+            ("published", "the same, layer chosen on the reported stimuli: optimistic"),
+            ("optimism", "published less nested"),
+            ("reliable", "the same over reliable neuroids only; n of these"),
+            ("map", "rank correlation of site-mean predicted and measured maps; n images"),
+            ("map_quarter", "the same with half the positions a side"),
+        )
+        if metric in ("pls", "ridge") or variant in ("layer", "nested", "published", "optimism")
+    },
     "spearman": "rank correlation of saliency with human maps; n images",
     "perturbation_tolerance": "mean smallest L2 perturbation, [0, 1] pixels; n clean-correct images",
     "perturbation_tolerance_median": "median of the same",

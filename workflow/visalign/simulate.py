@@ -6,20 +6,19 @@ What was planted goes to a data card that no other stage reads.
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Any
 
 import numpy as np
-import zarr
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from visalign import stimulus_tables, stores
-from visalign.gram_matrix import blocks
+from visalign import array_recordings, populations, stimulus_tables, stores
 from visalign.stats import spearman, spearman_brown
 from visalign.tables import write_json
 from visalign.transforms import Transform
 
-VERSION = 1
+VERSION = 2
 EXAMPLES = """\
   python -m visalign simulate recordings --features scenes.zarr --fit-features scenes_fit.zarr \\
       --layer blocks.5 --table scenes.csv --output it.nc --truth it_truth.json
@@ -33,12 +32,14 @@ SIDE = 256
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign simulate``."""
-    parser.add_argument("what", choices=["recordings", "clicks"])
+    parser.add_argument("what", choices=["recordings", "maps", "clicks"])
     parser.add_argument("--table", required=True, help="table of the stimulus set")
-    parser.add_argument("--output", required=True, help="recordings: assembly (.nc); clicks: log (.npz)")
+    parser.add_argument(
+        "--output", required=True, help="recordings: assembly (.nc); maps: card (.yaml); clicks: log (.npz)"
+    )
     parser.add_argument("--truth", required=True, help="data card of what was planted (.json)")
     parser.add_argument("--seed", type=int, default=0)
-    recordings = parser.add_argument_group("recordings")
+    recordings = parser.add_argument_group("recordings and maps")
     recordings.add_argument("--name", default="simulated", help="identifier of the assembly")
     recordings.add_argument("--features", help="the teacher's features of the stimuli (.zarr)")
     recordings.add_argument("--fit-features", help="the teacher's features of other stimuli (.zarr)")
@@ -47,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recordings.add_argument("--dimensions", type=int, default=16, help="rank of the projection")
     recordings.add_argument("--repetitions", type=int, default=8)
     recordings.add_argument("--reliability", type=float, default=0.3, help="of a single trial")
+    recordings.add_argument("--windows", type=json.loads, help='of each time window: {"51-90": 0.1} (JSON)')
+    recordings.add_argument("--grid", type=int, help="maps: positions a side")
+    recordings.add_argument("--images", type=int, help="maps: the first so many images (default: all)")
     clicks = parser.add_argument_group("clicks")
     clicks.add_argument("--saliency", help="the teacher's saliency of the stimuli (.zarr)")
     clicks.add_argument("--shards", help="ClickMe-format shard to write (.tfrecords)")
@@ -57,89 +61,96 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clicks.add_argument("--idiosyncrasy", type=float, default=0.3, help="weight of own preference")
 
 
-def project(fit: zarr.Array, shown: zarr.Array, dimensions: int) -> np.ndarray:
-    """Principal-component scores of shown stimuli, with components fitted on other stimuli.
-
-    Works from products between stimuli, so memory is stimuli squared plus one feature block.
-
-    Parameters
-    ----------
-    fit, shown : zarr.Array, shape (n_fit, ...) and (n_shown, ...)
-        Features of one layer.
-
-    Returns
-    -------
-    ndarray, shape (n_shown, dimensions)
-        Each column divided by its standard deviation over the fitted stimuli.
-    """
-    within, across = np.zeros((fit.shape[0],) * 2), np.zeros((shown.shape[0], fit.shape[0]))
-    for a, b in zip(blocks(fit), blocks(shown), strict=True):
-        mean = a.mean(axis=0, dtype=np.float64).astype(np.float32)
-        a, b = a.astype(np.float32) - mean, b.astype(np.float32) - mean
-        within += a @ a.T
-        across += b @ a.T
-    values, vectors = np.linalg.eigh(within)
-    top = np.argsort(values)[::-1][:dimensions]
-    return across @ vectors[:, top] / values[top] * np.sqrt(fit.shape[0])
-
-
-def population(
-    latent: np.ndarray, neuroids: int, repetitions: int, reliability: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Noisy responses of sites that read random mixtures of latent dimensions.
-
-    Parameters
-    ----------
-    latent : ndarray, shape (n_stimuli, dimensions)
-    reliability : float
-        Signal variance over total variance of one trial.
-
-    Returns
-    -------
-    ndarray, shape (n_stimuli, repetitions, neuroids)
-        Signal of unit variance over stimuli, plus independent Gaussian trial noise.
-    """
-    signal = latent @ rng.standard_normal((latent.shape[1], neuroids))
-    signal = (signal - signal.mean(axis=0)) / signal.std(axis=0)
-    noise = np.sqrt((1 - reliability) / reliability)
-    trials = rng.standard_normal((latent.shape[0], repetitions, neuroids))
-    return signal[:, None] + noise * trials
-
-
 def recordings(args: argparse.Namespace) -> None:
     """Write an assembly of the simulated IT population, and its truth."""
     from visalign import assemblies
 
     fit, shown = stores.open_store(args.fit_features), stores.open_store(args.features)
     table = stimulus_tables.read(args.table)
-    latent = project(stores.array(fit, args.layer), stores.array(shown, args.layer), args.dimensions)
-    rng = np.random.default_rng(args.seed)
-    responses = population(latent, args.neuroids, args.repetitions, args.reliability, rng)
+    latent = populations.project(
+        stores.array(fit, args.layer), stores.array(shown, args.layer), args.dimensions
+    )
+    responses = respond(latent, args)
     assemblies.write_assembly(
         args.output,
-        responses[..., None],
+        responses,
         stimulus_id=list(table["stimulus_id"]),
         object_name=list(table["category"]),
-        neuroid_id=[f"{args.name}-{index:03d}" for index in range(args.neuroids)],
+        neuroid_id=neuroid_ids(args),
         region=["IT"] * args.neuroids,
         subject=["simulated"] * args.neuroids,
-        time_bins=[(70, 170)],
+        time_bins=time_bins(args),
         attrs={"identifier": args.name, "simulated": 1},
     )
-    reliability = float(spearman_brown(np.array(args.reliability), args.repetitions))
-    write_json(
-        args.truth,
-        {
-            "simulated": True,
-            "teacher_features": args.features,
-            "layer": args.layer,
-            "dimensions": args.dimensions,
-            "single_trial_reliability": args.reliability,
-            "ceiling": reliability,
-            "repetitions": args.repetitions,
-            "seed": args.seed,
-        },
+    write_json(args.truth, planted(args))
+
+
+def maps(args: argparse.Namespace) -> None:
+    """Write a simulated map recording as plain arrays with a card, and its truth.
+
+    A site reads the projection of the teacher's layer at each grid position of an image, as if the
+    image were moved until that position falls on its receptive field.
+    """
+    fit, shown = stores.open_store(args.fit_features), stores.open_store(args.features)
+    fit_rows, rows = (populations.positions(store, args.layer, args.grid) for store in (fit, shown))
+    n_images, cells = args.images or len(stores.strings(shown)), args.grid**2
+    latent = populations.project_rows(fit_rows, rows[: n_images * cells], args.dimensions)
+    place = {"image_id": np.repeat(stores.strings(shown)[:n_images], cells)}
+    place |= {"grid_y": np.tile(np.repeat(np.arange(args.grid), args.grid), n_images)}
+    place |= {"grid_x": np.tile(np.arange(args.grid), args.grid * n_images)}
+    # (stimulus, repetition, neuroid, window) -> the axes of a card's array
+    responses = respond(latent, args).transpose(0, 2, 1, 3).astype(np.float32)
+    array_recordings.write_card(
+        args.output,
+        responses,
+        stimuli=place,
+        neuroids={"neuroid_id": neuroid_ids(args), "region": "IT", "subject": "simulated"},
+        time_bins=time_bins(args),
+        identifier=args.name,
+        simulated=True,
     )
+    write_json(args.truth, planted(args) | {"grid": args.grid, "images": n_images})
+
+
+def windows(args: argparse.Namespace) -> dict[str, float]:
+    """Single-trial reliability of each time window."""
+    return args.windows or {"70-170": args.reliability}
+
+
+def time_bins(args: argparse.Namespace) -> list[tuple[float, float]]:
+    """Start and end of each window in ms."""
+    return [tuple(map(float, name.split("-"))) for name in windows(args)]  # type: ignore[misc]
+
+
+def neuroid_ids(args: argparse.Namespace) -> list[str]:
+    """Names of the sites."""
+    return [f"{args.name}-{index:03d}" for index in range(args.neuroids)]
+
+
+def respond(latent: np.ndarray, args: argparse.Namespace) -> np.ndarray:
+    """Responses (stimulus, repetition, neuroid, window): one signal, noise of each window's own."""
+    rng = np.random.default_rng(args.seed)
+    signal = populations.mix(latent, args.neuroids, rng)
+    trials = [populations.noisy(signal, args.repetitions, r, rng) for r in windows(args).values()]
+    return np.stack(trials, axis=-1)
+
+
+def planted(args: argparse.Namespace) -> dict[str, Any]:
+    """What was planted in a recording."""
+    ceilings = {
+        name: float(spearman_brown(np.array(reliability), args.repetitions))
+        for name, reliability in windows(args).items()
+    }
+    return {
+        "simulated": True,
+        "teacher_features": args.features,
+        "layer": args.layer,
+        "dimensions": args.dimensions,
+        "single_trial_reliability": windows(args),
+        "ceilings": ceilings,
+        "repetitions": args.repetitions,
+        "seed": args.seed,
+    }
 
 
 def on_canvas(saliency: np.ndarray, height: int, width: int, transform: Transform) -> np.ndarray:
@@ -283,5 +294,5 @@ def clicks(args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Simulate recordings or clicks."""
-    (recordings if args.what == "recordings" else clicks)(args)
+    """Simulate recordings, map recordings or clicks."""
+    {"recordings": recordings, "maps": maps, "clicks": clicks}[args.what](args)

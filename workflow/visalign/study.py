@@ -245,6 +245,13 @@ class Study:
         )
         return Transform(height, width, data["crop_mode"], data["crop_pct"], data["interpolation"], fill).key  # type: ignore[arg-type]
 
+    def protocol(self, recording: str) -> str:
+        """Name of the protocol of a recording: whole_image, or map-N with N positions a side."""
+        row = self.recordings[recording]
+        if "grid" not in row:
+            return "whole_image"
+        return f"map-{row['grid']}" + ("-minmax" if self.config["neural"]["map_features"] == "minmax" else "")
+
     def mismatch(self, model: str, stimuli: str) -> str | None:
         """Why labels of a stimulus set cannot be compared with a model's output, or None."""
         theirs = self.stimuli[stimuli].get("label_space", "none")

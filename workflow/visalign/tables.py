@@ -72,6 +72,9 @@ def read_table(path: str | Path, required: Iterable[str] = (), **options: Any) -
     path = Path(path)
     separator = "\t" if path.suffix == ".tsv" else ","
     try:
+        if path.suffix == ".tsv":  # sheets may hold lines of comment
+            lines = path.read_text().splitlines()
+            options["skiprows"] = [number for number, line in enumerate(lines) if line.startswith("#")]
         table = pd.read_csv(path, sep=separator, comment=None, **options)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None

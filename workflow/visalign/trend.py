@@ -1,7 +1,8 @@
 """Accuracy against alignment: one panel a headline measure, and the same statistics on any table.
 
 The statistics of one cloud of models are ``visalign.association``; here they meet the score table of the
-pipeline, or two columns of a user's table.
+pipeline, or two columns of a user's table. Columns ``parameters`` and ``training_data`` of the model sheet or
+of the user's table are used where they are.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ import pandas as pd
 from visalign import tables
 from visalign.association import describe, too_few
 from visalign.errors import InputError
-from visalign.joined import read_pairs
+from visalign.joined import inner_join, numeric, read_pairs, without
 
-VERSION = 1
+VERSION = 2
 
 EXAMPLES = """\
   python -m visalign trend scores_per_model.csv --x top1 --y it_pls --label model
@@ -129,6 +130,26 @@ def gather(
     return points, excluded
 
 
+def covariates(table: pd.DataFrame, file: str) -> dict[str, Any]:
+    """Return the columns ``parameters`` and ``training_data``, where a table has them, for ``describe``."""
+    found: dict[str, Any] = {}
+    if "parameters" in table.columns:
+        found["parameters"] = numeric(table.replace("", np.nan), "parameters", file)
+        for wrong in found["parameters"][found["parameters"] <= 0]:
+            raise InputError(f"{file}: column 'parameters': {wrong:g} is not positive")
+    if "training_data" in table.columns:
+        found["training_data"] = table["training_data"].fillna("").astype(str).to_numpy(dtype=object)
+    return found
+
+
+def covariates_of_pairs(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the covariates of the rows that ``read_pairs`` keeps, in its order."""
+    table = inner_join(args.table, args.join, args.on)[0] if args.join else tables.read_table(args.table)
+    kept = without(table, args.exclude, args.table)
+    used = np.isfinite([numeric(kept, name, args.table) for name in (args.x, args.y)]).all(axis=0)
+    return covariates(kept.iloc[np.flatnonzero(used)], args.table)
+
+
 def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
     """Return the benchmarks that have a headline's metric, sorted; [''] where there is none.
 
@@ -161,7 +182,9 @@ def panel(
     if not reason:
         x, y = (np.array([point[axis] for point in points]) for axis in "xy")
         names, families = ([point[field] for point in points] for field in ("model", "family"))
-        trend = describe(x, y, names, families, seed=seed, draws=draws)
+        rows = sheet.set_index("model").loc[names]
+        given: dict[str, Any] = {c: rows[c].to_numpy() for c in ("parameters", "training_data") if c in rows}
+        trend = describe(x, y, names, families, **given, seed=seed, draws=draws)
     return {
         "title": headline.title,
         "subtitle": place,
@@ -197,6 +220,9 @@ def run_pipeline(args: argparse.Namespace) -> None:
     for path, table in ((args.scores, scores), (args.models, sheet)):
         if table.empty:
             raise InputError(f"{path}: no rows")
+    for model in sheet["model"][sheet["model"].duplicated()]:
+        raise InputError(f"{args.models}: model {model!r} has two rows")
+    sheet = sheet.assign(**covariates(sheet, args.models))
     accuracy = (args.accuracy, args.metric)
     tables.write_json(
         args.output,
@@ -229,7 +255,7 @@ def of_table(args: argparse.Namespace) -> dict[str, Any]:
         if args.anchor not in pairs.names:
             raise InputError(f"--anchor {args.anchor!r}: no such point among the {len(pairs.names)} used")
         anchor = pairs.names.index(args.anchor)
-    reason = too_few(len(pairs.x))
+    reason, given = too_few(len(pairs.x)), covariates_of_pairs(args)
     try:
         found = (
             None
@@ -239,6 +265,7 @@ def of_table(args: argparse.Namespace) -> dict[str, Any]:
                 pairs.y,
                 pairs.names,
                 pairs.families,
+                **given,
                 seed=args.seed,
                 draws=args.bootstrap,
                 anchor=anchor,
@@ -260,12 +287,49 @@ def of_table(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def rho_text(part: dict[str, Any]) -> str:
-    """Return a correlation with its interval as text."""
+def interval_text(estimate: dict[str, Any], name: str) -> str:
+    """Return the interval ``name_low``, ``name_high`` as text, '' where there is none."""
+    low, high = estimate[f"{name}_low"], estimate[f"{name}_high"]
+    return "" if low is None else f" [{low:+.3f}, {high:+.3f}]"
+
+
+def correlation_text(part: dict[str, Any]) -> str:
+    """Return a correlation with its intervals as text."""
     if part["value"] is None:
         return f"too few points or constant (n = {part['n']})"
-    interval = f" [{part['ci_low']:+.3f}, {part['ci_high']:+.3f}]" if part["ci_low"] is not None else ""
-    return f"{part['value']:+.3f}{interval} (n = {part['n']})"
+    by_family = interval_text(part, "family_ci")
+    by_family = by_family and f", over families{by_family}"
+    return f"{part['value']:+.3f}{interval_text(part, 'ci')}{by_family} (n = {part['n']})"
+
+
+def estimate_text(estimate: dict[str, Any]) -> str:
+    """Return a number with its interval over families as text."""
+    value = "undefined" if estimate["value"] is None else f"{estimate['value']:+.3f}"
+    return value + interval_text(estimate, "family_ci")
+
+
+def pieces_text(trend: dict[str, Any]) -> list[str]:
+    """Return the regressions of a trend as lines to read."""
+    lines = []
+    pieces = trend["segmented"]
+    if pieces:
+        parts = [
+            f"{name.replace('_', ' ')} {pieces[name]:.4g}{interval_text(pieces, name)}"
+            for name in ("changepoint", "slope_below", "slope_beyond")
+        ]
+        lines.append("two-piece regression: " + ", ".join(parts))
+    for shape, fit in (trend["shapes"] or {}).items():
+        bic = "none (perfect fit)" if fit["bic"] is None else f"{fit['bic']:.1f}"
+        lines.append(f"{shape}: BIC {bic}, cross-validated error {fit['cv_rmse']:.4g} (descriptive)")
+    if trend["adjusted"]:
+        partial = estimate_text(trend["adjusted"]["partial"])
+        lines.append(f"Spearman's rho given the covariates: {partial} (n = {trend['adjusted']['n']})")
+        betas = trend["adjusted"]["betas"].items()
+        lines += [f"standardised coefficient, {name}: {estimate_text(beta)}" for name, beta in betas]
+    if trend["power_law"]:
+        law = trend["power_law"]
+        lines.append(f"power law of parameters: exponent {estimate_text(law['exponent'])} (n = {law['n']})")
+    return lines
 
 
 def as_text(answer: dict[str, Any]) -> str:
@@ -280,9 +344,11 @@ def as_text(answer: dict[str, Any]) -> str:
     if trend is None:
         points = [f"  {p['model']}: {p['x']:g}, {p['y']:g}" for p in answer["points"]]
         return "\n".join([*lines, f"no trend: {answer['reason']}", *points])
-    parts = [(name, trend["spearman"][name]) for name in ("overall", "below", "above")]
-    parts += [(f"family {name}", part) for name, part in trend["spearman"]["by_family"].items()]
-    lines += [f"Spearman's rho, {name}: {rho_text(part)}" for name, part in parts]
+    lines.append(trend["verdict"])
+    for name, key in (("Spearman's rho", "spearman"), ("Pearson's r", "pearson")):
+        parts = [(part, trend[key][part]) for part in ("overall", "below", "above")]
+        parts += [(f"family {family}", part) for family, part in trend[key]["by_family"].items()]
+        lines += [f"{name}, {where}: {correlation_text(part)}" for where, part in parts]
     peak = trend["changepoint"]
     place = f"{peak['model']}, {peak['x']:.4g}, {peak['y']:.4g}"
     lines.append(f"changepoint (the highest point; any data has one): {place}")
@@ -291,7 +357,7 @@ def as_text(answer: dict[str, Any]) -> str:
         equation = f"y = {drawn['slope']:.3f} x {drawn['intercept']:+.3f} ({drawn['rule']})" if drawn else ""
         lines.append(f"{name} line: {equation or 'none, no point on that side'}")
     lines.append("envelope: " + ", ".join(point["model"] for point in trend["envelope"]))
-    return "\n".join(lines)
+    return "\n".join(lines + pieces_text(trend))
 
 
 def run_table(args: argparse.Namespace) -> None:
@@ -310,7 +376,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--join", metavar="OTHER", help="second table; only rows in both are used")
     option("--on", metavar="LEFT[=RIGHT]", help="columns that match the rows of the two tables")
     option("--label", metavar="COL", help="column that names the points (default: the key, or model)")
-    option("--family", metavar="COL", help="column of model families: adds rho within each")
+    option("--family", metavar="COL", help="column of model families: intervals over them")
     option("--exclude", metavar="COL=VALUE", action="append", default=[], help="leave rows out; repeatable")
     option("--anchor", metavar="MODEL", help="draw the falling line to this point instead")
     option("--json", action="store_true", help="print JSON instead of text")

@@ -1,13 +1,17 @@
 """What a panel's numbers say in plain words, never stronger than the numbers.
 
-An interval that includes 0 is no evidence of a relation, in either direction. The two sides of a changepoint
-are described, not tested: it was chosen as the highest model.
+An interval that includes 0 is no evidence of a relation, in either direction. The two sides of the envelope's
+changepoint are described, not tested: it was chosen as the highest model. A decline is claimed where the test
+of decline rejects and the slope beyond the fitted changepoint is below 0 with its interval.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+#: A test rejects at this p.
+LEVEL = 0.05
 
 
 def decimal(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
@@ -17,13 +21,24 @@ def decimal(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 
+def bounds(numbers: Mapping[str, Any], name: str, digits: int = 2, *, sign: bool = False) -> str:
+    """Return the 95 % interval ``name_low``, ``name_high`` as text."""
+    low, high = (decimal(numbers[f"{name}_{side}"], digits, sign=sign) for side in ("low", "high"))
+    return f"{low} to {high}"
+
+
+def interval_of(rho: Mapping[str, Any]) -> str:
+    """Return which interval of a correlation to judge by: over families where there is one."""
+    return "ci" if rho.get("family_ci_low") is None else "family_ci"
+
+
 def of_correlation(rho: Mapping[str, Any], where: str) -> str:
     """Say what Spearman's ρ and its interval allow to say.
 
     Parameters
     ----------
     rho : mapping
-        value, ci_low, ci_high, n.
+        value, ci_low, ci_high, n; family_ci_low and family_ci_high, by which it is judged where they are.
     where : str
         Which models, to begin the sentence with.
     """
@@ -32,17 +47,53 @@ def of_correlation(rho: Mapping[str, Any], where: str) -> str:
     start = f"{where} (n = {rho['n']}): ρ = {decimal(rho['value'], sign=True)}"
     if rho["ci_low"] is None:
         return f"{start}, without an interval: nothing can be said."
-    low, high = decimal(rho["ci_low"], sign=True), decimal(rho["ci_high"], sign=True)
-    start = f"{start}, 95 % interval {low} to {high}."
-    if rho["ci_low"] > 0:
+    judged = interval_of(rho)
+    over = " over families" if judged == "family_ci" else ""
+    start = f"{start}, 95 % interval{over} {bounds(rho, judged, sign=True)}."
+    if rho[f"{judged}_low"] > 0:
         return f"{start} Models with higher accuracy tend to score higher."
-    if rho["ci_high"] < 0:
+    if rho[f"{judged}_high"] < 0:
         return f"{start} Models with higher accuracy tend to score lower."
     return f"{start} The interval includes 0: no evidence of a relation in either direction."
 
 
+def of_trend(trend: Mapping[str, Any]) -> str:
+    """Say whether scores decline with accuracy, and beyond which, as far as the test of decline goes.
+
+    Parameters
+    ----------
+    trend : mapping
+        spearman, segmented and decline, as ``association.describe`` finds them.
+    """
+    test, pieces = trend["decline"], trend["segmented"]
+    if test["p"] is None:
+        return f"Not tested for a decline: {test['reason']}."
+    p = f"p = {decimal(test['p'], 3)}" if test["p"] >= 0.001 else "p < 0.001"
+    if test["p"] > LEVEL:
+        rho = trend["spearman"]["overall"]
+        rises = (rho[f"{interval_of(rho)}_low"] or 0) > 0
+        return (
+            f"{'Rises with accuracy; no' if rises else 'No'} evidence of decline (test of decline: {p}), "
+            "which is not evidence that there is none."
+        )
+    if pieces is None:
+        return f"Declines with accuracy (test of decline: {p}); where it begins cannot be fitted."
+    place = f"x = {decimal(pieces['changepoint'])} (95 % {bounds(pieces, 'changepoint')})"
+    slope = f"slope {decimal(pieces['slope_beyond'], 3)}, 95 % {bounds(pieces, 'slope_beyond', 3)}"
+    if pieces["slope_beyond_high"] >= 0:
+        return (
+            f"Declines somewhere (test of decline: {p}), but where is uncertain: the slope beyond the fitted "
+            f"changepoint {place} may be 0 ({slope})."
+        )
+    if pieces["slope_below_low"] > 0:
+        start = "Rises, then declines"
+    else:
+        start = "Declines below and" if pieces["slope_below_high"] < 0 else "Declines"
+    return f"{start} beyond {place}: {slope}; test of decline: {p}."
+
+
 def of_changepoint(panel: Mapping[str, Any]) -> str:
-    """Describe the changepoint, and say what it is not."""
+    """Describe the envelope's changepoint, and say what it is not."""
     peak = panel["trend"]["changepoint"]
     beyond = sum(point["x"] > peak["x"] for point in panel["points"])
     place = f"{peak['model']} (accuracy {decimal(peak['x'])}, score {decimal(peak['y'], 3)})"
@@ -54,7 +105,7 @@ def of_changepoint(panel: Mapping[str, Any]) -> str:
     models = "1 model is" if beyond == 1 else f"{beyond} models are"
     return (
         f"The upper envelope is highest at {place}; {models} more accurate. Any set of points has a highest "
-        "one: this is a description, and whether scores decline beyond it has not been tested here."
+        "one: this is a description, not a test."
     )
 
 
@@ -79,6 +130,7 @@ def of_panel(panel: Mapping[str, Any]) -> list[str]:
     if panel["trend"] is None:
         return [*sentences, f"No trend is given: {panel['reason']}."]
     rho, split = panel["trend"]["spearman"], decimal(panel["trend"]["changepoint"]["x"])
+    sentences += [panel["trend"]["verdict"]] if "verdict" in panel["trend"] else []
     sentences += [
         of_correlation(rho["overall"], "All models"),
         of_changepoint(panel),

@@ -1,0 +1,50 @@
+"""Gram matrices on disk, or the features themselves where those are smaller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import zarr
+
+from visalign import gram_matrix, stores
+
+#: Sums that a Gram matrix comes with; see `gram_matrix.gram`.
+SUMS = ("row_sum", "row_dot_mean", "mean_dot_mean", "n_features")
+
+
+def write(group: zarr.Group, layer: str, gram: dict[str, np.ndarray]) -> None:
+    """Write the Gram matrix of a layer with its sums."""
+    part = group.require_group(layer)
+    for name, value in gram.items():
+        dims = ("stimulus", "stimulus_") if name == "K" else ("stimulus",) * value.ndim
+        _write(part, name, value.astype(np.float64), dims)
+
+
+def write_features(group: zarr.Group, layer: str, X: np.ndarray) -> None:
+    """Write features (n, p) of which there are fewer than stimuli, instead of the larger Gram matrix."""
+    _write(group.require_group(layer), "X", X, ("stimulus", "feature"))
+
+
+def _write(group: zarr.Group, name: str, value: np.ndarray, dims: tuple[str, ...]) -> None:
+    stored = group.create_array(
+        name,
+        shape=value.shape,
+        dtype=value.dtype,
+        dimension_names=dims,
+        compressors=None,
+        overwrite=True,
+    )
+    stored[...] = value
+
+
+def read(path: str, layer: str, order: np.ndarray) -> dict[str, Any]:
+    """Gram matrix and sums of a layer for the stimuli of a recording, in its order."""
+    group = stores.open_store(path)
+    if f"{layer}/X" in group:
+        return gram_matrix.gram([stores.values(group, f"{layer}/X")[order]], np.float64)
+    K = stores.values(group, f"{layer}/K")
+    sums = {name: stores.values(group, f"{layer}/{name}") for name in SUMS}
+    chosen = {name: value[order] if value.ndim else value for name, value in sums.items()}
+    same = len(order) == len(K) and bool((order == np.arange(len(K))).all())
+    return chosen | {"K": K if same else K[np.ix_(order, order)]}

@@ -1,0 +1,183 @@
+"""Scores of every layer on every split, for each way to compare features with responses.
+
+A layer is one dask task a block of splits; results do not depend on where tasks run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from visalign import gram_matrix, gram_pls, gram_ridge, missing, similarity
+from visalign.cross_validation import Pair, Split
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: Splits of one task: enough tasks for many workers, few enough reads of a Gram matrix.
+BLOCK = 5
+#: Metrics and what they are. Regressions predict each neuroid; similarities compare all at once.
+REGRESSIONS = ("pls", "ridge")
+SIMILARITIES = ("cka", "rsa")
+METRICS = (*REGRESSIONS, *SIMILARITIES)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a metric needs to know."""
+
+    components: int = 25
+    penalties: int = 15
+    dissimilarity: similarity.Dissimilarity = "correlation"
+    comparison: str = "spearman"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Scores of one layer on some splits.
+
+    ``values`` (splits, m): Pearson r per neuroid on outer test stimuli, or one similarity; ``inner``
+    (splits,): mean over inner pairs of the median value, on training stimuli only; ``predicted``: for
+    regressions the outer predictions (n_test, m) of each split; ``groups``: largest number of groups of
+    neuroids with the same missing responses.
+    """
+
+    values: np.ndarray
+    inner: np.ndarray
+    predicted: list[np.ndarray]
+    groups: int = 1
+
+
+#: Gives the Gram matrix and sums of one layer for the stimuli of a recording, in its order.
+Read = Callable[[], dict[str, np.ndarray]]
+
+
+def score_block(read: Read, Y: np.ndarray, splits: list[Split], metric: str, options: Options) -> Block:
+    """Score one layer on some splits.
+
+    Parameters
+    ----------
+    read : callable
+        Gives what `gram_matrix.gram` gives.
+    Y : ndarray, shape (n, m)
+        Responses, NaN where missing.
+    """
+    gram = read()
+    if metric in SIMILARITIES:
+        complete = Y[:, ~np.isnan(Y).any(axis=0)]
+        responses = gram_matrix.gram([complete], np.float64)
+
+        def value(stimuli: np.ndarray) -> float:
+            return similar(subset(gram, stimuli), subset(responses, stimuli), metric, options)
+
+        inner = [value(split.train) if split.inner else np.nan for split in splits]
+        return Block(np.array([[value(split.test)] for split in splits]), np.array(inner), [])
+    pairs = [pair for split in splits for pair in split.pairs]
+    predicted, groups = predict(gram["K"], Y, pairs, metric, options)
+    r = [missing.pearson_present(p, Y[test]) for p, (_, test) in zip(predicted, pairs, strict=True)]
+    values, inner, outer = [], [], []
+    for split in splits:
+        values.append(r.pop(0))
+        outer.append(predicted.pop(0))
+        medians = [np.nanmedian(r.pop(0)) for _ in split.inner]
+        del predicted[: len(split.inner)]
+        inner.append(np.mean(medians) if medians else np.nan)
+    return Block(np.array(values), np.array(inner), outer, groups)
+
+
+def predict(
+    K: np.ndarray, Y: np.ndarray, pairs: list[Pair], metric: str, options: Options
+) -> tuple[list[np.ndarray], int]:
+    """Predictions (n_test, m) of a regression for each (train, test), and the number of neuroid groups."""
+
+    def fit(K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        if metric == "pls":
+            return gram_pls.predict(K, Y, train, test, options.components)
+        return gram_ridge.predict(K, Y, train, test, gram_ridge.penalty_grid(K, train, options.penalties))
+
+    found = [missing.predict_with_missing(fit, K, Y, train, test) for train, test in pairs]
+    return [predicted for predicted, _ in found], max(groups for _, groups in found)
+
+
+def subset(gram: dict[str, np.ndarray], stimuli: np.ndarray) -> dict[str, np.ndarray]:
+    """Gram matrix and sums of some stimuli."""
+    chosen = {name: gram[name][stimuli] for name in ("row_sum", "row_dot_mean")}
+    return gram | chosen | {"K": gram["K"][np.ix_(stimuli, stimuli)]}
+
+
+def similar(
+    features: dict[str, np.ndarray], responses: dict[str, np.ndarray], metric: str, options: Options
+) -> float:
+    """Similarity of features and responses of the same stimuli."""
+    if metric == "cka":
+        return similarity.cka_unbiased(features["K"], responses["K"])
+    a, b = (similarity.rdm(gram, options.dissimilarity) for gram in (features, responses))
+    return similarity.compare(a, b, options.comparison)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class LayerScores:
+    """Scores of all layers: `values` (layers, splits, m), `inner` (layers, splits), see `Block`."""
+
+    layers: list[str]
+    values: np.ndarray
+    inner: np.ndarray
+    predicted: list[list[np.ndarray]]
+    groups: int = 1
+
+    @property
+    def chosen(self) -> np.ndarray:
+        """Index of the layer that the inner splits choose, per outer split."""
+        return np.nan_to_num(self.inner, nan=-np.inf).argmax(axis=0)
+
+    @property
+    def best(self) -> int:
+        """Index of the layer with the highest reported score: chosen on what it is reported on."""
+        return int(np.nan_to_num([median_score(v) for v in self.values], nan=-np.inf).argmax())
+
+    def select(self, selection: str) -> Selected:
+        """Scores under a layer selection, ``nested`` or ``published``."""
+        splits = np.arange(self.values.shape[1])
+        index = self.chosen if selection == "nested" else np.full(len(splits), self.best)
+        predicted = [self.predicted[i][s] for i, s in zip(index, splits, strict=True) if self.predicted[i]]
+        return Selected(self.layers[int(np.bincount(index).argmax())], self.values[index, splits], predicted)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Scores of the selected layer: the one chosen most often, `values` (splits, m), predictions."""
+
+    layer: str
+    values: np.ndarray
+    predicted: list[np.ndarray]
+
+
+def score_layers(
+    client: Client, reads: dict[str, Read], Y: np.ndarray, splits: list[Split], metric: str, options: Options
+) -> LayerScores:
+    """Score every layer on every split.
+
+    Arguments travel with the tasks, so a worker that dies costs only the tasks it had.
+    """
+    blocks = [splits[first : first + BLOCK] for first in range(0, len(splits), BLOCK)]
+    responses = client.submit(np.asarray, Y, pure=False)
+    futures: list[list[Any]] = [
+        [client.submit(score_block, read, responses, block, metric, options, pure=False) for block in blocks]
+        for read in reads.values()
+    ]
+    results: list[list[Block]] = client.gather(futures)
+    return LayerScores(
+        list(reads),
+        np.array([np.concatenate([block.values for block in layer]) for layer in results]),
+        np.array([np.concatenate([block.inner for block in layer]) for layer in results]),
+        [[predicted for block in layer for predicted in block.predicted] for layer in results],
+        max(block.groups for layer in results for block in layer),
+    )
+
+
+def median_score(values: np.ndarray) -> float:
+    """Brain-Score's aggregate of (splits, m): median over neuroids, mean over splits."""
+    return float(np.nanmedian(values, axis=-1).mean(axis=-1))
