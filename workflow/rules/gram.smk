@@ -16,6 +16,7 @@ rule gram:
     params:
         version=version("gram"),
         options=options(config["gram"], "dtype"),
+        dask=dask_options(),
     log:
         "logs/gram/{model}/{stimuli}/{protocol}.log",
     benchmark:
@@ -26,5 +27,5 @@ rule gram:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign gram --features {input.features} --features-manifest {input.features_manifest} "
-        "--protocol {wildcards.protocol} {params.options} --threads {threads} " + dask_options() + " "
+        "--protocol {wildcards.protocol} {params.options} --threads {threads} {params.dask} "
         "--output {output.store} --manifest {output.manifest} &> {log}"

@@ -26,6 +26,7 @@ rule neural:
         ),
         simulated=lambda w: options(STUDY.recordings[w.recording], "simulated"),
         seed=config["seed"],
+        dask=dask_options(),
     log:
         "logs/neural/{model}/{recording}.log",
     benchmark:
@@ -38,5 +39,5 @@ rule neural:
         "python -m visalign neural --model {wildcards.model} --dataset {wildcards.recording} "
         "--gram {input.gram} --gram-manifest {input.gram_manifest} --recording {input.recording} "
         "--card {input.card} --ceilings {input.ceilings} --metric {params.metrics} {params.options} "
-        "{params.simulated} --seed {params.seed} --threads {threads} " + dask_options() + " "
+        "{params.simulated} --seed {params.seed} --threads {threads} {params.dask} "
         "--output {output} &> {log}"
