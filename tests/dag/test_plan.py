@@ -35,7 +35,8 @@ def test_one_new_model_plans_only_its_own_jobs_and_the_aggregation(finished):
     assert all("96x96" in job[2] for job in pixels)
     assert planned - own - pixels == AGGREGATION
     assert rules(own) == {
-        "models", "features", "accuracy", "gram", "neural", "saliency", "clickme", "attacks", "attacks_score",
+        "models", "features", "accuracy", "gram", "neural", "saliency", "clickme", "clickme_reveal", "attacks",
+        "attacks_score", "report_model",
     }  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def test_a_changed_recording_reruns_only_what_depends_on_it(finished):
     path = finished.folder / "results/simulate/recordings/it_simulated.nc"
     path.write_text("new responses")
     planned = finished.plan()
-    assert rules(planned) == {"recordings", "neural"} | rules(AGGREGATION)
+    assert rules(planned) == {"recordings", "neural", "report_model"} | rules(AGGREGATION)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +53,12 @@ def test_a_changed_recording_reruns_only_what_depends_on_it(finished):
         ("components: 25", "components: 20", {"neural"}),
         ("budget: 20", "budget: 30", {"attacks", "attacks_score"}),
         ("reliability: 0.3", "reliability: 0.2", {"simulate_recordings", "recordings", "neural"}),
-        ("seed: 0\n", "seed: 1\n", {"neural", "maps", "clickme", "attacks", "attacks_score"}),
+        ("seed: 0\n", "seed: 1\n", {"neural", "maps", "clickme", "clickme_reveal", "attacks", "attacks_score"}),
     ],
 )
 def test_a_changed_setting_reruns_its_stage_and_what_follows(finished, old, new, expected):
     finished.edit("config/config.yaml", old, new)
-    assert rules(finished.plan()) == expected | rules(AGGREGATION)
+    assert rules(finished.plan()) == expected | {"report_model"} | rules(AGGREGATION)
 
 
 def test_a_raised_version_reruns_its_stage(finished):
@@ -82,10 +83,10 @@ def test_features_that_are_not_kept_are_deleted_once_read_and_nothing_else_diffe
     workflow.run()
     assert list(folder.glob("results/features/*/*.zarr")) == []
     assert len(list(folder.glob("results/features/*/*.json"))) == len(list(folder.glob("results/features/*/*")))
-    assert list(folder.glob("results/gram/*/*.zarr"))
+    assert list(folder.glob("results/gram/*/*/*.zarr"))
     assert workflow.plan() == set()
     workflow.edit("config/config.yaml", "components: 25", "components: 20")
-    assert rules(workflow.plan()) == {"neural"} | rules(AGGREGATION)
+    assert rules(workflow.plan()) == {"neural", "report_model"} | rules(AGGREGATION)
 
 
 def test_identical_upstream_results_stop_the_rerun_in_two_steps(finished):

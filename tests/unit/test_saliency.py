@@ -101,6 +101,60 @@ def test_the_batch_size_changes_nothing_that_matters(tmp_path, tiny_model, pixel
         np.testing.assert_allclose(one[name][:], other[name][:], rtol=1e-3, atol=1e-4 * other[name][:].max())
 
 
+def test_a_killed_run_resumes_after_its_last_batch_bit_identical(tmp_path, tiny_model, pixels, monkeypatch):
+    whole = run(tmp_path / "whole", tiny_model(), pixels)
+    gradient, computed = saliency.gradient, []
+
+    def killed(model, batch, labels):
+        if len(computed) == 2:
+            raise KeyboardInterrupt
+        computed.append(len(batch))
+        return gradient(model, batch, labels)
+
+    monkeypatch.setattr(saliency, "gradient", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", tiny_model(), pixels)
+    assert not (tmp_path / "killed/s.zarr").exists()
+    monkeypatch.setattr(saliency, "gradient", lambda *args: computed.append(len(args[1])) or gradient(*args))
+    resumed = run(tmp_path / "killed", tiny_model(), pixels)
+    assert computed == [4, 4, 2]
+    for name in saliency.REDUCTIONS:
+        np.testing.assert_array_equal(resumed[name][:], whole[name][:])
+    assert (tmp_path / "killed/s.json").read_bytes() == (tmp_path / "whole/s.json").read_bytes()
+
+
+def test_another_batch_size_starts_over_instead_of_resuming(tmp_path, tiny_model, pixels, monkeypatch):
+    gradient, computed = saliency.gradient, []
+
+    def killed(model, batch, labels):
+        if computed:
+            raise KeyboardInterrupt
+        computed.append(len(batch))
+        return gradient(model, batch, labels)
+
+    monkeypatch.setattr(saliency, "gradient", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, tiny_model(), pixels)
+    monkeypatch.setattr(saliency, "gradient", lambda *args: computed.append(len(args[1])) or gradient(*args))
+    run(tmp_path, tiny_model(), pixels, batch_size=5)
+    assert computed == [4, 5, 5]
+
+
+def test_the_network_is_in_evaluation_mode_and_its_weights_have_no_gradients(
+    tmp_path, tiny_model, pixels, monkeypatch
+):
+    gradient, seen = saliency.gradient, []
+
+    def watched(model, batch, labels):
+        result = gradient(model, batch, labels)
+        seen.append((model.model.training, any(p.requires_grad for p in model.parameters()), result.dtype))
+        return result
+
+    monkeypatch.setattr(saliency, "gradient", watched)
+    run(tmp_path, tiny_model(), pixels)
+    assert set(seen) == {(False, False, torch.float32)}
+
+
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [

@@ -1,11 +1,27 @@
-# Saliency against human importance maps.
+# Saliency against human importance maps; animals recognised in partly revealed images; examples.
+from types import SimpleNamespace
+
+
+def stimuli_of(wildcards) -> str:
+    """Stimulus set of a map set."""
+    return STUDY.maps[wildcards.maps]["stimuli"]
+
+
+def revelation(wildcards) -> dict:
+    """What the score needs of the revelation, where it is switched on and the images are ImageNet's."""
+    settings = config["clickme"]["revelation"]
+    if not settings["enabled"] or STUDY.stimuli[stimuli_of(wildcards)].get("label_space") != "imagenet-1k":
+        return {}
+    own = {"revelation": f"results/clickme/{wildcards.model}/{wildcards.maps}_revelation.npz"}
+    return own | ({"human_curve": settings["human_curve"]} if settings["human_curve"] else {})
 
 
 rule clickme:
     input:
-        saliency=lambda w: ancient(f"results/saliency/{w.model}/{STUDY.maps[w.maps]['stimuli']}.zarr"),
-        saliency_manifest=lambda w: f"results/saliency/{w.model}/{STUDY.maps[w.maps]['stimuli']}.json",
-        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+        unpack(revelation),
+        saliency=lambda w: ancient(f"results/saliency/{w.model}/{stimuli_of(w)}.zarr"),
+        saliency_manifest=lambda w: f"results/saliency/{w.model}/{stimuli_of(w)}.json",
+        table=lambda w: table_of(stimuli_of(w)),
         maps="results/maps/{maps}.npz",
         card="results/maps/{maps}.json",
     output:
@@ -13,8 +29,9 @@ rule clickme:
         images="results/clickme/{model}/{maps}_images.csv",
     params:
         version=version("clickme"),
-        transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
+        transform=lambda w: STUDY.transform(w.model, stimuli_of(w)),
         simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
+        revelation=lambda w: options(revelation(w), "revelation", "human_curve"),
         options=options(config["clickme"], "bootstrap"),
         seed=config["seed"],
     log:
@@ -24,7 +41,65 @@ rule clickme:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign clickme --model {wildcards.model} --dataset {wildcards.maps} "
+        "python -m visalign clickme score --model {wildcards.model} --dataset {wildcards.maps} "
         "--saliency {input.saliency} --saliency-manifest {input.saliency_manifest} --table {input.table} "
-        "--transform {params.transform} --maps {input.maps} --card {input.card} {params.simulated} "
-        "{params.options} --seed {params.seed} --output {output.scores} --images {output.images} &> {log}"
+        "--transform {params.transform} --maps {input.maps} --card {input.card} {params.revelation} "
+        "{params.simulated} {params.options} --seed {params.seed} "
+        "--output {output.scores} --images {output.images} &> {log}"
+
+
+rule clickme_reveal:
+    input:
+        unpack(lambda w: network_input(SimpleNamespace(model=w.model, stimuli=stimuli_of(w)))),
+        table=lambda w: table_of(stimuli_of(w)),
+        maps="results/maps/{maps}.npz",
+    output:
+        "results/clickme/{model}/{maps}_revelation.npz",
+    params:
+        version=version("clickme"),
+        transform=lambda w: STUDY.transform(w.model, stimuli_of(w)),
+        options=options(config["clickme"]["revelation"], "images", "batch_size"),
+        levels=(
+            " ".join(["--levels", *map(str, config["clickme"]["revelation"]["levels"])])
+            if config["clickme"]["revelation"]["levels"]
+            else ""
+        ),
+        seed=config["seed"],
+    log:
+        "logs/clickme_reveal/{model}/{maps}.log",
+    benchmark:
+        "results/benchmarks/clickme_reveal/{model}/{maps}.tsv"
+    resources:
+        gpu=GPU,
+        mem_mb=6000,
+    conda:
+        "../../envs/vision.yaml"
+    shell:
+        "python -m visalign clickme reveal --card {input.card} --weights {input.weights} "
+        "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
+        "{params.options} {params.levels} --seed {params.seed} --output {output} &> {log}"
+
+
+rule clickme_gallery:
+    input:
+        saliency=lambda w: ancient(f"results/saliency/{w.model}/{stimuli_of(w)}.zarr"),
+        pixels=lambda w: network_input(SimpleNamespace(model=w.model, stimuli=stimuli_of(w)))["pixels"],
+        table=lambda w: table_of(stimuli_of(w)),
+        maps="results/maps/{maps}.npz",
+        images="results/clickme/{model}/{maps}_images.csv",
+    output:
+        "results/clickme/{model}/{maps}_gallery.png",
+    params:
+        version=version("clickme"),
+        transform=lambda w: STUDY.transform(w.model, stimuli_of(w)),
+        simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
+    log:
+        "logs/clickme_gallery/{model}/{maps}.log",
+    benchmark:
+        "results/benchmarks/clickme_gallery/{model}/{maps}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign clickme gallery --model {wildcards.model} --saliency {input.saliency} "
+        "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
+        "--images {input.images} {params.simulated} --output {output} &> {log}"

@@ -19,7 +19,7 @@ from visalign.stats import bootstrap_interval
 from visalign.tables import inputs_hash, read_json, score_row, write_scores, write_table
 from visalign.transforms import Transform
 
-VERSION = 1
+VERSION = 2
 EXAMPLES = """\
   python -m visalign attacks perturb --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
       --pixels-manifest clickme.json --table clickme.csv --budget 40 \\

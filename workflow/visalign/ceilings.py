@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import LeaveOneGroupOut, ShuffleSplit
-
 from visalign import gram_pls, stats
 
 #: Fewer stimuli than these leave less than two, a tenth, to correlate over.
@@ -68,6 +66,8 @@ def split_half_ceiling(
     if n_repetitions < 2:
         undefined = np.full((n_splits, n_neuroids), np.nan)
         return SplitHalf(np.nan, np.nan, np.nan, undefined[0], undefined)
+    from sklearn.model_selection import ShuffleSplit  # two seconds, that readers of this module need not pay
+
     present = ~np.isnan(responses)
     filled = np.where(present, responses, 0).astype(np.float64)
     splitter = ShuffleSplit(n_splits, train_size=0.5, test_size=None, random_state=seed)
@@ -162,6 +162,8 @@ def _splits(
     n_stimuli: int, n_splits: int, seed: int, groups: np.ndarray | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Training and test stimuli of each split; none where there are too few stimuli or groups."""
+    from sklearn.model_selection import LeaveOneGroupOut, ShuffleSplit
+
     indices = np.arange(n_stimuli)
     if groups is not None:
         return list(LeaveOneGroupOut().split(indices, groups=groups)) if len(np.unique(groups)) > 1 else []

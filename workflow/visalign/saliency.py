@@ -56,9 +56,15 @@ def gradient(model: Any, pixels: Any, labels: Any) -> Any:
     return torch.autograd.grad(own, inputs)[0]
 
 
-def record(card: dict[str, Any], weights: str, pixels: zarr.Array, labels: np.ndarray, group: zarr.Group,
-           batch_size: int) -> None:  # fmt: skip
-    """Write both reductions for every stimulus."""
+def record(
+    card: dict[str, Any],
+    weights: str,
+    pixels: zarr.Array,
+    labels: np.ndarray,
+    group: zarr.Group,
+    batch_size: int,
+) -> None:
+    """Write both reductions for the stimuli that the partial store does not hold yet, a batch at a time."""
     import torch
 
     from visalign import batches, network
@@ -66,23 +72,24 @@ def record(card: dict[str, Any], weights: str, pixels: zarr.Array, labels: np.nd
 
     model = network.Normalised(network.load(card, weights), card["data_config"])
     n, _, height, width = pixels.shape
-    arrays = [
-        stores.create_array(
-            group, name, (n, height, width), np.float32, ("stimulus", "y", "x"), rows=batch_size
-        )
-        for name in REDUCTIONS
-    ]
+    start = stores.attribute(group, "complete", 0)
+    if start == 0:
+        for name in REDUCTIONS:
+            dims = ("stimulus", "y", "x")
+            stores.create_array(group, name, (n, height, width), np.float32, dims, rows=batch_size)
+    arrays = [stores.array(group, name) for name in REDUCTIONS]
     targets = torch.as_tensor(labels, device=device())
-    with tqdm(total=n, desc=f"saliency {card['model']}", unit="image") as bar:
-        for rows, batch in batches.pixel_batches(pixels, batch_size):
+    with tqdm(total=n, initial=start, desc=f"saliency {card['model']}", unit="image") as bar:
+        for rows, batch in batches.pixel_batches(pixels, batch_size, start):
             change = gradient(model, batch, targets[rows])
-            arrays[0][rows] = change.abs().amax(1).cpu().numpy()
-            arrays[1][rows] = change.mean(1).abs().cpu().numpy()
+            for array, reduced in zip(arrays, (change.abs().amax(1), change.mean(1).abs()), strict=True):
+                array[rows] = reduced.cpu().numpy()
+            group.attrs["complete"] = rows.stop
             bar.update(rows.stop - rows.start)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the saliency store of one (model, stimulus set)."""
+    """Write the saliency store of one (model, stimulus set), resuming after the last batch."""
     card = read_json(args.card)
     table = stimulus_tables.read(args.table)
     labels = stimulus_tables.labels(table, card["num_classes"], args.table)
@@ -91,6 +98,7 @@ def run(args: argparse.Namespace) -> None:
     identity = {
         "model": inputs_hash(args.card),
         "pixels": inputs_hash(args.pixels_manifest, args.table),
+        "batch_size": args.batch_size,
         "version": VERSION,
     }
     group = stores.open_partial(args.output, identity)

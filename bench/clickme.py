@@ -1,0 +1,118 @@
+"""Saliency against a bare loop of gradients, and Spearman correlations of maps against SciPy's.
+
+tf_efficientnet_lite0 at 224 pixels on the CPU with one thread, batches of 16. The stage reads a uint8 store,
+normalises, computes gradients, writes both reductions and publishes its store with content hashes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from _measure import paired_seconds, report, result
+
+ARCHITECTURE, SIDE, BATCH, STIMULI, MAPS = "tf_efficientnet_lite0", 224, 16, 64, 16
+#: As the Snakefile sets them.
+ALLOCATOR = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+
+
+def prepare(folder: Path) -> tuple[dict[str, Any], str, zarr.Array]:
+    """Write random weights with their card, and a store of noise images."""
+    from visalign import cli, stores
+    from visalign.tables import read_json
+
+    card, weights = folder / "model.json", folder / "model.safetensors"
+    cli.main(["models", "--model", "lite0", "--architecture", ARCHITECTURE, "--weights", "random",
+              "--source", "0", "--output", str(weights), "--card", str(card)])  # fmt: skip
+    shape, dimensions = (STIMULI, 3, SIDE, SIDE), ("stimulus", "channel", "y", "x")
+    group = stores.open_partial(folder / "pixels.zarr", {})
+    pixels = stores.create_array(group, "pixels", shape, np.uint8, dimensions, rows=64)
+    pixels[:] = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    return read_json(card), str(weights), pixels
+
+
+def stage(card: dict[str, Any], weights: str, pixels: zarr.Array, folder: Path) -> float:
+    """Seconds of the stage, with loading the model and publishing."""
+    from visalign import saliency, stores
+
+    output = folder / "saliency.zarr"
+    shutil.rmtree(output, ignore_errors=True)
+    group = stores.open_partial(output, {})
+    start = time.perf_counter()
+    saliency.record(card, weights, pixels, np.arange(STIMULI), group, BATCH)
+    stores.publish(output, folder / "saliency.json", {})
+    return time.perf_counter() - start
+
+
+def bare(card: dict[str, Any], weights: str, pixels: zarr.Array) -> float:
+    """Seconds of forward and backward passes alone, on normalised float32 tensors in memory."""
+    import torch
+
+    from visalign import batches, network
+
+    model = network.Normalised(network.load(card, weights), card["data_config"])
+    inputs = [
+        (model.normalise(batch).requires_grad_(), torch.arange(STIMULI)[rows, None])
+        for rows, batch in batches.pixel_batches(pixels, BATCH)
+    ]
+    start = time.perf_counter()
+    for batch, labels in inputs:
+        torch.autograd.grad(model.model(batch).gather(1, labels).sum(), batch)
+    return time.perf_counter() - start
+
+
+def saliency_ratio(rounds: int = 4) -> float:
+    """Speed of the stage over the bare loop's; the first of the rounds warms up."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = prepare(folder)
+        seconds = [(bare(*made), stage(*made, folder)) for _ in range(rounds)]
+    theirs, ours = np.median(seconds[1:], axis=0)
+    return float(theirs / ours)
+
+
+def spearman_ratio() -> float:
+    """Speed of our ρ of pairs of maps over SciPy's, both maps ranked anew."""
+    from scipy.stats import spearmanr
+
+    from visalign.map_alignment import standard_ranks
+
+    first, second = np.random.default_rng(0).random((2, MAPS, SIDE, SIDE), dtype=np.float32)
+    ours, theirs = paired_seconds(
+        lambda: np.einsum("np,np->n", standard_ranks(first), standard_ranks(second)),
+        lambda: [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(first, second, strict=True)],
+        rounds=5,
+    )
+    return theirs / ours
+
+
+def main() -> None:
+    """Measure both in turn, in one process."""
+    speed, spearman = saliency_ratio(), spearman_ratio()
+    report(
+        "clickme",
+        [
+            result("saliency, of the bare loop's speed", speed, "", ">= 0.9", speed >= 0.9),
+            result("Spearman of maps over SciPy", spearman, "x", ">= 2", spearman >= 2),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    if "MALLOC_MMAP_MAX_" not in os.environ:  # read by the C library when a process starts
+        os.execvpe(
+            sys.executable, [sys.executable, *sys.argv], os.environ | ALLOCATOR | {"OMP_NUM_THREADS": "1"}
+        )
+    main()
