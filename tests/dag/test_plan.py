@@ -6,6 +6,7 @@ import pytest
 
 from visalign.cli import STAGES
 
+ATTACKS = {"attacks", "attacks_score"}
 AGGREGATION = {("scores",), ("trend",), ("figures",), ("report",)}
 
 
@@ -35,8 +36,8 @@ def test_one_new_model_plans_only_its_own_jobs_and_the_aggregation(finished):
     assert all("96x96" in job[2] for job in pixels)
     assert planned - own - pixels == AGGREGATION
     assert rules(own) == {
-        "models", "features", "accuracy", "gram", "neural", "saliency", "clickme", "clickme_reveal", "attacks",
-        "attacks_score", "report_model",
+        "models", "features", "accuracy", "gram", "neural", "saliency", "clickme", "clickme_reveal",
+        "attacks", "attacks_score", "report_model",
     }  # fmt: skip
 
 
@@ -51,9 +52,13 @@ def test_a_changed_recording_reruns_only_what_depends_on_it(finished):
     ("old", "new", "expected"),
     [
         ("components: 25", "components: 20", {"neural"}),
-        ("budget: 20", "budget: 30", {"attacks", "attacks_score"}),
+        ("budget: 20", "budget: 30", ATTACKS),
         ("reliability: 0.3", "reliability: 0.2", {"simulate_recordings", "recordings", "neural"}),
-        ("seed: 0\n", "seed: 1\n", {"neural", "maps", "clickme", "clickme_reveal", "attacks", "attacks_score"}),
+        (
+            "seed: 0\n",
+            "seed: 1\n",
+            {"neural", "maps", "clickme", "clickme_reveal", "attacks", "attacks_score"},
+        ),
     ],
 )
 def test_a_changed_setting_reruns_its_stage_and_what_follows(finished, old, new, expected):
@@ -79,10 +84,14 @@ def test_features_that_are_not_kept_are_deleted_once_read_and_nothing_else_diffe
     folder = tmp_path / "workflow"
     shutil.copytree(fresh.folder, folder)
     workflow = type(fresh)(folder)
-    workflow.edit("config/config.yaml", "features: {batch_size: 16}", "features: {batch_size: 16, keep: false}")
+    workflow.edit(
+        "config/config.yaml", "features: {batch_size: 16}", "features: {batch_size: 16, keep: false}"
+    )
     workflow.run()
     assert list(folder.glob("results/features/*/*.zarr")) == []
-    assert len(list(folder.glob("results/features/*/*.json"))) == len(list(folder.glob("results/features/*/*")))
+    assert len(list(folder.glob("results/features/*/*.json"))) == len(
+        list(folder.glob("results/features/*/*"))
+    )
     assert list(folder.glob("results/gram/*/*/*.zarr"))
     assert workflow.plan() == set()
     workflow.edit("config/config.yaml", "components: 25", "components: 20")

@@ -16,7 +16,7 @@ def rows(values: dict[str, float | None], layer: str = "x", metric: str = "pls")
     return [
         score_row(
             model=model, benchmark="neural/it", metric=metric, value=value, convention="r", layer=layer,
-            status="ok" if value is not None else "failed", simulated=False, seed=0, version=1, inputs_hash="",
+            status="failed" if value is None else "ok", simulated=False, seed=0, version=1, inputs_hash="",
         )
         for model, value in values.items()
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.cross_decomposition import PLSRegression
+from sklearn.linear_model import LinearRegression
 
 from visalign import gram_matrix, gram_pls
 
@@ -20,6 +21,57 @@ def test_gram_pls_equals_scikit_learn(components):
     reference = PLSRegression(components, scale=False, tol=1e-12, max_iter=100_000).fit(X[train], Y[train])
     ours = gram_pls.predict(X @ X.T, Y, train, test, components)
     np.testing.assert_allclose(ours, reference.predict(X[test]), atol=1e-6 * Y.std())
+
+
+def test_every_component_count_of_one_fit_equals_scikit_learn():
+    X, Y, train, test = problem()
+    ours = gram_pls.predict_counts(X @ X.T, Y, train, test, 12)
+    assert ours.shape == (12, len(test), Y.shape[1])
+    for count, predicted in enumerate(ours, start=1):
+        reference = PLSRegression(count, scale=False, tol=1e-20, max_iter=100_000).fit(X[train], Y[train])
+        np.testing.assert_allclose(predicted, reference.predict(X[test]), atol=1e-6 * Y.std())
+
+
+def test_splits_of_any_size_together_equal_each_alone():
+    X, Y, _, _ = problem()
+    order = np.random.default_rng(1).permutation(120)
+    # The third training set is exhausted after nine components, the others go on; stimuli may be in neither.
+    splits = [
+        (order[:100], order[100:]),
+        (order[20:], order[:20]),
+        (order[:10], order[50:]),
+        (order[:60], order[90:]),
+    ]
+    together = gram_pls.predict_splits(X @ X.T, Y, splits)
+    for (train, test), predicted in zip(splits, together, strict=True):
+        count = min(25, len(train) - 1)
+        reference = PLSRegression(count, scale=False, tol=1e-20, max_iter=100_000).fit(X[train], Y[train])
+        np.testing.assert_allclose(predicted, reference.predict(X[test]), atol=1e-6 * Y.std())
+        alone = gram_pls.predict(X @ X.T, Y, train, test)
+        np.testing.assert_allclose(predicted, alone, atol=1e-10 * Y.std())
+
+
+def test_scores_are_centred_and_orthonormal_in_each_training_set():
+    X, Y, train, test = problem()
+    for part, T in zip((train, test), gram_pls.scores(X @ X.T, Y, [train, test], 15), strict=True):
+        np.testing.assert_allclose(T[:, part].sum(axis=1), 0, atol=1e-10)
+        np.testing.assert_allclose(T[:, part] @ T[:, part].T, np.eye(15), atol=1e-12)
+
+
+@pytest.mark.parametrize("m", [1, 150])  # fewer and more neuroids than components and stimuli
+def test_any_number_of_neuroids_equals_scikit_learn(m):
+    X, Y, train, test = problem(m=m, noise=2)
+    reference = PLSRegression(8, scale=False, tol=1e-20, max_iter=100_000).fit(X[train], Y[train])
+    ours = gram_pls.predict(X @ X.T, Y, train, test, 8)
+    np.testing.assert_allclose(ours, reference.predict(X[test]), atol=1e-6 * Y.std())
+
+
+def test_a_constant_neuroid_is_predicted_by_its_constant_and_leaves_the_others_alone():
+    X, Y, train, test = problem()
+    with_constant = gram_pls.predict(X @ X.T, np.column_stack([Y, np.full(len(Y), 7.3)]), train, test)
+    np.testing.assert_allclose(with_constant[:, -1], 7.3, rtol=1e-14)
+    alone = gram_pls.predict(X @ X.T, Y, train, test)
+    np.testing.assert_allclose(with_constant[:, :-1], alone, atol=1e-9 * Y.std())
 
 
 def test_shift_and_offset_do_not_change_predictions():
@@ -69,12 +121,11 @@ def test_a_linear_response_is_predicted_exactly_when_components_suffice():
     np.testing.assert_allclose(predicted, Y[60:], atol=1e-8)
 
 
-def test_gram_blocks_add_up_and_give_back_the_unshifted_gram():
-    X = np.random.default_rng(5).standard_normal((30, 50)) + 3
-    parts = gram_matrix.gram([X[:, :20], X[:, 20:]], np.float64)
-    centred = X - X.mean(axis=0)
-    np.testing.assert_allclose(parts["K"], centred @ centred.T, atol=1e-10)
-    back = parts["K"] + parts["row_dot_mean"] + parts["row_dot_mean"][:, None] - parts["mean_dot_mean"]
-    np.testing.assert_allclose(back, X @ X.T, atol=1e-9)
-    np.testing.assert_allclose(parts["row_sum"], X.sum(axis=1), atol=1e-10)
-    assert parts["n_features"] == 50
+@pytest.mark.parametrize("offset", [0, 300])
+def test_components_beyond_the_rank_of_the_features_change_nothing(offset):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((80, 6)) + offset
+    Y = X @ rng.standard_normal((6, 4)) + rng.standard_normal((80, 4))
+    reference = LinearRegression().fit(X[:60], Y[:60]).predict(X[60:])
+    ours = gram_pls.predict(X @ X.T, Y, np.arange(60), np.arange(60, 80), 25)
+    np.testing.assert_allclose(ours, reference, atol=1e-8)

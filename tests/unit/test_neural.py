@@ -13,7 +13,7 @@ import pytest
 from visalign import cli, dask_client, gram_matrix, missing, neural, neural_arrays, predictivity
 from visalign.cross_validation import Split, leave_out_splits, nested_splits
 from visalign.errors import InputError
-from visalign.layer_scores import METRICS, REGRESSIONS, Options, median_score, score_layers
+from visalign.layer_scores import METRICS, REGRESSIONS, Options, median_score, score_block, score_layers
 from visalign.predictivity import Responses, conventions, shuffled
 
 
@@ -185,6 +185,18 @@ def test_a_scheduler_that_does_not_answer_is_named():
         dask_client.connect("tcp://127.0.0.1:1"),
     ):
         pass
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_features_and_their_gram_matrix_score_the_same(population, metric):
+    X, signal, groups = population
+    splits = nested_splits(len(X), groups, 3, 0.9, 1, 1)
+    one, other = (
+        score_block(lambda layer=layer: layer, signal, splits, metric, Options(5))
+        for layer in ({"X": X}, gram_matrix.gram([X], np.float64))
+    )
+    np.testing.assert_allclose(one.values, other.values, atol=1e-8)
+    np.testing.assert_allclose(one.inner, other.inner, atol=1e-8)
 
 
 def test_missing_responses_are_left_out_of_the_fit_and_of_the_score(population, score):

@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 from visalign import gram, gram_matrix, gram_store, spatial, stores
 from visalign.cli import main
 from visalign.errors import InputError
+from visalign.layer_scores import with_gram
 from visalign.spatial import Protocol
 
 
@@ -133,7 +134,7 @@ def test_whole_images_have_the_gram_of_all_features_and_few_features_are_kept_as
     order = np.array([3, 1, 7])
     for layer in ("wide", "vector"):
         X = np.float64(source[layer][:]).reshape(10, -1)
-        read = gram_store.read(str(features / "whole_image.zarr"), layer, order)
+        read = with_gram(gram_store.read(str(features / "whole_image.zarr"), layer, order))
         centred = (X - X.mean(axis=0))[order]
         distance = np.diag(read["K"])[:, None] + np.diag(read["K"]) - 2 * read["K"]  # free of the shift
         expected = ((centred[:, None] - centred) ** 2).sum(-1)

@@ -96,7 +96,7 @@ def test_defaults_are_not_shared_between_studies(config):
     ("change", "reason"),
     [
         ({"colour": "red"}, "study.yaml: colour: unknown key (known: "),
-        ({"neural": {"component": 5}}, "study.yaml: neural.component: unknown key (known: comparison, components, "),
+        ({"neural": {"component": 5}}, "study.yaml: neural.component: unknown key (known: comparison, "),
         ({"models": {"sheet": "models.tsv", "sheets": 1}}, "study.yaml: models.sheets: unknown key"),
         ({"simulate": {"clicks": {"x": {"teachers": "a"}}}}, "study.yaml: simulate.clicks.x"),
         ({"seed": "one"}, "study.yaml: seed: 'one' is not of type 'integer'"),

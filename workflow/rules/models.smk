@@ -33,7 +33,9 @@ rule models:
         "results/models/{model}.json",
     params:
         version=version("models"),
-        row=lambda w: options(STUDY.models[w.model] | published(w.model), "label_space", "layers", "published_top1"),
+        row=lambda w: options(
+            STUDY.models[w.model] | published(w.model), "label_space", "layers", "published_top1"
+        ),
         data_config=lambda w: json.dumps(STUDY.data_configs[w.model]),
     log:
         "logs/models/{model}.log",

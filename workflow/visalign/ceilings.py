@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+
 from visalign import gram_pls, stats
 
 #: Fewer stimuli than these leave less than two, a tenth, to correlate over.

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from visalign import dask_client, gram_store, stores
 from visalign.errors import InputError
 from visalign.gram_matrix import column_ranges, gram
+from visalign.primal_pls import use_primal
 from visalign.spatial import Protocol, at_positions, channels_first
 from visalign.tables import inputs_hash
 
@@ -135,10 +136,10 @@ def run(args: argparse.Namespace) -> None:
 def write_layer(
     client: Client, group: zarr.Group, layer: str, stored: zarr.Array, X: np.ndarray | None, dtype: type
 ) -> None:
-    """Write a layer: its features where they are fewer than half the stimuli, else the Gram matrix."""
+    """Write a layer: its features where PLS is faster on these, else the Gram matrix."""
     if X is None and stored.ndim == 2:
         X = np.asarray(stored[:])
-    if X is not None and X.shape[1] <= X.shape[0] // 2:
+    if X is not None and use_primal(*X.shape):
         gram_store.write_features(group, layer, X)
     else:
         gram_store.write(

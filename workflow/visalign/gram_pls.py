@@ -1,26 +1,27 @@
-"""Exact PLS2 regression from a Gram matrix.
+"""Exact PLS2 regression from a Gram matrix, all splits together.
 
 PLS2 with centring and without scaling (scikit-learn's ``PLSRegression(scale=False)``) depends on
-the features X only through K = X Xᵀ. With orthonormal scores T and dual weights U (w = Xᵀu), the
-prediction with a components is K_test U (Tᵀ K U)⁻¹ Tᵀ Y, so X is never needed and one fit
-serves every component count up to the largest.
+the features X only through K = X Xᵀ. Its scores T, orthonormal within the training set, are found
+for training and test stimuli alike; the prediction with a components is the mean training response
+plus T_test Tᵀ Y over the first a scores, so one fit serves every component count.
 
-K is neither copied nor centred: vectors over all stimuli that are 0 outside the training set and
-sum to 0 within it take its place, so each split reads K about thirty times and writes nothing of
-its size.
+K is neither copied nor centred. Nor are K and Y deflated: with K and Y centred on a training set, the
+residual is Y − T Q and S = K residual is K Y − (K T) Q, both only ever multiplied by vectors. So splits
+share one product K Y and one product of K with the newest score of each split per component.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import linalg
-from scipy.linalg.blas import dger
 
 
-def predict(
-    K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray, components: int = 25
-) -> np.ndarray:
-    """Predict responses to test stimuli.
+def predict_splits(
+    K: np.ndarray, Y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]], components: int = 25
+) -> list[np.ndarray]:
+    """Predict responses to the test stimuli of each split.
 
     Parameters
     ----------
@@ -28,29 +29,43 @@ def predict(
         Gram matrix of all stimuli, shifted or not.
     Y : ndarray, shape (n, m)
         Responses.
-    train, test : ndarray of int
+    splits : sequence of (train, test)
         Indices of stimuli.
     components : int
 
     Returns
     -------
-    ndarray, shape (n_test, m)
+    list of ndarray, shape (n_test, m)
         In the units of `Y`.
     """
-    inside = np.zeros((len(K), 1))
-    inside[train] = 1
+    predictions = []
+    for (train, test), T in zip(
+        splits, scores(K, Y, [train for train, _ in splits], components), strict=True
+    ):
+        mean = Y[train].mean(axis=0)
+        predictions.append(T[:, test].T @ (T[:, train] @ (Y[train] - mean)) + mean)
+    return predictions
+
+
+def predict(
+    K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray, components: int = 25
+) -> np.ndarray:
+    """Predict responses to the test stimuli of one split, shape (n_test, m); see `predict_splits`."""
+    return predict_splits(K, Y, [(train, test)], components)[0]
+
+
+def predict_counts(
+    K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray, components: int = 25
+) -> np.ndarray:
+    """Predict with 1, 2, ..., `components` components, shape (components, n_test, m), from one fit."""
+    T = scores(K, Y, [train], components)[0]
     mean = Y[train].mean(axis=0)
-    U, R, Q = fit(K, inside * (Y - mean), inside, components)
-    coefficients = U @ linalg.solve_triangular(R, Q, check_finite=False)
-    # Test features are centred on the training mean: subtract the training stimuli's mean prediction.
-    training_mean = (inside[:, 0] @ K) @ coefficients / len(train)
-    return K[test] @ coefficients - training_mean + mean
+    loadings = T[:, train] @ (Y[train] - mean)
+    return np.cumsum(T[:, test, None] * loadings[:, None], axis=0) + mean
 
 
-def fit(
-    K: np.ndarray, Y: np.ndarray, inside: np.ndarray, components: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit PLS2 on the training part of a Gram matrix.
+def scores(K: np.ndarray, Y: np.ndarray, trains: Sequence[np.ndarray], components: int) -> np.ndarray:
+    """Scores of every stimulus on the PLS components of each training set.
 
     Each weight is the dominant singular vector of the deflated XᵀY, found exactly by an
     eigendecomposition, where NIPALS iterates (Höskuldsson 1988; Rännar et al. 1994).
@@ -60,52 +75,81 @@ def fit(
     K : ndarray, shape (n, n)
         Gram matrix of all stimuli.
     Y : ndarray, shape (n, m)
-        Responses, centred within the training set and 0 outside.
-    inside : ndarray, shape (n, 1)
-        1 for training stimuli, else 0.
+        Responses.
+    trains : sequence of ndarray of int
+        Indices of the training stimuli of each of s splits.
     components : int
-        Wanted number; fewer result when X or Y is exhausted.
 
     Returns
     -------
-    U : ndarray, shape (n, a)
-        Dual weights, 0 outside the training set.
-    R : ndarray, shape (a, a)
-        Upper triangular Tᵀ K U, K centred.
-    Q : ndarray, shape (a, m)
-        Loadings Tᵀ Y.
+    ndarray, shape (s, components, n)
+        Orthonormal over the training stimuli, and centred on them; 0 from the component on at which X
+        or Y is exhausted. Beside K, and the rows of K that one split leaves out, about
+        s (2 n components + n m + m²) 8 bytes are in use, where m > n counts as n.
     """
-    n_train = int(inside.sum())
+    K, Y = np.asarray(K, np.float64), np.asarray(Y, np.float64)
+    # A score up to this length is rounding: X or Y is exhausted.
+    rounding = 10 * np.finfo(np.float64).eps * len(K) * K.diagonal().max() * np.linalg.norm(Y)
+    Y = Y - Y.mean(axis=0)
+    if Y.shape[1] > len(Y):  # scores depend on Y only through Y Yᵀ
+        Y = np.linalg.qr(Y.T)[1].T
+    inside = np.zeros((len(trains), len(K)))
+    for mask, train in zip(inside, trains, strict=True):
+        mask[train] = 1
+    size = inside.sum(axis=1, keepdims=True)
+    YK = Y.T @ K
+    G = np.stack([_centred_product(K, Y, YK, mask) for mask in inside])
+    M = np.stack([(mask * g) @ Y for mask, g in zip(inside, G, strict=True)])
 
-    def times_K(V: np.ndarray) -> np.ndarray:
-        """Centred training block of K times V, 0 outside."""
-        product = K @ V
-        return inside * (product - (inside * product).sum(axis=0) / n_train)
-
-    n, m = Y.shape
-    T, U, KT = (np.empty((n, components), order="F") for _ in range(3))
-    Q = np.empty((components, m))
-    # S stays K @ residual and M residualᵀ K residual. Fortran order lets BLAS update in place.
-    residual = np.array(Y, dtype=np.float64, order="F")
-    S = np.asfortranarray(times_K(residual), dtype=np.float64)
-    M = residual.T @ S
-    scale = np.linalg.norm(S)
-    a = 0
-    while a < min(components, n_train - 1):
-        weight = linalg.eigh(M, subset_by_index=[m - 1, m - 1], check_finite=False)[1][:, 0]
-        u, t = residual @ weight, S @ weight
+    T, KT = np.zeros((2, len(trains), components, len(K)))
+    Q = np.zeros((len(trains), components, Y.shape[1]))
+    for a in range(components):
+        weight = dominant(M)[:, None]
+        t = (weight @ G - (weight @ Q[:, :a].mT) @ KT[:, :a])[:, 0]
         for _ in range(2):  # twice is enough for orthogonality to rounding
-            t -= T[:, :a] @ (T[:, :a].T @ t)
-        length = np.linalg.norm(t)
-        if length <= 1e-12 * scale:
-            break
-        T[:, a], U[:, a] = t / length, u / length
-        t = T[:, a]
-        KT[:, a] = times_K(t[:, None])[:, 0]
-        Q[a] = t @ residual
-        cross = np.outer(t @ S, Q[a])
-        M -= cross + cross.T - (t @ KT[:, a]) * np.outer(Q[a], Q[a])
-        dger(-1.0, t, Q[a], a=residual, overwrite_a=1)
-        dger(-1.0, KT[:, a], Q[a], a=S, overwrite_a=1)
-        a += 1
-    return U[:, :a], np.triu(KT[:, :a].T @ U[:, :a]), Q[:a]
+            t -= ((inside * t)[:, None] @ T[:, :a].mT @ T[:, :a])[:, 0]
+        length = np.linalg.norm(inside * t, axis=1, keepdims=True)
+        T[:, a] = t * np.divide(1, length, out=np.zeros_like(length), where=length > rounding)
+        t = inside * T[:, a]
+        Kt = t @ K
+        KT[:, a] = Kt - (inside * Kt).sum(axis=1, keepdims=True) / size
+        Q[:, a] = t @ Y
+        overlap = t[:, None] @ KT[:, : a + 1].mT
+        deflate(M, Q[:, : a + 1], (inside * KT[:, a]) @ Y, overlap[:, 0])
+    return T
+
+
+def dominant(M: np.ndarray) -> np.ndarray:
+    """Eigenvectors of the largest eigenvalue of symmetric matrices (s, m, m), shape (s, m)."""
+    last = M.shape[-1] - 1
+    return linalg.eigh(M, subset_by_index=[last, last], check_finite=False)[1][..., 0]
+
+
+def deflate(M: np.ndarray, Q: np.ndarray, YKt: np.ndarray, overlap: np.ndarray) -> None:
+    """Take the newest score t out of the residual in M = residualᵀ K residual, in place.
+
+    Parameters
+    ----------
+    M : ndarray, shape (s, m, m)
+    Q : ndarray, shape (s, a, m)
+        Loadings, the newest last.
+    YKt : ndarray, shape (s, m)
+        Yᵀ K t, Y not deflated.
+    overlap : ndarray, shape (s, a)
+        Tᵀ K t.
+    """
+    overlap = np.append(overlap[:, :-1], overlap[:, -1:] / 2, axis=1)
+    cross = Q[:, -1, :, None] @ (YKt[:, None] - overlap[:, None] @ Q)
+    M -= cross + cross.mT
+
+
+def _centred_product(K: np.ndarray, Y: np.ndarray, YK: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Yᵀ K over the training stimuli, features and responses centred on them, shape (m, n).
+
+    Few stimuli are left out, so taking them off the product `YK` over all costs less than a new one.
+    """
+    outside, size = inside == 0, inside.sum()
+    product = YK - Y[outside].T @ K[outside]
+    product -= np.outer(inside @ Y / size, inside @ K)
+    product -= (product @ inside / size)[:, None]
+    return product

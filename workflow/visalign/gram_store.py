@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from visalign import gram_matrix, stores
+from visalign import stores
 
 #: Sums that a Gram matrix comes with; see `gram_matrix.gram`.
 SUMS = ("row_sum", "row_dot_mean", "mean_dot_mean", "n_features")
@@ -39,10 +39,10 @@ def _write(group: zarr.Group, name: str, value: np.ndarray, dims: tuple[str, ...
 
 
 def read(path: str, layer: str, order: np.ndarray) -> dict[str, Any]:
-    """Gram matrix and sums of a layer for the stimuli of a recording, in its order."""
+    """Read a layer for the stimuli of a recording, in its order: K and its sums, or the features X."""
     group = stores.open_store(path)
     if f"{layer}/X" in group:
-        return gram_matrix.gram([stores.values(group, f"{layer}/X")[order]], np.float64)
+        return {"X": stores.values(group, f"{layer}/X")[order]}
     K = stores.values(group, f"{layer}/K")
     sums = {name: stores.values(group, f"{layer}/{name}") for name in SUMS}
     chosen = {name: value[order] if value.ndim else value for name, value in sums.items()}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visalign import gram_matrix, gram_pls, gram_ridge, missing, similarity
+from visalign import gram_matrix, gram_pls, gram_ridge, missing, primal_pls, similarity
 from visalign.cross_validation import Pair, Split
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Block:
     groups: int = 1
 
 
-#: Gives the Gram matrix and sums of one layer for the stimuli of a recording, in its order.
+#: Gives one layer for the stimuli of a recording: what `gram_matrix.gram` gives, or the features X.
 Read = Callable[[], dict[str, np.ndarray]]
 
 
@@ -61,12 +61,13 @@ def score_block(read: Read, Y: np.ndarray, splits: list[Split], metric: str, opt
     Parameters
     ----------
     read : callable
-        Gives what `gram_matrix.gram` gives.
+        Gives what `gram_matrix.gram` gives, or features ``X`` (n, p).
     Y : ndarray, shape (n, m)
         Responses, NaN where missing.
     """
-    gram = read()
+    layer = read()
     if metric in SIMILARITIES:
+        gram = with_gram(layer)
         complete = Y[:, ~np.isnan(Y).any(axis=0)]
         responses = gram_matrix.gram([complete], np.float64)
 
@@ -76,7 +77,7 @@ def score_block(read: Read, Y: np.ndarray, splits: list[Split], metric: str, opt
         inner = [value(split.train) if split.inner else np.nan for split in splits]
         return Block(np.array([[value(split.test)] for split in splits]), np.array(inner), [])
     pairs = [pair for split in splits for pair in split.pairs]
-    predicted, groups = predict(gram["K"], Y, pairs, metric, options)
+    predicted, groups = predict(layer, Y, pairs, metric, options)
     r = [missing.pearson_present(p, Y[test]) for p, (_, test) in zip(predicted, pairs, strict=True)]
     values, inner, outer = [], [], []
     for split in splits:
@@ -88,16 +89,26 @@ def score_block(read: Read, Y: np.ndarray, splits: list[Split], metric: str, opt
     return Block(np.array(values), np.array(inner), outer, groups)
 
 
+def with_gram(layer: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What `gram_matrix.gram` gives, formed where only features were stored."""
+    return layer if "K" in layer else gram_matrix.gram([layer["X"]], np.float64)
+
+
 def predict(
-    K: np.ndarray, Y: np.ndarray, pairs: list[Pair], metric: str, options: Options
+    layer: dict[str, np.ndarray], Y: np.ndarray, pairs: list[Pair], metric: str, options: Options
 ) -> tuple[list[np.ndarray], int]:
     """Predictions (n_test, m) of a regression for each (train, test), and the number of neuroid groups."""
+    if metric == "pls" and not np.isnan(Y).any():  # all pairs share their products
+        if "X" in layer:
+            return primal_pls.predict_splits_primal(layer["X"], Y, pairs, options.components), 1
+        return gram_pls.predict_splits(layer["K"], Y, pairs, options.components), 1
 
     def fit(K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
         if metric == "pls":
             return gram_pls.predict(K, Y, train, test, options.components)
         return gram_ridge.predict(K, Y, train, test, gram_ridge.penalty_grid(K, train, options.penalties))
 
+    K = with_gram(layer)["K"]
     found = [missing.predict_with_missing(fit, K, Y, train, test) for train, test in pairs]
     return [predicted for predicted, _ in found], max(groups for _, groups in found)
 

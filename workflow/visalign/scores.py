@@ -29,7 +29,7 @@ METRICS = {
     "pls": "held-out correlation of PLS predictions, layer chosen on inner splits; n neuroids",
     "ridge": "the same of ridge predictions, a penalty a neuroid by leave-one-out; n neuroids",
     "cka": "linear CKA (unbiased) of features and responses on held-out stimuli; n neuroids",
-    "rsa": "correlation of dissimilarity matrices of features and responses on held-out stimuli; n neuroids",
+    "rsa": "correlation of both dissimilarity matrices on held-out stimuli; n neuroids",
     **{
         f"{metric}_{variant}": meaning
         for metric in ("pls", "ridge", "cka", "rsa")
@@ -52,7 +52,7 @@ METRICS = {
     "spearman_abs_mean_16": "the same of maps averaged over blocks of 16 × 16 pixels",
     "top10_iou": "intersection over union of the top tenths of saliency and human map; n images",
     "top10_dice": "Dice coefficient of the same; n images",
-    "revelation_auc": "accuracy, animal or not, over the log share of pixels revealed in human order; n images",
+    "revelation_auc": "accuracy, animal or not, over the log share of revealed pixels; n images",
     "revelation_mse": "mean squared difference of that curve from people's; n images",
     "revelation_area": "area between that curve and people's; n images",
     "perturbation_tolerance": "mean smallest L2 perturbation, [0, 1] pixels; n clean-correct images",

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+import zarr
+
+from visalign import gram_matrix
+from visalign.errors import InputError
+
+
+def test_gram_blocks_add_up_and_give_back_the_unshifted_gram():
+    X = np.random.default_rng(5).standard_normal((30, 50)) + 3
+    parts = gram_matrix.gram([X[:, :20], X[:, 20:]], np.float64)
+    centred = X - X.mean(axis=0)
+    np.testing.assert_allclose(parts["K"], centred @ centred.T, atol=1e-10)
+    back = parts["K"] + parts["row_dot_mean"] + parts["row_dot_mean"][:, None] - parts["mean_dot_mean"]
+    np.testing.assert_allclose(back, X @ X.T, atol=1e-9)
+    np.testing.assert_allclose(parts["row_sum"], X.sum(axis=1), atol=1e-10)
+    assert parts["n_features"] == 50
+
+
+@pytest.mark.parametrize(("stored", "offset"), [(np.float32, 0), (np.float32, 300), (np.float16, 0)])
+def test_float32_products_equal_float64_products_to_their_precision(stored, offset):
+    X = (np.random.default_rng(6).standard_normal((30, 500)) + offset).astype(stored)
+    single, double = (gram_matrix.gram([X[:, :200], X[:, 200:]], dtype) for dtype in (np.float32, np.float64))
+    for name in double:
+        np.testing.assert_allclose(single[name], double[name], rtol=1e-5, atol=1e-5 * 500)
+
+
+def test_features_that_do_not_depend_on_the_stimulus_have_a_gram_of_zero():
+    assert not gram_matrix.gram([np.full((40, 8), 0.1, np.float32)])["K"].any()
+
+
+@pytest.mark.parametrize("shape", [(6, 10), (6, 10, 3, 2)])
+def test_blocks_are_all_features_in_order_in_whole_chunks(shape):
+    X = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    array = zarr.create_array({}, data=X, chunks=(2, 4, *shape[2:]))
+    blocks = list(gram_matrix.blocks(array, block_bytes=1))
+    assert [block.shape[1] for block in blocks] == [columns * np.prod(shape[2:]) for columns in (4, 4, 2)]
+    assert np.array_equal(np.concatenate(blocks, axis=1), X.reshape(6, -1))
+    assert len(list(gram_matrix.blocks(array))) == 1
+
+
+def test_no_features_are_an_error():
+    with pytest.raises(InputError, match="no features"):
+        gram_matrix.gram([])
