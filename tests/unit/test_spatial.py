@@ -107,7 +107,7 @@ def features(tmp_path):
     """A feature store of ten images: a wide map, a narrow one, a vector, logits."""
     rng = np.random.default_rng(0)
     group = stores.open_partial(tmp_path / "f.zarr", {})
-    shapes = {"wide": (40, 6, 6), "narrow": (3, 14, 14), "vector": (4,), "logits": (5,)}
+    shapes = {"wide": (40, 6, 6), "narrow": (3, 14, 14), "vector": (3,), "logits": (5,)}
     for layer, shape in shapes.items():
         axes = {1: ("channel",), 3: ("channel", "y", "x")}[len(shape)]
         dims = ("stimulus", *(f"{layer}_{axis}" for axis in axes))
