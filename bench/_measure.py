@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+#: As the Snakefile sets them: large blocks stay with the process.
+ALLOCATOR = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_TOP_PAD_": "268435456",
+}
 RESULTS = Path(__file__).parents[1] / "results" / "bench"
+
+
+def as_a_job() -> None:
+    """Start this program anew as a job of the pipeline runs: its allocator settings, one thread."""
+    if any(name not in os.environ for name in ALLOCATOR):  # read by the C library when a process starts
+        os.execvpe(
+            sys.executable,
+            [sys.executable, *sys.argv],
+            os.environ | ALLOCATOR | {"OMP_NUM_THREADS": "1"},
+        )
 
 
 def paired_seconds(*functions: Callable[[], Any], rounds: int = 3) -> list[float]:

@@ -6,9 +6,7 @@ normalises, computes gradients, writes both reductions and publishes its store w
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,15 +15,9 @@ from typing import Any
 import numpy as np
 import zarr
 
-from _measure import paired_seconds, report, result
+from _measure import as_a_job, paired_seconds, report, result
 
 ARCHITECTURE, SIDE, BATCH, STIMULI, MAPS = "tf_efficientnet_lite0", 224, 16, 64, 16
-#: As the Snakefile sets them.
-ALLOCATOR = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "8589934592",
-    "MALLOC_TOP_PAD_": "268435456",
-}
 
 
 def prepare(folder: Path) -> tuple[dict[str, Any], str, zarr.Array]:
@@ -111,8 +103,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if "MALLOC_MMAP_MAX_" not in os.environ:  # read by the C library when a process starts
-        os.execvpe(
-            sys.executable, [sys.executable, *sys.argv], os.environ | ALLOCATOR | {"OMP_NUM_THREADS": "1"}
-        )
+    as_a_job()
     main()

@@ -16,15 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from _measure import paired_seconds, report, result
+from _measure import ALLOCATOR, as_a_job, paired_seconds, report, result
 
 ARCHITECTURE, SIDE, BATCH, STIMULI = "tf_efficientnet_lite0", 224, 16, 192
-#: As the Snakefile sets them; the plain loop runs without.
-ALLOCATOR = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "8589934592",
-    "MALLOC_TOP_PAD_": "268435456",
-}
 PLAIN = """
 import sys, time
 from pathlib import Path
@@ -153,8 +147,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if "MALLOC_MMAP_MAX_" not in os.environ:  # read by the C library when a process starts
-        os.execvpe(
-            sys.executable, [sys.executable, *sys.argv], os.environ | ALLOCATOR | {"OMP_NUM_THREADS": "1"}
-        )
+    as_a_job()
     main()

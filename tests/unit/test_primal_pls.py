@@ -61,6 +61,14 @@ def test_constant_responses_are_predicted_by_their_constant():
         np.testing.assert_allclose(ours, 7.3, rtol=1e-12)
 
 
+def test_float16_features_are_regressed_in_float64():
+    X, Y = problem(offset=300)
+    stored = X.astype(np.float16)
+    exact = primal_pls.predict_splits_primal(stored.astype(np.float64), Y, SPLITS)
+    for ours, theirs in zip(primal_pls.predict_splits_primal(stored, Y, SPLITS), exact, strict=True):
+        assert np.array_equal(ours, theirs)
+
+
 def test_features_of_small_number_are_regressed_primally():
     assert primal_pls.use_primal(2560, 512)
     assert not primal_pls.use_primal(2560, 2560)

@@ -67,3 +67,25 @@ def noisy(signal: np.ndarray, repetitions: int, reliability: float, rng: np.rand
     """
     noise = np.sqrt((1 - reliability) / reliability)
     return signal[:, None] + noise * rng.standard_normal((len(signal), repetitions, signal.shape[1]))
+
+
+def within_image_reliability(
+    signal: np.ndarray, n_images: int, reliability: float, repetitions: int
+) -> float:
+    """What a split-half ceiling over the positions of one image at a time estimates.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (n_images · positions, n_sites)
+        Of unit variance over all rows.
+    reliability : float
+        Of a single trial, over all rows.
+
+    Returns
+    -------
+    float
+        Reliability of the mean over repetitions: median over sites, mean over images.
+    """
+    variance = signal.reshape(n_images, -1, signal.shape[1]).var(axis=1, ddof=1)
+    noise = (1 - reliability) / reliability / repetitions
+    return float(np.median(variance / (variance + noise), axis=1).mean())

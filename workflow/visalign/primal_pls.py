@@ -44,9 +44,10 @@ def predict_splits_primal(
     list of ndarray, shape (n_test, m)
         In the units of `Y`. Beside X and Y in float64, s (p² + 2 p m + m²) 8 bytes are in use for s splits.
     """
-    x_mean, y_mean = X.mean(axis=0, dtype=np.float64), Y.mean(axis=0, dtype=np.float64)
+    X, Y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
     rounding = 10 * np.finfo(np.float64).eps * np.linalg.norm(X) * np.linalg.norm(Y)
-    X, Y = X - x_mean, Y - y_mean
+    y_mean = Y.mean(axis=0)
+    X, Y = X - X.mean(axis=0), Y - y_mean
     C, B = covariances(X, Y, [train for train, _ in splits])
     R = rotations(C, B, components, rounding * np.linalg.norm(X))
     return [

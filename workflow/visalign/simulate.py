@@ -109,7 +109,13 @@ def maps(args: argparse.Namespace) -> None:
         identifier=args.name,
         simulated=True,
     )
-    write_json(args.truth, planted(args) | {"grid": args.grid, "images": n_images})
+    signal = populations.mix(latent, args.neuroids, np.random.default_rng(args.seed))
+    within = {
+        name: populations.within_image_reliability(signal, n_images, reliability, args.repetitions)
+        for name, reliability in windows(args).items()
+    }
+    more = {"grid": args.grid, "images": n_images, "within_image_ceilings": within}
+    write_json(args.truth, planted(args) | more)
 
 
 def windows(args: argparse.Namespace) -> dict[str, float]:
