@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,9 +17,16 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F
 #: Families differ in marker too, so that colour is never the only sign.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
+#: So many families, the largest, have a style of their own in a figure; the rest share one: a short legend.
+MAX_FAMILIES = 14
+OTHER = {"color": "#ffffff", "marker": "o"}
+
 INK = "#1a1a1a"
 QUIET = "#6b6b6b"
 SIMULATED = "#A03000"
+#: The two-piece regression with its bands, and published models behind a study's own.
+FIT = "#5B3A8C"
+OVERLAY = "#b4b4b4"
 
 RC: Any = {  # matplotlib types each key by name
     # Verdana has the widths of DejaVu Sans: text in an SVG keeps its place on machines without the latter.
@@ -63,13 +71,18 @@ def look() -> AbstractContextManager[None]:
 
 
 def family_styles(families: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return family -> {color, marker}, the same for the same set of families in any order.
+    """Return family -> {color, marker}, the family of most models first.
 
-    Colours and markers have lengths without a common divisor, so that 72 families differ.
+    Parameters
+    ----------
+    families : iterable of str
+        The family of every model, in any order. Colours and markers have lengths without a common divisor,
+        so that 72 families differ, and the largest in colour alone.
     """
+    ranked = sorted(Counter(families).items(), key=lambda item: (-item[1], item[0]))
     return {
         family: {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)]}
-        for i, family in enumerate(sorted(set(families)))
+        for i, (family, _) in enumerate(ranked)
     }
 
 

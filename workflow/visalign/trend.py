@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,11 @@ import pandas as pd
 from visalign import tables
 from visalign.association import describe, too_few
 from visalign.errors import InputError
+from visalign.fitted_curve import fitted_curve
 from visalign.joined import inner_join, numeric, read_pairs, without
+from visalign.overlays import read_overlay
 
-VERSION = 2
+VERSION = 3
 
 EXAMPLES = """\
   python -m visalign trend scores_per_model.csv --x top1 --y it_pls --label model
@@ -37,6 +40,7 @@ EXAMPLES = """\
 class Headline:
     """The one metric and convention by which a measure enters the accuracy-versus-alignment figure."""
 
+    measure: str
     stage: str
     title: str
     metric: str
@@ -44,21 +48,21 @@ class Headline:
     label: str
 
 
+CORRECTED = "(ρ − floor) / (ceiling − floor)"
 #: The measures of the combined figure, in panel order.
 HEADLINES = (
-    Headline("neural", "IT predictivity", "pls", "r2/c", "explained variance r²/c"),
+    Headline("neural", "neural", "IT predictivity", "pls", "r2/c", "explained variance r²/c"),
+    Headline("clickme", "clickme", "ClickMe alignment", "spearman", "floor_corrected", CORRECTED),
     Headline(
-        "clickme", "ClickMe alignment", "spearman", "floor_corrected", "(ρ − floor) / (ceiling − floor)"
+        *("adversarial_alignment", "attacks", "Adversarial alignment"),
+        *("adversarial_alignment", "floor_corrected", CORRECTED),
     ),
     Headline(
-        "attacks",
-        "Adversarial alignment",
-        "adversarial_alignment",
-        "floor_corrected",
-        "(ρ − floor) / (ceiling − floor)",
+        *("perturbation_tolerance", "attacks", "Perturbation tolerance"),
+        *("perturbation_tolerance", "l2", "mean smallest L2 norm"),
     ),
-    Headline("attacks", "Perturbation tolerance", "perturbation_tolerance", "l2", "mean smallest L2 norm"),
 )
+MEASURES = tuple(headline.measure for headline in HEADLINES)
 
 
 def select(scores: pd.DataFrame, benchmark: str, metric: str, convention: str) -> dict[str, dict[str, Any]]:
@@ -150,6 +154,23 @@ def covariates_of_pairs(args: argparse.Namespace) -> dict[str, Any]:
     return covariates(kept.iloc[np.flatnonzero(used)], args.table)
 
 
+def source(benchmark: str, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return where the values of an axis come from: benchmark, simulated, stage versions and seeds."""
+    table = pd.DataFrame(list(rows), columns=["simulated", "version", "seed"])
+    numbers = {field: sorted({int(n) for n in table[field].dropna()}) for field in ("version", "seed")}
+    return {
+        "benchmark": benchmark,
+        "simulated": is_true(table["simulated"]),
+        "versions": numbers["version"],
+        "seeds": numbers["seed"],
+    }
+
+
+def in_order(benchmark: str) -> list[str | int]:
+    """Return a sorting key by which numbers count as such: the window 51-90 comes before 131-170."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", benchmark)]
+
+
 def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
     """Return the benchmarks that have a headline's metric, sorted; [''] where there is none.
 
@@ -158,7 +179,7 @@ def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
     """
     of_stage = scores[scores["benchmark"].str.split("/").str[0] == headline.stage]
     with_metric = of_stage[of_stage["metric"] == headline.metric]
-    names = sorted(set((with_metric if len(with_metric) else of_stage)["benchmark"]))
+    names = sorted(set((with_metric if len(with_metric) else of_stage)["benchmark"]), key=in_order)
     return [n for n in names if not any(other.startswith(f"{n}/") for other in names)] or [""]
 
 
@@ -169,10 +190,14 @@ def panel(
     benchmark: str,
     accuracy: tuple[str, str],
     *,
+    overlay: dict[str, Any] | None,
     seed: int,
     draws: int,
 ) -> dict[str, Any]:
-    """Return one panel: points, excluded models, and the trend where there are points enough."""
+    """Return one panel: points, excluded models, and the trend where there are points enough.
+
+    `overlay`, published points of the measure, is handed on as it is.
+    """
     x_rows = select(scores, *accuracy, "proportion")
     y_rows = select(scores, benchmark, headline.metric, headline.convention)
     points, excluded = gather(sheet, x_rows, y_rows, (f"{accuracy[0]} {accuracy[1]}", headline.metric))
@@ -185,32 +210,44 @@ def panel(
         rows = sheet.set_index("model").loc[names]
         given: dict[str, Any] = {c: rows[c].to_numpy() for c in ("parameters", "training_data") if c in rows}
         trend = describe(x, y, names, families, **given, seed=seed, draws=draws)
+        trend["fitted_curve"] = fitted_curve(x, y, families, seed=seed, draws=draws)
+    sources = [source(accuracy[0], x_rows.values()), source(benchmark, y_rows.values())]
     return {
+        "measure": headline.measure,
         "title": headline.title,
         "subtitle": place,
         "benchmark": benchmark,
         "metric": headline.metric,
         "convention": headline.convention,
-        "simulated": is_true(row["simulated"] for rows in (x_rows, y_rows) for row in rows.values()),
+        "simulated": any(axis["simulated"] for axis in sources),
+        "sources": sources,
         "x_label": f"{accuracy[1].replace('top', 'top-')} accuracy, {accuracy[0].split('/', 1)[-1]}",
         "y_label": f"{headline.title}: {headline.label}",
         "n": len(points),
         "points": points,
         "excluded": excluded,
+        "overlay": overlay,
         "trend": trend,
         "reason": reason,
     }
 
 
 def panels(
-    scores: pd.DataFrame, sheet: pd.DataFrame, accuracy: tuple[str, str], *, seed: int, draws: int
+    scores: pd.DataFrame,
+    sheet: pd.DataFrame,
+    accuracy: tuple[str, str],
+    overlays: dict[str, dict[str, Any]],
+    *,
+    seed: int,
+    draws: int,
 ) -> list[dict[str, Any]]:
     """Return the panels of all headline measures: each has at least one, with or without values."""
-    return [
-        panel(scores, sheet, headline, benchmark, accuracy, seed=seed, draws=draws)
-        for headline in HEADLINES
-        for benchmark in benchmarks(scores, headline)
-    ]
+
+    def of(headline: Headline, benchmark: str) -> dict[str, Any]:
+        overlay = overlays.get(headline.measure)
+        return panel(scores, sheet, headline, benchmark, accuracy, overlay=overlay, seed=seed, draws=draws)
+
+    return [of(headline, benchmark) for headline in HEADLINES for benchmark in benchmarks(scores, headline)]
 
 
 def run_pipeline(args: argparse.Namespace) -> None:
@@ -223,6 +260,7 @@ def run_pipeline(args: argparse.Namespace) -> None:
     for model in sheet["model"][sheet["model"].duplicated()]:
         raise InputError(f"{args.models}: model {model!r} has two rows")
     sheet = sheet.assign(**covariates(sheet, args.models))
+    overlays = read_overlay(args.overlay, MEASURES) if args.overlay else {}
     accuracy = (args.accuracy, args.metric)
     tables.write_json(
         args.output,
@@ -233,7 +271,7 @@ def run_pipeline(args: argparse.Namespace) -> None:
             "confidence": 0.95,
             "accuracy": {"benchmark": args.accuracy, "metric": args.metric, "convention": "proportion"},
             "inputs_hash": tables.inputs_hash(args.scores, args.models),
-            "panels": panels(scores, sheet, accuracy, seed=args.seed, draws=args.bootstrap),
+            "panels": panels(scores, sheet, accuracy, overlays, seed=args.seed, draws=args.bootstrap),
         },
     )
 
@@ -386,6 +424,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--models", metavar="TSV", help="model sheet (columns model, family)")
     option("--accuracy", default="accuracy/photographs", metavar="BENCHMARK", help="x axis (%(default)s)")
     option("--metric", default="top1", help="metric of the x axis (%(default)s)")
+    option("--overlay", type=json.loads, metavar="JSON",
+           help="published points to show: {table, model, x, y: {measure: column}}")  # fmt: skip
     option("--output", type=Path, metavar="JSON", help="panels, for figures and report")
     both = parser.add_argument_group("both uses")
     both.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (%(default)s)")
