@@ -136,6 +136,8 @@ def targets() -> list[str]:
     """Final outputs of the stages that are switched on."""
     outputs = {"trend": "results/trend.json", "report": "results/report.html"}
     files = ["results/scores.csv"] + [file for stage, file in outputs.items() if STUDY.enabled(stage)]
+    if STUDY.enabled("trend"):
+        files.append("results/methods.md")
     if STUDY.enabled("figures"):
         files.append("results/figures/accuracy_vs_alignment.png")
     return files

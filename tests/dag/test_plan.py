@@ -7,7 +7,8 @@ import pytest
 from visalign.cli import STAGES
 
 ATTACKS = {"attacks", "attacks_score"}
-AGGREGATION = {("scores",), ("trend",), ("figures",), ("report",)}
+CLICKME = {"clickme", "clickme_reveal", "clickme_gallery"}
+AGGREGATION = {("scores",), ("trend",), ("trend_methods",), ("figures",), ("report",)}
 
 
 def rules(plan):
@@ -36,8 +37,7 @@ def test_one_new_model_plans_only_its_own_jobs_and_the_aggregation(finished):
     assert all("96x96" in job[2] for job in pixels)
     assert planned - own - pixels == AGGREGATION
     assert rules(own) == {
-        "models", "features", "accuracy", "gram", "neural", "saliency", "clickme", "clickme_reveal",
-        "attacks", "attacks_score", "report_model",
+        "models", "features", "accuracy", "gram", "neural", "saliency", *CLICKME, *ATTACKS, "report_model",
     }  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_a_changed_recording_reruns_only_what_depends_on_it(finished):
         (
             "seed: 0\n",
             "seed: 1\n",
-            {"neural", "maps", "clickme", "clickme_reveal", "attacks", "attacks_score"},
+            {"neural", "maps", *CLICKME, *ATTACKS},
         ),
     ],
 )

@@ -1,7 +1,27 @@
-import numpy as np
-import pytest
+"""Claims about the stage attacks: what it summarises, compares, stores, resumes and refuses."""
 
-from visalign import attacks
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from visalign import adversarial_alignment, cli, minimum_norm, scores, stores, tolerance
+from visalign.revelation import N_ANIMALS
+
+IDS = [f"s{i}" for i in range(10)]
+WRONG = [3, 8]  # rows whose label the model does not give
+
+
+# --- tolerance ---
 
 
 def entries(norm, success, clean, tried=None):
@@ -11,7 +31,7 @@ def entries(norm, success, clean, tried=None):
         "success": np.array(success, bool),
         "clean_correct": np.array(clean, bool),
     }
-    found = attacks.tolerance_entries(per_image, 100, np.random.default_rng(0), 500)
+    found = tolerance.entries(per_image, 100, np.random.default_rng(0), 500)
     return {entry["metric"]: entry for entry in found}
 
 
@@ -21,16 +41,284 @@ def test_tolerance_is_the_mean_over_clean_correct_images():
     assert got["perturbation_tolerance_median"]["value"] == pytest.approx(2)
     assert got["perturbation_tolerance_per_sqrt_dimension"]["value"] == pytest.approx(0.2)
     assert (got["perturbation_tolerance"]["n"], got["perturbation_tolerance"]["n_excluded"]) == (3, 1)
+    assert {entry["status"] for entry in got.values()} == {"ok"}
 
 
-def test_censored_images_enter_at_the_largest_tried_norm_and_are_counted():
+def test_quantiles_without_censored_images_are_numpy_s():
+    norms = np.random.default_rng(1).random(17)
+    got = entries(norms, np.ones(17), np.ones(17))
+    for metric, q in tolerance.QUANTILES.items():
+        assert got[metric]["value"] == pytest.approx(np.quantile(norms, q), rel=1e-12)
+        assert got[metric]["ci_low"] <= got[metric]["value"] <= got[metric]["ci_high"]
+
+
+def test_censored_images_enter_means_at_the_largest_tried_norm_and_are_counted():
     got = entries([1, 2, np.nan], [1, 1, 0], [1, 1, 1], tried=[1, 2, 30])
     assert got["perturbation_tolerance"]["value"] == pytest.approx(11)
-    assert got["perturbation_tolerance_median"]["value"] == pytest.approx(2)
-    assert "1 of 3 censored" in got["perturbation_tolerance"]["status"]
+    assert got["perturbation_tolerance"]["status"] == "ok, 1 of 3 censored at the largest tried norm"
+
+
+def test_censored_images_are_above_every_norm_in_quantiles_which_they_may_leave_undefined():
+    got = entries([1, 2, np.nan], [1, 1, 0], [1, 1, 1], tried=[1, 2, 0.1])
+    median, top = got["perturbation_tolerance_median"], got["perturbation_tolerance_q90"]
+    assert median["value"] == pytest.approx(2)
+    assert median["status"] == "ok, 1 of 3 censored above every norm"
+    assert median["ci_high"] is None, "some draws hold more censored images than not"
+    assert top["value"] is None and top["status"] == "undefined: 1 of 3 censored"
+    more = entries([1, 2, np.nan, np.nan, np.nan], [1, 1, 0, 0, 0], np.ones(5))[
+        "perturbation_tolerance_median"
+    ]
+    assert more["value"] is None and more["status"] == "undefined: 3 of 5 censored"
+
+
+@given(
+    st.lists(st.floats(0.01, 400), min_size=1, max_size=20),
+    st.integers(0, 20),
+    st.sampled_from(sorted(tolerance.QUANTILES.values())),
+)
+def test_a_quantile_is_undefined_exactly_where_it_depends_on_censored_norms(norms, censored, q):
+    norm = np.array(norms + [np.nan] * censored)
+    first, second = (np.quantile(np.nan_to_num(norm, nan=fill), q) for fill in (500.0, 600.0))
+    got = tolerance.quantile(norm, np.isfinite(norm), q)
+    assert (got is None) == (not np.isclose(first, second, rtol=1e-9))
+    assert got is None or got == pytest.approx(first, rel=1e-6)
 
 
 def test_a_model_without_clean_correct_image_gets_a_reason():
-    got = entries([np.nan, np.nan], [0, 0], [0, 0])
-    assert got["perturbation_tolerance"]["value"] is None
-    assert got["perturbation_tolerance"]["status"] == "no clean-correct image to attack"
+    for entry in entries([np.nan, np.nan], [0, 0], [0, 0]).values():
+        assert entry["value"] is None
+        assert entry["status"] == "no clean-correct image to attack"
+
+
+# --- alignment ---
+
+
+def test_each_reduction_is_scipy_s_spearman_of_its_closed_form():
+    rng = np.random.default_rng(0)
+    delta, human = rng.standard_normal((5, 3, 8, 9)).astype(np.float32), rng.random((5, 8, 9))
+    found = adversarial_alignment.align(delta, human.astype(np.float32).__getitem__, rng)
+    expected = {
+        "adversarial_alignment": np.sqrt((delta**2).sum(axis=1)),
+        "adversarial_alignment_mean": np.abs(delta.mean(axis=1)),
+        "adversarial_alignment_max": np.abs(delta.max(axis=1)),
+    }
+    assert found.keys() == expected.keys()
+    for metric, maps in expected.items():
+        rho = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(maps, human, strict=True)]
+        np.testing.assert_allclose(found[metric].rho, rho, rtol=1e-6, atol=1e-8)
+
+
+# --- the stage, on a small network ---
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, tiny_model, write_pixels, noise_images):
+    """Stimuli, table and maps of ten images, two of which the model gets wrong."""
+    import torch
+
+    from visalign import network
+
+    folder, model = tmp_path_factory.mktemp("files"), tiny_model()
+    net = network.Normalised(network.load(model.facts, model.weights), model.facts["data_config"])
+    with torch.inference_mode():
+        labels = net(torch.from_numpy(noise_images) / 255).argmax(dim=1).numpy()
+    labels[WRONG] = (labels[WRONG] + 1) % 1000
+    table = pd.DataFrame({"stimulus_id": IDS, "path": "x.png", "sha256": "0", "label": labels})
+    table.assign(height=64, width=64).to_csv(folder / "table.csv", index=False)
+    maps = np.random.default_rng(2).random((10, 64, 64), dtype=np.float32)
+    np.savez(folder / "maps.npz", stimulus_id=np.array(IDS), map=maps)
+    (folder / "maps.json").write_text(json.dumps({"ceiling": {"value": 0.6}}))
+    return {
+        "model": model.arguments(),
+        "pixels": write_pixels(folder, noise_images),
+        "table": ["--table", str(folder / "table.csv")],
+        "maps": ["--maps", str(folder / "maps.npz"), "--maps-card", str(folder / "maps.json"),
+                 "--transform", "64x64-center-1-bicubic"],
+    }  # fmt: skip
+
+
+def perturb_arguments(files, folder: Path, *more: str) -> list[str]:
+    output = ["--output", str(folder / "a.zarr"), "--manifest", str(folder / "a.json")]
+    fixed = ["attacks", "perturb", *files["model"], *files["pixels"], *files["table"], *output]
+    return [*fixed, "--budget", "14", "--batch-size", "2", *more]
+
+
+def perturb(files, folder: Path, *more: str):
+    cli.main(perturb_arguments(files, folder, *more))
+    return stores.open_store(folder / "a.zarr")
+
+
+def score(files, folder: Path, *more: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    stored = ["--perturbations", str(folder / "a.zarr"), "--perturbations-manifest", str(folder / "a.json")]
+    output = ["--output", str(folder / "a.csv"), "--images", str(folder / "images.csv")]
+    named = ["--model", "tiny", "--dataset", "clicks", "--bootstrap", "100"]
+    cli.main(["attacks", "score", *named, *stored, *files["table"], *files["maps"], *output, *more])
+    return pd.read_csv(folder / "a.csv"), pd.read_csv(folder / "images.csv")
+
+
+@pytest.fixture(scope="module")
+def whole(files, tmp_path_factory):
+    """Folder of a run over all ten stimuli that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    perturb(files, folder)
+    return folder
+
+
+def test_every_image_is_attacked_but_the_misclassified(files, whole):
+    store = stores.open_store(whole / "a.zarr")
+    right = np.setdiff1d(np.arange(10), WRONG)
+    assert np.flatnonzero(store["success"][:]).tolist() == right.tolist()
+    rows, images = score(files, whole)
+    assert set(rows["metric"]) == {
+        "perturbation_tolerance", *tolerance.QUANTILES, "perturbation_tolerance_per_sqrt_dimension",
+        *adversarial_alignment.REDUCTIONS,
+    }  # fmt: skip
+    assert set(rows["metric"]) <= set(scores.METRICS)
+    assert set(rows["benchmark"]) == {"attacks/clicks"}
+    assert (rows["n"] == 8).all() and (rows["n_excluded"] == 2).all()
+    assert images["reason"][WRONG].tolist() == ["not clean-correct"] * 2
+    assert images["rho"].notna().sum() == 8
+    for metric in adversarial_alignment.REDUCTIONS:
+        conventions = rows[rows["metric"] == metric].set_index("convention")["value"]
+        assert conventions["rho/ceiling"] == pytest.approx(conventions["rho"] / 0.6)
+
+
+def test_stimuli_that_were_not_drawn_are_listed_and_counted_as_excluded(files, tmp_path):
+    store = perturb(files, tmp_path, "--images", "6", "--seed", "1")
+    rows, images = score(files, tmp_path)
+    assert images["stimulus_id"].tolist() == IDS
+    undrawn = ~images["stimulus_id"].isin(stores.strings(store))
+    assert undrawn.sum() == 4
+    assert (images["reason"] == "not drawn").tolist() == undrawn.tolist()
+    assert images.loc[undrawn, ["norm", "clean_correct", "rho", "floor"]].isna().all(axis=None)
+    assert not images.loc[undrawn, "success"].any()
+    assert (rows["n"] + rows["n_excluded"] == 10).all()
+    drawn = images[~undrawn].set_index("stimulus_id")
+    np.testing.assert_array_equal(drawn["norm"], store["norm"][:])
+
+
+def test_the_batch_size_changes_no_result_and_has_a_default(files, tmp_path, whole):
+    command = perturb_arguments(files, tmp_path)
+    at = command.index("--batch-size")
+    cli.main(command[:at] + command[at + 2 :])
+    norms = [stores.values(stores.open_store(folder / "a.zarr"), "norm") for folder in (whole, tmp_path)]
+    np.testing.assert_allclose(*norms, rtol=1e-4)
+
+
+# --- resuming ---
+
+
+class PowerCut(Exception):
+    """Stands for a kill, in the same process."""
+
+
+def content(folder: Path) -> list[bytes]:
+    return [
+        (folder / "a.json").read_bytes(),
+        stores.values(stores.open_store(folder / "a.zarr"), "norm").tobytes(),
+    ]
+
+
+@pytest.mark.parametrize("moment", ["in the third batch", "before publishing"])
+def test_an_interrupted_attack_resumes_bit_identical_and_repeats_nothing(
+    files, whole, tmp_path, monkeypatch, moment
+):
+    search, done = minimum_norm.minimum_norm, []
+
+    def cut(*_):
+        raise PowerCut
+
+    def watched(*arguments, **options):
+        done.append(len(arguments[1]))
+        return cut() if moment == "in the third batch" and len(done) == 3 else search(*arguments, **options)
+
+    monkeypatch.setattr(minimum_norm, "minimum_norm", watched)
+    with monkeypatch.context() as patch:
+        if moment == "before publishing":
+            patch.setattr(stores, "publish", cut)
+        with pytest.raises(PowerCut):
+            perturb(files, tmp_path)
+    assert not (tmp_path / "a.zarr").exists() and not (tmp_path / "a.json").exists()
+    perturb(files, tmp_path)
+    assert done == [2] * (6 if moment == "in the third batch" else 5)
+    assert content(tmp_path) == content(whole)
+
+
+def test_a_killed_attack_resumes_bit_identical(files, whole, tmp_path):
+    import torch
+
+    torch.set_num_threads(1)
+    process = multiprocessing.get_context("fork").Process(
+        target=cli.main, args=(perturb_arguments(files, tmp_path),)
+    )
+    process.start()
+    while process.is_alive() and complete(tmp_path) == 0:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert 0 < complete(tmp_path) <= 10 and not (tmp_path / "a.json").exists()
+    perturb(files, tmp_path)
+    assert content(tmp_path) == content(whole)
+
+
+def complete(folder: Path) -> int:
+    """Images that the partial store says it holds."""
+    try:
+        return json.loads((folder / "a.zarr.partial/zarr.json").read_text())["attributes"].get("complete", 0)
+    except FileNotFoundError:
+        return 0
+
+
+# --- superclass ---
+
+
+def test_superclass_perturbations_turn_animals_into_other_things_or_back(files, tmp_path):
+    perturb(files, tmp_path, "--target", "superclass")
+    rows, images = score(files, tmp_path, "--target", "superclass")
+    label, hit = pd.read_csv(files["table"][1])["label"], images["success"]
+    assert hit.sum() == 8
+    assert ((images["adversarial_label"] < N_ANIMALS) != (label < N_ANIMALS))[hit].all()
+    assert set(rows["benchmark"]) == {"attacks/clicks/superclass"}
+
+
+def test_scores_of_another_target_than_the_stored_one_are_refused(files, whole, capsys):
+    with pytest.raises(SystemExit):
+        score(files, whole, "--target", "superclass")
+    assert "target: 'label' is not --target superclass" in capsys.readouterr().err
+
+
+def test_superclasses_are_imagenet_s(files, tmp_path, capsys):
+    card = json.loads(Path(files["model"][1]).read_text()) | {"num_classes": 10}
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    changed = files | {"model": ["--card", str(tmp_path / "card.json"), *files["model"][2:]]}
+    with pytest.raises(SystemExit):
+        perturb(changed, tmp_path, "--target", "superclass")
+    assert "card.json: num_classes: 10 are not ImageNet's 1000" in capsys.readouterr().err
+    assert not (tmp_path / "a.zarr.partial").exists()
+
+
+# --- curve ---
+
+
+def test_the_curve_equals_stored_attacks_of_its_budgets_and_never_rises(files, whole, tmp_path):
+    command = [
+        "attacks",
+        "curve",
+        *files["model"],
+        "--pixels",
+        files["pixels"][1],
+        *files["table"],
+        *files["maps"],
+    ]
+    cli.main([*command, "--budgets", "12", "14", "30", "--output", str(tmp_path / "curve.csv")])
+    curve = pd.read_csv(tmp_path / "curve.csv").set_index("budget")
+    assert curve.index.tolist() == [12, 14, 30] and (curve["n"] == 8).all()
+    assert (np.diff(curve["perturbation_tolerance_median"]) <= 0).all()
+    rows, _ = score(files, whole)
+    stored = rows.set_index(["metric", "convention"])["value"]
+    got = curve.loc[14]
+    assert got["perturbation_tolerance_median"] == pytest.approx(
+        stored["perturbation_tolerance_median", "l2"], rel=1e-4
+    )
+    assert got["adversarial_alignment rho"] == pytest.approx(stored["adversarial_alignment", "rho"], abs=1e-3)

@@ -53,7 +53,7 @@ def test_help_shows_options_and_examples(stage, capsys):
 @pytest.mark.parametrize("stage", cli.STAGES)
 def test_a_rule_file_runs_its_own_stage_and_no_other(stage):
     called = set(re.findall(r"python -m visalign (\w+)", RULES[stage]))
-    assert called == {stage}
+    assert called - set(cli.TOOLS) == {stage}
     assert all(name.split("_")[0] == stage for name in re.findall(r"^rule (\w+):", RULES[stage], re.M))
     assert f'version("{stage}")' in RULES[stage]
 

@@ -266,7 +266,7 @@ def test_rows_that_contradict_themselves_are_named(row, message):
 def test_the_sheet_names_every_shard_and_file():
     rows = read_sheet(ROOT / "config/downloads.tsv", "downloads", "name")
     found = downloads.expand_rows(rows)
-    assert len(found) == 319 + 18 + 3 + 1
+    assert len(found) == 319 + 18 + 3 + 1 + 4
     last = found["data/clickme/val/val-17.tfrecords"]
     assert last["url"].endswith("/prj_harmonization/dataset/click-me/val/val-17.tfrecords")
     assert found["data/brainscore/stimulus_hvm-public.zip"]["sha1"].startswith("8aa44e03")

@@ -1,4 +1,4 @@
-"""Claims about the figure: every model is shown, named and told apart; same input, same bytes."""
+"""Claims about the figures: every model is shown, named and told apart; same input, same bytes."""
 
 import json
 import xml.etree.ElementTree as ElementTree
@@ -7,9 +7,11 @@ import matplotlib.colors
 import numpy as np
 import pytest
 import synthetic_scores
+from matplotlib.collections import PathCollection
+from matplotlib.text import Annotation, Text
 from PIL import Image
 
-from visalign import figures, theme
+from visalign import figures, labels, panels, tables, theme
 from visalign.cli import main
 
 
@@ -25,7 +27,7 @@ def trend_file(folder, change=lambda panels: panels):
 
 
 def draw(trend, folder):
-    main(["figures", "--trend", str(trend), "--output-dir", str(folder)])
+    main(["figures", "--trend", str(trend), "--output-dir", str(folder), "--measures-dir", str(folder / "m")])
     return {suffix: folder / f"accuracy_vs_alignment.{suffix}" for suffix in ("png", "svg", "pdf")}
 
 
@@ -36,6 +38,49 @@ def drawn(tmp_path_factory):
     return json.loads(trend.read_text())["panels"], draw(trend, folder / "out")
 
 
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Trends of a study of 120 models in 30 families of unequal size, one measure, with published models."""
+    folder = tmp_path_factory.mktemp("large")
+    rng = np.random.default_rng(3)
+    members = [f"family {i:02d}" for i in range(30) for _ in range(i // 4 + 1)]
+    rows, x = [], rng.uniform(0.3, 0.95, len(members))
+    for i, accuracy in enumerate(x):
+        score = min(accuracy, 1.4 - accuracy) + 0.02 * rng.standard_normal()
+        for benchmark, metric, convention, value in (
+            ("accuracy/photographs", "top1", "proportion", accuracy),
+            ("clickme/photographs", "spearman", "floor_corrected", score),
+        ):
+            keys = {"model": f"m{i}", "benchmark": benchmark, "metric": metric, "convention": convention}
+            rows.append(tables.score_row(**keys, value=value, simulated=False, version=3, seed=5))
+    tables.write_scores(folder / "scores.csv", rows)
+    sheet = "".join(f"m{i}\t{family}\n" for i, family in enumerate(members))
+    (folder / "models.tsv").write_text("model\tfamily\n" + sheet)
+    (folder / "published.csv").write_text("model,top1,rho\na,0.5,0.1\nb,0.9,-0.2\n")
+    overlay = {"table": str(folder / "published.csv"), "x": "top1", "y": {"clickme": "rho"}}
+    argv = [
+        "--scores",
+        str(folder / "scores.csv"),
+        "--models",
+        str(folder / "models.tsv"),
+        "--bootstrap",
+        "50",
+    ]
+    main(["trend", *argv, "--overlay", json.dumps(overlay), "--output", str(folder / "trend.json")])
+    return json.loads((folder / "trend.json").read_text())
+
+
+def figure_of(study, **changed):
+    """Draw the panel of ClickMe alignment, changed, alone."""
+    panel = next(panel for panel in study["panels"] if panel["measure"] == "clickme") | changed
+    with theme.look():
+        return figures.accuracy_vs_alignment(study, [panel], figures.named_styles([panel]))
+
+
+def legend_texts(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
 def svg_texts(path):
     return [
         "".join(element.itertext())
@@ -44,22 +89,111 @@ def svg_texts(path):
 
 
 def test_svg_names_every_model_once_a_panel_as_text(drawn):
-    panels, files = drawn
+    shown_panels, files = drawn
     texts = svg_texts(files["svg"])
-    shown = [point["model"] for panel in panels for point in panel["points"]]
+    shown = [point["model"] for panel in shown_panels for point in panel["points"]]
     for model in set(shown):
         assert texts.count(model) == shown.count(model)
 
 
 def test_svg_says_title_unit_counts_and_what_is_simulated(drawn):
-    panels, files = drawn
+    shown_panels, files = drawn
     texts = "\n".join(svg_texts(files["svg"]))
-    for panel in panels:
+    for panel in shown_panels:
         assert panel["title"] in texts and panel["y_label"] in texts
         assert f"n = {panel['n']} models, {len(panel['excluded'])} excluded" in texts
-    assert texts.count("SIMULATED DATA") == sum(panel["simulated"] for panel in panels) == 3
+    assert texts.count("SIMULATED DATA") == sum(panel["simulated"] for panel in shown_panels) == 3
     for family in ("EfficientNet-Lite0", "untrained"):
         assert family in texts
+
+
+def test_every_measure_has_a_figure_of_its_own_in_three_formats(drawn):
+    shown_panels, files = drawn
+    found = {path.name for path in (files["png"].parent / "m").iterdir()}
+    stems = {figures.stem(panel) for panel in shown_panels}
+    assert found == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg", "pdf")}
+    assert "neural_scenes_IT_70-170_whole_image" in stems
+    own = "\n".join(svg_texts(files["png"].parent / "m" / "clickme_photographs.svg"))
+    assert "ClickMe alignment, SIMULATED DATA" in own and "IT predictivity" not in own
+
+
+def test_a_panel_says_what_its_data_are_and_a_figure_its_versions_and_seed(study):
+    figure = figure_of(study)
+    footer = next(t.get_text() for t in figure.axes[0].texts if t.get_text().startswith("n ="))
+    assert "x: photographs (real, accuracy version 3, seed 5)" in " ".join(footer.split())
+    assert "y: photographs (real, clickme version 3, seed 5)" in " ".join(footer.split())
+    assert "test of decline: p" in " ".join(footer.split())
+    title = figure.legends[-1].get_title().get_text()
+    assert title.startswith("trend version 3, seed 0, 50 bootstrap draws, inputs ")
+
+
+def test_the_two_piece_regression_is_drawn_with_its_band_and_the_interval_of_its_changepoint(study):
+    figure = figure_of(study)
+    panel = next(panel for panel in study["panels"] if panel["measure"] == "clickme")
+    curve, pieces = panel["trend"]["fitted_curve"], panel["trend"]["segmented"]
+    assert 0.6 < pieces["changepoint"] < 0.8
+    lines = [line for line in figure.axes[0].lines if line.get_color() == theme.FIT]
+    np.testing.assert_allclose(lines[0].get_xydata(), np.column_stack([curve["x"], curve["y"]]))
+    assert lines[1].get_xdata()[0] == pieces["changepoint"]
+    band, interval = figure.axes[0].collections[-1], figure.axes[0].patches[-1]
+    edge = band.get_paths()[0].vertices[:, 1]
+    assert (edge.min(), edge.max()) == pytest.approx((min(curve["low"]), max(curve["high"])))
+    bounds = interval.get_x(), interval.get_x() + interval.get_width()
+    assert bounds == pytest.approx((pieces["changepoint_low"], pieces["changepoint_high"]))
+    assert "two-piece regression" in legend_texts(figure)
+
+
+def test_with_nine_models_no_trend_is_drawn_and_the_figure_says_so(study):
+    panel = next(panel for panel in study["panels"] if panel["measure"] == "clickme")
+    reason = "n = 9; a trend takes at least 10 points"
+    figure = figure_of(study, points=panel["points"][:9], n=9, trend=None, reason=reason)
+    assert f"no trend drawn: {reason}" in "\n".join(text.get_text() for text in figure.axes[0].texts)
+    assert not any("envelope" in text or "regression" in text for text in legend_texts(figure))
+    assert not any(len(line.get_xdata()) > 9 for line in figure.axes[0].lines)
+
+
+def test_the_legend_names_the_largest_families_and_counts_the_others(study):
+    texts = legend_texts(figure_of(study))
+    named = [text for text in texts if text.startswith("family")]
+    assert sorted(named) == [f"family {i}" for i in range(16, 30)]
+    assert texts[-1] == "other (16 families)"
+
+
+def test_published_models_are_drawn_behind_and_named_with_their_number(study):
+    axes = figure_of(study).axes[0]
+    assert axes.get_legend().get_texts()[0].get_text() == (
+        "2 published models: rho of published.csv, as published"
+    )
+    (dots,) = (part for part in axes.collections if isinstance(part, PathCollection))
+    np.testing.assert_allclose(dots.get_offsets(), [[0.5, 0.1], [0.9, -0.2]])
+    assert dots.get_zorder() < min(line.get_zorder() for line in axes.lines)
+
+
+def test_names_cover_neither_each_other_nor_a_point_nor_leave_the_panel(study):
+    panel = next(panel for panel in study["panels"] if panel["measure"] == "clickme")
+    figure = figure_of(study, points=panel["points"][-60:], n=60)
+    axes = figure.axes[0]
+    names = [text for text in axes.texts if isinstance(text, Annotation) and text.arrow_patch]
+    assert len(names) == 60
+    boxes = [Text.get_window_extent(name) for name in names]
+    points = axes.transData.transform([name.xy for name in names])
+    frame = axes.get_window_extent()
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+        assert not any(box.contains(*point) for point in points)
+        assert frame.contains(box.x0, box.y0) and frame.contains(box.x1, box.y1)
+
+
+def test_a_lone_name_stands_right_of_its_point():
+    size, frame = np.array([[30.0, 8]]), np.array([[0.0, 0], [200, 200]])
+    offset = labels.place(np.array([[50.0, 50]]), size, np.empty((0, 4)), frame)
+    np.testing.assert_allclose(offset, [[15 + labels.GAPS[0], 0]])
+
+
+def test_a_name_at_the_right_edge_stands_inside_the_frame_all_the_same():
+    size, frame = np.array([[30.0, 8]]), np.array([[0.0, 0], [200, 200]])
+    ((dx, dy),) = labels.place(np.array([[195.0, 50]]), size, np.empty((0, 4)), frame)
+    assert 195 + dx + 15 <= 200 and np.hypot(dx, dy) < 40
 
 
 def test_png_is_in_print_resolution_and_not_blank(drawn):
@@ -118,12 +252,12 @@ def crowd(n):
 
 
 def test_up_to_sixty_models_are_all_named():
-    assert len(figures.named_points(crowd(60))) == 60
+    assert len(panels.named_points(crowd(60))) == 60
 
 
 def test_of_more_models_only_envelope_and_extremes_are_named():
     panel = crowd(61)
-    named = {point["model"] for point in figures.named_points(panel)}
+    named = {point["model"] for point in panels.named_points(panel)}
     extremes = {f(panel["points"], key=lambda p, a=a: p[a])["model"] for a in "xy" for f in (min, max)}
     assert named == extremes | {"m5"}
 
@@ -134,7 +268,7 @@ def test_error_bars_reach_from_point_to_interval_and_are_never_negative():
         {"x": 0.5, "x_low": None, "x_high": None},
         {"x": 0.5, "x_low": 0.6, "x_high": 0.7},  # a percentile interval that misses its estimate
     ]
-    np.testing.assert_allclose(figures.asymmetric(points, "x"), [[0.1, 0, 0], [0.3, 0, 0.2]])
+    np.testing.assert_allclose(panels.asymmetric(points, "x"), [[0.1, 0, 0], [0.3, 0, 0.2]])
 
 
 def test_families_differ_in_colour_and_marker_whatever_their_order():
@@ -142,6 +276,14 @@ def test_families_differ_in_colour_and_marker_whatever_their_order():
     styles = theme.family_styles(families)
     assert styles == theme.family_styles(reversed(families))
     assert len({(style["color"], style["marker"]) for style in styles.values()}) == 72
+
+
+def test_the_largest_families_come_first_and_differ_in_colour_alone():
+    families = [f"family {i}" for i in range(20) for _ in range(i + 1)]
+    styles = theme.family_styles(families)
+    assert list(styles)[:3] == ["family 19", "family 18", "family 17"]
+    largest = list(styles)[: len(theme.PALETTE)]
+    assert len({styles[family]["color"] for family in largest}) == len(theme.PALETTE)
 
 
 # Colour seen with one cone type missing: Viénot, Brettel, Mollon 1999, on linear RGB.

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.linear_model import LinearRegression
 
-from visalign import stats, tables, verdict
+from visalign import segmented, stats, tables, verdict
 from visalign.association import adjusted, clustered_regression, correlation, correlations, power_law
 from visalign.cli import main
 from visalign.envelope import Line, envelope, falling_line, front
+from visalign.fitted_curve import DRAWS, fitted_curve
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "published"
 HARMONIZATION = "large_scale_results_hmn.csv"
@@ -303,6 +304,45 @@ def test_there_is_no_power_law_of_one_size_or_nine_models():
     assert power_law(y[:9], families[:9], y[:9]) is None
 
 
+# --- curve of the two-piece regression -----------------------------------------------------------------
+
+
+def test_band_is_the_spread_of_the_bootstrap_curves_of_the_regression():
+    rng = np.random.default_rng(8)
+    x, families = rng.random(60), np.arange(60) % 12
+    y = np.minimum(x, 0.6) + 0.1 * rng.standard_normal(60)
+    curve = fitted_curve(x, y, [f"f{i}" for i in families], seed=4, draws=DRAWS)
+    grid = np.array(curve["x"])
+    assert (grid[0], grid[-1]) == (x.min(), x.max())
+    signs = segmented.wild_signs(families, np.random.default_rng(4), DRAWS)
+    knots = segmented.candidate_knots(x)
+    design = segmented.designs(x, knots, "segmented")
+    (best,), (fit,) = segmented.best_fit(design, y[:, None])
+    at_grid = segmented.designs(grid, knots, "segmented")
+    np.testing.assert_allclose(curve["y"], at_grid[best] @ fit, atol=1e-10)
+    moved = np.where(x < knots[best], fit[1], fit[2])
+    errors = segmented.left_out_errors(
+        y - design[best] @ fit, np.column_stack([design[best], moved]), families
+    )
+    drawn = (design[best] @ fit)[:, None] + np.sqrt(11 / 12) * errors[:, None] * signs[families]
+    chosen, fits = segmented.best_fit(design, drawn)
+    low, high = np.quantile(np.einsum("dgp,dp->dg", at_grid[chosen], fits), [0.025, 0.975], axis=0)
+    np.testing.assert_allclose(curve["low"], low, atol=1e-10)
+    np.testing.assert_allclose(curve["high"], high, atol=1e-10)
+
+
+def test_points_on_two_pieces_give_that_curve_and_a_band_without_width():
+    x = np.linspace(0, 1, 41)
+    y = np.interp(x, [0, 0.5125, 1], [0, 1, 0.2])  # the bend lies midway between two models
+    curve = fitted_curve(x, y, [f"f{i % 8}" for i in range(41)], seed=0, draws=50)
+    for name in ("y", "low", "high"):
+        np.testing.assert_allclose(curve[name], np.interp(curve["x"], [0, 0.5125, 1], [0, 1, 0.2]), atol=1e-9)
+
+
+def test_there_is_no_curve_where_there_is_no_regression():
+    assert fitted_curve(np.arange(20.0), np.arange(20.0), ["a", "b"] * 10, seed=0, draws=20) is None
+
+
 # --- verdict -------------------------------------------------------------------------------------------
 
 
@@ -548,7 +588,7 @@ def test_panels_are_the_four_measures_in_fixed_order(panels):
 
 TREND_FIELDS = {
     *("spearman", "pearson", "envelope", "changepoint", "rising", "beyond", "falling"),
-    *("segmented", "decline", "shapes", "adjusted", "power_law", "verdict"),
+    *("segmented", "decline", "shapes", "adjusted", "power_law", "verdict", "fitted_curve"),
 }
 
 
@@ -648,6 +688,37 @@ def test_every_time_window_of_a_recording_has_its_panel(tmp_path):
     assert {"scenes IT 70-170 whole image", "scenes IT 170-270 whole image"} == {
         p["subtitle"] for p in panels[:2]
     }
+
+
+def test_panels_of_time_windows_are_in_the_order_of_time(tmp_path):
+    scores = synthetic_scores.score_table()
+    early = scores[scores.benchmark == synthetic_scores.IT].assign(
+        benchmark=synthetic_scores.IT.replace("70-170", "131-170")
+    )
+    panels = panels_of(tmp_path, pd.concat([early, scores]))
+    assert [p["benchmark"].split("/")[3] for p in panels[:2]] == ["70-170", "131-170"]
+
+
+def test_a_score_with_a_remark_in_its_status_is_a_point(tmp_path):
+    scores = synthetic_scores.score_table()
+    chosen = (scores.model == "tf_efficientnet_lite0") & (scores.metric == "perturbation_tolerance")
+    scores.loc[chosen, "status"] = "ok, 1 of 20 censored at the largest tried norm"
+    panels = panels_of(tmp_path, scores)
+    assert "tf_efficientnet_lite0" in [point["model"] for point in panels[3]["points"]]
+
+
+def test_a_panel_knows_measure_data_versions_and_seeds(panels):
+    assert [panel["measure"] for panel in panels] == [
+        "neural", "clickme", "adversarial_alignment", "perturbation_tolerance",
+    ]  # fmt: skip
+    accuracy, it = panels[0]["sources"]
+    assert accuracy == {
+        "benchmark": "accuracy/photographs",
+        "simulated": False,
+        "versions": [1],
+        "seeds": [0],
+    }
+    assert it == {"benchmark": synthetic_scores.IT, "simulated": True, "versions": [1], "seeds": [0]}
 
 
 def test_a_score_without_ceiling_says_that_the_headline_convention_is_missing(tmp_path):

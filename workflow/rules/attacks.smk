@@ -1,4 +1,7 @@
-# The smallest perturbations (once a model and stimulus set), then their size and place.
+# The smallest perturbations (once a model and stimulus set), then their size and place; both by budget.
+from types import SimpleNamespace
+
+MAP_SETS = "|".join(map(re.escape, STUDY.maps))  # lest CLICKME_curve be taken for one
 
 
 rule attacks:
@@ -10,7 +13,7 @@ rule attacks:
         manifest="results/attacks/{model}/{stimuli}.json",
     params:
         version=version("attacks"),
-        options=options(config["attacks"], "images", "budget", "batch_size"),
+        options=options(config["attacks"], "images", "budget", "target", "batch_size"),
         seed=config["seed"],
     log:
         "logs/attacks/{model}/{stimuli}.log",
@@ -38,11 +41,13 @@ rule attacks_score:
     output:
         scores="results/attacks/{model}/{maps}.csv",
         images="results/attacks/{model}/{maps}_images.csv",
+    wildcard_constraints:
+        maps=MAP_SETS,
     params:
         version=version("attacks"),
         transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
         simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
-        options=options(config["attacks"], "bootstrap"),
+        options=options(config["attacks"], "target", "bootstrap"),
         seed=config["seed"],
     log:
         "logs/attacks_score/{model}/{maps}.log",
@@ -56,3 +61,35 @@ rule attacks_score:
         "--table {input.table} --transform {params.transform} --maps {input.maps} --maps-card {input.card} "
         "{params.simulated} {params.options} --seed {params.seed} "
         "--output {output.scores} --images {output.images} &> {log}"
+
+
+rule attacks_curve:
+    input:
+        unpack(lambda w: network_input(SimpleNamespace(model=w.model, stimuli=STUDY.maps[w.maps]["stimuli"]))),
+        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+        maps="results/maps/{maps}.npz",
+        card_of_maps="results/maps/{maps}.json",
+    output:
+        "results/attacks/{model}/{maps}_curve.csv",
+    wildcard_constraints:
+        maps=MAP_SETS,
+    params:
+        version=version("attacks"),
+        transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
+        options=options(config["attacks"], "images", "target", "batch_size"),
+        budgets=" ".join(map(str, config["attacks"]["curve"])),
+        seed=config["seed"],
+    log:
+        "logs/attacks_curve/{model}/{maps}.log",
+    benchmark:
+        "results/benchmarks/attacks_curve/{model}/{maps}.tsv"
+    resources:
+        gpu=GPU,
+        mem_mb=6000,
+    conda:
+        "../../envs/vision.yaml"
+    shell:
+        "python -m visalign attacks curve --card {input.card} --weights {input.weights} "
+        "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
+        "--maps-card {input.card_of_maps} {params.options} --seed {params.seed} "
+        "--budgets {params.budgets} --output {output} &> {log}"

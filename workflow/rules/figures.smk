@@ -1,11 +1,23 @@
-# Accuracy against alignment, drawn.
+# Accuracy against alignment, drawn: all measures in one figure, and each in its own.
 
 
 rule figures:
     input:
         "results/trend.json",
     output:
-        expand("results/figures/accuracy_vs_alignment.{suffix}", suffix=["png", "svg", "pdf"]),
+        report(
+            "results/figures/accuracy_vs_alignment.png",
+            caption="../report/accuracy_vs_alignment.rst",
+            category="Figures",
+        ),
+        expand("results/figures/accuracy_vs_alignment.{suffix}", suffix=["svg", "pdf"]),
+        # How many benchmarks a recording has is known only once it is read.
+        measures=report(
+            directory("results/figures/measures"),
+            patterns=["{measure}.png"],
+            caption="../report/measure.rst",
+            category="Figures",
+        ),
     params:
         version=version("figures"),
         directory=lambda w, output: os.path.dirname(output[0]),
@@ -16,4 +28,5 @@ rule figures:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign figures --trend {input} --output-dir {params.directory} &> {log}"
+        "python -m visalign figures --trend {input} --output-dir {params.directory} "
+        "--measures-dir {output.measures} &> {log}"

@@ -41,6 +41,8 @@ def gallery_files(wildcards) -> list:
             if f"results/{stage}/{wildcards.model}/{maps}.csv" in own_scores(wildcards.model):
                 files.append(f"results/{stage}/{wildcards.model}/{maps}_images.csv")
                 files.append(ancient(f"results/{store}/{wildcards.model}/{stimuli}.zarr"))
+                if stage == "clickme":
+                    files.append(f"results/clickme/{wildcards.model}/{maps}_gallery.png")
     return files
 
 
@@ -74,7 +76,7 @@ rule report:
         models=present([f"results/models/{model}.json" for model in STUDY.models]),
         pages=[f"results/report/{model}.html" for model in STUDY.models if own_scores(model)],
     output:
-        "results/report.html",
+        report("results/report.html", caption="../report/report.rst", category="Report"),
     params:
         version=version("report"),
         config=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],

@@ -6,7 +6,7 @@ rule scores:
         sheet=config["models"]["sheet"],
         scores=score_files(),
     output:
-        csv="results/scores.csv",
+        csv=report("results/scores.csv", caption="../report/scores.rst", category="Scores"),
         parquet="results/scores.parquet",
     params:
         version=version("scores"),

@@ -1,16 +1,19 @@
-# Accuracy against alignment: envelope, changepoint, correlation.
+# Accuracy against alignment: envelope, changepoint, correlation; and the methods of the whole study.
+OVERLAY = config["trend"].get("overlay")
 
 
 rule trend:
     input:
         scores="results/scores.csv",
         sheet=config["models"]["sheet"],
+        overlay=OVERLAY["table"] if OVERLAY else [],
     output:
-        "results/trend.json",
+        report("results/trend.json", caption="../report/trend.rst", category="Trend"),
     params:
         version=version("trend"),
         accuracy=f"accuracy/{config['accuracy']['stimuli'][0]}",
         options=options(config["trend"], "bootstrap"),
+        overlay=f"--overlay {shlex.quote(json.dumps(OVERLAY))}" if OVERLAY else "",
         seed=config["seed"],
     log:
         "logs/trend.log",
@@ -20,5 +23,27 @@ rule trend:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign trend --scores {input.scores} --models {input.sheet} "
-        "--accuracy {params.accuracy} --metric top1 {params.options} --seed {params.seed} "
+        "--accuracy {params.accuracy} --metric top1 {params.options} {params.overlay} --seed {params.seed} "
         "--output {output} &> {log}"
+
+
+rule trend_methods:
+    input:
+        sheets=[config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps")],
+        scores="results/scores.csv",
+        models=lambda w: present([f"results/models/{model}.json" for model in STUDY.models]),
+        cards=data_cards(),
+    output:
+        report("results/methods.md", caption="../report/methods.rst", category="Methods"),
+    params:
+        version=version("methods_text"),
+        config=json.dumps(config),
+    log:
+        "logs/trend_methods.log",
+    benchmark:
+        "results/benchmarks/trend_methods.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign methods --config /dev/stdin --directory results --output {output} "
+        "<<< {params.config:q} &> {log}"

@@ -1,25 +1,32 @@
-"""Stage attacks: the smallest L2 perturbation that changes the label, and where it falls.
+"""Stage attacks: the smallest L2 perturbation that changes the answer, and where it falls.
 
 ``attacks perturb`` writes perturbations, each verified as stored; ``attacks score`` reads them and
-human maps: perturbation tolerance (its size) and adversarial alignment (its place).
+human maps: perturbation tolerance (its size) and adversarial alignment (its place). ``attacks curve``
+tells how both depend on the budget.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import zarr
 from tqdm import tqdm
 
-from visalign import map_alignment, stimulus_tables, stores
-from visalign.stats import bootstrap_interval
+from visalign import adversarial_alignment, map_alignment, revelation, stimulus_tables, stores, tolerance
+from visalign.device import device
+from visalign.errors import InputError
+from visalign.map_alignment import Alignment
 from visalign.tables import inputs_hash, read_json, score_row, write_scores, write_table
 from visalign.transforms import Transform
 
-VERSION = 2
+if TYPE_CHECKING:
+    from visalign.minimum_norm import MinimumNorm
+
+VERSION = 3
 EXAMPLES = """\
   python -m visalign attacks perturb --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
       --pixels-manifest clickme.json --table clickme.csv --budget 40 \\
@@ -27,22 +34,18 @@ EXAMPLES = """\
   python -m visalign attacks score --model lite0 --dataset clickme_simulated --perturbations attacks.zarr \\
       --perturbations-manifest attacks.json --table clickme.csv --transform 224x224-center-0.875-bicubic \\
       --maps maps.npz --maps-card maps.json --output attacks.csv --images attacks_images.csv
+  python -m visalign attacks curve --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
+      --table clickme.csv --transform 224x224-center-0.875-bicubic --maps maps.npz --maps-card maps.json \\
+      --budgets 20 40 80 --output attacks_curve.csv
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign attacks``."""
-    commands = parser.add_subparsers(dest="command", metavar="perturb|score", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="perturb|score|curve", required=True)
     perturb = commands.add_parser("perturb", help="find and store perturbations")
-    perturb.add_argument("--card", required=True, help="card of the model")
-    perturb.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
-    perturb.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
-    perturb.add_argument("--pixels-manifest", required=True, help="their manifest (.json)")
-    perturb.add_argument("--table", required=True, help="table of the stimulus set, with labels")
-    perturb.add_argument("--images", type=int, help="attack this many stimuli (default: all)")
-    perturb.add_argument("--seed", type=int, default=0, help="seed of the choice of stimuli")
+    perturb.add_argument("--pixels-manifest", required=True, help="manifest of the stimuli (.json)")
     perturb.add_argument("--budget", type=int, default=60, help="gradient evaluations an image")
-    perturb.add_argument("--batch-size", type=int, default=20, help="images attacked together")
     perturb.add_argument("--output", required=True, help="store to write (.zarr)")
     perturb.add_argument("--manifest", required=True, help="manifest to write (.json)")
     score = commands.add_parser("score", help="size and place of stored perturbations")
@@ -50,52 +53,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     score.add_argument("--dataset", required=True, help="name of the map set")
     score.add_argument("--perturbations", required=True, help="perturbation store (.zarr)")
     score.add_argument("--perturbations-manifest", required=True, help="its manifest (.json)")
-    score.add_argument("--table", required=True, help="table of the stimulus set")
-    score.add_argument("--transform", required=True, help="transform of the attacked stimuli")
-    score.add_argument("--maps", required=True, help="processed human maps (.npz)")
-    score.add_argument("--maps-card", required=True, help="their card (.json)")
     score.add_argument("--simulated", choices=["true", "false"], default="false", help="whether the maps are")
     score.add_argument("--bootstrap", type=int, default=2000, help="bootstrap draws over images")
-    score.add_argument("--seed", type=int, default=0)
     score.add_argument("--output", required=True, help="score rows to write (CSV)")
     score.add_argument("--images", required=True, help="per-image table to write (CSV)")
+    curve = commands.add_parser("curve", help="tolerance and alignment by budget; nothing is stored")
+    curve.add_argument("--budgets", type=int, nargs="+", required=True, help="gradient evaluations an image")
+    curve.add_argument("--output", required=True, help="table to write, a row a budget (CSV)")
+    for command in (perturb, curve):
+        command.add_argument("--card", required=True, help="card of the model")
+        command.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
+        command.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
+        command.add_argument("--images", type=int, help="attack this many stimuli (default: all)")
+        command.add_argument("--batch-size", type=int,
+                             help="images attacked together (default: two calls of the network)")  # fmt: skip
+    for command in (score, curve):
+        command.add_argument("--transform", required=True, help="transform of the attacked stimuli")
+        command.add_argument("--maps", required=True, help="processed human maps (.npz)")
+        command.add_argument("--maps-card", required=True, help="their card (.json)")
+    for command in (perturb, score, curve):
+        command.add_argument("--table", required=True, help="table of the stimulus set")
+        command.add_argument("--target", choices=TARGETS, default="label", help="what has to change")
+        command.add_argument("--seed", type=int, default=0)
 
 
-#: Per-image arrays beside the perturbations: attribute of the attack's result -> storage type.
+#: What a perturbation has to change: the label, or whether it is one of an animal (ImageNet's first classes).
+TARGETS = ("label", "superclass")
+#: Per-image arrays beside the perturbations: attribute of the attack's result -> storage type, and the value
+#: of a stimulus that was not drawn.
 PER_IMAGE = {
-    "norm": np.float64,
-    "largest_tried_norm": np.float64,
-    "adversarial_label": np.int64,
-    "clean_correct": np.bool_,
-    "success": np.bool_,
-    "gradient_evaluations": np.int64,
-    "forward_evaluations": np.int64,
+    "norm": (np.float64, np.nan),
+    "largest_tried_norm": (np.float64, 0),
+    "adversarial_label": (np.int64, -1),
+    "clean_correct": (np.bool_, False),
+    "success": (np.bool_, False),
+    "gradient_evaluations": (np.int64, 0),
+    "forward_evaluations": (np.int64, 0),
 }
+
+
+def run(args: argparse.Namespace) -> None:
+    """Find perturbations, score stored ones, or draw the curve of both against the budget."""
+    {"perturb": perturb, "score": score, "curve": curve}[args.command](args)
+
+
+# --- perturb ---
 
 
 def perturb(args: argparse.Namespace) -> None:
     """Write the perturbation store of one (model, stimulus set), resuming after the last batch."""
-    card = read_json(args.card)
-    table = stimulus_tables.read(args.table)
-    labels = stimulus_tables.labels(table, card["num_classes"], args.table)
-    store = stores.open_store(args.pixels)
-    stimulus_tables.check_ids(store, table, args.pixels)
+    card, table = read_json(args.card), stimulus_tables.read(args.table)
+    store, labels = stimuli(args, card, table)
+    pixels, chosen = stores.array(store, "pixels"), choose(len(table), args.images, args.seed)
     identity = {
         "model": inputs_hash(args.card),
         "pixels": inputs_hash(args.pixels_manifest, args.table),
         "images": args.images,
         "seed": args.seed,
         "budget": args.budget,
+        "target": args.target,
         "batch_size": args.batch_size,
         "version": VERSION,
     }
-    chosen = choose(len(table), args.images, args.seed)
     group = stores.open_partial(args.output, identity)
     stores.write_strings(group, "stimulus_id", list(table["stimulus_id"].iloc[chosen]), "stimulus")
-    attack(card, args, stores.array(store, "pixels"), labels, chosen, group)
-    stores.publish(
-        args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"])
+    search = searcher(args, card, pixels, labels)
+    attack(
+        lambda rows: search(chosen[rows], args.budget), pixels.shape[1:], len(chosen), batch_size(args), group
     )
+    origin = stores.provenance(model=card["model"], weights_sha256=card["sha256"], target=args.target)
+    stores.publish(args.output, args.manifest, origin)
+
+
+def stimuli(
+    args: argparse.Namespace, card: dict[str, Any], table: pd.DataFrame
+) -> tuple[zarr.Group, np.ndarray]:
+    """Store of the stimuli of a table and their labels (n,); refuse those that the model cannot have."""
+    if args.target == "superclass" and card["num_classes"] != 1000:
+        raise InputError(f"{args.card}: num_classes: {card['num_classes']} are not ImageNet's 1000")
+    labels = stimulus_tables.labels(table, card["num_classes"], args.table)
+    store = stores.open_store(args.pixels)
+    stimulus_tables.check_ids(store, table, args.pixels)
+    return store, labels
 
 
 def choose(n: int, images: int | None, seed: int) -> np.ndarray:
@@ -103,125 +142,154 @@ def choose(n: int, images: int | None, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).permutation(n)[:images])
 
 
-def attack(
-    card: dict[str, Any],
-    args: argparse.Namespace,
-    pixels: zarr.Array,
-    labels: np.ndarray,
-    chosen: np.ndarray,
-    group: zarr.Group,
-) -> None:
-    """Attack the chosen stimuli that the partial store does not hold yet, a batch at a time."""
+def batch_size(args: argparse.Namespace) -> int:
+    """Images to attack together: as asked, or two calls of the network, so that few rows idle at the end."""
+    from visalign.minimum_norm import ROWS_PER_CALL
+
+    return args.batch_size or 2 * ROWS_PER_CALL[device().type]
+
+
+def searcher(
+    args: argparse.Namespace, card: dict[str, Any], pixels: zarr.Array, labels: np.ndarray
+) -> Callable[[np.ndarray, int], MinimumNorm]:
+    """Return the search for the perturbations of some rows of the stimuli, within a budget."""
     import torch
 
     from visalign import batches, minimum_norm, network
 
     model = network.Normalised(network.load(card, args.weights), card["data_config"])
-    start, size = stores.attribute(group, "complete", 0), args.batch_size
+    superclass = torch.arange(card["num_classes"]).ge(revelation.N_ANIMALS).long()
+    groups = superclass if args.target == "superclass" else None
+
+    def search(rows: np.ndarray, budget: int) -> MinimumNorm:
+        images = batches.from_uint8(pixels.get_orthogonal_selection((rows,)))  # type: ignore[arg-type]
+        targets = torch.as_tensor(labels[rows], device=images.device)
+        return minimum_norm.minimum_norm(
+            model, images, targets, budget=budget, batch_size=batch_size(args), groups=groups
+        )
+
+    return search
+
+
+def attack(
+    search: Callable[[slice], MinimumNorm], shape: tuple[int, ...], n: int, size: int, group: zarr.Group
+) -> None:
+    """Write the perturbations (n, *shape) that the partial store does not hold yet, `size` at a time.
+
+    The images of a batch advance together and mostly end together, so what a killed run loses is a batch.
+    """
+    start = stores.attribute(group, "complete", 0)
     if start == 0:
         dims = ("stimulus", "channel", "y", "x")
-        stores.create_array(group, "delta", (len(chosen), *pixels.shape[1:]), np.float16, dims, rows=size)
-        for name, dtype in PER_IMAGE.items():
-            stores.create_array(group, name, (len(chosen),), dtype, ("stimulus",), rows=size)
-    with tqdm(total=len(chosen), initial=start, desc=f"attacks {card['model']}", unit="image") as bar:
-        for first in range(start, len(chosen), size):
-            rows = slice(first, min(first + size, len(chosen)))
-            images = batches.from_uint8(pixels.get_orthogonal_selection((chosen[rows],)))  # type: ignore[arg-type]
-            targets = torch.as_tensor(labels[chosen[rows]], device=images.device)
-            result = minimum_norm.minimum_norm(model, images, targets, budget=args.budget, batch_size=size)
+        stores.create_array(group, "delta", (n, *shape), np.float16, dims, rows=size)
+        for name, (dtype, _) in PER_IMAGE.items():
+            stores.create_array(group, name, (n,), dtype, ("stimulus",), rows=size)
+    with tqdm(total=n, initial=start, desc="attacks", unit="image") as bar:
+        for first in range(start, n, size):
+            rows = slice(first, min(first + size, n))
+            result = search(rows)
             stores.array(group, "delta")[rows] = result.delta.numpy()
-            for name, dtype in PER_IMAGE.items():
+            for name, (dtype, _) in PER_IMAGE.items():
                 stores.array(group, name)[rows] = getattr(result, name).astype(dtype)
             group.attrs["complete"] = rows.stop
             bar.update(rows.stop - rows.start)
 
 
-def tolerance_entries(
-    per_image: dict[str, np.ndarray], dimension: int, rng: np.random.Generator, draws: int
-) -> list[dict[str, Any]]:
-    """Perturbation tolerance: mean, median and per √dimension of the L2 norms.
-
-    Parameters
-    ----------
-    per_image : dict of ndarray, shape (n,)
-        ``norm`` and ``largest_tried_norm`` (in units of [0, 1] pixels), ``success``,
-        ``clean_correct``. A clean-correct image without success is censored at the largest norm
-        tried, and counted in the status.
-    dimension : int
-        Input values (channels × height × width).
-    """
-    clean, success = per_image["clean_correct"], per_image["success"]
-    norms = np.where(success, per_image["norm"], per_image["largest_tried_norm"])[clean]
-    counts = {"convention": "l2", "n": len(norms), "n_excluded": int((~clean).sum())}
-    censored = int((clean & ~success).sum())
-    status = f"ok, {censored} of {len(norms)} censored at the largest tried norm" if censored else "ok"
-    entries = []
-    for metric, statistic, values in (
-        ("perturbation_tolerance", np.mean, norms),
-        ("perturbation_tolerance_median", np.median, norms),
-        ("perturbation_tolerance_per_sqrt_dimension", np.mean, norms * dimension**-0.5),
-    ):
-        found: dict[str, Any] = {"value": None, "status": "no clean-correct image to attack"}
-        if len(values):
-            low, high = bootstrap_interval(values, statistic, rng=rng, draws=draws)
-            found = {"value": float(statistic(values)), "ci_low": low, "ci_high": high, "status": status}
-        entries.append({"metric": metric} | counts | found)
-    return entries
-
-
-def placed_maps(delta: zarr.Array, success: np.ndarray) -> np.ndarray:
-    """L2 norm over channels of each perturbation, (n, height, width) float32; 0 without success."""
-    maps = np.zeros((delta.shape[0], *delta.shape[2:]), np.float32)
-    for index in np.flatnonzero(success).tolist():
-        maps[index] = np.linalg.norm(np.asarray(delta[index], dtype=np.float32), axis=0)
-    return maps
-
-
-def place(
-    delta: zarr.Array, per_image: dict[str, np.ndarray], human: np.ndarray, rng: np.random.Generator
-) -> map_alignment.Alignment:
-    """Compare where perturbations fall with human maps (n, height, width)."""
-    alignment = map_alignment.align(placed_maps(delta, per_image["success"]), human, rng)
-    flags = zip(alignment.reason, per_image["success"], per_image["clean_correct"], strict=True)
-    reasons = [r if hit else "no perturbation" if right else "not clean-correct" for r, hit, right in flags]
-    return map_alignment.Alignment(alignment.rho, alignment.floor, reasons)
+# --- score ---
 
 
 def score(args: argparse.Namespace) -> None:
     """Write the score rows and the per-image table of one (model, map set)."""
     table = stimulus_tables.read(args.table)
     store = stores.open_store(args.perturbations)
-    maps = map_alignment.read_maps(args.maps, table)
+    if (target := stores.attribute(store, "target")) != args.target:
+        raise InputError(f"{args.perturbations}: target: {target!r} is not --target {args.target}")
     attacked = stimulus_tables.rows_of(table, stores.strings(store), args.perturbations)
-    table, maps = table.iloc[attacked], maps[attacked]
-    per_image = {name: stores.values(store, name) for name in PER_IMAGE}
-    delta = stores.array(store, "delta")
-    rng = np.random.default_rng(args.seed)
-    tolerance = tolerance_entries(per_image, int(np.prod(delta.shape[1:])), rng, args.bootstrap)
-    human = map_alignment.at_input(maps, table, Transform.from_key(args.transform))
-    alignment = place(delta, per_image, human, rng)
+    per_image = {
+        name: spread(stores.values(store, name), attacked, len(table), fill)
+        for name, (_, fill) in PER_IMAGE.items()
+    }
+    delta, rng = stores.array(store, "delta"), np.random.default_rng(args.seed)
+    entries = tolerance.entries(per_image, int(np.prod(delta.shape[1:])), rng, args.bootstrap)
+    found = align(args, delta, table, attacked, rng)
+    alignments = {metric: in_table(alignment, attacked, per_image) for metric, alignment in found.items()}
     ceiling = read_json(args.maps_card)["ceiling"]["value"]
-    aligned = map_alignment.summarise(alignment, ceiling, rng, args.bootstrap).values()
     common = {
         "model": args.model,
-        "benchmark": f"attacks/{args.dataset}",
+        "benchmark": f"attacks/{args.dataset}" + (f"/{args.target}" if args.target != "label" else ""),
         "seed": args.seed,
         "version": VERSION,
         "inputs_hash": inputs_hash(args.perturbations_manifest, args.maps_card),
     }
     # The images are real whatever the maps are, so only the place of a perturbation can be simulated.
-    simulated = args.simulated == "true"
-    rows = [score_row(simulated=False, **common, **entry) for entry in tolerance]
-    rows += [
-        score_row(metric="adversarial_alignment", simulated=simulated, **common, **entry) for entry in aligned
-    ]
-    compared = {"rho": alignment.rho, "floor": alignment.floor, "reason": alignment.reason}
-    write_table(
-        args.images, pd.DataFrame({"stimulus_id": list(table["stimulus_id"]), **per_image, **compared})
+    rows = [score_row(simulated=False, **common, **entry) for entry in entries]
+    for metric, alignment in alignments.items():
+        aligned = map_alignment.summarise(alignment, ceiling, rng, args.bootstrap).values()
+        simulated = args.simulated == "true"
+        rows += [score_row(metric=metric, simulated=simulated, **common, **entry) for entry in aligned]
+    images = pd.DataFrame(
+        {"stimulus_id": table["stimulus_id"], **per_image, **map_alignment.per_image(alignments)}
     )
+    drawn = images["reason"] != "not drawn"
+    images["clean_correct"] = images["clean_correct"].astype("boolean").where(drawn)
+    write_table(args.images, images)
     write_scores(args.output, rows)
 
 
-def run(args: argparse.Namespace) -> None:
-    """Find perturbations, or score stored ones."""
-    (perturb if args.command == "perturb" else score)(args)
+def spread(values: np.ndarray, attacked: np.ndarray, n: int, fill: float) -> np.ndarray:
+    """Put values of attacked stimuli at their rows of a table of `n`, whose other rows are `fill`."""
+    whole = np.full(n, fill, dtype=values.dtype)
+    whole[attacked] = values
+    return whole
+
+
+def in_table(alignment: Alignment, attacked: np.ndarray, per_image: dict[str, np.ndarray]) -> Alignment:
+    """Alignment of every stimulus of the table, from that of the attacked ones, or the reason for none."""
+    n = len(per_image["success"])
+    reason = ["not drawn"] * n
+    for row, compared in zip(attacked.tolist(), alignment.reason, strict=True):
+        missing = "no perturbation" if per_image["clean_correct"][row] else "not clean-correct"
+        reason[row] = compared if per_image["success"][row] else missing
+    rho, floor = (spread(values, attacked, n, np.nan) for values in (alignment.rho, alignment.floor))
+    return Alignment(rho, floor, reason)
+
+
+def align(
+    args: argparse.Namespace,
+    delta: zarr.Array | np.ndarray,
+    table: pd.DataFrame,
+    attacked: np.ndarray,
+    rng: np.random.Generator,
+) -> dict[str, Alignment]:
+    """Compare where perturbations of attacked stimuli fall with their human maps."""
+    maps, transform = map_alignment.read_maps(args.maps, table)[attacked], Transform.from_key(args.transform)
+    table = table.iloc[attacked]
+    return adversarial_alignment.align(
+        delta, lambda rows: map_alignment.at_input(maps[rows], table.iloc[rows], transform), rng
+    )
+
+
+# --- curve ---
+
+
+def curve(args: argparse.Namespace) -> None:
+    """Write median tolerance and mean alignment of one model at several budgets.
+
+    Every budget attacks anew; images, perturbations and maps of the chosen stimuli are held in memory.
+    """
+    card, table = read_json(args.card), stimulus_tables.read(args.table)
+    store, labels = stimuli(args, card, table)
+    chosen = choose(len(table), args.images, args.seed)
+    search = searcher(args, card, stores.array(store, "pixels"), labels)
+    ceiling, rows = read_json(args.maps_card)["ceiling"]["value"], []
+    for budget in tqdm(args.budgets, desc=f"attacks {card['model']}", unit="budget"):
+        result, rng = search(chosen, budget), np.random.default_rng(args.seed)
+        alignment = align(args, result.delta.numpy(), table, chosen, rng)[adversarial_alignment.HEADLINE]
+        aligned = map_alignment.summarise(alignment, ceiling, rng, draws=1)  # a row has no intervals
+        clean = result.clean_correct
+        median = tolerance.quantile(result.norm[clean], result.success[clean], 0.5)
+        rows.append(
+            {"budget": budget, "n": int(clean.sum()), "perturbation_tolerance_median": median}
+            | {f"adversarial_alignment {name}": entry["value"] for name, entry in aligned.items()}
+        )
+    write_table(args.output, pd.DataFrame(rows))

@@ -48,8 +48,8 @@ def family_handles(panels: list[dict[str, Any]], styles: Styles) -> list[Artist]
     """Return a legend entry for each family that is drawn, the others together last."""
     drawn = {point["family"] for panel in panels for point in panel["points"]}
     shown = {name: style for name, style in styles.items() if name in drawn}
-    if drawn - set(styles):
-        shown |= {f"other ({len(drawn - set(styles))} families)": theme.OTHER}
+    if others := drawn - set(styles):
+        shown |= {"other" + (f" ({len(others)} families)" if len(others) > 1 else ""): theme.OTHER}
     look: dict[str, Any] = {"ls": "", "ms": 7, "mec": theme.INK, "mew": 0.6}
     return [
         Line2D([], [], marker=style["marker"], color=style["color"], label=name, **look)

@@ -33,7 +33,6 @@ LIBRARIES = (
     "dask",
     "pillow",
     "matplotlib",
-    "adjustText",
 )
 
 

@@ -56,9 +56,13 @@ METRICS = {
     "revelation_mse": "mean squared difference of that curve from people's; n images",
     "revelation_area": "area between that curve and people's; n images",
     "perturbation_tolerance": "mean smallest L2 perturbation, [0, 1] pixels; n clean-correct images",
-    "perturbation_tolerance_median": "median of the same",
+    "perturbation_tolerance_median": "median of the same; censored images are larger than any tried norm",
+    "perturbation_tolerance_q10": "first decile of the same",
+    "perturbation_tolerance_q90": "last decile of the same",
     "perturbation_tolerance_per_sqrt_dimension": "mean of the same over √(input values)",
-    "adversarial_alignment": "rank correlation of |perturbation| with human maps; n attacked images",
+    "adversarial_alignment": "rank correlation of |perturbation| (L2 over channels) with human maps",
+    "adversarial_alignment_mean": "the same of |mean over channels|",
+    "adversarial_alignment_max": "the same of the largest |value| over channels",
 }
 #: Headline metric of each measure, used in rows that only give a reason.
 HEADLINE = {

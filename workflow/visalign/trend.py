@@ -89,9 +89,9 @@ def missing(row: dict[str, Any] | None) -> str:
     """Return why a score row has no value, or '' when it has one."""
     if row is None:
         return "no row in the score table"
-    if row["status"] != "ok":
-        return str(row["status"])
-    return "" if np.isfinite(row["value"]) else "no finite value"
+    if np.isfinite(row["value"]):  # its status may say more, such as how many images are censored
+        return ""
+    return "no finite value" if row["status"] == "ok" else str(row["status"])
 
 
 def number(value: Any) -> float | None:

@@ -1,0 +1,181 @@
+"""Claims about the methods section: its numbers are those of config, cards and scores."""
+
+import argparse
+import json
+
+import pytest
+import yaml
+
+from visalign import methods_text, tables
+from visalign.errors import InputError
+
+MODELS = """\
+model\tarchitecture\tweights\tsource\tfamily\tinput_size
+one\tresnet18\thub\t\tResNet\t160
+two\tresnet50\thub\t\tResNet\t
+three\tvit_tiny_patch16_224\trandom\t0\tuntrained\t
+"""
+STIMULI = """\
+stimuli\tsource\tpath\tlabel_space\ttransform\tcount\tseed
+photographs\tphotographs\t\timagenet-1k\tmodel\t\t
+scenes\tscenes\t\tscenes-8\tresize\t123\t7
+"""
+RECORDINGS = """\
+recording\treader\tpath\tstimuli\tgrid\tsimulated
+it\tassembly\tit.nc\tscenes\t\ttrue
+it_maps\tarrays\tit.yaml\tscenes\t9\tfalse
+"""
+MAPS = "maps\treader\tpath\tstimuli\tsimulated\nclicks\ttfrecord\tc.tfrecords\tphotographs\ttrue\n"
+
+
+def ceiling(value, method):
+    return {"value": value, "ci_low": value - 0.01, "ci_high": value + 0.01, "method": method}
+
+
+def recording_card(simulated, n_neuroids, **ceilings):
+    windows = [{"window": window, "ceiling": ceiling(value, "halves")} for window, value in ceilings.items()]
+    sizes = {"n_neuroids": n_neuroids, "n_stimuli": 123, "n_repetitions": 12}
+    return sizes | {
+        "simulated": simulated,
+        "region": "IT",
+        "ceiling": ceiling(0.8, "halves"),
+        "time_bins": windows,
+    }
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Return a function that writes a study that has run, and returns its methods."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in (
+        ("models", MODELS),
+        ("stimuli", STIMULI),
+        ("recordings", RECORDINGS),
+        ("maps", MAPS),
+    ):
+        (tmp_path / f"{name}.tsv").write_text(content)
+    files = {
+        "recordings/it": recording_card(True, 168, **{"70-170": 0.842}),
+        "recordings/it_maps": recording_card(False, 31, **{"51-90": 0.61, "91-130": 0.72}),
+        "maps/clicks": {
+            "simulated": True,
+            "n": 20,
+            "ceiling": ceiling(0.658, "declared"),
+            "floor": dict.fromkeys(("value", "ci_low", "ci_high", "method")),
+        },
+    }
+    for model, side in (("one", 160), ("two", 224)):  # three failed before it had a card
+        files[f"models/{model}"] = {"data_config": {"input_size": [3, side, side]}}
+    for name, card in files.items():
+        tables.write_json(tmp_path / "results" / f"{name}.json", card)
+    row = {"model": "one", "version": 6, "value": 0.5, "simulated": False}
+    rows = [tables.score_row(benchmark="accuracy/photographs", metric="top1", n=20, **row)]
+    rows += [
+        tables.score_row(benchmark="neural/it", metric="pls_layer", layer=f"l{i}", **row) for i in range(9)
+    ]
+    tables.write_scores(tmp_path / "results" / "scores.csv", rows)
+
+    def methods(**config):
+        sheets = {kind: {"sheet": f"{kind}.tsv"} for kind in ("models", "stimuli", "recordings", "maps")}
+        teacher = {"teacher": "two", "layer": "layer3", "stimuli": "scenes", "fit_stimuli": "scenes"}
+        simulate = {"recordings": {"it": teacher | {"reliability": 0.37, "seed": 11}}}
+        (tmp_path / "config.yaml").write_text(
+            yaml.safe_dump(sheets | {"simulate": simulate} | config, sort_keys=False)
+        )
+        parser = argparse.ArgumentParser()
+        methods_text.add_arguments(parser)
+        methods_text.run(parser.parse_args(["--config", "config.yaml", "--output", "methods.md"]))
+        return " ".join((tmp_path / "methods.md").read_text().split())
+
+    return methods
+
+
+def test_every_paragraph_of_a_full_study_is_there_in_order(write):
+    text = write()
+    names = ["Simulated data", "Models", "Stimuli", "Accuracy", "IT predictivity", "ClickMe alignment"]
+    names += ["Adversarial perturbations", "Trend", "Software"]
+    places = [text.index(f"**{name}.**") for name in names]
+    assert places == sorted(places)
+
+
+def test_models_are_counted_with_their_weights_input_sizes_and_layers(write):
+    text = write()
+    assert "3 models of 2 families (2 with timm's weights, 1 untrained controls)" in text
+    assert "inputs of 160 to 224 pixels a side" in text
+    assert "(9 layers a model)" in text
+
+
+def test_stimuli_accuracy_recordings_and_maps_are_those_of_sheets_scores_and_cards(write):
+    text = write()
+    assert "scenes: procedural scenes of objects on photographs, n = 123, seed 7" in text
+    assert "Top-1 and top-5 accuracy on photographs (n = 20 images)" in text
+    assert "it (simulated; IT, 168 neuroids, 123 stimuli, 12 repetitions; whole image; " in text
+    assert "70-170 ms 0.842 [0.832, 0.852]: halves)" in text
+    assert "it_maps (measured; IT, 31 neuroids" in text
+    assert "map-9; ceiling 51-90 ms 0.610 [0.600, 0.620], 91-130 ms 0.720" in text
+    assert "clicks (simulated; 20 images; ceiling 0.658 [0.648, 0.668], declared; floor unknown)" in text
+
+
+def test_what_is_simulated_is_said_first_and_how(write):
+    text = write()
+    start = text.index("**Simulated data.** it (teacher two, layer layer3,")
+    assert "reliability 0.37, seed 11" in text and "; clicks." in text
+    assert start < text.index("**Models.**")
+    assert "it_maps (teacher" not in text
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"neural": {"components": 17}}, "partial least squares with 17 components"),
+        ({"neural": {"metrics": ["pls", "ridge"], "penalties": 13}}, "ridge regression with 13 penalties"),
+        (
+            {"neural": {"splits": 8, "train_size": 0.85, "split_seed": 5}},
+            "8 shuffle splits with 0.85 of the stimuli for training (seed 5)",
+        ),
+        ({"neural": {"inner_splits": 4}}, "in each split on 4 inner splits"),
+        ({"neural": {"layer_selection": "published"}}, "as published, which is optimistic"),
+        (
+            {"recordings": {"sheet": "recordings.tsv", "ceiling_splits": 12, "ceiling_seed": 9}},
+            "12 half-splits of the repetitions (seed 9)",
+        ),
+        ({"clickme": {"bootstrap": 1234}, "seed": 21}, "1234 bootstrap draws over images (seed 21)"),
+        ({"attacks": {"budget": 77, "images": 6}, "seed": 3}, "For 6 images (seed 3) of clicks"),
+        ({"attacks": {"budget": 77}}, "77 gradient evaluations an image"),
+        ({"trend": {"bootstrap": 777}, "seed": 4}, "777 draws, seed 4"),
+    ],
+)
+def test_a_setting_of_the_config_is_in_the_text(write, config, said):
+    assert said in write(**config)
+
+
+def test_a_stage_that_is_switched_off_is_not_described_and_needs_no_card(write, tmp_path):
+    for card in (tmp_path / "results" / "recordings").iterdir():
+        card.unlink()
+    text = write(neural={"enabled": False})
+    assert "IT predictivity.**" not in text and "**ClickMe alignment.**" in text
+
+
+def test_versions_of_software_and_stages_are_listed(write):
+    import numpy
+
+    text = write()
+    assert f"numpy {numpy.__version__}" in text and "stage accuracy 6, stage neural 6" in text
+
+
+def test_the_config_that_snakemake_hands_on_as_json_gives_the_same(write, tmp_path):
+    text = write()
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    study = methods_text.read_study(tmp_path / "config.json")
+    again = methods_text.methods_text(study, methods_text.read_results(study, tmp_path / "results"))
+    assert " ".join(again.split()) == text
+
+
+def test_a_file_that_is_no_config_and_a_missing_card_are_named(write, tmp_path):
+    (tmp_path / "config.yaml").write_text("- a list\n")
+    with pytest.raises(InputError, match=r"config\.yaml: not a config"):
+        methods_text.read_study(tmp_path / "config.yaml")
+    (tmp_path / "results" / "maps" / "clicks.json").unlink()
+    with pytest.raises(InputError, match=r"clicks\.json: no such file"):
+        write()

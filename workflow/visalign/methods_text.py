@@ -1,0 +1,345 @@
+"""Tool methods: the methods section of a study, written from its config, data cards and score table.
+
+No number of the study is written here: each comes from the config, a sheet, a card, the score table or a
+constant of the stage that uses it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from visalign import association, human_maps, map_alignment, predictivity, report_data, segmented, tables
+from visalign.errors import InputError
+from visalign.study import Study, read_sheet, select, validate
+from visalign.verdict import LEVEL, decimal, listing
+
+VERSION = 1
+EXAMPLES = """\
+  python -m visalign methods
+  python -m visalign methods --config config/config.yaml --directory results --output methods.md
+"""
+
+#: What a stimulus set of each source is.
+SOURCES = {
+    "photographs": "labelled ImageNet photographs that ship with foolbox",
+    "scenes": "procedural scenes of objects on photographs",
+    "folder": "images of a folder",
+    "tfrecord": "images of files in ClickMe's format",
+    "npz": "images of files in ClickMe's format",
+    "brainscore": "a Brain-Score stimulus set",
+}
+TRANSFORMS = {
+    "model": "each model's own evaluation transform",
+    "resize": "the whole image resized to the model's input",
+}
+WEIGHTS = {
+    "hub": "with timm's weights",
+    "file": "with weight files",
+    "package": "with weights of Python packages",
+    "random": "untrained controls",
+}
+SELECTION = {
+    "nested": "The layer was chosen in each split on {inner_splits} inner splits of its training stimuli, "
+    "never on the stimuli that are reported.",
+    "published": "The layer was the best on the reported stimuli themselves, as published, which is "
+    "optimistic.",
+}
+CHANGES = {"label": "a correct answer", "superclass": "a correct answer from animate to inanimate, or back,"}
+REFERENCES = (
+    "Methods follow Linsley, Feng, Serre 2025 (arXiv 2504.16940; trend), Schrimpf et al. 2018 (Brain-Score; "
+    "IT predictivity), Linsley et al. 2023 (arXiv 2306.03779; IT maps), Fel et al. 2022 (arXiv 2211.04533; "
+    "ClickMe alignment) and Linsley, Feng et al. 2023 (arXiv 2306.03229; adversarial alignment)."
+)
+
+
+def read_study(path: Path) -> Study:
+    """Read config and sheets, without timm's data configs: the models' cards have them."""
+    config = yaml.safe_load(path.read_text())
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: not a config")
+    config = validate(config, "config", str(path))
+    sheets = {kind: config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps")}
+    models = read_sheet(sheets["models"], "models", "model")
+    return Study(
+        config,
+        select(models, config["models"]["select"], sheets["models"]),
+        read_sheet(sheets["stimuli"], "stimuli", "stimuli"),
+        read_sheet(sheets["recordings"], "recordings", "recording"),
+        read_sheet(sheets["maps"], "maps", "maps"),
+    )
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run of a study left that its methods speak of: the score table, and cards by name."""
+
+    scores: pd.DataFrame
+    models: dict[str, dict[str, Any]]
+    recordings: dict[str, dict[str, Any]]
+    maps: dict[str, dict[str, Any]]
+
+
+def read_results(study: Study, directory: Path) -> Results:
+    """Read the score table, and the cards of the stages that are switched on."""
+
+    def cards(folder: str, names: Iterable[str], measures: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+        wanted = names if any(map(study.enabled, measures)) else ()
+        return {name: tables.read_json(directory / folder / f"{name}.json") for name in wanted}
+
+    files = {name: directory / "models" / f"{name}.json" for name in study.models}
+    return Results(
+        tables.read_scores(directory / "scores.csv"),
+        {name: tables.read_json(file) for name, file in files.items() if file.exists()},  # the rest failed
+        cards("recordings", study.recordings, ("neural",)),
+        cards("maps", study.maps, ("clickme", "attacks")),
+    )
+
+
+def span(numbers: Iterable[float]) -> str:
+    """Return one number, or the least and the largest, as text."""
+    ordered = sorted(set(numbers))
+    return f"{ordered[0]:g}" if len(ordered) == 1 else f"{ordered[0]:g} to {ordered[-1]:g}"
+
+
+def kind(card: Mapping[str, Any]) -> str:
+    """Say whether data are simulated."""
+    return "simulated" if card["simulated"] else "measured"
+
+
+def reliability(card: Mapping[str, Any]) -> str:
+    """Return a ceiling or floor with its interval as text."""
+    if card["value"] is None:
+        return "unknown"
+    interval = (
+        "" if card["ci_low"] is None else f" [{decimal(card['ci_low'], 3)}, {decimal(card['ci_high'], 3)}]"
+    )
+    return decimal(card["value"], 3) + interval
+
+
+def of_simulation(study: Study, results: Results) -> str:
+    """Say which data are simulated, and how."""
+    cards = results.recordings | results.maps
+    names = [name for name, card in cards.items() if card["simulated"]]
+    if not names:
+        return "All recordings and importance maps are measured data."
+    settings = study.config["simulate"]["recordings"] | study.config["simulate"]["clicks"]
+
+    def told(name: str) -> str:
+        given = dict(settings.get(name, {}))
+        if windows := given.pop("windows", None):
+            given["reliability"] = ", ".join(f"{value} at {window} ms" for window, value in windows.items())
+        facts = [f"{key.replace('_', ' ')} {value}" for key, value in given.items()]
+        return f"{name} ({', '.join(facts)})" if facts else name
+
+    return (
+        f"**Simulated data.** {listing(map(told, names))}. What rests on them shows that the pipeline "
+        "recovers what was planted, and says nothing about brains or people."
+    )
+
+
+def of_models(study: Study, results: Results) -> str:
+    """Describe models, their transforms and layers."""
+    origins = Counter(row["weights"] for row in study.models.values())
+    families = {row["family"] for row in study.models.values()}
+    sides = span(card["data_config"]["input_size"][-1] for card in results.models.values())
+    chosen = "the stem, stages or blocks, head and pre-logits of each model"
+    if any(row["layers"] != "auto" for row in study.models.values()):
+        chosen += ", or those that the model sheet names"
+    layered = results.scores[results.scores["metric"].str.endswith(report_data.PER_LAYER)]
+    counts = layered.groupby("model")["layer"].nunique()
+    recorded = (
+        f" Activations of {chosen} were recorded ({span(counts)} layers a model)." if len(counts) else ""
+    )
+    return (
+        f"**Models.** {len(study.models)} models of {len(families)} families "
+        f"({', '.join(f'{n} {WEIGHTS[origin]}' for origin, n in origins.items())}), with inputs of {sides} "
+        f"pixels a side.{recorded}"
+    )
+
+
+def of_stimuli(study: Study, results: Results) -> str:
+    """Describe stimulus sets and the transform that each went through."""
+    parts = []
+    for name, row in study.stimuli.items():
+        facts = [SOURCES[row["source"]]]
+        if row["source"] == "scenes":
+            facts.append(f"n = {row['count']}, seed {row['seed']}")
+        parts.append(f"{name}: {', '.join(facts)}; {TRANSFORMS[row['transform']]}")
+    return f"**Stimuli.** {'. '.join(parts)}."
+
+
+def of_accuracy(study: Study, results: Results) -> str:
+    """Describe the x axis."""
+    name = study.config["accuracy"]["stimuli"][0]
+    rows = results.scores[results.scores["benchmark"] == f"accuracy/{name}"]
+    counts = rows["n"].dropna()
+    n = f" (n = {span(counts)} images)" if len(counts) else ""
+    return f"**Accuracy.** Top-1 and top-5 accuracy on {name}{n}, with 95 % Wilson intervals."
+
+
+def of_recording(name: str, card: Mapping[str, Any], protocol: str) -> str:
+    """Describe one recording with the ceiling of each time window."""
+    windows = [
+        f"{window['window']} ms {reliability(window['ceiling'])}"
+        for window in card["time_bins"]
+        if window["window"]
+    ]
+    return (
+        f"{name} ({kind(card)}; {card['region'] or 'all regions'}, {card['n_neuroids']} neuroids, "
+        f"{card['n_stimuli']} stimuli, {card['n_repetitions']} repetitions; {protocol.replace('_', ' ')}; "
+        f"ceiling {', '.join(windows) or reliability(card['ceiling'])}: {card['ceiling']['method']})"
+    )
+
+
+def of_neural(study: Study, results: Results) -> str:
+    """Describe the prediction of neural responses."""
+    settings = study.config["neural"]
+    protocols = {name: study.protocol(name) for name in study.recordings}
+    recordings = [of_recording(name, card, protocols[name]) for name, card in results.recordings.items()]
+    ways = {
+        "pls": f"partial least squares with {settings['components']} components (centred, not scaled)",
+        "ridge": f"ridge regression with {settings['penalties']} penalties to choose from",
+        "cka": "linear centred kernel alignment",
+        "rsa": f"representational similarity ({settings['dissimilarity']} of stimuli, "
+        f"{settings['comparison']} of dissimilarities)",
+    }
+    sentences = [
+        f"**IT predictivity.** Recordings: {listing(recordings)}.",
+        "Features and responses were compared by "
+        f"{', '.join(ways[metric] for metric in settings['metrics'])}.",
+    ]
+    if "whole_image" in protocols.values():
+        sentences.append(
+            f"Whole images: {settings['splits']} shuffle splits with {settings['train_size']:g} of the "
+            f"stimuli for training (seed {settings['split_seed']}), Pearson r per neuroid on held-out "
+            "stimuli, median over neuroids, mean over splits."
+        )
+    if any(protocol.startswith("map-") for protocol in protocols.values()):
+        sentences.append(
+            "Maps: features pooled to the grid of the recording, one image left out at a time, Pearson r per "
+            "site over its positions, median over sites, mean over images."
+        )
+    sentences += [
+        SELECTION[settings["layer_selection"]].format(**settings),
+        f"Split-half ceilings come from {study.config['recordings']['ceiling_splits']} half-splits of the "
+        f"repetitions (seed {study.config['recordings']['ceiling_seed']}).",
+        "The ceiling c is a reliability: the headline is r²/c, 1 for a perfect model. 95 % intervals: "
+        f"{predictivity.DRAWS} bootstrap draws.",
+    ]
+    return " ".join(sentences)
+
+
+def of_maps(results: Results) -> str:
+    """Describe the importance maps with their ceilings and floors."""
+    return listing(
+        f"{name} ({kind(card)}; {card['n']} images; ceiling {reliability(card['ceiling'])}, "
+        f"{card['ceiling']['method'] or 'no method'}; floor {reliability(card['floor'])})"
+        for name, card in results.maps.items()
+    )
+
+
+def of_clickme(study: Study, results: Results) -> str:
+    """Describe the comparison of saliency with human maps."""
+    settings = study.config["clickme"]
+    sentences = [
+        f"**ClickMe alignment.** Importance maps: {of_maps(results)}.",
+        f"Each was resized to {human_maps.SIZE} × {human_maps.SIZE}, blurred ({len(human_maps.BLUR_TAPS)} × "
+        f"{len(human_maps.BLUR_TAPS)} Gaussian, σ = {human_maps.BLUR_SIGMA:g}) and brought to the model's "
+        "input.",
+        "Saliency is the largest absolute gradient over channels of the ground-truth class's logit. "
+        "Alignment is Spearman's ρ over pixels, mean over images; the headline is (ρ − floor) / (ceiling − "
+        f"floor), where the floor is ρ with maps of up to {map_alignment.FLOOR_MAPS} other images.",
+        f"95 % intervals: {settings['bootstrap']} bootstrap draws over images (seed {study.config['seed']}).",
+    ]
+    return " ".join(sentences)
+
+
+def of_attacks(study: Study, results: Results) -> str:
+    """Describe perturbations, their size and their place."""
+    settings = study.config["attacks"]
+    images = (
+        "all images"
+        if settings["images"] is None
+        else f"{settings['images']} images (seed {study.config['seed']})"
+    )
+    return (
+        f"**Adversarial perturbations.** For {images} of {listing(results.maps)}, the same for all models, "
+        f"the smallest L2 perturbation that changes {CHANGES[settings['target']]} was searched with "
+        f"{settings['budget']} gradient evaluations an image, in pixels of [0, 1] at the model's input size, "
+        "and verified as stored. Perturbation tolerance is the mean norm over correctly classified images, "
+        "images without success at the largest norm tried. Adversarial alignment is Spearman's ρ of the "
+        "perturbation's L2 norm over channels with the human map, between floor and ceiling as for ClickMe "
+        "alignment. "
+        f"95 % intervals: {settings['bootstrap']} bootstrap draws over images."
+    )
+
+
+def of_trend(study: Study, results: Results) -> str:
+    """Describe the statistics of accuracy against alignment."""
+    draws, seed = study.config["trend"]["bootstrap"], study.config["seed"]
+    return (
+        f"**Trend.** With at least {association.MIN_POINTS} models: Spearman's ρ over all models and on both "
+        "sides of the upper envelope's highest model, with percentile bootstrap intervals over models and "
+        "over families of models; the published envelope and its lines, as a description; a two-piece linear "
+        "regression with intervals of a bootstrap clustered by family that searches the changepoint anew in "
+        f"every draw; and a test that alignment nowhere declines (level {LEVEL}), calibrated by the same "
+        f"bootstrap. Regression and test take at least {segmented.MIN_FAMILIES} families. {draws} draws, "
+        f"seed {seed}."
+    )
+
+
+def of_software(study: Study, results: Results) -> str:
+    """List versions of software and stages, and the seed."""
+    versions = report_data.versions(results.scores)
+    told = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return (
+        f"**Software.** visalign; {told}. Seed {study.config['seed']} unless another is given. {REFERENCES}"
+    )
+
+
+#: Paragraphs in order, each with the stage without which it is left out ('' for none).
+PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
+    ("", of_simulation),
+    ("", of_models),
+    ("", of_stimuli),
+    ("accuracy", of_accuracy),
+    ("neural", of_neural),
+    ("clickme", of_clickme),
+    ("attacks", of_attacks),
+    ("trend", of_trend),
+    ("", of_software),
+)
+
+
+def methods_text(study: Study, results: Results) -> str:
+    """Return the methods of a study as Markdown."""
+    paragraphs = [write(study, results) for stage, write in PARAGRAPHS if not stage or study.enabled(stage)]
+    return "\n\n".join(["# Methods", *(textwrap.fill(text, 110) for text in paragraphs)]) + "\n"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m visalign methods``."""
+    parser.add_argument("--config", type=Path, default=Path("config/config.yaml"), metavar="YAML",
+                        help="config of the study (%(default)s)")  # fmt: skip
+    parser.add_argument("--directory", type=Path, default=Path("results"), metavar="DIR",
+                        help="where its results are (%(default)s)")  # fmt: skip
+    parser.add_argument("--output", metavar="MD", help="file to write; printed when missing")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write or print the methods of a study that has run."""
+    study = read_study(args.config)
+    text = methods_text(study, read_results(study, args.directory))
+    if args.output:
+        tables.write_atomic(args.output, text)
+    else:
+        print(text)
