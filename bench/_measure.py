@@ -46,11 +46,16 @@ def result(name: str, value: float, unit: str, target: str = "", ok: bool | None
 
 
 def report(name: str, results: list[dict[str, Any]]) -> None:
-    """Write ``results/bench/NAME.json`` and print it as a table."""
+    """Write ``results/bench/NAME.json`` and print it as a table; a value that is not there is null."""
+    results = [
+        entry | {"value": None if entry["value"] != entry["value"] else float(entry["value"])}
+        for entry in results
+    ]
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
     width = max(len(entry["name"]) for entry in results)
     for entry in results:
         verdict = {True: "ok", False: "MISSED", None: ""}[entry["ok"]]
-        value = f"{entry['value']:12.4g} {entry['unit']:8s}"
+        number = "" if entry["value"] is None else f"{entry['value']:.4g}"
+        value = f"{number:>12s} {entry['unit']:8s}"
         print(f"{entry['name']:{width}s}  {value} {entry['target']:12s} {verdict}")

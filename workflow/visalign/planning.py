@@ -11,7 +11,6 @@ import argparse
 import csv
 import fnmatch
 import json
-import os
 import re
 import subprocess
 import sys
@@ -49,9 +48,9 @@ REDUCTIONS, LEVELS = 2, 12
 ASSUMPTIONS = (
     "Jobs are those of a run from nothing.",
     "Images are counted in results/stimuli, else taken from the column count of the sheet.",
-    "Features take 2.5 MB an image of 224 pixels, in proportion to the pixels. Eleven architectures of 5 to 138 "
-    "million parameters took 1.0 to 25 MB (EfficientNet-Lite0 1.7, ResNet-50 3.4, ViT-B/16 3.9, VGG-16 25), the "
-    "median 2.0. With features: {keep: false} the disk holds those of the jobs of the moment only.",
+    "Features take 2.5 MB an image of 224 pixels, in proportion to the pixels. Eleven architectures of 5 to "
+    "138 million parameters took 1.0 to 25 MB (EfficientNet-Lite0 1.7, ResNet-50 3.4, ViT-B/16 3.9, VGG-16 "
+    "25), the median 2.0. With features: {keep: false} the disk holds those of the jobs of the moment only.",
     "Stores are counted uncompressed, and weights of the hub twice: in its cache and in results.",
     "A job takes a constant and a time in proportion to its work, fitted on the measured run (where all its "
     "jobs had the same work, a constant). Work is images × pixels × parameters for networks (× gradient "
@@ -213,9 +212,9 @@ def dry_run(config: Path, scratch: Path) -> Iterator[tuple[str, tuple[str, ...]]
     """
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--configfile", str(config)]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(scratch)]
-    result = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
+    result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
-        raise InputError(f"{config}: {result.stderr.strip()[-1500:]}")
+        raise InputError(f"{config}: {(result.stdout + result.stderr).strip()[-1500:]}")
     for match in re.finditer(
         r"^    benchmark: results/benchmarks/(.+)\.tsv$", result.stdout + result.stderr, re.M
     ):
@@ -370,8 +369,8 @@ def text(planned: dict[str, Any]) -> str:
             "",
             f"Hours of networks (a GPU each, where there are any): {planned['network_hours']:.0f}; "
             f"of other jobs: {planned['other_hours']:.0f}; ?: no such job was measured.",
-            f"Downloads: {downloads['weights']} weights of the hub, {downloads['weights_bytes'] / 1e9:.0f} GB; "
-            f"{len(downloads['files'])} files of config/downloads.tsv, of sizes that it does not say.",
+            f"Downloads: {downloads['weights']} weights, {downloads['weights_bytes'] / 1e9:.0f} GB, "
+            f"and {len(downloads['files'])} files of config/downloads.tsv, of unknown size.",
             "",
             "Assumptions:",
             *(f"- {assumption}" for assumption in planned["assumptions"]),

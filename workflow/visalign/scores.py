@@ -62,7 +62,7 @@ METRICS = {
     "perturbation_tolerance_per_sqrt_dimension": "mean of the same over √(input values)",
     "adversarial_alignment": "rank correlation of |perturbation| (L2 over channels) with human maps",
     "adversarial_alignment_mean": "the same of |mean over channels|",
-    "adversarial_alignment_max": "the same of the largest |value| over channels",
+    "adversarial_alignment_max": "the same of |max over channels|",
 }
 #: Headline metric of each measure, used in rows that only give a reason.
 HEADLINE = {
