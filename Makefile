@@ -7,7 +7,7 @@ VENV := .venv
 IN := . $(VENV)/bin/activate &&
 STAMP := $(VENV)/.installed
 
-.PHONY: reproduce setup test test-slow lint bench refresh clean help
+.PHONY: reproduce setup test test-slow test-slurm lint bench refresh clean help
 
 reproduce: setup  ## set up, then run config/config.yaml: scores, figures, report (the default)
 	$(IN) snakemake --cores $(CORES) || { \
@@ -30,6 +30,11 @@ test: setup  ## set up, then run all tests that are not slow
 
 test-slow: setup  ## run the slow tests
 	$(IN) pytest -m slow tests
+
+test-slurm: setup  ## start a Slurm of one node and run the tests on it (as root on Debian, install it first)
+	command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && \
+	  apt-get install -qq -y --no-install-recommends slurmctld slurmd slurm-client munge; } || true
+	$(IN) pytest -m slurm tests/slurm
 
 lint: setup  ## check style and types
 	$(IN) ruff check workflow tests bench
