@@ -18,7 +18,9 @@ min_version("9.0")
 ROOT = Path(workflow.basedir)
 
 
-configfile: "config/config.yaml"
+if not workflow.overwrite_configfiles:  # a file of --configfile replaces the default
+
+    configfile: "config/config.yaml"
 
 
 try:

@@ -174,9 +174,11 @@ def transform_pixels(transform: str) -> int:
 
 
 def sources(study: Study) -> set[str]:
-    """Paths and patterns of the files and folders that the sheets name."""
+    """Paths and patterns of the files and folders that the sheets and the config name."""
     rows = [row for sheet in (study.stimuli, study.recordings, study.maps) for row in sheet.values()]
     named = {row[key] for row in rows for key in ("path", "labels", "archive", "clicks") if key in row}
+    tables = (study.config["models"].get("published"), study.config["trend"].get("overlay"))
+    named |= {settings["table"] for settings in tables if settings}
     return {path for path in named if not path.startswith("results/")}
 
 
@@ -189,11 +191,10 @@ def fetched(study: Study) -> list[str]:
 def make_scratch(study: Study, scratch: Path) -> None:
     """Give a folder all that a dry run reads: links to what is here, empty files for sources that are not."""
     sheets = [study.config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps")]
-    published = study.config["models"].get("published", {})
     patterns = {path for path in sources(study) if "*" in path} | set(fetched(study))
-    for path in {*sheets, *published.values(), *sources(study), CACHE} - patterns:
+    for path in {*sheets, *sources(study), CACHE} - patterns:
         target = scratch / path
-        if target.exists():  # also those with an absolute path
+        if Path(path).is_absolute() or target.exists():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         if Path(path).exists():

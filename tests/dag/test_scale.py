@@ -1,0 +1,84 @@
+"""The full study, and a study of a thousand networks, planned offline."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from visalign import planning
+from visalign.study import NEEDS
+
+ROOT = Path(__file__).parents[2]
+MODELS = 1000
+#: Rules that read files of every model: tables and pages of the whole study.
+OF_ALL = {"scores", "trend_methods", "report", "all"}
+
+
+def dry_run(folder, *arguments):
+    """Plan; returns jobs by rule, CPU seconds and peak memory in MB."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", "--cores", "2", *arguments]
+    with (folder / "plan.txt").open("w") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+    text = (folder / "plan.txt").read_text()
+    assert status == 0, text[-3000:]
+    jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
+    return jobs, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
+
+
+def write_thousand(folder):
+    """Make the sheet of the default study a thousand untrained networks, its teacher among them."""
+    names = ["lite0", *(f"net{number}" for number in range(1, MODELS))]
+    rows = [f"{name}\ttf_efficientnet_lite0\trandom\t{seed}\n" for seed, name in enumerate(names)]
+    sheet = "model\tarchitecture\tweights\tsource\n" + "".join(rows)
+    (folder / "config/models/embedded.tsv").write_text(sheet)
+
+
+@pytest.mark.slow
+def test_a_thousand_networks_are_planned_in_time_and_memory_per_job(fresh, tmp_path):
+    folder = tmp_path / "workflow"
+    shutil.copytree(fresh.folder, folder)
+    write_thousand(folder)
+    jobs, seconds, megabytes = dry_run(folder)
+    print(f"{jobs['total']} jobs, {seconds:.1f} s, {megabytes:.0f} MB")
+    assert min(jobs[stage] for stage in ("models", "gram", "neural", "clickme", "attacks")) >= MODELS
+    assert {rule.split("_")[0] for rule in jobs} >= set(NEEDS)
+    # Snakemake itself takes 1 to 3 ms and 50 KB a job; what grows with the square of the models takes more.
+    assert seconds < 10 + 0.004 * jobs["total"]
+    assert megabytes < 150 + 0.06 * jobs["total"]
+
+
+@pytest.mark.slow
+def test_the_full_study_is_planned_offline_with_stubs_in_the_place_of_its_sources(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    study = planning.load(Path("config/paper.yaml"))
+    planning.make_scratch(study, tmp_path)
+    jobs, seconds, megabytes = dry_run(
+        tmp_path, "--configfile", "config/paper.yaml", "--snakefile", str(ROOT / "Snakefile")
+    )
+    print(f"{jobs['total']} jobs, {seconds:.1f} s, {megabytes:.0f} MB")
+    headless = sum(row["label_space"] == "none" for row in study.models.values())
+    assert jobs["models"] == len(study.models) == 419
+    assert jobs["accuracy"] == jobs["attacks"] == jobs["clickme"] == 419 - headless
+    assert jobs["neural"] == 419 * 4
+    assert jobs["downloads"] == 3
+    assert not any(rule.startswith("simulate") for rule in jobs)
+    assert megabytes < 500
+
+
+def test_only_tables_and_pages_of_the_whole_study_read_files_of_all_models(fresh):
+    models = [line.split("\t")[0] for line in read_rows(fresh.folder / "config/models/embedded.tsv")]
+    printed = fresh.run("--dry-run").stdout
+    found = re.findall(r"^(?:local)?rule (\w+):\n    input: (.*)$", printed, re.M)
+    of_all = {rule for rule, inputs in found if all(f"/{model}" in inputs for model in models)}
+    assert {"scores", "report"} <= of_all <= OF_ALL
+
+
+def read_rows(sheet):
+    """Rows of a sheet, without its header."""
+    return sheet.read_text().splitlines()[1:]
