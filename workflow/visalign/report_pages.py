@@ -219,10 +219,13 @@ def content(
     if own.empty:
         raise InputError(f"--model {model}: no row in the score tables")
     own = own.assign(simulated=report_data.is_simulated(own))
-    simulated = {
-        report_data.plain_name(*map(str, key)): bool(rows.any())
-        for key, rows in own.groupby(["benchmark", "metric"], sort=False)["simulated"]
-    }
+    simulated: dict[str, bool] = {}
+    for benchmark, rows in own.groupby("benchmark", sort=False):
+        if rows["simulated"].nunique() == 1:
+            simulated[str(benchmark).replace("/", " ").replace("_", " ")] = bool(rows["simulated"].iloc[0])
+        else:
+            marks = rows.groupby("metric", sort=False)["simulated"].any()
+            simulated |= {report_data.plain_name(str(benchmark), str(m)): bool(v) for m, v in marks.items()}
     card = directory / "models" / f"{model}.json"
     return {
         "model": model,
