@@ -18,16 +18,29 @@ MODELS = 1000
 OF_ALL = {"scores", "trend_methods", "report", "all"}
 
 
+#: Snakemake, then Linux's own figure of its memory: the rusage of a child counts its parent's too.
+MEASURED = """
+import sys
+from snakemake.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+print("VmHWM", open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+"""
+
+
 def dry_run(folder, *arguments):
     """Plan; returns jobs by rule, CPU seconds and peak memory in MB."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", "--cores", "2", *arguments]
+    command = [sys.executable, "-c", MEASURED, "--dry-run", "--quiet", "rules", "--cores", "2", *arguments]
     with (folder / "plan.txt").open("w") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
     text = (folder / "plan.txt").read_text()
     assert status == 0, text[-3000:]
     jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
-    return jobs, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
+    memory = int(re.search(r"^VmHWM (\d+)$", text, re.M).group(1)) / 1000
+    return jobs, usage.ru_utime + usage.ru_stime, memory
 
 
 def write_thousand(folder):

@@ -66,9 +66,9 @@ def test_twenty_kills_at_random_moments_leave_the_same_store(tmp_path, tiny_mode
             progress.append(
                 json.loads(partial.read_text())["attributes"].get("complete", 0) if partial.exists() else -1
             )
-            assert not (killed / "f.json").exists()
         else:
             assert process.exitcode == 0
+        if (killed / "f.json").exists():  # the manifest comes last, so all is there
             completed += 1
             assert files(killed) == files(whole)
             shutil.rmtree(killed)
@@ -79,16 +79,22 @@ def test_twenty_kills_at_random_moments_leave_the_same_store(tmp_path, tiny_mode
     assert len(set(progress)) > 3  # kills fell on different moments
 
 
+#: Linux's own figure of the program: the rusage of a child counts the process that started it too.
+MEASURED = """
+import sys
+from visalign import cli
+cli.main(sys.argv[1:])
+status = open("/proc/self/status").read()
+print(status.split("VmHWM:")[1].split()[0])
+"""
+
+
 def peak_bytes(arguments: list[str]) -> int:
     """Largest resident set of a command."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "visalign", *arguments], env=environment, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss * 1024
+    command = [sys.executable, "-c", MEASURED, *arguments]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return int(ran.stdout.split()[-1]) * 1024
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
