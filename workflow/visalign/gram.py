@@ -14,7 +14,7 @@ from visalign import dask_client, gram_store, stores
 from visalign.errors import InputError
 from visalign.gram_matrix import column_ranges, gram
 from visalign.primal_pls import use_primal
-from visalign.spatial import Protocol, at_positions, channels_first
+from visalign.spatial import Protocol, at_positions, axes_of, channels_first
 from visalign.tables import inputs_hash
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def pooled(layer: zarr.Array, protocol: Protocol, token_grid: list[int] | None) 
     Read a shard of images at a time: memory is bounded by the result and one shard.
     """
     assert protocol.grid
-    axes = tuple(name.rsplit("_", 1)[1] for name in layer.metadata.dimension_names[1:])  # type: ignore[union-attr, index]
+    axes = axes_of(layer)
     rows = (layer.shards or layer.chunks)[0]
     parts = [
         at_positions(

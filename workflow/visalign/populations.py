@@ -7,7 +7,7 @@ import zarr
 
 from visalign import stores
 from visalign.gram_matrix import blocks
-from visalign.spatial import at_positions, channels_first
+from visalign.spatial import at_positions, axes_of, channels_first
 
 
 def project(fit: zarr.Array, shown: zarr.Array, dimensions: int) -> np.ndarray:
@@ -39,8 +39,7 @@ def project(fit: zarr.Array, shown: zarr.Array, dimensions: int) -> np.ndarray:
 def positions(store: zarr.Group, layer: str, grid: int) -> np.ndarray:
     """Features (n · grid², channels) of a layer at grid positions of every image of a feature store."""
     stored = stores.array(store, layer)
-    axes = tuple(name.rsplit("_", 1)[1] for name in stored.metadata.dimension_names[1:])  # type: ignore[union-attr, index]
-    maps = channels_first(np.asarray(stored[:]), axes, stores.attribute(store, "token_grid"))
+    maps = channels_first(np.asarray(stored[:]), axes_of(stored), stores.attribute(store, "token_grid"))
     return at_positions(maps, grid)
 
 

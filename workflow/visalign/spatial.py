@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import zarr
 
 from visalign.errors import InputError
 from visalign.human_maps import bilinear_matrix
@@ -45,6 +46,12 @@ def area_matrix(n_in: int, n_out: int) -> np.ndarray:
 def resampling_matrix(n_in: int, n_out: int) -> np.ndarray:
     """Weights (n_out, n_in): area mean where the input is finer, else bilinear."""
     return area_matrix(n_in, n_out) if n_in > n_out else bilinear_matrix(n_in, n_out)
+
+
+def axes_of(layer: zarr.Array) -> tuple[str, ...]:
+    """Names of a stored layer's axes after the first: channel, y, x, token."""
+    names = layer.metadata.dimension_names  # type: ignore[union-attr]
+    return tuple(str(name).rsplit("_", 1)[1] for name in (names or ())[1:])
 
 
 def channels_first(features: np.ndarray, axes: tuple[str, ...], token_grid: list[int] | None) -> np.ndarray:
