@@ -48,7 +48,7 @@ bench-%: setup  ## run one benchmark, bench/NAME.py
 	$(IN) python bench/$*.py
 
 refresh: setup  ## rerun STAGE=..., then only what its changed results affect
-	$(IN) snakemake --cores $(CORES) --until $(STAGE) && snakemake --cores $(CORES)
+	$(IN) snakemake --cores $(CORES) --until $(STAGE) --forcerun $(STAGE) && snakemake --cores $(CORES)
 
 clean:  ## delete results, logs and caches (not .venv)
 	rm -rf logs .snakemake .pytest_cache .mypy_cache .ruff_cache

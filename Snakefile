@@ -1,4 +1,6 @@
 # visalign: accuracy against alignment with the primate visual system. See README.md.
+import glob
+import hashlib
 import json
 import os
 import re
@@ -101,6 +103,17 @@ def manifest(stage: str, settings: dict, stimuli: str) -> str:
     return f"results/{stage}/{settings['teacher']}/{settings[stimuli]}.json"
 
 
+def listing(path: str) -> str | None:
+    """Hash of names, sizes and times of the files of a folder or pattern; None of one file, an input itself."""
+    if "*" not in path and not (path and os.path.isdir(path)):
+        return None
+    files = map(Path, glob.glob(path)) if "*" in path else Path(path).rglob("*")
+    facts = [
+        (str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(files) if file.is_file()
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
 def stimulus_files(stimuli: str) -> list[str]:
     """Files that a stimulus set is made from and whose change makes it anew."""
     row = STUDY.stimuli[stimuli]
@@ -108,7 +121,7 @@ def stimulus_files(stimuli: str) -> list[str]:
     return paths + ([row["labels"]] if "labels" in row else [])
 
 
-WEIGHTS = {weights_id(row): row for row in STUDY.models.values()}
+WEIGHTS = {weights_id(row): row for row in STUDY.models.values() if row["weights"] != "train"}
 
 
 def network_input(wildcards) -> dict:
@@ -116,7 +129,7 @@ def network_input(wildcards) -> dict:
     pixels = f"results/preprocess/{wildcards.stimuli}/{STUDY.transform(wildcards.model, wildcards.stimuli)}"
     return {
         "card": f"results/models/{wildcards.model}.json",
-        "weights": ancient(f"results/models/weights/{weights_id(STUDY.models[wildcards.model])}.safetensors"),
+        "weights": ancient(f"{STUDY.weights(wildcards.model)}.safetensors"),
         "pixels": ancient(f"{pixels}.zarr"),
         "pixels_manifest": f"{pixels}.json",
     }
@@ -154,6 +167,7 @@ rule all:
 include: "workflow/rules/downloads.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/models.smk"
+include: "workflow/rules/train.smk"
 include: "workflow/rules/stimuli.smk"
 include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/features.smk"

@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic_scores
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from visalign import adversarial_alignment, cli, minimum_norm, scores, stores, tolerance
+from visalign import adversarial_alignment, attacks, cli, minimum_norm, scores, stores, tables, tolerance
 from visalign.revelation import N_ANIMALS
 
 IDS = [f"s{i}" for i in range(10)]
+ATTACKED = "attacks/photographs"  # of the synthetic study
 WRONG = [3, 8]  # rows whose label the model does not give
 
 
@@ -212,62 +215,130 @@ class PowerCut(Exception):
     """Stands for a kill, in the same process."""
 
 
+#: Options of an attack whose images end at different moments, if it has little patience.
+FEW = ["--budget", "24", "--batch-size", "5"]
+
+
+def lose_patience(patch):
+    patch.setattr(minimum_norm, "PATIENCE", 1)
+    patch.setattr(minimum_norm, "REFINEMENT_STEPS", 3)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Make the images of a batch end one by one, as they do with a larger network and budget."""
+    lose_patience(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(files, tmp_path_factory):
+    """Folder of an impatient run that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    with pytest.MonkeyPatch.context() as patch:
+        lose_patience(patch)
+        perturb(files, folder, *FEW)
+    return folder
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Record which rows are searched and done, and cut the power once `watched["power"]` are done."""
+    seen = {"searched": [], "done": [], "power": np.inf}
+    searcher = attacks.searcher
+
+    def watching(*arguments):
+        search = searcher(*arguments)
+
+        def watch(budget, rows, finished):
+            def count(index, found):
+                finished(index, found)
+                seen["done"] += rows[index].tolist()
+                if len(seen["done"]) >= seen["power"]:
+                    raise PowerCut
+
+            seen["searched"] += rows.tolist()
+            search(budget, rows, count)
+
+        return watch
+
+    monkeypatch.setattr(attacks, "searcher", watching)
+    return seen
+
+
 def content(folder: Path) -> list[bytes]:
-    return [
-        (folder / "a.json").read_bytes(),
-        stores.values(stores.open_store(folder / "a.zarr"), "norm").tobytes(),
-    ]
+    store = stores.open_store(folder / "a.zarr")
+    return [(folder / "a.json").read_bytes(), stores.values(store, "norm").tobytes()]
 
 
-@pytest.mark.parametrize("moment", ["in the third batch", "before publishing"])
-def test_an_interrupted_attack_resumes_bit_identical_and_repeats_nothing(
-    files, whole, tmp_path, monkeypatch, moment
+def assert_same_results(folder: Path, expected: Path):
+    """Compare results of searches in other batches: sums over images may be rounded differently."""
+    got, wanted = (stores.open_store(path / "a.zarr") for path in (folder, expected))
+    assert json.loads((folder / "a.json").read_text())["arrays"].keys() == dict(wanted.members()).keys()
+    for name in attacks.PER_IMAGE:
+        if not name.endswith("evaluations"):
+            np.testing.assert_allclose(stores.values(got, name), stores.values(wanted, name), rtol=1e-4)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("power", [1, 3, 8])
+def test_an_attack_cut_within_a_batch_resumes_with_the_images_it_lacks(
+    files, uninterrupted, watched, tmp_path, power
 ):
-    search, done = minimum_norm.minimum_norm, []
+    watched["power"] = power
+    with pytest.raises(PowerCut):
+        perturb(files, tmp_path, *FEW)
+    held = sorted(watched["done"])
+    assert stored(tmp_path) == held and len(held) % 5, "cut within a batch"
+    assert not (tmp_path / "a.zarr").exists() and not (tmp_path / "a.json").exists()
+    watched |= {"searched": [], "power": np.inf}
+    perturb(files, tmp_path, *FEW)
+    assert watched["searched"] == np.setdiff1d(np.arange(10), held).tolist()
+    assert sorted(watched["done"]) == list(range(10))
+    assert_same_results(tmp_path, uninterrupted)
 
+
+@pytest.mark.usefixtures("impatient")
+def test_an_attack_cut_before_publishing_searches_nothing_again(
+    files, uninterrupted, watched, tmp_path, monkeypatch
+):
     def cut(*_):
         raise PowerCut
 
-    def watched(*arguments, **options):
-        done.append(len(arguments[1]))
-        return cut() if moment == "in the third batch" and len(done) == 3 else search(*arguments, **options)
-
-    monkeypatch.setattr(minimum_norm, "minimum_norm", watched)
     with monkeypatch.context() as patch:
-        if moment == "before publishing":
-            patch.setattr(stores, "publish", cut)
+        patch.setattr(stores, "publish", cut)
         with pytest.raises(PowerCut):
-            perturb(files, tmp_path)
-    assert not (tmp_path / "a.zarr").exists() and not (tmp_path / "a.json").exists()
-    perturb(files, tmp_path)
-    assert done == [2] * (6 if moment == "in the third batch" else 5)
-    assert content(tmp_path) == content(whole)
+            perturb(files, tmp_path, *FEW)
+    perturb(files, tmp_path, *FEW, "--batch-size", "3")
+    assert watched["searched"] == list(range(10))
+    assert content(tmp_path) == content(uninterrupted)
 
 
-def test_a_killed_attack_resumes_bit_identical(files, whole, tmp_path):
+@pytest.mark.usefixtures("impatient")
+def test_a_killed_attack_resumes_with_the_same_norms(files, uninterrupted, tmp_path):
     import torch
 
     torch.set_num_threads(1)
     process = multiprocessing.get_context("fork").Process(
-        target=cli.main, args=(perturb_arguments(files, tmp_path),)
+        target=cli.main, args=(perturb_arguments(files, tmp_path, *FEW),)
     )
     process.start()
-    while process.is_alive() and complete(tmp_path) == 0:
+    while process.is_alive() and len(stored(tmp_path)) < 2:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    assert 0 < complete(tmp_path) <= 10 and not (tmp_path / "a.json").exists()
-    perturb(files, tmp_path)
-    assert content(tmp_path) == content(whole)
+    assert len(stored(tmp_path)) >= 2 and not (tmp_path / "a.json").exists()
+    perturb(files, tmp_path, *FEW)
+    assert_same_results(tmp_path, uninterrupted)
 
 
-def complete(folder: Path) -> int:
-    """Images that the partial store says it holds."""
+def stored(folder: Path) -> list[int]:
+    """Rows that the partial store says it holds."""
     try:
-        return json.loads((folder / "a.zarr.partial/zarr.json").read_text())["attributes"].get("complete", 0)
+        done = zarr.open_array(folder / "a.zarr.partial" / attacks.DONE, mode="r")
     except FileNotFoundError:
-        return 0
+        return []
+    return np.flatnonzero(done[:]).tolist()
 
 
 # --- superclass ---
@@ -296,6 +367,50 @@ def test_superclasses_are_imagenet_s(files, tmp_path, capsys):
         perturb(changed, tmp_path, "--target", "superclass")
     assert "card.json: num_classes: 10 are not ImageNet's 1000" in capsys.readouterr().err
     assert not (tmp_path / "a.zarr.partial").exists()
+
+
+def flow(folder: Path, ending: str) -> tuple[str, dict]:
+    """Gather the synthetic study, whose attacks' benchmark ends so, and return its score table and trend."""
+    table = synthetic_scores.score_table().replace({"benchmark": {ATTACKED: ATTACKED + ending}})
+    of_attacks = table["benchmark"].str.startswith(ATTACKED)
+    gone = table["status"] == synthetic_scores.FAILED  # a failed job leaves no file
+    for measure, rows in (("attacks", of_attacks & ~gone), ("accuracy", table["metric"] == "top1")):
+        for model, own in table[rows].groupby("model"):
+            tables.write_table(folder / measure / str(model) / "photographs.csv", own)
+    sheet = synthetic_scores.model_sheet()
+    sheet.to_csv(folder / "models.tsv", sep="\t", index=False)
+    facts = {"weights": "random", "source": "0", "label_space": "imagenet-1k"}
+    models = {row["model"]: row | facts for row in sheet.to_dict("records")}
+    benchmarks = [
+        {"measure": measure, "dataset": "photographs", "label_space": None, "simulated": measure == "attacks"}
+        for measure in ("accuracy", "attacks")
+    ]
+    tables.write_table(folder / "s.csv", scores.gather(folder, models, benchmarks, folder / "logs"))
+    found = ["--scores", str(folder / "s.csv"), "--models", str(folder / "models.tsv"), "--bootstrap", "50"]
+    cli.main(["trend", *found, "--output", str(folder / "trend.json")])
+    return str(folder / "s.csv"), json.loads((folder / "trend.json").read_text())
+
+
+def test_superclass_scores_reach_trend_figures_and_report_as_those_of_labels_do(tmp_path):
+    _, of_labels = flow(tmp_path / "label", "")
+    scored, trend = flow(tmp_path / "superclass", "/superclass")
+    named = json.dumps(of_labels["panels"]).replace(ATTACKED, f"{ATTACKED}/superclass")
+    for panel, expected in zip(trend["panels"], json.loads(named), strict=True):
+        if panel["benchmark"].startswith("attacks/"):
+            assert len(panel["points"]) == 11 and panel["trend"]
+            assert panel["subtitle"] == "photographs superclass"
+            assert panel == expected | {"subtitle": panel["subtitle"]}
+    path, output = str(tmp_path / "superclass/trend.json"), tmp_path / "figures"
+    cli.main(["figures", "--trend", path, "--output-dir", str(output), "--measures-dir", str(output)])
+    for measure in ("adversarial_alignment", "perturbation_tolerance"):
+        assert (output / f"{measure}_photographs_superclass.svg").exists()
+    own = ["--directory", str(tmp_path), "--scores", scored, "--output"]
+    cli.main(["report", "--trend", path, *own, str(tmp_path / "all.html")])
+    cli.main(["report", "--model", "tf_efficientnet_lite0", *own, str(tmp_path / "one.html")])
+    everything, one = ((tmp_path / f"{page}.html").read_text() for page in ("all", "one"))
+    assert "Perturbation tolerance, photographs superclass" in everything
+    assert "Adversarial alignment, photographs superclass" in everything
+    assert one.count(f'scope="row">{ATTACKED}/superclass') == 2
 
 
 # --- curve ---

@@ -396,7 +396,7 @@ def test_folders_are_scored_as_the_gradient_and_the_maps_say(folders, tmp_path, 
             size = {"height": [image.height], "width": [image.width]}
             pixels = torch.from_numpy(transform.apply(image).copy())[None] / 255
         label = torch.tensor([int(Path(name).stem.split("_")[-1])])
-        own = saliency.gradient(model, pixels, label)[0].abs().amax(0).numpy()
+        own = network.gradient(model, pixels, label)[0].abs().amax(0).numpy()
         human = np.asarray(Image.open(folders / "maps" / f"{Path(name).stem}.png"), np.float32)
         (moved,) = map_alignment.at_input([human], pd.DataFrame(size), transform)
         expected.append(scipy_stats.spearmanr(own.ravel(), moved.ravel()).statistic)

@@ -283,10 +283,39 @@ def test_no_class_of_the_label_s_group_counts_as_a_change(case, attacked):
     assert (model(image).argmax(dim=1).numpy() == result.adversarial_label)[hit].all()
 
 
-def test_progress_reports_every_image_once(case):
+def test_each_image_is_handed_over_once_with_its_result_when_it_leaves_the_search(case, attacked):
     seen = []
-    minimum_norm(*case, budget=20, batch_size=5, progress=seen.append)
-    assert sum(seen) == 14
+    minimum_norm(*case, budget=40, batch_size=5, finished=lambda *found: seen.append(found))
+    assert seen[0][0].tolist() == [2, 9], "the misclassified come first"
+    assert all((np.diff(index) > 0).all() for index, _ in seen)
+    assert np.sort(np.concatenate([index for index, _ in seen])).tolist() == list(range(14))
+    assert len(seen) > 1 + 3, "the images of the three batches leave at different moments"
+    for index, found in seen:
+        for name, values in vars(found).items():
+            np.testing.assert_array_equal(values, getattr(attacked, name)[index])
+
+
+def test_an_image_is_handed_over_before_the_model_runs_on_the_next_batch(case):
+    model, images, labels = case
+    calls, seen = [], []
+    minimum_norm(
+        lambda x: calls.append(0) or model(x),
+        *(images, labels),
+        budget=40,
+        batch_size=1,
+        finished=lambda index, found: seen.append(len(calls)),
+    )
+    assert len(seen) == 13 and (np.diff(seen) > 0).all()
+
+
+def test_result_does_not_depend_on_the_other_images_where_groups_are_uneven(case):
+    """Fewer classes lie outside the large group than are screened otherwise."""
+    model, images, labels = case
+    groups = (torch.arange(12) == labels[5]).long()
+    together = minimum_norm(model, images, labels, budget=20, batch_size=14, groups=groups)
+    alone = minimum_norm(model, images[5:6], labels[5:6], budget=20, batch_size=1, groups=groups)
+    assert alone.forward_evaluations[0] == together.forward_evaluations[5]
+    np.testing.assert_allclose(alone.norm[0], together.norm[5], rtol=1e-6)
 
 
 def test_smooth_network_solution_is_perpendicular_to_the_boundary():
@@ -311,7 +340,7 @@ def test_smooth_network_solution_is_perpendicular_to_the_boundary():
         ({"budget": MIN_BUDGET - 1}, f"budget: {MIN_BUDGET - 1} .* at least {MIN_BUDGET}"),
         ({"batch_size": 0}, "batch_size: 0"),
         ({"tolerance": 0.5}, r"tolerance: 0\.5"),
-        ({"groups": torch.zeros(12, dtype=torch.int64)}, "groups: some image has no class"),
+        ({"groups": torch.zeros(12, dtype=torch.int64)}, "groups: every class is in the same one"),
     ],
 )
 def test_arguments_out_of_range_are_named(case, change, message):

@@ -10,7 +10,7 @@ from scipy.stats import ks_2samp
 from torchvision.transforms import RandomResizedCrop
 
 from visalign.errors import InputError
-from visalign.registered import RATIO, SCALE, augment, batch_indices, random_crop
+from visalign.registered import RATIO, SMALLEST, augment, batch_indices, random_crop
 
 N_DRAWS = 200
 
@@ -73,7 +73,7 @@ def test_crops_are_distributed_as_torchvision_s():
         rows, columns = random_crop(300, 400, rng)
         assert 0 <= rows.start < rows.stop <= 300 and 0 <= columns.start < columns.stop <= 400
         drawn.append((rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start))
-        reference.append(RandomResizedCrop.get_params(canvas, list(SCALE), list(RATIO)))
+        reference.append(RandomResizedCrop.get_params(canvas, list((SMALLEST, 1.0)), list(RATIO)))
     ours, theirs = np.array(drawn).T, np.array(reference).T
     for summary in (lambda c: c[0], lambda c: c[1], lambda c: c[2] * c[3], lambda c: np.log(c[3] / c[2])):
         assert ks_2samp(summary(ours), summary(theirs)).pvalue > 0.01

@@ -333,13 +333,15 @@ def test_gallery_shows_the_attacked_stimuli_with_what_is_known_of_each(model_pag
     names = re.findall("<h3>(.)</h3>", model_page)
     assert names == ["b", "c"]
     assert "saliency: ρ 0.25, floor 0.12" in model_page and "saliency: flat" in model_page
+    assert re.findall("perturbation: ([^<]*)", model_page) == ["±0.5"], "c has no perturbation"
+    assert "the 99 % quantile of |δ|" in model_page
 
 
 def test_gallery_pictures_show_the_stored_pixels_and_maps(model_page):
     stimulus, _, _, perturbation = [picture(a["src"]) for tag, a in Page(model_page).tags if tag == "img"][:4]
     np.testing.assert_allclose(stimulus.mean(axis=(0, 1)), [255, 0, 0], atol=3)  # JPEG
-    brightness = perturbation.sum(axis=2)
-    assert brightness[:60].mean() > 10 * brightness[68:].mean()  # only the upper half was perturbed
+    np.testing.assert_allclose(perturbation[:60], 255, atol=3)  # only the upper half was perturbed, upwards
+    np.testing.assert_allclose(perturbation[68:], 128, atol=3)
 
 
 def test_a_model_without_stored_maps_has_no_gallery(tmp_path):
@@ -368,6 +370,19 @@ def test_heat_is_dark_at_the_least_light_at_the_most_and_flat_without_contrast()
     colours = np.asarray(report_pages.heat(np.linspace(0, 1, 200).reshape(2, 100)), int).sum(axis=2)
     assert colours[0, 0] < 10 and colours[1, -1] > 650 and (np.diff(colours[0]) >= 0).all()
     assert np.ptp(np.asarray(report_pages.heat(np.full((4, 4), 0.3)))[..., 0]) == 0
+
+
+def test_a_perturbation_is_grey_where_it_is_zero_and_its_opposite_is_its_mirror_image():
+    delta = np.random.default_rng(0).standard_normal((3, 16, 16)).astype(np.float32)
+    delta[:, :4] = 0
+    (picture, end), (opposite, same_end) = report_pages.signed(delta), report_pages.signed(-delta)
+    colours, mirrored = np.asarray(picture, int), np.asarray(opposite, int)
+    assert end == same_end == pytest.approx(np.quantile(np.abs(delta), 0.99))
+    assert (colours[:4] == 128).all() and (colours + mirrored == 256).all()
+    assert (np.sign(colours - 128) == np.sign(np.round(127 * np.moveaxis(delta, 0, -1) / end))).all()
+    assert colours.min() == 1 and colours.max() == 255
+    nothing, end = report_pages.signed(np.zeros((3, 4, 4)))
+    assert end == 0 and (np.asarray(nothing) == 128).all()
 
 
 def test_curve_spans_its_box():

@@ -24,7 +24,7 @@ def linear_model(classes: int = 4) -> network.Normalised:
 def test_the_gradient_of_a_linear_model_is_the_weights_of_the_label():
     """With respect to the normalised input: the std does not enter."""
     model, labels = linear_model(), torch.tensor([2, 0, 3])
-    gradient = saliency.gradient(model, torch.rand(3, 3, 5, 6), labels)
+    gradient = network.gradient(model, torch.rand(3, 3, 5, 6), labels)
     expected = model.model[1].weight.detach()[labels].reshape(3, 3, 5, 6)
     torch.testing.assert_close(gradient, expected)
 
@@ -35,7 +35,7 @@ def test_the_gradient_equals_finite_differences(tiny_model):
     layers = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 4, 9), nn.Tanh(), nn.Linear(9, 3)).double()
     model = network.Normalised(layers, CONFIG)
     pixels, labels = torch.rand(2, 3, 4, 4, dtype=torch.float64), torch.tensor([1, 2])
-    gradient = saliency.gradient(model, pixels, labels)
+    gradient = network.gradient(model, pixels, labels)
     step = 1e-5
     for image, channel, y, x in [(0, 0, 1, 2), (1, 2, 3, 0), (1, 1, 0, 0)]:
         moved = model.normalise(pixels).detach().repeat(2, 1, 1, 1)
@@ -50,8 +50,8 @@ def test_an_image_does_not_see_its_batch(tiny_model, noise_images):
     files = tiny_model()
     model = network.Normalised(network.load(files.facts, files.weights), files.facts["data_config"])
     pixels, labels = torch.from_numpy(noise_images[:4]) / 255, torch.tensor(LABELS[:4])
-    together = saliency.gradient(model, pixels, labels)
-    alone = torch.cat([saliency.gradient(model, pixels[i : i + 1], labels[i : i + 1]) for i in range(4)])
+    together = network.gradient(model, pixels, labels)
+    alone = torch.cat([network.gradient(model, pixels[i : i + 1], labels[i : i + 1]) for i in range(4)])
     torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-5 * float(together.abs().max()))
 
 
@@ -59,7 +59,7 @@ def test_another_label_has_another_gradient(tiny_model, noise_images):
     files = tiny_model()
     model = network.Normalised(network.load(files.facts, files.weights), files.facts["data_config"])
     pixels = torch.from_numpy(noise_images[:1]) / 255
-    one, other = (saliency.gradient(model, pixels, torch.tensor([label])) for label in (0, 1))
+    one, other = (network.gradient(model, pixels, torch.tensor([label])) for label in (0, 1))
     assert not torch.allclose(one, other)
 
 
@@ -83,7 +83,7 @@ def test_both_reductions_are_stored(tmp_path, tiny_model, pixels, noise_images):
     files = tiny_model()
     store = run(tmp_path, files, pixels)
     model = network.Normalised(network.load(files.facts, files.weights), files.facts["data_config"])
-    gradient = saliency.gradient(model, torch.from_numpy(noise_images) / 255, torch.tensor(LABELS)).numpy()
+    gradient = network.gradient(model, torch.from_numpy(noise_images) / 255, torch.tensor(LABELS)).numpy()
     expected = {
         "max_abs_gradient": np.abs(gradient).max(axis=1),
         "abs_mean_gradient": np.abs(gradient.mean(axis=1)),
@@ -103,7 +103,7 @@ def test_the_batch_size_changes_nothing_that_matters(tmp_path, tiny_model, pixel
 
 def test_a_killed_run_resumes_after_its_last_batch_bit_identical(tmp_path, tiny_model, pixels, monkeypatch):
     whole = run(tmp_path / "whole", tiny_model(), pixels)
-    gradient, computed = saliency.gradient, []
+    gradient, computed = network.gradient, []
 
     def killed(model, batch, labels):
         if len(computed) == 2:
@@ -111,11 +111,11 @@ def test_a_killed_run_resumes_after_its_last_batch_bit_identical(tmp_path, tiny_
         computed.append(len(batch))
         return gradient(model, batch, labels)
 
-    monkeypatch.setattr(saliency, "gradient", killed)
+    monkeypatch.setattr(network, "gradient", killed)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "killed", tiny_model(), pixels)
     assert not (tmp_path / "killed/s.zarr").exists()
-    monkeypatch.setattr(saliency, "gradient", lambda *args: computed.append(len(args[1])) or gradient(*args))
+    monkeypatch.setattr(network, "gradient", lambda *args: computed.append(len(args[1])) or gradient(*args))
     resumed = run(tmp_path / "killed", tiny_model(), pixels)
     assert computed == [4, 4, 2]
     for name in saliency.REDUCTIONS:
@@ -124,7 +124,7 @@ def test_a_killed_run_resumes_after_its_last_batch_bit_identical(tmp_path, tiny_
 
 
 def test_another_batch_size_starts_over_instead_of_resuming(tmp_path, tiny_model, pixels, monkeypatch):
-    gradient, computed = saliency.gradient, []
+    gradient, computed = network.gradient, []
 
     def killed(model, batch, labels):
         if computed:
@@ -132,10 +132,10 @@ def test_another_batch_size_starts_over_instead_of_resuming(tmp_path, tiny_model
         computed.append(len(batch))
         return gradient(model, batch, labels)
 
-    monkeypatch.setattr(saliency, "gradient", killed)
+    monkeypatch.setattr(network, "gradient", killed)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, tiny_model(), pixels)
-    monkeypatch.setattr(saliency, "gradient", lambda *args: computed.append(len(args[1])) or gradient(*args))
+    monkeypatch.setattr(network, "gradient", lambda *args: computed.append(len(args[1])) or gradient(*args))
     run(tmp_path, tiny_model(), pixels, batch_size=5)
     assert computed == [4, 5, 5]
 
@@ -143,14 +143,14 @@ def test_another_batch_size_starts_over_instead_of_resuming(tmp_path, tiny_model
 def test_the_network_is_in_evaluation_mode_and_its_weights_have_no_gradients(
     tmp_path, tiny_model, pixels, monkeypatch
 ):
-    gradient, seen = saliency.gradient, []
+    gradient, seen = network.gradient, []
 
     def watched(model, batch, labels):
         result = gradient(model, batch, labels)
         seen.append((model.model.training, any(p.requires_grad for p in model.parameters()), result.dtype))
         return result
 
-    monkeypatch.setattr(saliency, "gradient", watched)
+    monkeypatch.setattr(network, "gradient", watched)
     run(tmp_path, tiny_model(), pixels)
     assert set(seen) == {(False, False, torch.float32)}
 

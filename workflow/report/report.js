@@ -2,7 +2,7 @@
 // Linked panels, search, families, marks and the sortable table. One state, one redraw of what it changed.
 (() => {
   const study = JSON.parse(document.getElementById("study").textContent);
-  const { models, family, styles, measures, panels } = study;
+  const { models, family, baseline, styles, measures, panels } = study;
   const parameters = {
     name: "parameters, millions", metric: "parameters", convention: "", benchmark: "", log: true, simulated: false,
     value: study.parameters, low: models.map(() => null), high: models.map(() => null),
@@ -138,6 +138,7 @@
       <text class="label" transform="translate(13 ${(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle">${escape(`${y.metric.replaceAll("_", " ")}, ${y.convention}`)}</text>
       ${simulated ? `<text class="simulated" x="${left}" y="12">SIMULATED DATA</text>` : ""}
       ${own && panel.own.trend ? trendShapes(panel.own.trend, across.place, up.place) : ""}
+      ${members.filter((i) => panel.at.has(baseline[i])).map((i) => arrowShape(panel.at.get(baseline[i]), panel.at.get(i))).join("")}
       ${members.map((i) => pointShape(i, panel, across.place, up.place)).join("")}
       <g class="names"></g></svg>`;
     plot.firstElementChild.classList.toggle("crowded", members.length > CROWD);
@@ -159,6 +160,16 @@
     return `<path class="envelope" d="${path(trend.envelope)}"/>
       ${trend.lines.map((line) => `<path class="published" d="${path(line)}"/>`).join("")}
       <circle class="peak" r="11" cx="${across(trend.peak[0])}" cy="${up(trend.peak[1])}"/>`;
+  }
+
+  // From a baseline to the model that was trained beside it, short of both marks.
+  function arrowShape([fromX, fromY], [toX, toY]) {
+    const length = Math.hypot(toX - fromX, toY - fromY);
+    if (length < 16) return "";
+    const [alongX, alongY] = [(toX - fromX) / length, (toY - fromY) / length];
+    const [tipX, tipY] = [toX - 7 * alongX, toY - 7 * alongY];
+    const barb = (side) => `${tipX - 7 * alongX - side * 3 * alongY} ${tipY - 7 * alongY + side * 3 * alongX}`;
+    return `<path class="arrow" d="M${fromX + 7 * alongX} ${fromY + 7 * alongY}L${tipX} ${tipY}M${barb(1)}L${tipX} ${tipY}L${barb(-1)}"/>`;
   }
 
   function pointShape(i, panel, across, up) {

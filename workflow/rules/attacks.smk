@@ -1,6 +1,7 @@
 # The smallest perturbations (once a model and stimulus set), then their size and place; both by budget.
 from types import SimpleNamespace
 
+ATTACK_BATCH = options(config["attacks"], "batch_size")  # changes no result, and hence is no parameter
 MAP_SETS = "|".join(map(re.escape, STUDY.maps))  # lest CLICKME_curve be taken for one
 
 
@@ -13,7 +14,7 @@ rule attacks:
         manifest="results/attacks/{model}/{stimuli}.json",
     params:
         version=version("attacks"),
-        options=options(config["attacks"], "images", "budget", "target", "batch_size"),
+        options=options(config["attacks"], "images", "budget", "target"),
         seed=config["seed"],
     log:
         "logs/attacks/{model}/{stimuli}.log",
@@ -28,7 +29,7 @@ rule attacks:
     shell:
         "python -m visalign attacks perturb --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --pixels-manifest {input.pixels_manifest} --table {input.table} "
-        "{params.options} --seed {params.seed} --output {output.store} --manifest {output.manifest} &> {log}"
+        "{params.options} {ATTACK_BATCH} --seed {params.seed} --output {output.store} --manifest {output.manifest} &> {log}"
 
 
 rule attacks_score:
@@ -76,7 +77,7 @@ rule attacks_curve:
     params:
         version=version("attacks"),
         transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
-        options=options(config["attacks"], "images", "target", "batch_size"),
+        options=options(config["attacks"], "images", "target"),
         budgets=" ".join(map(str, config["attacks"]["curve"])),
         seed=config["seed"],
     log:
@@ -91,5 +92,5 @@ rule attacks_curve:
     shell:
         "python -m visalign attacks curve --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
-        "--maps-card {input.card_of_maps} {params.options} --seed {params.seed} "
+        "--maps-card {input.card_of_maps} {params.options} {ATTACK_BATCH} --seed {params.seed} "
         "--budgets {params.budgets} --output {output} &> {log}"

@@ -20,6 +20,7 @@ rule figures:
         ),
     params:
         version=version("figures"),
+        options=options(config["figures"], "dpi"),
         directory=lambda w, output: os.path.dirname(output[0]),
     log:
         "logs/figures.log",
@@ -28,5 +29,5 @@ rule figures:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign figures --trend {input} --output-dir {params.directory} "
+        "python -m visalign figures --trend {input} {params.options} --output-dir {params.directory} "
         "--measures-dir {output.measures} &> {log}"

@@ -1,9 +1,7 @@
 # One Gram matrix a layer and protocol (whole images, or grid positions); features are read once.
 
-
-def dask_options() -> str:
-    """Where dask runs."""
-    return f"--dask {shlex.quote(config['dask']['where'])} --dask-options {shlex.quote(json.dumps(config['dask']['options']))}"
+# Where dask runs changes no result, and hence is no parameter.
+DASK = f"--dask {shlex.quote(config['dask']['where'])} --dask-options {shlex.quote(json.dumps(config['dask']['options']))}"
 
 
 rule gram:
@@ -16,7 +14,6 @@ rule gram:
     params:
         version=version("gram"),
         options=options(config["gram"], "dtype"),
-        dask=dask_options(),
     log:
         "logs/gram/{model}/{stimuli}/{protocol}.log",
     benchmark:
@@ -27,5 +24,5 @@ rule gram:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign gram --features {input.features} --features-manifest {input.features_manifest} "
-        "--protocol {wildcards.protocol} {params.options} --threads {threads} {params.dask} "
+        "--protocol {wildcards.protocol} {params.options} --threads {threads} {DASK} "
         "--output {output.store} --manifest {output.manifest} &> {log}"

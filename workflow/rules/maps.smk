@@ -16,6 +16,7 @@ rule maps:
             STUDY.maps[w.maps], "reader", "path", "labels", "clicks", "ceiling", "simulated"
         ),
         seed=config["seed"],
+        listing=lambda w: listing(STUDY.maps[w.maps]["path"]),  # as of stimuli
     log:
         "logs/maps/{maps}.log",
     benchmark:

@@ -2,6 +2,8 @@
 
 
 rule models_weights:
+    input:
+        lambda w: WEIGHTS[w.weights]["source"] if WEIGHTS[w.weights]["weights"] == "file" else [],
     output:
         weights="results/models/weights/{weights}.safetensors",
         card="results/models/weights/{weights}.json",
@@ -28,7 +30,7 @@ def published(model: str) -> dict:
 
 rule models:
     input:
-        lambda w: f"results/models/weights/{weights_id(STUDY.models[w.model])}.json",
+        lambda w: f"{STUDY.weights(w.model)}.json",
     output:
         "results/models/{model}.json",
     params:

@@ -26,7 +26,6 @@ rule neural:
         ),
         simulated=lambda w: options(STUDY.recordings[w.recording], "simulated"),
         seed=config["seed"],
-        dask=dask_options(),
     log:
         "logs/neural/{model}/{recording}.log",
     benchmark:
@@ -39,5 +38,5 @@ rule neural:
         "python -m visalign neural --model {wildcards.model} --dataset {wildcards.recording} "
         "--gram {input.gram} --gram-manifest {input.gram_manifest} --recording {input.recording} "
         "--card {input.card} --ceilings {input.ceilings} --metric {params.metrics} {params.options} "
-        "{params.simulated} --seed {params.seed} --threads {threads} {params.dask} "
+        "{params.simulated} --seed {params.seed} --threads {threads} {DASK} "
         "--output {output} &> {log}"

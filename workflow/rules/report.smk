@@ -1,9 +1,6 @@
 # Self-contained HTML: a page of all models, and one page a model beside it.
 
 
-import hashlib
-
-
 def present(files: list[str]) -> list[str]:
     """The files; with allow_missing, those that exist."""
     return [file for file in files if os.path.exists(file)] if config["allow_missing"] else files

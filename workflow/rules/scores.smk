@@ -3,14 +3,14 @@
 
 rule scores:
     input:
-        sheet=config["models"]["sheet"],
+        sheet=MODEL_SHEET,
         scores=score_files(),
     output:
         csv=report("results/scores.csv", caption="../report/scores.rst", category="Scores"),
         parquet="results/scores.parquet",
     params:
         version=version("scores"),
-        select=" ".join(map(shlex.quote, config["models"]["select"])),
+        select=" ".join(map(shlex.quote, MODEL_SELECT)),
         benchmarks=json.dumps(STUDY.describe_benchmarks()),
     log:
         "logs/scores.log",

@@ -19,6 +19,8 @@ rule stimuli:
             STUDY.stimuli[w.stimuli],
             *("source", "path", "labels", "archive", "sha1", "archive_sha1", "count", "seed"),
         ),
+        # A changed image of a folder, or shard of a pattern, must be seen without being an input.
+        listing=lambda w: listing(STUDY.stimuli[w.stimuli].get("path", "")),
     log:
         "logs/stimuli/{stimuli}.log",
     benchmark:

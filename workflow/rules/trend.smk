@@ -5,7 +5,7 @@ OVERLAY = config["trend"].get("overlay")
 rule trend:
     input:
         scores="results/scores.csv",
-        sheet=config["models"]["sheet"],
+        sheet=MODEL_SHEET,
         overlay=OVERLAY["table"] if OVERLAY else [],
     output:
         report("results/trend.json", caption="../report/trend.rst", category="Trend"),
@@ -29,7 +29,7 @@ rule trend:
 
 rule trend_methods:
     input:
-        sheets=[config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps")],
+        sheets=[config[kind]["sheet"] or [] for kind in STUDY_SHEETS],
         scores="results/scores.csv",
         models=lambda w: present([f"results/models/{model}.json" for model in STUDY.models]),
         cards=data_cards(),
@@ -37,7 +37,14 @@ rule trend_methods:
         report("results/methods.md", caption="../report/methods.rst", category="Methods"),
     params:
         version=version("methods_text"),
-        config=json.dumps(config),
+        # Settings that the methods do not speak of change nothing.
+        config=json.dumps(
+            {
+                name: value
+                for name, value in config.items()
+                if name not in ("gpus", "allow_missing", "dask", "figures")
+            }
+        ),
     log:
         "logs/trend_methods.log",
     benchmark:

@@ -14,6 +14,7 @@ from visalign.errors import InputError
 STAGES = {
     "simulate": "make the embedded simulated recordings and clicks",
     "models": "materialise a model's weights as safetensors with a card",
+    "train": "train models on human maps, and their baselines",
     "stimuli": "list a stimulus set: files, labels, checksums",
     "preprocess": "resize and crop a stimulus set into a uint8 store",
     "features": "record layer activations and logits of a model on a stimulus set",

@@ -1,4 +1,4 @@
-"""Which device a process computes on: one GPU that no other process has claimed, else the CPU."""
+"""Which device a process computes on: GPUs that no other process has claimed, else the CPU."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import torch
 
 POLL_SECONDS = 2.0
+#: Set where a process has claimed, for itself and for the processes that it starts.
+CLAIMED = "VISALIGN_CLAIMED"
 _held: list[TextIO] = []  # open lock files: a lock lives as long as its process
 
 
@@ -28,7 +30,7 @@ def device() -> torch.device:
 
     Convolutions compute in float32 on either: TensorFloat-32, cuDNN's default, has ten bits.
     """
-    claim()
+    claim_once()
     import torch
 
     torch.backends.cudnn.allow_tf32 = False
@@ -52,42 +54,64 @@ def lock_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"visalign-gpus-{os.getuid()}-{scope}"
 
 
-def claim(timeout: float = 24 * 3600) -> str | None:
-    """Lock one of the visible GPUs for this process and make it the only visible one.
+def claim_once(count: int = 1) -> None:
+    """Claim `count` GPUs unless this process, or the one that started it, has claimed."""
+    if CLAIMED not in os.environ:
+        claim(count)
+        os.environ[CLAIMED] = "true"
 
-    Waits while others hold all of them. The lock is the kernel's, so it ends with the process
+
+def claim(count: int = 1, timeout: float = 24 * 3600) -> str | None:
+    """Lock `count` of the visible GPUs for this process and make them the only visible ones.
+
+    Waits while others hold too many of them. The locks are the kernel's, so they end with the process
     however that ends.
 
     Returns
     -------
     str or None
-        The claimed GPU; None where no GPU is visible.
+        The claimed GPUs, comma-separated; None where no GPU is visible.
 
     Raises
     ------
     InputError
-        Every GPU stayed claimed for `timeout` seconds.
+        Fewer GPUs are visible, or they stayed claimed for `timeout` seconds.
     """
     candidates = visible()
     if not candidates:
         return None
+    if len(candidates) < count:
+        raise InputError(f"devices: {count}, but the visible GPUs are {', '.join(candidates)}")
     folder = lock_folder()
     folder.mkdir(mode=0o700, exist_ok=True)
     end, said = time.monotonic() + timeout, False
     while True:
-        for name in candidates:
-            file = (folder / f"{name.replace('/', '_')}.lock").open("w")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
-                continue
-            _held.append(file)
-            os.environ["CUDA_VISIBLE_DEVICES"] = name
-            return name
+        locks = try_locks(folder, candidates, count)
+        if len(locks) == count:
+            _held.extend(locks.values())
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(locks)
+            return ",".join(locks)
+        for file in locks.values():  # all or none, lest two processes wait for each other
+            file.close()
         if time.monotonic() > end:
             raise InputError(f"gpus: {', '.join(candidates)} stayed claimed for {timeout:.0f} s ({folder})")
         if not said:
-            print(f"waiting for one of the GPUs {', '.join(candidates)} ({folder})", file=sys.stderr)
+            print(f"waiting for {count} of the GPUs {', '.join(candidates)} ({folder})", file=sys.stderr)
             said = True
         time.sleep(POLL_SECONDS)
+
+
+def try_locks(folder: Path, candidates: list[str], count: int) -> dict[str, TextIO]:
+    """Lock up to `count` of the GPUs that nobody holds; returns their open lock files."""
+    locks: dict[str, TextIO] = {}
+    for name in candidates:
+        file = (folder / f"{name.replace('/', '_')}.lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            continue
+        locks[name] = file
+        if len(locks) == count:
+            break
+    return locks

@@ -129,6 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--measures-dir", required=True, type=Path, metavar="DIR", help="where the figures of each measure go"
     )
+    parser.add_argument("--dpi", type=int, default=300, help="resolution of the PNG files")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -143,4 +144,4 @@ def run(args: argparse.Namespace) -> None:
     with theme.look():
         for path, shown in tqdm(files.items(), desc="figures", unit="figure"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            theme.save(accuracy_vs_alignment(trend, shown, styles), path)
+            theme.save(accuracy_vs_alignment(trend, shown, styles), path, args.dpi)

@@ -36,7 +36,6 @@ from visalign import (
     models,
     network,
     preprocess,
-    saliency,
     stimuli,
     stimulus_tables,
 )
@@ -143,7 +142,7 @@ def align(
             part = slice(first, min(first + BATCH, rows.stop))
             pixels = batches.from_uint8(np.stack([preprocess.load(*file, transform) for file in files[part]]))
             targets = torch.as_tensor(labels[part], device=pixels.device)
-            parts.append(saliency.gradient(model, pixels, targets).abs().amax(1).cpu().numpy())
+            parts.append(network.gradient(model, pixels, targets).abs().amax(1).cpu().numpy())
             bar.update(len(pixels))
         return {"spearman": np.concatenate(parts)}
 

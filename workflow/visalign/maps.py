@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from visalign import click_logs, human_maps, tfrecords
+from visalign import click_logs, human_maps, stimulus_tables, tfrecords
 from visalign.click_logs import ClickLog, Reliability
 from visalign.errors import InputError
 from visalign.tables import read_table, write_atomic, write_json
@@ -28,7 +28,7 @@ EXAMPLES = """\
   python -m visalign maps --name clicked --reader clicks --path clicks.npz --labels clicked.csv \\
       --stimuli clicked_stimuli.csv --simulated true --output clicked.npz --card clicked.json
 """
-READERS = ("tfrecord", "npz", "folder", "clicks")
+READERS = ("tfrecord", "npz", "folder", "clicks", "masks")
 #: Files that the reader ``folder`` takes for the map of an image of the same name.
 MAP_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 #: Half-splits of the participants.
@@ -61,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="name of the map collection")
     parser.add_argument("--reader", default="tfrecord", choices=READERS, help="format of the maps")
     parser.add_argument(
-        "--path", required=True, help="tfrecord, npz: a glob; folder: folder of maps; clicks: click log (npz)"
+        "--path",
+        required=True,
+        help="tfrecord, npz: a glob; folder: folder of maps; clicks: click log (npz); masks: stimulus table",
     )
     parser.add_argument("--labels", default=None, help="folder, clicks: CSV with columns name and label")
     parser.add_argument("--clicks", default=None, help="click log (npz) that the ceiling is computed from")
@@ -102,6 +104,8 @@ def open_maps(args: argparse.Namespace) -> tuple[Iterable[HumanMap], FilteredLog
     """Open the maps of the chosen reader, read one at a time; filter the click log, if there is one."""
     if args.reader in ("tfrecord", "npz"):
         return shard_maps(args.name, args.path), read_clicks(args.clicks) if args.clicks else None
+    if args.reader == "masks":
+        return masks(args.path), None
     labels = read_labels(args.labels)
     if args.reader == "folder":
         clicks = read_clicks(args.clicks) if args.clicks else None
@@ -120,6 +124,15 @@ def shard_maps(name: str, pattern: str) -> Iterator[HumanMap]:
         HumanMap(tfrecords.stimulus_id(name, index), record.label, record.heatmap)
         for index, record in enumerate(records)
     )
+
+
+def masks(path: str) -> Iterator[HumanMap]:
+    """Iterate over the object masks of a stimulus table, as maps of people who look at the object."""
+    table = stimulus_tables.read(path)
+    for entry in tqdm(table.itertuples(), desc="maps", total=len(table), unit="map"):
+        if not isinstance(entry.mask, str):
+            raise InputError(f"{path}: mask: {entry.stimulus_id!r} has none")
+        yield HumanMap(str(entry.stimulus_id), int(entry.label), read_map(Path(entry.mask)))  # type: ignore[arg-type]
 
 
 def read_labels(path: str) -> dict[str, int]:

@@ -19,7 +19,7 @@ import yaml
 
 from visalign import association, human_maps, map_alignment, predictivity, report_data, segmented, tables
 from visalign.errors import InputError
-from visalign.study import Study, read_sheet, select, validate
+from visalign.study import Study
 from visalign.verdict import LEVEL, decimal, listing
 
 VERSION = 1
@@ -46,6 +46,7 @@ WEIGHTS = {
     "file": "with weight files",
     "package": "with weights of Python packages",
     "random": "untrained controls",
+    "train": "trained here from another one",
 }
 SELECTION = {
     "nested": "The layer was chosen in each split on {inner_splits} inner splits of its training stimuli, "
@@ -66,16 +67,7 @@ def read_study(path: Path) -> Study:
     config = yaml.safe_load(path.read_text())
     if not isinstance(config, dict):
         raise InputError(f"{path}: not a config")
-    config = validate(config, "config", str(path))
-    sheets = {kind: config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps")}
-    models = read_sheet(sheets["models"], "models", "model")
-    return Study(
-        config,
-        select(models, config["models"]["select"], sheets["models"]),
-        read_sheet(sheets["stimuli"], "stimuli", "stimuli"),
-        read_sheet(sheets["recordings"], "recordings", "recording"),
-        read_sheet(sheets["maps"], "maps", "maps"),
-    )
+    return Study.read(config, str(path))
 
 
 @dataclass(frozen=True)

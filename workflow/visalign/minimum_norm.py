@@ -11,7 +11,7 @@ another size, and that difference of 1e-6 can send a search to another class.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +68,40 @@ class MinimumNorm:
     gradient_evaluations: np.ndarray
     forward_evaluations: np.ndarray
 
+    @classmethod
+    def unattacked(cls, images: Tensor, correct: Tensor, stored_dtype: torch.dtype) -> MinimumNorm:
+        """Return the result of images that have been classified and nothing else."""
+        n = len(images)
+        return cls(
+            delta=torch.zeros(images.shape, dtype=stored_dtype),
+            norm=np.full(n, np.nan),
+            adversarial_label=np.full(n, -1),
+            clean_correct=correct.cpu().numpy(),
+            success=np.zeros(n, dtype=bool),
+            largest_tried_norm=np.zeros(n),
+            gradient_evaluations=np.zeros(n, dtype=np.int64),
+            forward_evaluations=np.ones(n, dtype=np.int64),
+        )
+
+    def enter(self, index: np.ndarray, records: Records, rows: Tensor) -> None:
+        """Enter what was found for the images `rows` of a batch, which are those at `index` here."""
+        norm = records.norm[rows].cpu().numpy()
+        self.success[index] = np.isfinite(norm)
+        self.norm[index] = np.where(np.isfinite(norm), norm, np.nan)
+        self.delta[index] = records.delta[rows].cpu()
+        self.adversarial_label[index] = records.label[rows].cpu().numpy()
+        self.largest_tried_norm[index] = records.largest_tried[rows].cpu().numpy()
+        self.gradient_evaluations[index] = records.gradients[rows].cpu().numpy()
+        self.forward_evaluations[index] += records.forwards[rows].cpu().numpy()
+
+    def of(self, index: np.ndarray) -> MinimumNorm:
+        """Return the result of some images."""
+        return MinimumNorm(**{name: values[index] for name, values in vars(self).items()})
+
+
+#: Takes the ascending indices (k,) of images and their results.
+Finished = Callable[[np.ndarray, MinimumNorm], object]
+
 
 def in_equal_batches(model: Model, rows: int) -> Model:
     """Wrap a model so that it always runs on exactly `rows` images, the last batch filled by repetition."""
@@ -92,7 +126,7 @@ def minimum_norm(
     tolerance: float = 1e-3,
     stored_dtype: torch.dtype = torch.float16,
     groups: Tensor | None = None,
-    progress: Callable[[int], object] | None = None,
+    finished: Finished | None = None,
 ) -> MinimumNorm:
     """Find for each image the smallest L2 perturbation in the pixel box that changes the model's answer.
 
@@ -116,8 +150,8 @@ def minimum_norm(
     groups : Tensor of int64, shape (n_classes,), optional
         Group of each class, when only a change of group counts (animate or inanimate). By default each class
         is its own.
-    progress : callable, optional
-        Called with the number of images finished since the last call.
+    finished : callable, optional
+        Called as soon as images leave the search, once for each of them.
 
     Returns
     -------
@@ -135,18 +169,25 @@ def minimum_norm(
     correct = logits.argmax(dim=1) == labels
     group = torch.arange(logits.shape[1]) if groups is None else groups
     group = group.to(logits.device)
-    same = group[None, :] == group[labels][:, None]
-    if bool(same.all(dim=1).any()):
-        raise ValueError("groups: some image has no class outside its own group, so no label change counts")
-    if progress is not None:
-        progress(int((~correct).sum()))
-    parts = []
+    n_others = len(group) - int(group.unique(return_counts=True)[1].max())
+    if n_others == 0:
+        raise ValueError("groups: every class is in the same one, so no change of label counts")
+    result = MinimumNorm.unattacked(images, correct, stored_dtype)
+
+    def leave(index: np.ndarray) -> None:
+        if finished is not None and len(index):
+            finished(index, result.of(index))
+
+    leave(np.flatnonzero(~result.clean_correct))
     attacked = correct.nonzero()[:, 0]
     for rows in attacked.split(batch_size) if len(attacked) else ():
-        records = Records.empty(model, images[rows], same[rows], logits[rows], stored_dtype)
-        _search(records, budget, tolerance, progress)
-        parts.append((rows, records))
-    return _gather(images, correct, parts, stored_dtype)
+        same = group[None, :] == group[labels[rows]][:, None]
+        records = Records.empty(model, images[rows], same, logits[rows], stored_dtype)
+        for left in _search(records, budget, min(N_CANDIDATES, n_others), tolerance):
+            index = rows[left].cpu().numpy()
+            result.enter(index, records, left)
+            leave(index)
+    return result
 
 
 def _check(images: Tensor, labels: Tensor, budget: int, batch_size: int, tolerance: float) -> None:
@@ -165,12 +206,9 @@ def _check(images: Tensor, labels: Tensor, budget: int, batch_size: int, toleran
         raise ValueError(f"tolerance: {tolerance}; expected between 0 and 0.1")
 
 
-def _search(
-    records: Records, budget: int, tolerance: float, progress: Callable[[int], object] | None
-) -> None:
-    """Attack the images of one batch; those that are finished leave it."""
+def _search(records: Records, budget: int, n_candidates: int, tolerance: float) -> Iterator[Tensor]:
+    """Attack the images of one batch, and yield the rows of those that are finished as they leave it."""
     counts = records.gradients
-    n_candidates = min(N_CANDIDATES, int((~records.same).sum(dim=1).min()))
     frontier = screen(records.model, records.images, records.same, n_candidates, min(n_candidates, N_SLOTS))
     counts += n_candidates
     idle = torch.zeros_like(counts)
@@ -183,9 +221,9 @@ def _search(
         _step(records, frontier, refinement, rows, refining, warm, tolerance)
         idle[rows] = torch.where(records.norm[rows] < before * (1 - tolerance), 0, idle[rows] + 1)
         finished = (counts[rows] >= budget) | (refinement.steps[rows] >= REFINEMENT_STEPS)
-        if progress is not None and bool(finished.any()):
-            progress(int(finished.sum()))
-        rows = rows[~finished]
+        if bool(finished.any()):
+            yield rows[finished]
+            rows = rows[~finished]
 
 
 def _step(
@@ -241,32 +279,3 @@ def _ray(
     still = l2(delta) == 0
     corner = torch.where(images < 0.5, 1 - images, -images)
     return torch.where(still[:, None, None, None], corner, delta), torch.where(still, 1.0, scale)
-
-
-def _gather(
-    images: Tensor, correct: Tensor, parts: list[tuple[Tensor, Records]], stored_dtype: torch.dtype
-) -> MinimumNorm:
-    """Put the records of all batches back in the order of the images."""
-    n = len(images)
-    delta = torch.zeros(images.shape, dtype=stored_dtype)
-    norm, largest = np.full(n, np.nan), np.zeros(n)
-    label = np.full(n, -1)
-    gradients, forwards = np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.int64)
-    for rows, records in parts:
-        index = rows.cpu().numpy()
-        delta[index] = records.delta.cpu()
-        norm[index], label[index] = records.norm.cpu().numpy(), records.label.cpu().numpy()
-        largest[index] = records.largest_tried.cpu().numpy()
-        gradients[index] = records.gradients.cpu().numpy()
-        forwards[index] += records.forwards.cpu().numpy()
-    success = np.isfinite(norm)
-    return MinimumNorm(
-        delta=delta,
-        norm=np.where(success, norm, np.nan),
-        adversarial_label=label,
-        clean_correct=correct.cpu().numpy(),
-        success=success,
-        largest_tried_norm=largest,
-        gradient_evaluations=gradients,
-        forward_evaluations=forwards,
-    )

@@ -22,7 +22,13 @@ PRE_LOGITS = "pre_logits"
 
 
 def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
-    """Build the model of a card: eval mode, frozen, channels_last, on `device`.
+    """Build the model of a card: eval mode, frozen, channels_last, on `device`; see `build`."""
+    model = build(card, weights).requires_grad_(False)
+    return model.eval().to(device()).to(memory_format=torch.channels_last)
+
+
+def build(card: dict[str, Any], weights: str | Path) -> nn.Module:
+    """Build the model of a card for the input size that it names.
 
     Raises
     ------
@@ -39,8 +45,7 @@ def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
     model = timm.create_model(card["architecture"], num_classes=card["num_classes"])
     model.load_state_dict(safetensors.torch.load(content), strict=True)
     resize(model, tuple(card["data_config"]["input_size"][1:]))
-    model.requires_grad_(False)
-    return model.eval().to(device()).to(memory_format=torch.channels_last)
+    return model
 
 
 def resize(model: nn.Module, size: tuple[int, int]) -> None:
@@ -77,6 +82,27 @@ class Normalised(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Return logits (N, classes) of pixels (N, 3, H, W) in [0, 1]."""
         return self.model(self.normalise(pixels))
+
+
+def gradient(model: Normalised, pixels: Tensor, labels: Tensor) -> Tensor:
+    """Gradient of each image's own ground-truth logit with respect to the preprocessed input.
+
+    Parameters
+    ----------
+    model : Normalised
+    pixels : Tensor, shape (n, 3, height, width)
+        In [0, 1].
+    labels : Tensor of int, shape (n,)
+
+    Returns
+    -------
+    Tensor, shape (n, 3, height, width)
+        ∂ logit[label] / ∂ input, float32 (Fel et al. 2022, eq. 1).
+    """
+    inputs = model.normalise(pixels).detach().requires_grad_()
+    # Images do not interact in eval mode, so the gradient of the sum is each image's own.
+    own = model.model(inputs).gather(1, labels[:, None]).sum()
+    return torch.autograd.grad(own, inputs)[0]
 
 
 def ladder(model: nn.Module) -> list[str]:

@@ -87,6 +87,17 @@ def draw_points(axes: Axes, points: list[dict[str, Any]], styles: Styles) -> Non
         )
 
 
+def draw_arrows(axes: Axes, points: list[dict[str, Any]]) -> None:
+    """Draw an arrow to each trained model from its baseline, where both are drawn."""
+    place_of = {point["model"]: (point["x"], point["y"]) for point in points}
+    for point in points:
+        if point.get("baseline") in place_of:
+            arrow = {"arrowstyle": "-|>", "color": theme.INK, "lw": 1.0, "shrinkA": 4, "shrinkB": 4}
+            axes.annotate(
+                "", place_of[point["model"]], place_of[point["baseline"]], arrowprops=arrow, zorder=2.5
+            )
+
+
 def draw_overlay(axes: Axes, overlay: Mapping[str, Any]) -> None:
     """Draw published models behind all else; a legend over the panel says which, and how many."""
     label = f"{overlay['n']} published models: {overlay['y']} of {overlay['table']}, as published"
@@ -218,6 +229,7 @@ def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Styles) -> list[Ann
         draw_empty(axes, panel)
         return []
     draw_points(axes, panel["points"], styles)
+    draw_arrows(axes, panel["points"])
     shown = list(panel["points"])
     if panel["overlay"]:
         draw_overlay(axes, panel["overlay"])

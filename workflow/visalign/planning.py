@@ -40,7 +40,7 @@ EXAMPLES = """\
 #: Cache of timm's data configs, as in the Snakefile.
 CACHE = "results/models/data_configs.json"
 #: Rules whose jobs run a network.
-NETWORK = ("features", "saliency", "clickme_reveal", "attacks")
+NETWORK = ("train", "features", "saliency", "clickme_reveal", "attacks")
 #: Bytes of the automatic layers of an image of 224 pixels, and how many layers.
 FEATURE_BYTES, LAYERS = 2.5e6, 12
 #: Reductions of a saliency store, and levels of a revelation where the config names none.
@@ -54,8 +54,8 @@ ASSUMPTIONS = (
     "Stores are counted uncompressed, and weights of the hub twice: in its cache and in results.",
     "A job takes a constant and a time in proportion to its work, fitted on the measured run (where all its "
     "jobs had the same work, a constant). Work is images × pixels × parameters for networks (× gradient "
-    "evaluations for attacks, × levels for revelation), rows² for Gram matrices and scores on them, and "
-    "images (× pixels) elsewhere.",
+    "evaluations for attacks, × levels for revelation, images of all batches for training), rows² for Gram "
+    "matrices and scores on them, and images (× pixels) elsewhere.",
     "Eleven networks of 5 to 138 million parameters took 0.5 to 2.8 times what EfficientNet-Lite0 takes a "
     "parameter and pixel, on one core; the median was 1.3.",
     "Hours are those of jobs on the machine and device of the measured run, with its metrics. For GPU-hours, "
@@ -87,8 +87,11 @@ class Sizes:
 
     def parameters(self, model: str) -> int:
         """Number of parameters of a model: the sheet's, or its card's."""
-        if "parameters" in self.study.models[model]:
-            return self.study.models[model]["parameters"]
+        row = self.study.models[model]
+        if "parameters" in row:
+            return row["parameters"]
+        if row["weights"] == "train" and not (self.results / "models" / f"{model}.json").exists():
+            return self.parameters(row["source"])
         return read_json(self.results / "models" / f"{model}.json")["parameters"]
 
     def pixels(self, model: str) -> int:
@@ -125,6 +128,9 @@ class Sizes:
                 images = min(settings["images"] or sys.maxsize, self.images(self.study.maps[maps]["stimuli"]))
                 levels = len(settings["levels"] or range(LEVELS))
                 return images * levels * self.pixels(model) * self.parameters(model)
+            case "train", (model,):
+                recipe = self.study.trained[model]
+                return recipe["steps"] * recipe["batch_size"] * self.pixels(model) * self.parameters(model)
             case "preprocess", (stimuli, transform):
                 return self.images(stimuli) * transform_pixels(transform)
             case "gram", (_, stimuli, protocol):
@@ -190,9 +196,9 @@ def fetched(study: Study) -> list[str]:
 
 def make_scratch(study: Study, scratch: Path) -> None:
     """Give a folder all that a dry run reads: links to what is here, empty files for sources that are not."""
-    sheets = [study.config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps")]
+    sheets = [study.config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps", "train")]
     patterns = {path for path in sources(study) if "*" in path} | set(fetched(study))
-    for path in {*sheets, *sources(study), CACHE} - patterns:
+    for path in {*filter(None, sheets), *sources(study), CACHE} - patterns:
         target = scratch / path
         if Path(path).is_absolute() or target.exists():
             continue

@@ -6,6 +6,7 @@ ImageNet).
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -15,21 +16,23 @@ from torch.nn import functional as F
 
 from visalign.errors import InputError
 
-#: Range of a crop's area as a share of the image's, and of its width over its height.
-SCALE = (0.08, 1.0)
+#: Least area of a crop as a share of the image's, and range of its width over its height.
+SMALLEST = 0.08
 RATIO = (3 / 4, 4 / 3)
 #: Draws before the central crop is taken: a long image has few crops in these ranges, or none.
 ATTEMPTS = 10
 
 
-def random_crop(height: int, width: int, rng: np.random.Generator) -> tuple[slice, slice]:
-    """Draw rows and columns of a crop: area uniform in `SCALE`, aspect ratio log-uniform in `RATIO`.
+def random_crop(
+    height: int, width: int, rng: np.random.Generator, smallest: float = SMALLEST
+) -> tuple[slice, slice]:
+    """Draw rows and columns of a crop: area uniform in [`smallest`, 1], aspect ratio log-uniform in `RATIO`.
 
     The distribution of torchvision's ``RandomResizedCrop``. Where no draw fits into the image, the largest
     central crop with a ratio in `RATIO`.
     """
     for _ in range(ATTEMPTS):
-        area = height * width * rng.uniform(*SCALE)
+        area = height * width * rng.uniform(smallest, 1)
         ratio = math.exp(rng.uniform(*np.log(RATIO)))
         rows, columns = round(math.sqrt(area / ratio)), round(math.sqrt(area * ratio))
         if 0 < rows <= height and 0 < columns <= width:
@@ -42,7 +45,7 @@ def random_crop(height: int, width: int, rng: np.random.Generator) -> tuple[slic
 
 
 def augment(
-    image: Tensor, human_map: Tensor | None, size: int, rng: np.random.Generator
+    image: Tensor, human_map: Tensor | None, size: int, rng: np.random.Generator, smallest: float = SMALLEST
 ) -> tuple[Tensor, Tensor, bool]:
     """Crop, flip and resize an image and its map together, by one draw.
 
@@ -57,6 +60,8 @@ def augment(
         Height and width of the result in pixels.
     rng : numpy.random.Generator
         Draws the crop (`random_crop`), and a flip in one of two cases.
+    smallest : float
+        Least area of the crop as a share of the image's.
 
     Returns
     -------
@@ -77,7 +82,7 @@ def augment(
         sizes = f"{tuple(human_map.shape)} is not the image's {tuple(image.shape[1:])}"
         raise InputError(f"human_map: shape {sizes}; resize it first")
     height, width = image.shape[1:]
-    rows, columns = random_crop(height, width, rng)
+    rows, columns = random_crop(height, width, rng, smallest)
     crop = torch.cat([image, human_map[None]])[:, rows, columns]
     if rng.random() < 0.5:
         crop = crop.flip(-1)
@@ -130,5 +135,10 @@ def batch_indices(
 def _shuffled_passes(n: int, start: int, count: int, seed: list[int]) -> np.ndarray:
     """Elements `start` to `start + count` of endless random permutations of n, one after the other."""
     passes, positions = np.divmod(np.arange(start, start + count), n)
-    orders = {k: np.random.default_rng([*seed, k]).permutation(n) for k in np.unique(passes)}
+    orders = {k: _permutation(n, *seed, int(k)) for k in np.unique(passes)}
     return np.array([orders[k][position] for k, position in zip(passes, positions, strict=True)], np.int64)
+
+
+@functools.lru_cache(maxsize=4)  # this pass and the next, with a map and without
+def _permutation(n: int, *seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).permutation(n)

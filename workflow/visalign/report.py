@@ -16,7 +16,7 @@ import pandas as pd
 from visalign import report_data, report_pages, tables, verdict
 from visalign.errors import InputError
 
-VERSION = 2
+VERSION = 3
 
 EXAMPLES = """\
   python -m visalign report --scores results/scores.csv --trend results/trend.json \\

@@ -200,18 +200,26 @@ def panels(scores: pd.DataFrame, trend: dict[str, Any], parameters: Mapping[str,
     Returns
     -------
     dict
-        models, family (one a model), styles (family -> colour and marker), measures, parameters (millions,
-        one a model), panels: y (index of its measure; x is measure 0), note, trend.
+        models, family (one a model), baseline (index of the model that an arrow comes from, one a model),
+        styles (family -> colour and marker), measures, parameters (millions, one a model), panels: y (index
+        of its measure; x is measure 0), note, trend.
     """
     from visalign import theme  # matplotlib is slow to import, and the page of one model needs none
 
     family = families(scores, trend)
     models = list(family)
+    baseline = {
+        entry["model"]: models.index(entry["baseline"])
+        for panel in trend["panels"]
+        for entry in panel["points"] + panel["excluded"]
+        if entry.get("baseline") in family
+    }
     found = measures(scores, trend, models)
     place = {(m["benchmark"], m["metric"], m["convention"]): i for i, m in enumerate(found)}
     return {
         "models": models,
         "family": list(family.values()),
+        "baseline": [baseline.get(model) for model in models],
         "styles": theme.family_styles(family.values()),
         "measures": found,
         "parameters": [rounded(parameters[m] / 1e6) if m in parameters else None for m in models],

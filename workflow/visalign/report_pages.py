@@ -22,7 +22,7 @@ STIMULI = 8
 WIDTH = 128
 #: Map colours of least, middle and most importance: dark to light, so that they read without hue too.
 DARK, MIDDLE, LIGHT = "#000004", "#b63679", "#fcfdbf"
-#: Values above this quantile of a map look alike: gradients have a few pixels far beyond the others.
+#: Values above this quantile of a map, or of a perturbation's sizes, look alike: few are far beyond.
 QUANTILE = 0.99
 #: The saliency that is compared with people's maps.
 SALIENCY = "max_abs_gradient"
@@ -77,11 +77,11 @@ def layer_curves(scores: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def thumbnail(image: Image.Image) -> str:
+def thumbnail(image: Image.Image, resampling: Image.Resampling = Image.Resampling.LANCZOS) -> str:
     """Return an image as a small JPEG in a data address."""
     height = round(WIDTH * image.height / image.width)
     buffer = io.BytesIO()
-    image.resize((WIDTH, height), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=80)
+    image.resize((WIDTH, height), resampling).save(buffer, "JPEG", quality=80, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -90,6 +90,19 @@ def heat(importance: np.ndarray) -> Image.Image:
     low, high = float(importance.min()), float(np.quantile(importance, QUANTILE))
     shade = np.clip((importance - low) / ((high - low) or 1.0), 0, 1)
     return ImageOps.colorize(Image.fromarray((255 * shade).astype(np.uint8)), DARK, LIGHT, MIDDLE)
+
+
+def signed(delta: np.ndarray) -> tuple[Image.Image, float]:
+    """Colour a perturbation (3, height, width), each channel in its own colour, around mid-grey for zero.
+
+    Returns
+    -------
+    (picture, end) : Image, float
+        A channel is at its brightest from `end`, the ``QUANTILE`` of |δ|, and at its darkest from −`end`.
+    """
+    end = float(np.quantile(np.abs(delta), QUANTILE))
+    shade = 128 + 127 * np.clip(delta / (end or 1.0), -1, 1)
+    return Image.fromarray(np.moveaxis(shade.round().astype(np.uint8), 0, -1)), end
 
 
 def per_image(path: Path) -> dict[str, dict[str, Any]]:
@@ -115,10 +128,10 @@ def perturbed(row: Mapping[str, Any]) -> str:
     return f"norm {row['norm']:.2g}, named class {row['adversarial_label']}; {compared(row)}"
 
 
-def model_maps(
+def model_pictures(
     found: Mapping[str, zarr.Group], row: int, attacked: int, texts: Mapping[str, str]
-) -> list[tuple[str, np.ndarray, str]]:
-    """Return title, map (height, width) and text of each map that a model has of one stimulus.
+) -> list[tuple[str, str, str]]:
+    """Return title, data address and text of each picture that a model has of one stimulus.
 
     Parameters
     ----------
@@ -127,14 +140,16 @@ def model_maps(
     row, attacked : int
         Row of the stimulus in the stores of saliency and attacks.
     """
-    maps = []
+    pictures = []
     if "saliency" in found:
         saliency = np.asarray(stores.array(found["saliency"], SALIENCY)[row])
-        maps.append(("saliency", saliency, texts["clickme"]))
+        pictures.append(("saliency", thumbnail(heat(saliency)), texts["clickme"]))
     if "attacks" in found:
-        delta = np.asarray(stores.array(found["attacks"], "delta")[attacked], dtype=np.float32)
-        maps.append(("perturbation", np.linalg.norm(delta, axis=0), texts["attacks"]))
-    return maps
+        image, end = signed(np.asarray(stores.array(found["attacks"], "delta")[attacked], dtype=np.float32))
+        text = "; ".join(filter(None, (f"±{end:.2g}" if end else "", texts["attacks"])))
+        # Not smoothed: neighbours of opposite sign would average to grey.
+        pictures.append(("perturbation", thumbnail(image, Image.Resampling.NEAREST), text))
+    return pictures
 
 
 def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> dict[str, Any] | None:
@@ -150,8 +165,8 @@ def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> dict[str, 
     Returns
     -------
     dict or None
-        name, simulated, stimuli: name, pictures (title, source, text). The stimuli are the first that were
-        attacked, or the first of all. None where the model has neither saliency nor perturbations.
+        name, simulated, quantile, stimuli: name, pictures (title, source, text). The stimuli are the first
+        that were attacked, or the first of all. None where the model has neither saliency nor perturbations.
 
     Raises
     ------
@@ -179,14 +194,11 @@ def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> dict[str, 
     entries = []
     for i, (stimulus, row) in enumerate(zip(shown, rows.tolist(), strict=True)):
         said = {stage: say(images[stage].get(stimulus, {})) for stage, say in texts.items()}
-        ours = [("people", human[i], ""), *model_maps(found, row, i, said)]
-        pictures = [("stimulus", Image.fromarray(np.moveaxis(np.asarray(pixels[row]), 0, -1)), "")]
-        pictures += [(title, heat(importance), text) for title, importance, text in ours]
-        entries.append(
-            {"name": stimulus, "pictures": [(t, thumbnail(image), text) for t, image, text in pictures]}
-        )
+        image = Image.fromarray(np.moveaxis(np.asarray(pixels[row]), 0, -1))
+        pictures = [("stimulus", thumbnail(image), ""), ("people", thumbnail(heat(human[i])), "")]
+        entries.append({"name": stimulus, "pictures": pictures + model_pictures(found, row, i, said)})
     simulated = tables.read_json(directory / "maps" / f"{name}.json")["simulated"]
-    return {"name": name, "simulated": simulated, "stimuli": entries}
+    return {"name": name, "simulated": simulated, "quantile": QUANTILE, "stimuli": entries}
 
 
 def files(directory: Path, model: str, galleries: Iterable[Mapping[str, str]]) -> list[Path]:

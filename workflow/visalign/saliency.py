@@ -33,29 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
 
 
-def gradient(model: Any, pixels: Any, labels: Any) -> Any:
-    """Gradient of each image's own ground-truth logit with respect to the preprocessed input.
-
-    Parameters
-    ----------
-    model : visalign.network.Normalised
-    pixels : Tensor, shape (n, 3, height, width)
-        In [0, 1].
-    labels : Tensor of int, shape (n,)
-
-    Returns
-    -------
-    Tensor, shape (n, 3, height, width)
-        ∂ logit[label] / ∂ input, float32 (Fel et al. 2022, eq. 1).
-    """
-    import torch
-
-    inputs = model.normalise(pixels).detach().requires_grad_()
-    # Images do not interact in eval mode, so the gradient of the sum is each image's own.
-    own = model.model(inputs).gather(1, labels[:, None]).sum()
-    return torch.autograd.grad(own, inputs)[0]
-
-
 def record(
     card: dict[str, Any],
     weights: str,
@@ -81,7 +58,7 @@ def record(
     targets = torch.as_tensor(labels, device=device())
     with tqdm(total=n, initial=start, desc=f"saliency {card['model']}", unit="image") as bar:
         for rows, batch in batches.pixel_batches(pixels, batch_size, start):
-            change = gradient(model, batch, targets[rows])
+            change = network.gradient(model, batch, targets[rows])
             for array, reduced in zip(arrays, (change.abs().amax(1), change.mean(1).abs()), strict=True):
                 array[rows] = reduced.cpu().numpy()
             group.attrs["complete"] = rows.stop

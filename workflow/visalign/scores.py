@@ -154,7 +154,8 @@ def gather(
         if reason is None and path.exists():
             tables.append(read_scores(path))
             continue
-        why = reason or f"failed: {failure(logs, model, weights_id(row), benchmark['dataset'])}"
+        base = row["source"] if row["weights"] == "train" else weights_id(row)
+        why = reason or f"failed: {failure(logs, model, base, benchmark['dataset'])}"
         tables.append(pd.DataFrame(empty_rows(model, benchmark, why), columns=list(SCORE_COLUMNS)))
     scores = pd.concat([table.astype(object) for table in tables], ignore_index=True)
     unknown = set(scores["metric"]) - set(METRICS)

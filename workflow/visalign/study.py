@@ -20,9 +20,10 @@ from typing import Any
 import jsonschema
 import yaml
 
+from visalign import recipes
 from visalign.errors import InputError
 from visalign.transforms import Transform
-from visalign.weights import pretrained_name
+from visalign.weights import pretrained_name, weights_id
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 #: Stages that can be switched off, each with the stages that it needs.
@@ -185,23 +186,35 @@ class Study:
     maps: dict[str, dict[str, Any]]
     data_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     published_top1: dict[str, float] = field(default_factory=dict)
+    trained: dict[str, dict[str, Any]] = field(default_factory=dict)  # recipes of models of weights ``train``
+
+    @classmethod
+    def read(cls, config: dict[str, Any], where: str = "config") -> Study:
+        """Validate the config and its sheets, without timm's data configs."""
+        validate(config, "config", where)
+        sheet, train_sheet = config["models"]["sheet"], config["train"]["sheet"]
+        models = select(read_sheet(sheet, "models", "model"), config["models"]["select"], sheet)
+        for name, row in models.items():
+            if row["weights"] == "train":
+                raise InputError(f"{sheet}: {name}: weights: 'train' is for rows of the sheet of train")
+        stimuli, recordings, maps = (
+            read_sheet(config[kind]["sheet"], kind, key)
+            for kind, key in (("stimuli", "stimuli"), ("recordings", "recording"), ("maps", "maps"))
+        )
+        trained = read_sheet(train_sheet, "train", "model") if train_sheet else {}
+        models |= recipes.model_rows(trained, models, stimuli, maps, train_sheet)
+        trained = {name: recipes.complete(row, config) for name, row in trained.items()}
+        study = cls(config, models, stimuli, recordings, maps, trained=trained)
+        study.check_references(where)
+        return study
 
     @classmethod
     def load(cls, config: dict[str, Any], where: str = "config", cache: str | Path | None = None) -> Study:
         """Validate everything; resolve timm's data configs of models not in `cache` yet."""
-        validate(config, "config", where)
-        sheet = config["models"]["sheet"]
-        study = cls(
-            config,
-            select(read_sheet(sheet, "models", "model"), config["models"]["select"], sheet),
-            read_sheet(config["stimuli"]["sheet"], "stimuli", "stimuli"),
-            read_sheet(config["recordings"]["sheet"], "recordings", "recording"),
-            read_sheet(config["maps"]["sheet"], "maps", "maps"),
-        )
-        study.check_references(where)
+        study = cls.read(config, where)
         if "published" in config["models"]:
             study.published_top1 = read_published(**config["models"]["published"])
-        study.data_configs = resolve_data_configs(study.models, cache, sheet)
+        study.data_configs = resolve_data_configs(study.models, cache, config["models"]["sheet"])
         return study
 
     def check_references(self, where: str) -> None:
@@ -226,6 +239,15 @@ class Study:
                 check(f"{place}.stimuli", options["stimuli"], self.stimuli)
                 if "fit_stimuli" in options:
                     check(f"{place}.fit_stimuli", options["fit_stimuli"], self.stimuli)
+
+    def weights(self, model: str) -> str:
+        """Path of a model's weights and of the card beside them, without suffix."""
+        row = self.models[model]
+        return (
+            f"results/train/{model}"
+            if row["weights"] == "train"
+            else f"results/models/weights/{weights_id(row)}"
+        )
 
     def enabled(self, stage: str) -> bool:
         """Whether a stage and all that it needs are switched on."""
@@ -320,7 +342,8 @@ def resolve_data_configs(
     stored = json.loads(cache.read_text()) if cache and cache.exists() else {}
     version = timm_version()
     known = stored.get(version, {})
-    missing = sorted({pretrained_name(row) for row in models.values()} - set(known))
+    names = {model: pretrained_name(row) for model, row in models.items() if row["weights"] != "train"}
+    missing = sorted(set(names.values()) - set(known))
     if missing:
         command = [sys.executable, "-m", "visalign", "models", "--resolve", *missing]
         result = subprocess.run(command, capture_output=True, text=True)
@@ -332,7 +355,10 @@ def resolve_data_configs(
             temporary = cache.with_suffix(".partial")
             temporary.write_text(json.dumps({version: known}, indent=1))
             temporary.replace(cache)
-    return {name: override(known[pretrained_name(row)], row) for name, row in models.items()}
+    found: dict[str, dict[str, Any]] = {}
+    for model, row in models.items():  # a trained model comes after its base, whose overrides it has
+        found[model] = override(known[names[model]] if model in names else found[row["source"]], row)
+    return found
 
 
 def timm_version() -> str:

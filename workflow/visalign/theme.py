@@ -51,7 +51,6 @@ RC: Any = {  # matplotlib types each key by name
     "text.color": INK,
     "legend.frameon": False,
     "legend.fontsize": 8,
-    "savefig.dpi": 300,
     "svg.fonttype": "none",  # text stays text: searchable, and editable
     "pdf.fonttype": 42,
     "svg.hashsalt": "visalign",  # same input, same bytes
@@ -86,12 +85,12 @@ def family_styles(families: Iterable[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Save a figure as PNG, SVG and PDF, each whole or not at all."""
+def save(figure: Figure, stem: Path, dpi: int) -> list[Path]:
+    """Save a figure as PNG of a resolution, SVG and PDF, each whole or not at all."""
     paths = []
     for suffix, metadata in METADATA.items():
         path = stem.with_suffix(f".{suffix}")
         partial = path.with_name(f".{path.name}.partial")
-        figure.savefig(partial, format=suffix, metadata=metadata)
+        figure.savefig(partial, format=suffix, dpi=dpi, metadata=metadata)
         paths.append(partial.replace(path))
     return paths

@@ -118,10 +118,11 @@ def gather(
 ) -> tuple[list[dict], list[dict]]:
     """Return (points, excluded models with their reasons), in the order of the model sheet."""
     points, excluded = [], []
-    for model, family in zip(sheet["model"], sheet["family"], strict=True):
+    baselines = sheet.get("baseline", pd.Series("", sheet.index))
+    for model, family, baseline in zip(sheet["model"], sheet["family"], baselines, strict=True):
         x, y = x_rows.get(model), y_rows.get(model)
         reasons = (missing(x), missing(y))
-        entry = {"model": model, "family": family}
+        entry = {"model": model, "family": family} | ({"baseline": baseline} if baseline else {})
         if x is not None and y is not None and not any(reasons):
             points.append(entry | coordinates(x, y))
         elif reasons[0] == reasons[1]:

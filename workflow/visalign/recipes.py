@@ -1,0 +1,83 @@
+"""Rows of the sheet of trained models: their recipes, and the rows of the model sheet that they make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from visalign.errors import InputError
+
+#: Keys of the config's train section that are no part of a row's recipe.
+OF_ALL = ("sheet", "precision", "devices", "workers", "checkpoint_every", "evaluate_every")
+#: What a trained model takes from its base where its own row does not say.
+INHERITED = (
+    "family",
+    "layers",
+    "training_data",
+    "parameters",
+    "crop_pct",
+    "crop_mode",
+    "interpolation",
+    "input_size",
+)
+
+
+def complete(row: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with the config's value of every recipe key that it leaves empty."""
+    defaults = {key: value for key, value in config["train"].items() if key not in OF_ALL}
+    recipe = defaults | {"seed": config["seed"]} | row
+    if "stimuli" not in row and "share" not in row:
+        recipe["share"] = 1.0
+    return recipe
+
+
+def model_rows(
+    trained: dict[str, dict[str, Any]],
+    models: dict[str, dict[str, Any]],
+    stimuli: dict[str, dict[str, Any]],
+    maps: dict[str, dict[str, Any]],
+    where: str,
+) -> dict[str, dict[str, Any]]:
+    """Model sheet rows of the trained models; their weights are ``train`` and their source is the base.
+
+    Parameters
+    ----------
+    trained, models, stimuli, maps : dict
+        Rows of the sheets.
+    where : str
+        Name of the sheet of trained models.
+
+    Raises
+    ------
+    InputError
+        A name that is taken or unknown, images without labels, or labels of two kinds.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, row in trained.items():
+        known = models | found
+        if name in known:
+            raise InputError(f"{where}: model: {name!r} is a row of the model sheet too")
+        references = (("base", known), ("maps", maps), ("validation", maps), ("stimuli", stimuli))
+        for column, rows in references:
+            if column in row and row[column] not in rows:
+                raise InputError(
+                    f"{where}: {name}: {column}: {row[column]!r} is unknown (known: {', '.join(rows)})"
+                )
+        if row.get("baseline", name) not in models | trained:
+            raise InputError(f"{where}: {name}: baseline: {row['baseline']!r} is unknown")
+        sets = [maps[row[column]]["stimuli"] for column in ("maps", "validation") if column in row]
+        sets += [row["stimuli"]] if "stimuli" in row else []
+        spaces = {one: stimuli[one].get("label_space", "none") for one in sets}
+        if len(set(spaces.values())) > 1 or "none" in spaces.values():
+            listed = ", ".join(f"{one}: {space}" for one, space in spaces.items())
+            raise InputError(f"{where}: {name}: label spaces of its images must be one ({listed})")
+        base = known[row["base"]]
+        inherited = {key: base[key] for key in INHERITED if key in base}
+        own = {key: row[key] for key in ("family", "input_size", "baseline") if key in row}
+        found[name] = {
+            "model": name,
+            "architecture": base["architecture"],
+            "weights": "train",
+            "source": row["base"],
+        }
+        found[name] |= inherited | own | {"label_space": spaces[sets[0]]}
+    return found

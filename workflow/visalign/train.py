@@ -1,0 +1,293 @@
+"""Stage train: models whose saliency is drawn to where people look, and their baselines.
+
+``train fit`` trains one model, whose weights and card then enter the pipeline like any other's; ``train
+rows`` writes the model sheet with the trained models in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+from tqdm import tqdm
+
+from visalign.errors import InputError
+from visalign.tables import inputs_hash, read_json, write_atomic, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from visalign.network import Normalised
+    from visalign.training import Progress, Recipe
+
+VERSION = 1
+EXAMPLES = """\
+  python -m visalign train fit --model lite0+harmonized --card lite0.json --weights lite0.safetensors \\
+      --label-space imagenet-1k --mapped clickme.csv --maps clickme.npz --stimuli imagenet.csv --weight 1 \\
+      --output lite0+harmonized.safetensors --trained-card lite0+harmonized.json --metrics metrics.csv
+  python -m visalign train rows --config config/config.yaml --output results/train/models.tsv
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m visalign train``."""
+    commands = parser.add_subparsers(dest="command", metavar="fit|rows", required=True)
+    rows = commands.add_parser("rows", help="write the model sheet with the trained models")
+    rows.add_argument("--config", required=True, help="config of the study")
+    rows.add_argument("--output", required=True, help="model sheet to write (.tsv)")
+    fit = commands.add_parser("fit", help="train one model")
+    fit.add_argument("--model", required=True, help="name of the trained model")
+    fit.add_argument("--card", required=True, help="card of the base")
+    fit.add_argument("--weights", required=True, help="weights of the base (.safetensors)")
+    fit.add_argument("--label-space", required=True, help="of the images; not the base's: new head")
+    fit.add_argument("--input-size", type=int, help="side in pixels (default: the base's)")
+    fit.add_argument("--mapped", required=True, help="table of the images with human maps")
+    fit.add_argument("--maps", required=True, help="their processed maps (.npz)")
+    fit.add_argument("--stimuli", help="table of images without maps")
+    fit.add_argument("--validation", help="table of other images with maps")
+    fit.add_argument("--validation-maps", help="their processed maps (.npz)")
+    fit.add_argument("--validation-pixels", help="and their pixels (.zarr)")
+    fit.add_argument("--transform", help="transform of the validation pixels")
+    fit.add_argument("--supervision", choices=["none", "harmonizer", "gala"], default="harmonizer")
+    fit.add_argument("--weight", type=float, default=1.0, help="of the supervision")
+    fit.add_argument("--share", type=float, default=0.2, help="of each batch that has a map")
+    fit.add_argument("--steps", type=int, default=1000)
+    fit.add_argument("--batch-size", type=int, default=128)
+    fit.add_argument("--optimiser", choices=["sgd", "adamw"], default="sgd")
+    fit.add_argument("--schedule", choices=["step", "cosine"], default="step")
+    fit.add_argument("--learning-rate", type=float, default=0.1)
+    fit.add_argument("--decay", type=float, default=1e-5, help="weight decay")
+    fit.add_argument("--smoothing", type=float, default=0.1, help="of labels")
+    fit.add_argument("--smallest-crop", type=float, default=0.08, help="least area of a random crop")
+    fit.add_argument("--batch-norm", choices=["frozen", "batch"], default="batch", help="its statistics")
+    fit.add_argument("--precision", choices=["auto", "32-true", "bf16-mixed"], default="auto")
+    fit.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a CPU")
+    fit.add_argument("--workers", type=int, default=4, help="threads that read images")
+    fit.add_argument("--checkpoint-every", type=int, default=500, help="steps")
+    fit.add_argument("--evaluate-every", type=int, default=100, help="steps between rows of metrics")
+    fit.add_argument("--seed", type=int, default=0)
+    fit.add_argument("--output", required=True, help="weights to write (.safetensors)")
+    fit.add_argument("--trained-card", required=True, help="card to write (.json)")
+    fit.add_argument("--metrics", required=True, help="table of the loss and its parts to write (CSV)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train a model, or write the rows of all of them."""
+    {"fit": fit, "rows": rows}[args.command](args)
+
+
+# --- rows ---
+
+
+def rows(args: argparse.Namespace) -> None:
+    """Write the selected rows of the model sheet and those of the trained models."""
+    from visalign.study import Study, schema
+
+    study = Study.read(yaml.safe_load(Path(args.config).read_text()), args.config)
+    columns = list(schema("models")["properties"])
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(study.models.values())
+    write_atomic(args.output, buffer.getvalue())
+
+
+# --- fit ---
+
+
+def fit(args: argparse.Namespace) -> None:
+    """Train one model, resuming from its last checkpoint; the card comes last."""
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
+    from visalign import device, training
+    from visalign.network import Normalised
+
+    card = read_json(args.card)
+    images, identity = training_images(args, card), identify(args)
+    recipe = training.Recipe(**{field.name: getattr(args, field.name) for field in fields(training.Recipe)})
+    device.claim_once(args.devices)
+    accelerator = device.device().type
+    precision = args.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if accelerator == "cuda" else "32-true"
+    strategy = "ddp" if args.devices > 1 else "auto"
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=args.devices,
+        strategy=strategy,
+        precision=precision,
+        plugins=LightningEnvironment(),  # starts its processes itself, inside a Slurm job too
+    )
+    fabric.launch()
+    work = Path(f"{args.output}.partial")
+    if fabric.is_global_zero:
+        work.mkdir(parents=True, exist_ok=True)
+    model = start(args, card, images.table)
+    normalised = Normalised(model.to(fabric.device), card["data_config"])
+    with tqdm(
+        total=recipe.steps, desc=f"train {args.model}", unit="step", disable=not fabric.is_global_zero
+    ) as bar:
+        progress = training.fit(
+            *(fabric, normalised, recipe, images, training.Checkpoint(work / "checkpoint.pt", identity)),
+            workers=args.workers,
+            checkpoint_every=args.checkpoint_every,
+            evaluate_every=args.evaluate_every,
+            evaluate=evaluator(args, normalised) if args.validation else None,
+            report=reporter(bar, work / "metrics.csv"),
+        )
+    if fabric.is_global_zero:
+        write(args, card, model, progress, recipe)
+        shutil.rmtree(work)
+
+
+def training_images(args: argparse.Namespace, card: dict[str, Any]) -> Any:
+    """Images of both tables, with what is known of their maps."""
+    import pandas as pd
+
+    from visalign import map_alignment, stimulus_tables
+    from visalign.training_images import TrainingImages
+
+    mapped = stimulus_tables.read(args.mapped)
+    maps = map_alignment.read_maps(args.maps, mapped)
+    parts = [(args.mapped, mapped)]
+    parts += [(args.stimuli, stimulus_tables.read(args.stimuli))] if args.stimuli else []
+    for path, table in parts:
+        if "label" not in table or table["label"].isna().any():
+            raise InputError(f"{path}: label: not every image has one")
+    size = args.input_size or card["data_config"]["input_size"][1]
+    images = TrainingImages(
+        pd.concat([table for _, table in parts], ignore_index=True),
+        *(maps, size, args.batch_size, args.share, args.seed, args.smallest_crop),
+    )
+    n, n_maps = len(images.table), int(images.has_map.sum())
+    print(f"{n} images, {n_maps} with a human map; {len(maps) - n_maps} maps are constant or not finite")
+    return images
+
+
+def identify(args: argparse.Namespace) -> str:
+    """Hash of all that decides a training."""
+    files = [args.card, args.mapped, args.maps, args.stimuli, args.validation, args.validation_maps]
+    paths = {"card", "weights", "mapped", "maps", "stimuli", "output", "trained_card", "metrics"}
+    paths |= {"validation", "validation_maps", "validation_pixels"}
+    without = paths | {"workers", "checkpoint_every", "stage", "command", "run"}
+    options = {name: value for name, value in vars(args).items() if name not in without}
+    content = json.dumps([options, inputs_hash(*filter(None, files)), VERSION], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def start(args: argparse.Namespace, card: dict[str, Any], table: pd.DataFrame) -> Any:
+    """The base, with a new head, drawn by the seed, where its label space is not that of the images."""
+    import torch
+
+    from visalign import network, stimulus_tables
+
+    if args.input_size:
+        card["data_config"]["input_size"] = [3, args.input_size, args.input_size]
+    model = network.build(card, args.weights)
+    if card["label_space"] != args.label_space:
+        torch.manual_seed(args.seed)
+        model.reset_classifier(int(table["label"].max()) + 1)  # type: ignore[operator]
+    stimulus_tables.labels(table, model.num_classes, args.mapped)  # type: ignore[arg-type]
+    return model
+
+
+def evaluator(args: argparse.Namespace, model: Normalised) -> Callable[[], dict[str, float]]:
+    """Return a function that measures accuracy and alignment on the validation images.
+
+    Alignment is the mean Spearman correlation of max |gradient| over channels with the human map, not divided
+    by a ceiling.
+    """
+    import torch
+
+    from visalign import batches, map_alignment, network, stimulus_tables, stores
+    from visalign.transforms import Transform
+
+    table = stimulus_tables.read(args.validation)
+    maps, transform = map_alignment.read_maps(args.validation_maps, table), Transform.from_key(args.transform)
+    store = stores.open_store(args.validation_pixels)
+    stimulus_tables.check_ids(store, table, args.validation_pixels)
+    pixels = stores.array(store, "pixels")
+    labels = torch.tensor(table["label"].to_numpy(np.int64))
+
+    def evaluate() -> dict[str, float]:
+        correct: list[bool] = []
+
+        def maps_of(rows: slice) -> dict[str, np.ndarray]:
+            images = batches.from_uint8(pixels[rows])
+            targets = labels[rows].to(images.device)
+            with torch.no_grad():
+                correct.extend((model(images).argmax(1) == targets).tolist())
+            return {"rho": network.gradient(model, images, targets).abs().amax(1).cpu().numpy()}
+
+        def human(rows: Any) -> np.ndarray:
+            return map_alignment.at_input(maps[rows], table.iloc[rows], transform)
+
+        rho = map_alignment.align_batches(len(table), maps_of, human, np.random.default_rng(0))["rho"].rho
+        return {
+            "validation_accuracy": float(np.mean(correct)),
+            "validation_alignment": float(np.nanmean(rho)),
+        }
+
+    return evaluate
+
+
+def reporter(bar: tqdm, path: Path) -> Callable[[Progress], None]:
+    """Return a function that advances the bar and writes the metrics so far, for who watches."""
+
+    def report(progress: Progress) -> None:
+        bar.update(progress.step - bar.n)
+        if not bar.disable and progress.count == 0:
+            bar.set_postfix({name: f"{progress.rows[-1][name]:.3g}" for name in ("total", "accuracy")})
+            write_metrics(path, progress)
+
+    return report
+
+
+def write_metrics(path: str | Path, progress: Progress) -> None:
+    """Write the rows of metrics as CSV."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(progress.rows[-1]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(progress.rows)
+    write_atomic(path, buffer.getvalue())
+
+
+def write(
+    args: argparse.Namespace, card: dict[str, Any], model: Any, progress: Progress, recipe: Recipe
+) -> None:
+    """Write weights, metrics and card."""
+    import safetensors.torch
+
+    output = Path(args.output)
+    partial = output.with_name(f".{output.name}.partial")
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    safetensors.torch.save_file(state, partial)
+    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+    os.replace(partial, output)
+    write_metrics(args.metrics, progress)
+    data = {"batch_size": args.batch_size, "share": args.share, "smallest_crop": args.smallest_crop}
+    facts = {
+        "architecture": card["architecture"],
+        "weights": "train",
+        "source": card["model"],
+        "sha256": digest,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "num_classes": model.num_classes,
+        "data_config": card["data_config"],
+        "base_sha256": card["sha256"],
+        "recipe": asdict(recipe) | data,
+        "metrics": progress.rows[-1],
+    }
+    write_json(args.trained_card, facts)
