@@ -147,7 +147,7 @@ def data_cards() -> list[str]:
     return cards + [f"results/maps/{name}.json" for name in STUDY.maps if STUDY.enabled("clickme")]
 
 
-def targets() -> list[str]:
+def targets(wildcards) -> list[str]:
     """Final outputs of the stages that are switched on."""
     outputs = {"trend": "results/trend.json", "report": "results/report.html"}
     files = ["results/scores.csv"] + [file for stage, file in outputs.items() if STUDY.enabled(stage)]
@@ -155,13 +155,15 @@ def targets() -> list[str]:
         files.append("results/methods.md")
     if STUDY.enabled("figures"):
         files.append("results/figures/accuracy_vs_alignment.png")
+    if train_pairs() and train_measured():
+        files.append("results/train/comparison.md")
     return files
 
 
 rule all:
     default_target: True
     input:
-        targets(),
+        targets,
 
 
 include: "workflow/rules/downloads.smk"

@@ -1,4 +1,6 @@
 # Models trained on human maps, and their baselines; each enters the study like any other model.
+from types import SimpleNamespace
+
 TRAIN = config["train"]
 #: Sheet of all models: the config's, or where some are trained, one that has them too.
 MODEL_SHEET = "results/train/models.tsv" if STUDY.trained else config["models"]["sheet"]
@@ -87,7 +89,7 @@ rule train_rows:
         "results/train/models.tsv",
     params:
         version=version("train"),
-        config=json.dumps({name: config[name] for name in ("seed", *STUDY_SHEETS)}),
+        config=json.dumps({name: config[name] for name in ("seed", *STUDY_SHEETS, "accuracy")}),
     log:
         "logs/train_rows.log",
     benchmark:
@@ -96,3 +98,67 @@ rule train_rows:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign train rows --config /dev/stdin --output {output} <<< {params.config:q} &> {log}"
+
+
+def train_pairs() -> list[str]:
+    """Trained models that have a baseline, and their baselines."""
+    rows = {model: row for model, row in STUDY.models.items() if "baseline" in row}
+    return list(dict.fromkeys([model for name, row in rows.items() for model in (name, row["baseline"])]))
+
+
+def train_measured() -> list[str]:
+    """Map sets on which trained models are compared with their baselines: all that are not trained on."""
+    return [
+        name
+        for name, row in STUDY.maps.items()
+        if row["scored"] and all(STUDY.mismatch(model, row["stimuli"]) is None for model in train_pairs())
+    ]
+
+
+rule train_measure:
+    input:
+        unpack(lambda w: network_input(SimpleNamespace(model=w.model, stimuli=STUDY.maps[w.maps]["stimuli"]))),
+        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+        maps="results/maps/{maps}.npz",
+    output:
+        "results/train/{model}/{maps}.csv",
+    params:
+        version=version("train"),
+        transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
+    log:
+        "logs/train_measure/{model}/{maps}.log",
+    benchmark:
+        "results/benchmarks/train_measure/{model}/{maps}.tsv"
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+    conda:
+        "../../envs/vision.yaml"
+    shell:
+        "python -m visalign train measure --card {input.card} --weights {input.weights} --table {input.table} "
+        "--pixels {input.pixels} --maps {input.maps} --transform {params.transform} --output {output} &> {log}"
+
+
+rule train_compare:
+    input:
+        models=MODEL_SHEET,
+        images=[f"results/train/{model}/{maps}.csv" for model in train_pairs() for maps in train_measured()],
+        cards=[f"results/train/{model}.json" for model in train_pairs()],
+        scores="results/scores.csv",
+    output:
+        table="results/train/comparison.csv",
+        text="results/train/comparison.md",
+    params:
+        version=version("train"),
+        maps=train_measured(),
+        options=options(config["trend"], "bootstrap"),
+        seed=config["seed"],
+    log:
+        "logs/train_compare.log",
+    benchmark:
+        "results/benchmarks/train_compare.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign train compare --models {input.models} --maps {params.maps} --directory results "
+        "{params.options} --seed {params.seed} --output {output.table} --text {output.text} &> {log}"

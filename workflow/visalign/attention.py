@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from visalign import network
+from visalign.errors import InputError
 
 Reduction = Callable[[Tensor], Tensor]
 
@@ -33,6 +34,11 @@ def spatial_layers(model: nn.Module, size: int) -> dict[str, Reduction]:
     -------
     dict of str to callable
         For each layer, from its output to its activity (n, rows, columns): the L2 norm over channels.
+
+    Raises
+    ------
+    InputError
+        There is none.
     """
     layout = network.token_layout(model)
     found: dict[str, Reduction] = {}
@@ -41,19 +47,24 @@ def spatial_layers(model: nn.Module, size: int) -> dict[str, Reduction]:
         if "y" in axes:
             found[layer] = partial(torch.linalg.vector_norm, dim=axes.index("channel"))
         elif "token" in axes and layout["token_grid"]:
-            found[layer] = partial(_of_patches, prefix=layout["prefix_tokens"], grid=layout["token_grid"])
+            rows, columns = layout["token_grid"]
+            if shape[0] - rows * columns in (0, layout["prefix_tokens"]):  # CaiT adds its token later
+                found[layer] = partial(_of_patches, grid=(rows, columns))
+    if not found:
+        raise InputError(f"supervision: gala: no layer of {type(model).__name__} has known positions")
     return found
 
 
-def _of_patches(output: Tensor, prefix: int, grid: list[int]) -> Tensor:
-    return torch.linalg.vector_norm(output[:, prefix:], dim=2).unflatten(1, grid)
+def _of_patches(output: Tensor, grid: tuple[int, int]) -> Tensor:
+    return torch.linalg.vector_norm(output[:, -grid[0] * grid[1] :], dim=2).unflatten(1, grid)
 
 
 @contextmanager
 def activities(model: nn.Module, layers: dict[str, Reduction]) -> Iterator[list[Tensor]]:
     """Gather the activity (n, rows, columns) of layers in a forward pass of the block, with its graph."""
     found: list[Tensor] = []
-    with network.hooked(model, list(layers), lambda name, output: found.append(layers[name](output))):
+    # Copies, since a following in-place activation would overwrite what the gradient needs.
+    with network.hooked(model, list(layers), lambda name, output: found.append(layers[name](output.clone()))):
         yield found
 
 

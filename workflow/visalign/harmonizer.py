@@ -126,11 +126,24 @@ def harmonization_loss(gradient_maps: Tensor, human_maps: Tensor, has_map: Tenso
     if has_map.dtype != torch.bool or has_map.shape != gradient_maps.shape[:1]:
         found = f"{has_map.dtype} of shape {tuple(has_map.shape)}"
         raise InputError(f"has_map: {found}, expected torch.bool of shape ({len(gradient_maps)},)")
-    model, human = standardise(gradient_maps)[has_map], standardise(human_maps)[has_map]
+    return map_distance(gradient_maps[has_map], human_maps[has_map]).sum() / len(gradient_maps)
+
+
+def map_distance(gradient_maps: Tensor, human_maps: Tensor) -> Tensor:
+    """Harmonizer term of each image, whose mean is the loss; see `harmonization_loss`.
+
+    Parameters
+    ----------
+    gradient_maps, human_maps : Tensor, shape (N, H, W)
+
+    Returns
+    -------
+    Tensor, shape (N,)
+    """
+    model, human = standardise(gradient_maps), standardise(human_maps)
     human = human / (_peak(human) + PEAK_EPSILON) * (_peak(model).detach() + PEAK_EPSILON)
     # The pyramid is linear, so that of the difference is the difference of the pyramids.
-    distance = torch.stack([level.square().mean(dim=(1, 2)) for level in pyramid(model - human)])
-    return distance.mean(dim=0).sum() / len(gradient_maps)
+    return torch.stack([level.square().mean(dim=(1, 2)) for level in pyramid(model - human)]).mean(dim=0)
 
 
 def _peak(maps: Tensor) -> Tensor:

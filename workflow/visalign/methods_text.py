@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from visalign import association, human_maps, map_alignment, predictivity, report_data, segmented, tables
 from visalign.errors import InputError
-from visalign.study import Study
+from visalign.study import Study, read_config
 from visalign.verdict import LEVEL, decimal, listing
 
 VERSION = 1
@@ -64,7 +63,7 @@ REFERENCES = (
 
 def read_study(path: Path) -> Study:
     """Read config and sheets, without timm's data configs: the models' cards have them."""
-    config = yaml.safe_load(path.read_text())
+    config = read_config(path)
     if not isinstance(config, dict):
         raise InputError(f"{path}: not a config")
     return Study.read(config, str(path))

@@ -22,12 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from scipy.optimize import nnls
 
 from visalign.downloads import expand_rows
 from visalign.errors import InputError
-from visalign.study import Study, read_sheet
+from visalign.study import Study, read_config, read_sheet
 from visalign.tables import read_json
 from visalign.weights import pretrained_name, weights_id
 
@@ -342,7 +341,7 @@ def load(config: Path) -> Study:
     """Read a study."""
     if not config.is_file():
         raise InputError(f"{config}: no such file")
-    return Study.load(yaml.safe_load(config.read_text()), str(config), CACHE)
+    return Study.load(read_config(config), str(config), CACHE)
 
 
 def run(args: argparse.Namespace) -> None:

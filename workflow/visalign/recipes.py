@@ -66,6 +66,9 @@ def model_rows(
             raise InputError(f"{where}: {name}: baseline: {row['baseline']!r} is unknown")
         sets = [maps[row[column]]["stimuli"] for column in ("maps", "validation") if column in row]
         sets += [row["stimuli"]] if "stimuli" in row else []
+        for one in sets:
+            if one not in stimuli:
+                raise InputError(f"{where}: {name}: its maps are of stimuli {one!r}, which are unknown")
         spaces = {one: stimuli[one].get("label_space", "none") for one in sets}
         if len(set(spaces.values())) > 1 or "none" in spaces.values():
             listed = ", ".join(f"{one}: {space}" for one, space in spaces.items())

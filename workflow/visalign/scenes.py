@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from PIL import Image
 #: Categories, in label order.
 SHAPES = ("disc", "square", "triangle", "star", "ring", "cross", "crescent", "bar")
 SIZE = 256
+#: Waves across the background of the first two categories' grating; every two further ones have 1.5 times the
+#: wavelength. Amplitude in grey levels.
+WAVES, AMPLITUDE = 12.8, 30
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,27 @@ def background(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(crop.resize((SIZE, SIZE), Image.Resampling.BICUBIC), dtype=np.float32)
 
 
-def render(label: int, photograph: np.ndarray, rng: np.random.Generator) -> Scene:
-    """Paste a shaded object of category `label` on a crop of `photograph` (H, W, 3) uint8."""
+def grating(category: int, rng: np.random.Generator) -> np.ndarray:
+    """Grey levels to add to a background, (SIZE, 1, 1) or (1, SIZE, 1): the grating of a category.
+
+    Its wavelength and orientation are the category's, its phase is drawn.
+    """
+    waves = np.arange(SIZE) / SIZE * WAVES / 1.5 ** (category // 2)
+    wave = AMPLITUDE * np.sin(2 * np.pi * (waves + rng.random()))
+    return wave[None, :, None] if category % 2 else wave[:, None, None]
+
+
+def cue_of(label: int, agreement: float, rng: np.random.Generator) -> int:
+    """Category that a background cue names: the own one in `agreement` of the scenes, else any."""
+    return label if rng.random() < agreement else int(rng.integers(len(SHAPES)))
+
+
+def render(label: int, photograph: np.ndarray, rng: np.random.Generator, cue: float | None = None) -> Scene:
+    """Paste a shaded object of category `label` on a crop of `photograph` (H, W, 3) uint8.
+
+    With `cue`, the background carries a `grating`, of the own category in this share of the scenes. A scene
+    is otherwise the same whatever the cue.
+    """
     radius = rng.uniform(0.18, 0.38) * SIZE
     centre = rng.uniform(0.3, 0.7, size=2) * SIZE
     turn = rng.uniform(0, 2 * np.pi)
@@ -75,18 +98,19 @@ def render(label: int, photograph: np.ndarray, rng: np.random.Generator) -> Scen
     stripes = 1 + rng.uniform(0, 0.25) * np.sin(rng.uniform(4, 12) * x + rng.uniform(0, 6))
     colour = rng.uniform(60, 255, size=3)
     paint = np.clip(colour * (shade * stripes)[..., None], 0, 255)
-    pixels = (1 - alpha) * background(photograph, rng) + alpha * paint
+    behind = background(photograph, rng)
+    if cue is not None:
+        behind = np.clip(behind + grating(cue_of(label, cue, rng), rng), 0, 255)
+    pixels = (1 - alpha) * behind + alpha * paint
     return Scene(np.rint(pixels).astype(np.uint8), alpha[..., 0] > 0.5, label)
 
 
-def scenes(count: int, photographs: list[np.ndarray], seed: int) -> list[Scene]:
+def scenes(count: int, photographs: list[np.ndarray], seed: int, cue: float | None = None) -> Iterator[Scene]:
     """Render `count` scenes, categories balanced, photographs drawn at random.
 
-    Scene i depends on `seed` and i alone, so a longer set starts with the shorter one.
+    Scene i depends on `seed`, `cue` and i alone, so a longer set starts with the shorter one.
     """
-    result = []
     for index in range(count):
         rng = np.random.default_rng([seed, index])
         photograph = photographs[rng.integers(len(photographs))]
-        result.append(render(index % len(SHAPES), photograph, rng))
-    return result
+        yield render(index % len(SHAPES), photograph, rng, cue)

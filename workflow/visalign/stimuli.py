@@ -54,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--archive-sha1", default="", help="brainscore: expected checksum of the zip")
     parser.add_argument("--count", type=int, default=400, help="scenes: how many")
     parser.add_argument("--seed", type=int, default=0, help="scenes: seed")
+    parser.add_argument("--cue", type=float, help="scenes: share whose background tells the category")
+    parser.add_argument("--size", type=int, default=scenes.SIZE, help="scenes: side in pixels")
     parser.add_argument("--images", required=True, help="folder for images that the stage itself writes")
     parser.add_argument("--table", required=True, help="table to write (CSV)")
 
@@ -87,19 +89,29 @@ def photographs(images: Path) -> Iterator[dict[str, object]]:
         yield row(Path(name).stem, images / name, content, label=label)
 
 
-def procedural(name: str, count: int, seed: int, images: Path) -> Iterator[dict[str, object]]:
-    """Render object scenes; masks are written beside the images."""
+def procedural(
+    name: str, count: int, seed: int, cue: float | None, size: int, images: Path
+) -> Iterator[dict[str, object]]:
+    """Render object scenes, at their own size and then reduced; masks are written beside the images."""
     backgrounds = [
         np.asarray(Image.open(io.BytesIO(content)).convert("RGB")) for _, content in photograph_files()
     ]
-    for index, scene in enumerate(scenes.scenes(count, backgrounds, seed)):
+    rendered = tqdm(scenes.scenes(count, backgrounds, seed, cue), desc="stimuli", total=count, unit="scene")
+    for index, scene in enumerate(rendered):
         stimulus_id = f"{name}-{index:06d}"
         image, mask = images / f"{stimulus_id}.png", images / f"{stimulus_id}.mask.png"
-        content = png(scene.image)
+        content = png(reduced(scene.image, size))
         write_atomic(image, content)
-        write_atomic(mask, png(scene.mask.astype(np.uint8) * 255))
+        write_atomic(mask, png(reduced(scene.mask.astype(np.uint8) * 255, size)))
         category = scenes.SHAPES[scene.label]
         yield row(stimulus_id, image, content, label=scene.label, category=category, mask=str(mask))
+
+
+def reduced(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Pixels of a square image at another size."""
+    if len(pixels) == size:
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -229,7 +241,7 @@ def run(args: argparse.Namespace) -> None:
     if args.source == "photographs":
         rows = photographs(images)
     elif args.source == "scenes":
-        rows = procedural(args.name, args.count, args.seed, images)
+        rows = procedural(args.name, args.count, args.seed, args.cue, args.size, images)
     elif args.source == "folder":
         rows = folder(args.path, args.labels)
     elif args.source in ("tfrecord", "npz"):

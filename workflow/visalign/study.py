@@ -50,6 +50,12 @@ def schema(name: str) -> dict[str, Any]:
     return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
 
 
+def read_config(path: str | Path) -> Any:
+    """Read a config, YAML or JSON (in which YAML takes 1e-05 for a word)."""
+    text = Path(path).read_text()
+    return json.loads(text) if text.startswith("{") else yaml.safe_load(text)
+
+
 def validate(value: Any, schema_name: str, where: str) -> Any:
     """Check `value` against a schema and fill in its defaults.
 
@@ -282,7 +288,7 @@ class Study:
     def needs_layers(self, stimuli: str) -> bool:
         """Whether something reads layer activations on a stimulus set; else only logits are needed."""
         simulated = self.config["simulate"]["recordings"].values()
-        read = {row["stimuli"] for row in self.recordings.values()}
+        read = {row["stimuli"] for row in self.recordings.values() if self.enabled("neural")}
         read |= {settings[name] for settings in simulated for name in ("stimuli", "fit_stimuli")}
         return stimuli in read
 
@@ -294,7 +300,8 @@ class Study:
             yield "neural", name, row["stimuli"]
         for measure in ("clickme", "attacks"):
             for name, row in self.maps.items():
-                yield measure, name, row["stimuli"]
+                if row["scored"]:
+                    yield measure, name, row["stimuli"]
 
     def describe_benchmarks(self) -> list[dict[str, Any]]:
         """The benchmarks as data for the stage that gathers scores."""

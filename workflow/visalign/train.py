@@ -1,7 +1,8 @@
 """Stage train: models whose saliency is drawn to where people look, and their baselines.
 
 ``train fit`` trains one model, whose weights and card then enter the pipeline like any other's; ``train
-rows`` writes the model sheet with the trained models in it.
+rows`` writes the model sheet with the trained models in it. ``train measure`` measures a model image by image
+on a map set that it was not trained on, and ``train compare`` sets trained models beside their baselines.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 from tqdm import tqdm
 
 from visalign.errors import InputError
@@ -28,6 +28,7 @@ from visalign.tables import inputs_hash, read_json, write_atomic, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
+    from visalign.held_out import HeldOut
     from visalign.network import Normalised
     from visalign.training import Progress, Recipe
 
@@ -37,15 +38,36 @@ EXAMPLES = """\
       --label-space imagenet-1k --mapped clickme.csv --maps clickme.npz --stimuli imagenet.csv --weight 1 \\
       --output lite0+harmonized.safetensors --trained-card lite0+harmonized.json --metrics metrics.csv
   python -m visalign train rows --config config/config.yaml --output results/train/models.tsv
+  python -m visalign train measure --card results/train/net.json --weights results/train/net.safetensors \\
+      --table scenes.csv --pixels scenes.zarr --maps scenes.npz --transform 64x64-squash-1-bilinear \\
+      --output results/train/net/scenes.csv
+  python -m visalign train compare --models results/train/models.tsv --maps scenes \\
+      --output results/train/comparison.csv --text results/train/comparison.md
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign train``."""
-    commands = parser.add_subparsers(dest="command", metavar="fit|rows", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="fit|rows|measure|compare", required=True)
     rows = commands.add_parser("rows", help="write the model sheet with the trained models")
     rows.add_argument("--config", required=True, help="config of the study")
     rows.add_argument("--output", required=True, help="model sheet to write (.tsv)")
+    measure = commands.add_parser("measure", help="measure a model on a map set, image by image")
+    measure.add_argument("--card", required=True, help="card of the model")
+    measure.add_argument("--weights", required=True, help="its weights (.safetensors)")
+    measure.add_argument("--table", required=True, help="table of the images")
+    measure.add_argument("--pixels", required=True, help="their pixels (.zarr)")
+    measure.add_argument("--maps", required=True, help="their processed maps (.npz)")
+    measure.add_argument("--transform", required=True, help="transform of the pixels")
+    measure.add_argument("--output", required=True, help="per-image table to write (CSV)")
+    compare = commands.add_parser("compare", help="set trained models beside their baselines")
+    compare.add_argument("--models", required=True, help="model sheet, which names the baselines (.tsv)")
+    compare.add_argument("--maps", nargs="+", required=True, help="names of the map sets")
+    compare.add_argument("--directory", default="results", help="holds train/ and scores.csv")
+    compare.add_argument("--bootstrap", type=int, default=2000, help="draws over images")
+    compare.add_argument("--seed", type=int, default=0)
+    compare.add_argument("--output", required=True, help="table to write, a row a pair and measure (CSV)")
+    compare.add_argument("--text", required=True, help="the same to read, a row a pair (Markdown)")
     fit = commands.add_parser("fit", help="train one model")
     fit.add_argument("--model", required=True, help="name of the trained model")
     fit.add_argument("--card", required=True, help="card of the base")
@@ -83,8 +105,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train a model, or write the rows of all of them."""
-    {"fit": fit, "rows": rows}[args.command](args)
+    """Train a model, write the rows of all of them, measure one, or compare them with their baselines."""
+    {"fit": fit, "rows": rows, "measure": measure, "compare": compare}[args.command](args)
 
 
 # --- rows ---
@@ -92,9 +114,9 @@ def run(args: argparse.Namespace) -> None:
 
 def rows(args: argparse.Namespace) -> None:
     """Write the selected rows of the model sheet and those of the trained models."""
-    from visalign.study import Study, schema
+    from visalign.study import Study, read_config, schema
 
-    study = Study.read(yaml.safe_load(Path(args.config).read_text()), args.config)
+    study = Study.read(read_config(args.config), args.config)
     columns = list(schema("models")["properties"])
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, delimiter="\t", lineterminator="\n")
@@ -114,6 +136,8 @@ def fit(args: argparse.Namespace) -> None:
     from visalign import device, training
     from visalign.network import Normalised
 
+    if args.batch_size % args.devices:
+        raise InputError(f"--batch-size: {args.batch_size} is not a multiple of --devices {args.devices}")
     card = read_json(args.card)
     images, identity = training_images(args, card), identify(args)
     recipe = training.Recipe(**{field.name: getattr(args, field.name) for field in fields(training.Recipe)})
@@ -144,7 +168,7 @@ def fit(args: argparse.Namespace) -> None:
             workers=args.workers,
             checkpoint_every=args.checkpoint_every,
             evaluate_every=args.evaluate_every,
-            evaluate=evaluator(args, normalised) if args.validation else None,
+            evaluate=validator(args, normalised) if args.validation else None,
             report=reporter(bar, work / "metrics.csv"),
         )
     if fabric.is_global_zero:
@@ -200,47 +224,31 @@ def start(args: argparse.Namespace, card: dict[str, Any], table: pd.DataFrame) -
         torch.manual_seed(args.seed)
         model.reset_classifier(int(table["label"].max()) + 1)  # type: ignore[operator]
     stimulus_tables.labels(table, model.num_classes, args.mapped)  # type: ignore[arg-type]
-    return model
+    return model.to(memory_format=torch.channels_last)  # as the inputs are, and faster
 
 
-def evaluator(args: argparse.Namespace, model: Normalised) -> Callable[[], dict[str, float]]:
-    """Return a function that measures accuracy and alignment on the validation images.
+def validator(args: argparse.Namespace, model: Normalised) -> Callable[[], dict[str, float]]:
+    """Return a function that measures accuracy, alignment and harmonizer loss on the validation images."""
+    images = held_out_images(args.validation, args.validation_pixels, args.validation_maps, args.transform)
 
-    Alignment is the mean Spearman correlation of max |gradient| over channels with the human map, not divided
-    by a ceiling.
-    """
-    import torch
+    def validate() -> dict[str, float]:
+        found = images.measure(model)
+        return {f"validation_{name}": float(np.nanmean(values)) for name, values in found.items()}
 
-    from visalign import batches, map_alignment, network, stimulus_tables, stores
+    return validate
+
+
+def held_out_images(table: str, pixels: str, maps: str, transform: str) -> HeldOut:
+    """Images with human maps on which a model is measured."""
+    from visalign import map_alignment, stimulus_tables, stores
+    from visalign.held_out import HeldOut
     from visalign.transforms import Transform
 
-    table = stimulus_tables.read(args.validation)
-    maps, transform = map_alignment.read_maps(args.validation_maps, table), Transform.from_key(args.transform)
-    store = stores.open_store(args.validation_pixels)
-    stimulus_tables.check_ids(store, table, args.validation_pixels)
-    pixels = stores.array(store, "pixels")
-    labels = torch.tensor(table["label"].to_numpy(np.int64))
-
-    def evaluate() -> dict[str, float]:
-        correct: list[bool] = []
-
-        def maps_of(rows: slice) -> dict[str, np.ndarray]:
-            images = batches.from_uint8(pixels[rows])
-            targets = labels[rows].to(images.device)
-            with torch.no_grad():
-                correct.extend((model(images).argmax(1) == targets).tolist())
-            return {"rho": network.gradient(model, images, targets).abs().amax(1).cpu().numpy()}
-
-        def human(rows: Any) -> np.ndarray:
-            return map_alignment.at_input(maps[rows], table.iloc[rows], transform)
-
-        rho = map_alignment.align_batches(len(table), maps_of, human, np.random.default_rng(0))["rho"].rho
-        return {
-            "validation_accuracy": float(np.mean(correct)),
-            "validation_alignment": float(np.nanmean(rho)),
-        }
-
-    return evaluate
+    stimuli = stimulus_tables.read(table)
+    store = stores.open_store(pixels)
+    stimulus_tables.check_ids(store, stimuli, pixels)
+    human = map_alignment.read_maps(maps, stimuli)
+    return HeldOut(stimuli, stores.array(store, "pixels"), human, Transform.from_key(transform))
 
 
 def reporter(bar: tqdm, path: Path) -> Callable[[Progress], None]:
@@ -288,6 +296,32 @@ def write(
         "data_config": card["data_config"],
         "base_sha256": card["sha256"],
         "recipe": asdict(recipe) | data,
-        "metrics": progress.rows[-1],
+        "metrics": {name: None if value != value else value for name, value in progress.rows[-1].items()},
     }
     write_json(args.trained_card, facts)
+
+
+# --- measure and compare ---
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Write accuracy, alignment and harmonizer loss of each image."""
+    from visalign import network
+    from visalign.tables import write_table
+
+    card = read_json(args.card)
+    images = held_out_images(args.table, args.pixels, args.maps, args.transform)
+    found = images.measure(network.Normalised(network.load(card, args.weights), card["data_config"]))
+    write_table(args.output, images.table[["stimulus_id"]].assign(**found))
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Write how trained models differ from their baselines."""
+    from visalign import arms
+    from visalign.study import read_sheet
+    from visalign.tables import write_table
+
+    pairs = arms.pairs(read_sheet(args.models, "models", "model"), Path(args.directory))
+    found = arms.compare(pairs, args.maps, Path(args.directory), args.bootstrap, args.seed)
+    write_table(args.output, found)
+    write_atomic(args.text, arms.text(found))
