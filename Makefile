@@ -7,7 +7,7 @@ VENV := .venv
 IN := . $(VENV)/bin/activate &&
 STAMP := $(VENV)/.installed
 
-.PHONY: reproduce setup test test-slow test-slurm lint bench refresh clean help
+.PHONY: reproduce setup test test-slow test-slurm lint bench refresh harmonize-demo harmonize-study clean help
 
 reproduce: setup  ## set up, then run config/config.yaml: scores, figures, report (the default)
 	$(IN) snakemake --cores $(CORES) || { \
@@ -50,9 +50,18 @@ bench-%: setup  ## run one benchmark, bench/NAME.py
 refresh: setup  ## rerun STAGE=..., then only what its changed results affect
 	$(IN) snakemake --cores $(CORES) --until $(STAGE) --forcerun $(STAGE) && snakemake --cores $(CORES)
 
+# Each has a folder of its own, which sees this one's config.
+harmonize-demo harmonize-study: harmonize-%: setup
+	mkdir -p results/harmonize/$* && ln -sfn ../../../config results/harmonize/$*/config
+	$(IN) snakemake --cores $(CORES) --directory results/harmonize/$* --configfile config/harmonize/$*.yaml
+	cat results/harmonize/$*/results/train/comparison.md
+
+harmonize-demo:  ## train a small network with and without the harmonizer, and compare
+harmonize-study:  ## the same with several weights, IT predictivity and perturbation tolerance
+
 clean:  ## delete results, logs and caches (not .venv)
 	rm -rf logs .snakemake .pytest_cache .mypy_cache .ruff_cache
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
 
 help:  ## list targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

@@ -117,6 +117,39 @@ def test_scenes_are_written_with_masks_and_categories(tmp_path):
         np.testing.assert_array_equal(np.asarray(Image.open(row["mask"])) == 255, scene.mask)
 
 
+@pytest.mark.parametrize("label", range(len(scenes.SHAPES)))
+def test_a_cue_is_a_grating_behind_an_otherwise_unchanged_scene(label):
+    """The spectrum of what the cue adds has one peak, at the category's wavelength and orientation."""
+    photograph = np.full((300, 300, 3), 128, np.uint8)
+    plain, cued = (scenes.render(label, photograph, np.random.default_rng(3), cue) for cue in (None, 1.0))
+    np.testing.assert_array_equal(plain.mask, cued.mask)
+    np.testing.assert_array_equal(plain.image[plain.mask][:, 0] > 200, cued.image[plain.mask][:, 0] > 200)
+    added = (cued.image.astype(float) - plain.image)[..., 0]
+    added[plain.mask] = 0
+    power = np.abs(np.fft.fft(added.sum(axis=0 if label % 2 else 1)))[1:128]
+    waves = scenes.WAVES / 1.5 ** (label // 2)
+    assert abs(power.argmax() + 1 - waves) <= 1
+    assert np.abs(added).max() <= scenes.AMPLITUDE + 1
+
+
+def test_a_cue_names_the_own_category_in_its_share_of_the_scenes():
+    rng = np.random.default_rng(0)
+    for agreement in (0.0, 0.8, 1.0):
+        cues = np.array([scenes.cue_of(3, agreement, rng) for _ in range(4000)])
+        expected = agreement + (1 - agreement) / len(scenes.SHAPES)
+        assert abs((cues == 3).mean() - expected) < 4 * np.sqrt(0.25 / 4000)
+
+
+def test_smaller_scenes_are_the_same_scenes_reduced(tmp_path):
+    large = listed(tmp_path / "a", "--source", "scenes", "--count", "8", "--cue", "0.5")
+    small = listed(tmp_path / "b", "--source", "scenes", "--count", "8", "--cue", "0.5", "--size", "64")
+    assert (small[["height", "width"]] == 64).all(axis=None)
+    for column in ("path", "mask"):
+        for one, other in zip(large[column], small[column], strict=True):
+            reduced = Image.open(one).resize((64, 64), Image.Resampling.BILINEAR)
+            np.testing.assert_array_equal(np.asarray(reduced), np.asarray(Image.open(other)))
+
+
 def embedded(folder: Path) -> list[Path]:
     for name, content in stimuli.photograph_files():
         (folder / name).write_bytes(content)

@@ -141,9 +141,9 @@ def of_scores(path: Path) -> dict[tuple[str, str], dict[str, float]]:
         chosen = (
             (stages.str[0] == stage) & (scores["metric"] == metric) & (scores["convention"] == convention)
         )
-        for row in scores[chosen & scores["value"].notna()].itertuples():
-            dataset = str(row.benchmark).split("/", 1)[1]
-            found.setdefault((measure, dataset), {})[str(row.model)] = float(row.value)  # type: ignore[arg-type]
+        for row in scores[chosen & scores["value"].notna()].to_dict("records"):
+            dataset = row["benchmark"].split("/", 1)[1]
+            found.setdefault((measure, dataset), {})[row["model"]] = float(row["value"])
     return found
 
 

@@ -70,6 +70,10 @@ def trend_handles(panels: list[dict[str, Any]]) -> list[Artist]:
                 [], [], color=theme.QUIET, ls="--", label="published rising and falling line (descriptive)"
             ),
         ]
+    if any("baseline" in point for panel in panels for point in panel["points"]):
+        arrow: dict[str, Any] = {"marker": ">", "markevery": [1], "ms": 4, "color": theme.INK, "lw": 1.0}
+        label = "from a baseline to the same training with human maps"
+        handles += [Line2D([0, 1], [0, 0], label=label, **arrow)]
     if any(trend["fitted_curve"] for trend in trends):
         handles += [
             Line2D([], [], color=theme.FIT, lw=1.6, label="two-piece regression"),

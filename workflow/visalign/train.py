@@ -19,7 +19,6 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from tqdm import tqdm
 
 from visalign.errors import InputError
@@ -229,11 +228,17 @@ def start(args: argparse.Namespace, card: dict[str, Any], table: pd.DataFrame) -
 
 def validator(args: argparse.Namespace, model: Normalised) -> Callable[[], dict[str, float]]:
     """Return a function that measures accuracy, alignment and harmonizer loss on the validation images."""
+    from visalign import map_alignment, stimulus_tables
+
     images = held_out_images(args.validation, args.validation_pixels, args.validation_maps, args.transform)
+    classes = int(model.model.num_classes)  # type: ignore[arg-type]
+    stimulus_tables.labels(images.table, classes, args.validation)  # an impossible label is an error now
 
     def validate() -> dict[str, float]:
         found = images.measure(model)
-        return {f"validation_{name}": float(np.nanmean(values)) for name, values in found.items()}
+        return {
+            f"validation_{name}": float(map_alignment.mean_defined(v, axis=0)) for name, v in found.items()
+        }
 
     return validate
 
