@@ -1,8 +1,8 @@
 """Throughput of training with the harmonizer, and its ratio to ordinary training.
 
-Whole steps (forward, backward, optimiser) of a network with depthwise convolutions and of two of ordinary ones,
-images and maps at random; on the CPU with one thread, in two minutes. Where there is a GPU, ResNet-50 at 224
-pixels and batch 64 in bfloat16 too.
+Whole steps (forward, backward, optimiser) of a network with depthwise convolutions and of two of ordinary
+ones, images and maps at random; on the CPU with one thread, in a minute. Where there is a GPU, two networks
+at 224 pixels and batch 64 in bfloat16 too.
 """
 
 from __future__ import annotations

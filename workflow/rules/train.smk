@@ -1,7 +1,8 @@
 # Models trained on human maps, and their baselines; each enters the study like any other model.
 from types import SimpleNamespace
 
-TRAIN = config["train"]
+# What changes no result, and hence is no parameter.
+TRAIN_RUN = options(config["train"], "devices", "workers", "checkpoint_every")
 #: Sheet of all models: the config's, or where some are trained, one that has them too.
 MODEL_SHEET = "results/train/models.tsv" if STUDY.trained else config["models"]["sheet"]
 MODEL_SELECT = ["*"] if STUDY.trained else config["models"]["select"]
@@ -35,20 +36,18 @@ def train_input(wildcards) -> dict:
     return files
 
 
-def train_options(wildcards, input) -> str:
+def train_options(wildcards) -> str:
     """Command-line options of a recipe, and of the inputs that not every one has."""
-    recipe = STUDY.trained[wildcards.model]
+    # Not from `input`: parameters that depend on it do not count when they change.
+    recipe, files = STUDY.trained[wildcards.model], train_input(wildcards)
     words = options(
         recipe | {"label_space": STUDY.models[wildcards.model]["label_space"]},
         *("label_space", "input_size", "seed", "supervision", "weight", "share", "steps", "batch_size"),
         *("optimiser", "schedule", "learning_rate", "decay", "smoothing", "smallest_crop", "batch_norm"),
     )
-    files = [
-        name
-        for name in ("stimuli", "validation", "validation_maps", "validation_pixels")
-        if name in input.keys()
-    ]
-    words += "".join(f" --{name.replace('_', '-')} {shlex.quote(str(input[name]))}" for name in files)
+    for name in ("stimuli", "validation", "validation_maps", "validation_pixels"):
+        if name in files:
+            words += f" --{name.replace('_', '-')} {shlex.quote(str(files[name]))}"
     if "validation" in recipe:
         stimuli = STUDY.maps[recipe["validation"]]["stimuli"]
         words += f" --transform {STUDY.transform(wildcards.model, stimuli)}"
@@ -65,20 +64,20 @@ rule train:
     params:
         version=version("train"),
         recipe=train_options,
-        options=options(TRAIN, "precision", "devices", "workers", "evaluate_every", "checkpoint_every"),
+        options=options(config["train"], "precision", "evaluate_every"),
     log:
         "logs/train/{model}.log",
     benchmark:
         "results/benchmarks/train/{model}.tsv"
     resources:
-        gpu=GPU * TRAIN["devices"],
+        gpu=GPU * config["train"]["devices"],
         mem_mb=8000,
     priority: 2  # what other models wait for
     conda:
         "../../envs/vision.yaml"
     shell:
         "python -m visalign train fit --model {wildcards.model} --card {input.card} --weights {input.weights} "
-        "--mapped {input.mapped} --maps {input.maps} {params.recipe} {params.options} "
+        "--mapped {input.mapped} --maps {input.maps} {params.recipe} {params.options} {TRAIN_RUN} "
         "--output {output.weights} --trained-card {output.card} --metrics {output.metrics} &> {log}"
 
 

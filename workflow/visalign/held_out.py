@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 import zarr
 
-from visalign import batches, map_alignment, stimulus_tables
+from visalign import batches, map_alignment
 from visalign.harmonizer import map_distance
 from visalign.network import Normalised
 from visalign.transforms import Transform
@@ -20,9 +20,10 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A stimulus table, its preprocessed pixels (n, 3, H, W), human maps (n, 64, 64) and transform."""
+    """A stimulus table, its labels (n,), preprocessed pixels (n, 3, H, W), maps (n, 64, 64) and transform."""
 
     table: pd.DataFrame
+    labels: np.ndarray
     pixels: zarr.Array
     maps: np.ndarray
     transform: Transform
@@ -37,8 +38,7 @@ class HeldOut:
             human map, not divided by a ceiling; ``harmonizer_loss``, see `harmonizer.map_distance`. The last
             two are NaN where the human map is constant or not finite.
         """
-        classes = int(model.model.num_classes)  # type: ignore[arg-type]
-        labels = torch.tensor(stimulus_tables.labels(self.table, classes, "stimulus table"))
+        labels = torch.tensor(self.labels)
         parts = [
             self._measure(model, batch, labels[rows].to(batch.device), rows)
             for rows, batch in batches.pixel_batches(self.pixels, BATCH)

@@ -157,6 +157,35 @@ def of_models(study: Study, results: Results) -> str:
     )
 
 
+def of_training(study: Study, results: Results) -> str:
+    """Describe how the trained models were trained, those of one recipe together; '' where there are none."""
+    if not study.trained:
+        return ""
+    recipes: dict[str, list[str]] = {}
+    for name, row in study.trained.items():
+        recipes.setdefault(recipe(row), []).append(name)
+    told = "; ".join(f"{listing(names)}: {words}" for words, names in recipes.items())
+    return (
+        f"**Training.** {told}. The harmonizer (Fel et al. 2022) adds the squared distance between "
+        "standardised saliency and human maps over five levels of a binomial pyramid; attention supervision "
+        "(Linsley et al. 2019) adds that between the activity of stages and the maps, each of norm 1."
+    )
+
+
+def recipe(row: Mapping[str, Any]) -> str:
+    """One recipe as text, but for its seed."""
+    supervised = {"none": "no supervision", "harmonizer": "the harmonizer", "gala": "attention supervision"}
+    kind = supervised[row["supervision"]]
+    if row["supervision"] != "none":
+        kind += f" of weight {row['weight']:g}"
+    rate = f"{row['optimiser']}, learning rate {row['learning_rate']:g}, {row['schedule']} schedule"
+    images = f"{row['maps']}" + (f" and {row['stimuli']}" if "stimuli" in row else "")
+    return (
+        f"from {row['base']} by {kind}, {row['steps']} steps of {row['batch_size']} images of {images}, "
+        f"{row['share']:.0%} with maps ({rate}; {row['batch_norm']} statistics of batch normalisation)"
+    )
+
+
 def of_stimuli(study: Study, results: Results) -> str:
     """Describe stimulus sets and the transform that each went through."""
     parts = []
@@ -301,6 +330,7 @@ def of_software(study: Study, results: Results) -> str:
 PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
     ("", of_simulation),
     ("", of_models),
+    ("", of_training),
     ("", of_stimuli),
     ("accuracy", of_accuracy),
     ("neural", of_neural),
@@ -314,7 +344,7 @@ PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
 def methods_text(study: Study, results: Results) -> str:
     """Return the methods of a study as Markdown."""
     paragraphs = [write(study, results) for stage, write in PARAGRAPHS if not stage or study.enabled(stage)]
-    return "\n\n".join(["# Methods", *(textwrap.fill(text, 110) for text in paragraphs)]) + "\n"
+    return "\n\n".join(["# Methods", *(textwrap.fill(text, 110) for text in paragraphs if text)]) + "\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -43,18 +43,24 @@ def build(card: dict[str, Any], weights: str | Path) -> nn.Module:
     if digest != card["sha256"]:
         raise InputError(f"{path}: sha256 {digest} is not the card's {card['sha256']}")
     model = timm.create_model(card["architecture"], num_classes=card["num_classes"])
+    size = tuple(card["data_config"]["input_size"][1:])
+    trained_here = card["weights"] == "train"  # at this size, which its position embeddings have
+    if trained_here:
+        resize(model, size)
     model.load_state_dict(safetensors.torch.load(content), strict=True)
-    resize(model, tuple(card["data_config"]["input_size"][1:]))
+    if not trained_here:
+        resize(model, size)
     return model
 
 
-def resize(model: nn.Module, size: tuple[int, int]) -> None:
+def resize(model: nn.Module, size: tuple[int, ...], current: tuple[int, ...] | None = None) -> None:
     """Fit a model to an input size (height, width): position embeddings are resampled, windows set.
 
-    Convolutional networks take any size as they are.
+    Convolutional networks take any size as they are. `current` is the size that it has, by default the one
+    that timm gives its architecture.
     """
-    native = getattr(model, "pretrained_cfg", {}).get("input_size")
-    if hasattr(model, "set_input_size") and (native is None or tuple(native[1:]) != size):
+    current = current or tuple(getattr(model, "pretrained_cfg", {}).get("input_size") or ())[1:]
+    if hasattr(model, "set_input_size") and current != size:
         model.set_input_size(img_size=size)  # type: ignore[operator]
 
 

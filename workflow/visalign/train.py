@@ -135,16 +135,20 @@ def fit(args: argparse.Namespace) -> None:
     from visalign import device, training
     from visalign.network import Normalised
 
+    for name in ("steps", "batch_size", "devices", "workers", "checkpoint_every", "evaluate_every"):
+        if getattr(args, name) < 1:
+            raise InputError(f"--{name.replace('_', '-')}: {getattr(args, name)} is not positive")
     if args.batch_size % args.devices:
         raise InputError(f"--batch-size: {args.batch_size} is not a multiple of --devices {args.devices}")
     card = read_json(args.card)
-    images, identity = training_images(args, card), identify(args)
+    images = training_images(args, card)
     recipe = training.Recipe(**{field.name: getattr(args, field.name) for field in fields(training.Recipe)})
     device.claim_once(args.devices)
     accelerator = device.device().type
     precision = args.precision
     if precision == "auto":
         precision = "bf16-mixed" if accelerator == "cuda" else "32-true"
+    identity = identify(args, card, asdict(recipe) | {"precision": precision})
     strategy = "ddp" if args.devices > 1 else "auto"
     fabric = Fabric(
         accelerator=accelerator,
@@ -157,6 +161,9 @@ def fit(args: argparse.Namespace) -> None:
     work = Path(f"{args.output}.partial")
     if fabric.is_global_zero:
         work.mkdir(parents=True, exist_ok=True)
+        n, n_maps = len(images.table), int(images.has_map.sum())
+        lost = len(images.maps) - n_maps
+        print(f"{n} images, {n_maps} with a human map; {lost} maps are constant or not finite")
     model = start(args, card, images.table)
     normalised = Normalised(model.to(fabric.device), card["data_config"])
     with tqdm(
@@ -189,24 +196,24 @@ def training_images(args: argparse.Namespace, card: dict[str, Any]) -> Any:
     for path, table in parts:
         if "label" not in table or table["label"].isna().any():
             raise InputError(f"{path}: label: not every image has one")
+    new_head = card["label_space"] != args.label_space
+    classes = max(int(table["label"].max()) for _, table in parts) + 1 if new_head else card["num_classes"]
+    for path, table in parts:
+        stimulus_tables.labels(table, classes, path)
     size = args.input_size or card["data_config"]["input_size"][1]
-    images = TrainingImages(
+    return TrainingImages(
         pd.concat([table for _, table in parts], ignore_index=True),
         *(maps, size, args.batch_size, args.share, args.seed, args.smallest_crop),
     )
-    n, n_maps = len(images.table), int(images.has_map.sum())
-    print(f"{n} images, {n_maps} with a human map; {len(maps) - n_maps} maps are constant or not finite")
-    return images
 
 
-def identify(args: argparse.Namespace) -> str:
-    """Hash of all that decides a training."""
-    files = [args.card, args.mapped, args.maps, args.stimuli, args.validation, args.validation_maps]
-    paths = {"card", "weights", "mapped", "maps", "stimuli", "output", "trained_card", "metrics"}
-    paths |= {"validation", "validation_maps", "validation_pixels"}
-    without = paths | {"workers", "checkpoint_every", "stage", "command", "run"}
-    options = {name: value for name, value in vars(args).items() if name not in without}
-    content = json.dumps([options, inputs_hash(*filter(None, files)), VERSION], sort_keys=True)
+def identify(args: argparse.Namespace, card: dict[str, Any], recipe: dict[str, Any]) -> str:
+    """Hash of all that decides a training and its metrics."""
+    files = [args.mapped, args.maps, args.stimuli, args.validation, args.validation_maps]
+    names = ("label_space", "input_size", "batch_size", "share", "smallest_crop", "evaluate_every", "devices")
+    options = {name: getattr(args, name) for name in names} | recipe
+    base = {name: card[name] for name in ("sha256", "label_space", "data_config")}
+    content = json.dumps([options, base, inputs_hash(*filter(None, files)), VERSION], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -214,25 +221,25 @@ def start(args: argparse.Namespace, card: dict[str, Any], table: pd.DataFrame) -
     """The base, with a new head, drawn by the seed, where its label space is not that of the images."""
     import torch
 
-    from visalign import network, stimulus_tables
+    from visalign import network
 
-    if args.input_size:
-        card["data_config"]["input_size"] = [3, args.input_size, args.input_size]
     model = network.build(card, args.weights)
+    if args.input_size:
+        network.resize(model, (args.input_size,) * 2, tuple(card["data_config"]["input_size"][1:]))
+        card["data_config"]["input_size"] = [3, args.input_size, args.input_size]
     if card["label_space"] != args.label_space:
         torch.manual_seed(args.seed)
         model.reset_classifier(int(table["label"].max()) + 1)  # type: ignore[operator]
-    stimulus_tables.labels(table, model.num_classes, args.mapped)  # type: ignore[arg-type]
     return model.to(memory_format=torch.channels_last)  # as the inputs are, and faster
 
 
 def validator(args: argparse.Namespace, model: Normalised) -> Callable[[], dict[str, float]]:
     """Return a function that measures accuracy, alignment and harmonizer loss on the validation images."""
-    from visalign import map_alignment, stimulus_tables
+    from visalign import map_alignment
 
-    images = held_out_images(args.validation, args.validation_pixels, args.validation_maps, args.transform)
     classes = int(model.model.num_classes)  # type: ignore[arg-type]
-    stimulus_tables.labels(images.table, classes, args.validation)  # an impossible label is an error now
+    files = (args.validation_pixels, args.validation_maps, args.transform)
+    images = held_out_images(args.validation, *files, classes)
 
     def validate() -> dict[str, float]:
         found = images.measure(model)
@@ -243,8 +250,8 @@ def validator(args: argparse.Namespace, model: Normalised) -> Callable[[], dict[
     return validate
 
 
-def held_out_images(table: str, pixels: str, maps: str, transform: str) -> HeldOut:
-    """Images with human maps on which a model is measured."""
+def held_out_images(table: str, pixels: str, maps: str, transform: str, classes: int) -> HeldOut:
+    """Images with human maps on which a model of so many classes is measured."""
     from visalign import map_alignment, stimulus_tables, stores
     from visalign.held_out import HeldOut
     from visalign.transforms import Transform
@@ -253,7 +260,8 @@ def held_out_images(table: str, pixels: str, maps: str, transform: str) -> HeldO
     store = stores.open_store(pixels)
     stimulus_tables.check_ids(store, stimuli, pixels)
     human = map_alignment.read_maps(maps, stimuli)
-    return HeldOut(stimuli, stores.array(store, "pixels"), human, Transform.from_key(transform))
+    labels = stimulus_tables.labels(stimuli, classes, table)
+    return HeldOut(stimuli, labels, stores.array(store, "pixels"), human, Transform.from_key(transform))
 
 
 def reporter(bar: tqdm, path: Path) -> Callable[[Progress], None]:
@@ -292,6 +300,9 @@ def write(
     write_metrics(args.metrics, progress)
     data = {"batch_size": args.batch_size, "share": args.share, "smallest_crop": args.smallest_crop}
     facts = {
+        "model": args.model,
+        "label_space": args.label_space,
+        "layers": card["layers"],
         "architecture": card["architecture"],
         "weights": "train",
         "source": card["model"],
@@ -315,7 +326,7 @@ def measure(args: argparse.Namespace) -> None:
     from visalign.tables import write_table
 
     card = read_json(args.card)
-    images = held_out_images(args.table, args.pixels, args.maps, args.transform)
+    images = held_out_images(args.table, args.pixels, args.maps, args.transform, card["num_classes"])
     found = images.measure(network.Normalised(network.load(card, args.weights), card["data_config"]))
     write_table(args.output, images.table[["stimulus_id"]].assign(**found))
 
