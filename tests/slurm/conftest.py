@@ -85,11 +85,23 @@ class Cluster:
             ["slurmd", "-D", "-N", host, "-f", f"{folder}/slurm.conf"],
         )
         self.folder = folder
+        self.daemons = []
         self.runs = []
 
     def __enter__(self):
+        try:
+            self.launch()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def launch(self):
+        """Start the daemons and wait for the node."""
         with (self.folder / "daemons.log").open("w") as log:
-            self.daemons = []
             for command in self.commands:
                 daemon = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
                 self.daemons.append(daemon)
@@ -98,13 +110,16 @@ class Cluster:
         while "idle" not in self.ask("sinfo", "--noheader", "--format=%T"):
             assert time.monotonic() < deadline, "\n".join(f.read_text() for f in self.folder.glob("*.log"))
             time.sleep(0.25)
-        return self
 
-    def __exit__(self, *_):
-        for run in self.runs:  # those of tests that failed
+    def stop(self):
+        """Stop what was started: runs of tests that failed, their jobs, then the daemons."""
+        for run in self.runs:
             run.kill()
         self.ask("scancel", "--state=PENDING")
         self.ask("scancel", "--state=RUNNING")
+        deadline = time.monotonic() + 20
+        while self.ask("squeue", "--noheader") and time.monotonic() < deadline:
+            time.sleep(0.25)
         for daemon in reversed(self.daemons):
             daemon.terminate()
             daemon.wait(30)
@@ -116,6 +131,13 @@ class Cluster:
     def running(self, field):
         """A field of each running job."""
         return self.ask("squeue", "--noheader", "--states=RUNNING", f"--Format={field}").split()
+
+    def jobs(self, folder):
+        """Rule or group, GPUs, start and end of each job submitted from a folder, done ones too."""
+        fields = "workdir:250,comment:250,tres-per-job:30,starttime:30,endtime:30"
+        rows = self.ask("squeue", "--noheader", "--states=all", f"--Format={fields}").splitlines()
+        own = [row.split()[1:] for row in rows if row.split()[0] == str(folder)]
+        return [(comment.removeprefix("rule_").partition("_wildcards_")[0], *rest) for comment, *rest in own]
 
     def start(self, folder, *arguments, stand_in=False, **environment):
         """Start Snakemake with the Slurm profile in a folder; what it says goes to output.txt."""

