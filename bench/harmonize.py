@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 
 from _measure import as_a_job, paired_seconds, report, result
 from visalign.network import Normalised
-from visalign.training import Recipe, Step
+from visalign.training import Recipe, Step, freeze_batch_norm
 from visalign.training_images import Batch
 
 #: Architecture, side in pixels, images a batch, largest ratio that is allowed (None: shown only).
@@ -36,6 +36,7 @@ def stepper(fabric: Fabric, architecture: str, size: int, batch: Batch, supervis
     normalised = Normalised(network.to(memory_format=torch.channels_last), CONFIG)
     model, optimiser = fabric.setup(normalised.model, recipe.make_optimiser(normalised.model))
     step = Step(fabric, model, recipe, normalised, size)
+    freeze_batch_norm(model.train())
 
     def run() -> None:
         optimiser.zero_grad()
