@@ -1,9 +1,15 @@
 # Weights as safetensors, once for all models that share them; then a card for each model.
 
 
+def weight_file(wildcards) -> list[str]:
+    """The file of weights of a row; a missing one is the job's own error, lest it stop all other models."""
+    row = WEIGHTS[wildcards.weights]
+    return [row["source"]] if row["weights"] == "file" and os.path.exists(row["source"]) else []
+
+
 rule models_weights:
     input:
-        lambda w: WEIGHTS[w.weights]["source"] if WEIGHTS[w.weights]["weights"] == "file" else [],
+        weight_file,
     output:
         weights="results/models/weights/{weights}.safetensors",
         card="results/models/weights/{weights}.json",
