@@ -57,6 +57,13 @@ def test_a_failing_model_does_not_hide_the_others(fresh, tmp_path):
     assert (folder / "results/report.html").exists()
 
 
+def test_a_missing_file_of_weights_stops_no_other_model(fresh, tmp_path):
+    shutil.copytree(fresh.folder, tmp_path / "workflow")
+    workflow = type(fresh)(tmp_path / "workflow")
+    workflow.append("config/models/embedded.tsv", "lost\tresnet18\tfile\tnowhere.safetensors")
+    assert workflow.plan() > fresh.plan()
+
+
 @pytest.mark.parametrize(
     ("path", "old", "new", "message"),
     [
