@@ -572,6 +572,17 @@ def panels_of(folder: Path, scores: pd.DataFrame) -> list[dict]:
     return tables.read_json(folder / "trend.json")["panels"]
 
 
+def test_in_a_sheet_without_families_each_model_is_its_own(tmp_path):
+    scores, sheet = str(tmp_path / "scores.csv"), str(tmp_path / "models.tsv")
+    tables.write_table(scores, synthetic_scores.score_table())
+    names = sorted(set(synthetic_scores.score_table()["model"]))
+    (tmp_path / "models.tsv").write_text("\n".join(["model", *names]) + "\n")
+    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "20",
+          "--output", str(tmp_path / "trend.json")])  # fmt: skip
+    points = tables.read_json(tmp_path / "trend.json")["panels"][0]["points"]
+    assert points and {point["family"] for point in points} == {""}
+
+
 TITLES = ["IT predictivity", "ClickMe alignment", "Adversarial alignment", "Perturbation tolerance"]
 
 

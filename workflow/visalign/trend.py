@@ -254,7 +254,9 @@ def panels(
 def run_pipeline(args: argparse.Namespace) -> None:
     """Write the panels of a score table as JSON."""
     scores = tables.read_scores(args.scores)
-    sheet = tables.read_table(args.models, required=("model", "family"), dtype=str, keep_default_na=False)
+    sheet = tables.read_table(args.models, required=("model",), dtype=str, keep_default_na=False)
+    if "family" not in sheet:
+        sheet["family"] = ""  # each model is one of its own
     for path, table in ((args.scores, scores), (args.models, sheet)):
         if table.empty:
             raise InputError(f"{path}: no rows")
