@@ -572,6 +572,15 @@ def panels_of(folder: Path, scores: pd.DataFrame) -> list[dict]:
     return tables.read_json(folder / "trend.json")["panels"]
 
 
+def test_models_of_one_family_have_a_trend_but_no_cross_validated_error(tmp_path):
+    scores, sheet = synthetic_scores.write_study(tmp_path)
+    synthetic_scores.model_sheet().assign(family="one").to_csv(sheet, sep="\t", index=False)
+    output = tmp_path / "trend.json"
+    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "20", "--output", str(output)])
+    shapes = tables.read_json(output)["panels"][0]["trend"]["shapes"]
+    assert {shape["cv_rmse"] for shape in shapes.values()} == {None}
+
+
 def test_in_a_sheet_without_families_each_model_is_its_own(tmp_path):
     scores, sheet = str(tmp_path / "scores.csv"), str(tmp_path / "models.tsv")
     tables.write_table(scores, synthetic_scores.score_table())

@@ -361,7 +361,8 @@ def pieces_text(trend: dict[str, Any]) -> list[str]:
         lines.append("two-piece regression: " + ", ".join(parts))
     for shape, fit in (trend["shapes"] or {}).items():
         bic = "none (perfect fit)" if fit["bic"] is None else f"{fit['bic']:.1f}"
-        lines.append(f"{shape}: BIC {bic}, cross-validated error {fit['cv_rmse']:.4g} (descriptive)")
+        error = "none (one family)" if fit["cv_rmse"] is None else f"{fit['cv_rmse']:.4g}"
+        lines.append(f"{shape}: BIC {bic}, cross-validated error {error} (descriptive)")
     if trend["adjusted"]:
         partial = estimate_text(trend["adjusted"]["partial"])
         lines.append(f"Spearman's rho given the covariates: {partial} (n = {trend['adjusted']['n']})")
