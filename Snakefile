@@ -1,4 +1,5 @@
 # visalign: accuracy against alignment with the primate visual system. See README.md.
+import gc
 import glob
 import hashlib
 import json
@@ -16,6 +17,9 @@ from visalign.study import Study
 from visalign.weights import weights_id
 
 min_version("9.0")
+
+# Planning makes millions of objects that all stay: looking for garbage among them again and again takes a sixth of it.
+gc.set_threshold(50_000, 20, 100)
 
 ROOT = Path(workflow.basedir)
 

@@ -70,7 +70,7 @@ def pipeline(card: dict, weights: str, folder: Path, layers: str) -> float:
     shutil.rmtree(output, ignore_errors=True)
     pixels = stores.array(stores.open_store(folder / "pixels.zarr"), "pixels")
     group = stores.open_partial(output, {})
-    work = features.Pass(card | {"layers": layers}, weights)
+    work = features.Pass(card, weights, layers=layers)
     start = time.perf_counter()
     digests = features.record(work, pixels, group, BATCH)
     stores.publish(output, folder / "features.json", {}, digests)

@@ -33,16 +33,16 @@ def tiny_model(tmp_path_factory) -> Callable[..., ModelFiles]:
     """Random weights of one of timm's test architectures, at 64 pixels unless told otherwise."""
     made: dict[tuple, ModelFiles] = {}
 
-    def make(architecture: str = "test_resnet", layers: str = "auto", size: int = 64) -> ModelFiles:
+    def make(architecture: str = "test_resnet", size: int = 64) -> ModelFiles:
         from visalign import models
 
-        key = (architecture, layers, size)
+        key = (architecture, size)
         if key not in made:
             folder = tmp_path_factory.mktemp("model")
             files = ModelFiles(str(folder / "model.json"), str(folder / "model.safetensors"))
             config = models.data_config(architecture) | {"input_size": [3, size, size]}
             arguments = ["--model", "tiny", "--architecture", architecture, "--weights", "random"]
-            arguments += ["--source", "0", "--layers", layers, "--data-config", json.dumps(config)]
+            arguments += ["--source", "0", "--data-config", json.dumps(config)]
             cli.main(["models", *arguments, "--output", files.weights, "--card", files.card])
             made[key] = files
         return made[key]

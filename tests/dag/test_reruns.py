@@ -84,10 +84,19 @@ CHANGES = (
     Change("a removed row", AGGREGATION, (("edit", MODELS, LITE2 + "\n", ""),)),
     Change(
         "other `layers` of one model",
-        MODEL,
+        {"features": 2, "accuracy": 1, "gram": 2, "neural": 2, "report_model": 1} | AGGREGATION,
         (
             ("edit", MODELS, "\ttraining_data\n", "\ttraining_data\tlayers\n"),
             ("edit", MODELS, LITE2, LITE2 + "\tblocks.3"),
+        ),
+        spared=OTHER_MODELS,
+    ),
+    Change(
+        "`models.published`, which has one of the models",
+        {"report_model": 1, "trend_methods": 1, "report": 1},
+        (
+            ("append", "published.csv", "name,top1\nlite2_112,75"),
+            ("edit", CONFIG, "models: {", "models: {published: {table: published.csv, model: name}, "),
         ),
         spared=OTHER_MODELS,
     ),

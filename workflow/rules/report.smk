@@ -53,6 +53,7 @@ rule report_model:
     params:
         version=version("report"),
         galleries=lambda w: json.dumps(galleries(w.model)),
+        published=lambda w: options({"published_top1": STUDY.published_top1.get(w.model)}, "published_top1"),
     log:
         "logs/report_model/{model}.log",
     benchmark:
@@ -61,7 +62,7 @@ rule report_model:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign report --model {wildcards.model} --scores {input.scores} --directory results "
-        "--galleries {params.galleries:q} --output {output} &> {log}"
+        "--galleries {params.galleries:q} {params.published} --output {output} &> {log}"
 
 
 rule report:

@@ -54,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="off",
         help="compute convolutions and products in this type",
     )
-    parser.add_argument("--logits-only", action="store_true", help="record no layer")
+    layers = parser.add_mutually_exclusive_group()
+    layers.add_argument("--layers", default="auto", help="comma-separated layer names, or auto (default)")
+    layers.add_argument("--logits-only", dest="layers", action="store_const", const=None, help="record none")
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
 
@@ -68,15 +70,15 @@ class Pass:
         Of the model.
     weights : str
         Its safetensors.
-    layers : bool
-        Record the card's layers; else only logits.
+    layers : str, optional
+        Comma-separated names, or ``auto``; None: only logits.
     dtype, autocast : str
         As on the command line.
     """
 
     def __init__(
-        self, card: dict[str, Any], weights: str, *, layers: bool = True, dtype: str = "float16",
-        autocast: str = "off",
+        self, card: dict[str, Any], weights: str, *, layers: str | None = "auto",
+        dtype: str = "float16", autocast: str = "off",
     ) -> None:  # fmt: skip
         from visalign import network
 
@@ -84,7 +86,7 @@ class Pass:
         self.size = tuple(card["data_config"]["input_size"][1:])
         self.model = network.load(card, weights)
         self.forward = network.Normalised(self.model, card["data_config"])
-        self.shapes = network.layer_shapes(self.model, card["layers"], self.size) if layers else {}
+        self.shapes = network.layer_shapes(self.model, layers, self.size) if layers else {}
 
     @contextmanager
     def recording(self, wide: list[str]) -> Iterator[dict[str, Any]]:
@@ -180,7 +182,7 @@ def record(work: Pass, pixels: zarr.Array, group: zarr.Group, rows: int | None) 
 def run(args: argparse.Namespace) -> None:
     """Write the store of one (model, stimulus set)."""
     card = read_json(args.card)
-    settings = {"dtype": args.dtype, "autocast": args.autocast, "logits_only": args.logits_only}
+    settings = {"dtype": args.dtype, "autocast": args.autocast, "layers": args.layers}
     identity = settings | {
         "model": inputs_hash(args.card),
         "pixels": inputs_hash(args.pixels_manifest),
@@ -194,7 +196,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"{args.pixels}: pixels: shape {pixels.shape[1:]}, the card says {expected}")
     group = stores.open_partial(args.output, identity)
     stores.write_strings(group, "stimulus_id", stores.strings(store), "stimulus")
-    work = Pass(card, args.weights, layers=not args.logits_only, dtype=args.dtype, autocast=args.autocast)
+    work = Pass(card, args.weights, layers=args.layers, dtype=args.dtype, autocast=args.autocast)
     digests = record(work, pixels, group, args.batch_size)
     stores.publish(args.output, args.manifest, provenance(args, card, work, store), digests)
 

@@ -37,8 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reuse", metavar="CARD", help="card of weights that are there: only write a card")
     parser.add_argument("--data-config", type=json.loads, help="resolved data config (JSON)")
     parser.add_argument("--label-space", default="imagenet-1k")
-    parser.add_argument("--layers", default="auto", help="comma-separated layer names, or auto")
-    parser.add_argument("--published-top1", type=float, help="accuracy that others report, for the card")
     parser.add_argument("--output", help="weights to write (.safetensors)")
     parser.add_argument("--card", help="card to write (.json)")
 
@@ -199,9 +197,7 @@ def run(args: argparse.Namespace) -> None:
     if args.resolve:
         print(json.dumps({name: data_config(name) for name in args.resolve}))
         return
-    settings: dict[str, Any] = {"model": args.model, "label_space": args.label_space, "layers": args.layers}
-    if args.published_top1 is not None:
-        settings["published_top1"] = args.published_top1
+    settings: dict[str, Any] = {"model": args.model, "label_space": args.label_space}
     if args.data_config:
         settings["data_config"] = args.data_config
     weights = read_json(args.reuse) if args.reuse else write_weights(args)

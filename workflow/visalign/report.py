@@ -98,6 +98,8 @@ def model_page(args: argparse.Namespace, scores: pd.DataFrame) -> str:
     files = [*args.scores, *report_pages.files(args.directory, args.model, args.galleries)]
     back = quote(os.path.relpath(args.directory / "report.html", args.output.parent))
     content = report_pages.content(scores, args.model, args.directory, args.galleries)
+    if args.published_top1 is not None:
+        content["card"]["published_top1"] = args.published_top1
     return render("model.html.j2", content | {"links": links(files, args.output), "back": back})
 
 
@@ -115,6 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--config-hash", default="", metavar="HASH", help="of the configuration, to show")
     model = parser.add_argument_group("page of one model")
     model.add_argument("--model", help="its name")
+    model.add_argument("--published-top1", type=float, metavar="TOP1", help="what others report, to show")
     model.add_argument("--galleries", type=json.loads, default=[], metavar="JSON",
                        help="list of {maps, stimuli, transform}: what to show images of")  # fmt: skip
 

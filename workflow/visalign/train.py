@@ -302,7 +302,6 @@ def write(
     facts = {
         "model": args.model,
         "label_space": args.label_space,
-        "layers": card["layers"],
         "architecture": card["architecture"],
         "weights": "train",
         "source": card["model"],
