@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import mean
 
 import yaml
 
@@ -81,7 +82,6 @@ def main() -> None:
     rules = {rule for rule, _ in jobs}
     start_of = {rule: seconds_of(sys.executable, "-c", f"import {imports(rule)}") for rule in sorted(rules)}
     starts = sum(start_of[rule] for rule, _ in jobs)
-    others = [start_of[rule] for rule in rules - NETWORK]
     busy = sum(seconds for _, seconds in jobs)
     share = 1 - busy / (wall * CORES)
     report("scheduling", [
@@ -91,8 +91,8 @@ def main() -> None:
         result("jobs, all together", busy, "s"),
         result("share of the cores' time without a job", share, "", "<= 0.30", share <= 0.30),
         result("of the jobs' time: start of Python and imports", starts / busy, ""),
-        result("start of a process that runs a network", max(start_of[rule] for rule in NETWORK), "s"),
-        result("start of another process, mean over rules", sum(others) / len(others), "s"),
+        result("start of a process that runs a network", mean(start_of[r] for r in NETWORK), "s"),
+        result("start of another process", mean(start_of[r] for r in rules - NETWORK), "s"),
     ])  # fmt: skip
 
 
