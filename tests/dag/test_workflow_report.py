@@ -10,7 +10,7 @@ def test_snakemakes_report_holds_scores_trend_methods_report_and_every_figure_wi
     with zipfile.ZipFile(finished.folder / "study.zip") as archive:
         names = {name.rsplit("/", 1)[-1] for name in archive.namelist()}
         page = archive.read("study/report.html").decode()
-    files = {"scores.csv", "trend.json", "methods.md", "report.html", "accuracy_vs_alignment.png"}
+    files = {"scores.csv", "trend.json", "methods.md", "report_packed.html", "accuracy_vs_alignment.png"}
     assert files | {"clickme_photographs.png"} <= names
     assert "2000 bootstrap draws" in page and "with its 95 % interval, floor and ceiling" in page
 

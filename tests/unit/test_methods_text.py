@@ -32,12 +32,13 @@ def ceiling(value, method):
     return {"value": value, "ci_low": value - 0.01, "ci_high": value + 0.01, "method": method}
 
 
-def recording_card(simulated, n_neuroids, **ceilings):
+def recording_card(simulated, n_neuroids, repetitions=(12, 12), regions=("IT",), **ceilings):
     windows = [{"window": window, "ceiling": ceiling(value, "halves")} for window, value in ceilings.items()]
-    sizes = {"n_neuroids": n_neuroids, "n_stimuli": 123, "n_repetitions": 12}
+    sizes = {"n_neuroids": n_neuroids, "n_stimuli": 123, "n_repetitions": max(repetitions)}
+    sizes["repetitions_per_stimulus"] = dict(zip(("min", "max"), repetitions, strict=True))
     return sizes | {
         "simulated": simulated,
-        "region": "IT",
+        "regions": dict.fromkeys(regions, 10),
         "ceiling": ceiling(0.8, "halves"),
         "time_bins": windows,
     }
@@ -56,7 +57,9 @@ def write(tmp_path, monkeypatch):
         (tmp_path / f"{name}.tsv").write_text(content)
     files = {
         "recordings/it": recording_card(True, 168, **{"70-170": 0.842}),
-        "recordings/it_maps": recording_card(False, 31, **{"51-90": 0.61, "91-130": 0.72}),
+        "recordings/it_maps": recording_card(
+            False, 31, (6, 10), ("IT", "V4"), **{"51-90": 0.61, "91-130": 0.72}
+        ),
         "maps/clicks": {
             "simulated": True,
             "n": 20,
@@ -92,8 +95,8 @@ def write(tmp_path, monkeypatch):
 
 def test_every_paragraph_of_a_full_study_is_there_in_order(write):
     text = write()
-    names = ["Simulated data", "Models", "Stimuli", "Accuracy", "IT predictivity", "ClickMe alignment"]
-    names += ["Adversarial perturbations", "Trend", "Software"]
+    names = ["Simulated data", "Models", "Stimuli", "Accuracy", "IT and V4 predictivity"]
+    names += ["ClickMe alignment", "Adversarial perturbations", "Trend", "Software"]
     places = [text.index(f"**{name}.**") for name in names]
     assert places == sorted(places)
 
@@ -111,7 +114,7 @@ def test_stimuli_accuracy_recordings_and_maps_are_those_of_sheets_scores_and_car
     assert "Top-1 and top-5 accuracy on photographs (n = 20 images)" in text
     assert "it (simulated; IT, 168 neuroids, 123 stimuli, 12 repetitions; whole image; " in text
     assert "70-170 ms 0.842 [0.832, 0.852]: halves)" in text
-    assert "it_maps (measured; IT, 31 neuroids" in text
+    assert "it_maps (measured; IT and V4, 31 neuroids, 123 stimuli, 6 to 10 repetitions; " in text
     assert "map-9; ceiling 51-90 ms 0.610 [0.600, 0.620], 91-130 ms 0.720" in text
     assert "clicks (simulated; 20 images; ceiling 0.658 [0.648, 0.668], declared; floor unknown)" in text
 
@@ -153,7 +156,23 @@ def test_a_stage_that_is_switched_off_is_not_described_and_needs_no_card(write, 
     for card in (tmp_path / "results" / "recordings").iterdir():
         card.unlink()
     text = write(neural={"enabled": False})
-    assert "IT predictivity.**" not in text and "**ClickMe alignment.**" in text
+    assert "predictivity.**" not in text and "**ClickMe alignment.**" in text
+
+
+def test_data_that_a_study_does_not_have_is_not_called_measured(write, tmp_path):
+    for name in ("recordings/it", "recordings/it_maps", "maps/clicks"):
+        path = tmp_path / "results" / f"{name}.json"
+        tables.write_json(path, tables.read_json(path) | {"simulated": False})
+    assert "All recordings and importance maps are measured data." in write()
+    assert "All importance maps are measured data." in write(neural={"enabled": False})
+    switched_off = {stage: {"enabled": False} for stage in ("neural", "clickme", "attacks")}
+    assert "measured data" not in write(**switched_off)
+
+
+def test_one_repetition_is_no_repetitions(write, tmp_path):
+    path = tmp_path / "results" / "recordings" / "it.json"
+    tables.write_json(path, recording_card(False, 168, (1, 1), (""), **{"70-170": 0.8}))
+    assert "it (measured; unknown region, 168 neuroids, 123 stimuli, 1 repetition; " in write()
 
 
 def test_versions_of_software_and_stages_are_listed(write):

@@ -21,7 +21,10 @@ MODEL = "tf_efficientnet_lite0"
 
 
 def write_report(folder, change=lambda scores: scores, cards=()):
-    """Write the report of the synthetic study, with a card and a page of one model; return its HTML."""
+    """Write the report of the synthetic study, with a card and a page of one model; return its HTML.
+
+    The page to be sent alone is ``html/packed.html``.
+    """
     scores, sheet = synthetic_scores.write_study(folder)
     tables.write_table(scores, change(synthetic_scores.score_table()))
     trend = ["--models", sheet, "--bootstrap", "50", "--output", str(folder / "trend.json")]
@@ -35,7 +38,15 @@ def write_report(folder, change=lambda scores: scores, cards=()):
     (timing / "scenes.tsv").write_text("s\th:m:s\tmax_rss\n7.5\t0:00:07\t321.4\n")
     argv = ["--scores", scores, "--trend", folder / "trend.json", "--figure", folder / "figure.svg"]
     argv += ["--cards", *cards, "--benchmarks-dir", folder / "benchmarks", "--config-hash", "c0ffee"]
-    main(["report", *map(str, argv), "--directory", str(folder), "--output", str(folder / "html" / "r.html")])
+    argv += [
+        "--directory",
+        folder,
+        "--output",
+        folder / "html/r.html",
+        "--packed",
+        folder / "html/packed.html",
+    ]
+    main(["report", *map(str, argv)])
     return (folder / "html" / "r.html").read_text()
 
 
@@ -98,6 +109,15 @@ def test_page_fetches_nothing_and_links_only_to_files_that_exist(html):
     assert "default-src 'none'" in html
     outside = {link for link in links_of(html) if not link.startswith("#")}
     assert outside == {"data:,", "../scores.csv", "../figure.svg", f"../report/{MODEL}.html"}
+
+
+def test_a_page_that_is_sent_alone_links_to_nothing_and_shows_the_same(tmp_path):
+    html = write_report(tmp_path)
+    packed = (tmp_path / "html/packed.html").read_text()
+    assert {link for link in links_of(packed) if not link.startswith("#")} == {"data:,"}
+    assert study_of(packed) == study_of(html)
+    names = [[row[0] for row in Page(section_of(page, "scores")).rows if row] for page in (packed, html)]
+    assert names[0] == names[1] and MODEL in names[0]
 
 
 def test_page_is_well_formed_and_ids_are_unique(html):

@@ -262,6 +262,23 @@ TREND_FIELDS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("benchmark", "title"),
+    [
+        ("neural/hvm/IT/70-170/whole_image", "IT predictivity"),
+        ("neural/hvm/V4/70-170/whole_image", "V4 predictivity"),
+        ("neural/hvm/IT+V1+V4/70-170/whole_image", "IT, V1 and V4 predictivity"),
+        ("neural/hvm//70-170/whole_image", "Neural predictivity"),
+        ("neural/hvm", "Neural predictivity"),  # every model failed before the recording was read
+    ],
+)
+def test_a_panel_of_neurons_names_the_regions_that_were_recorded(tmp_path, benchmark, title):
+    scores = synthetic_scores.score_table()
+    scores["benchmark"] = scores["benchmark"].where(~scores["benchmark"].str.startswith("neural/"), benchmark)
+    panel = panels_of(tmp_path, scores)[0]
+    assert panel["title"] == title and panel["y_label"].startswith(f"{title}: ")
+
+
 def test_every_trend_has_the_same_fields(panels):
     for panel in panels:
         assert set(panel["trend"]) == TREND_FIELDS
@@ -329,7 +346,7 @@ def test_a_model_without_any_row_is_excluded_as_such(tmp_path):
 def test_measures_without_any_row_keep_their_panel(tmp_path):
     scores = synthetic_scores.score_table()
     panels = panels_of(tmp_path, scores[scores.benchmark.str.startswith("accuracy")])
-    assert [panel["title"] for panel in panels] == TITLES
+    assert [panel["title"] for panel in panels] == ["Neural predictivity", *TITLES[1:]]
     assert all(
         panel["n"] == 0 and panel["trend"] is None and len(panel["excluded"]) == 15 for panel in panels
     )

@@ -74,7 +74,9 @@ rule report:
         models=present([f"results/models/{model}.json" for model in STUDY.models]),
         pages=[f"results/report/{model}.html" for model in STUDY.models if own_scores(model)],
     output:
-        report("results/report.html", caption="../report/report.rst", category="Report"),
+        page="results/report.html",
+        # In an archive of `snakemake --report` links to other files would be dead.
+        packed=report("results/report_packed.html", caption="../report/report.rst", category="Report"),
     params:
         version=version("report"),
         config=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
@@ -87,4 +89,4 @@ rule report:
     shell:
         "python -m visalign report --scores {input.scores} --trend {input.trend} --figure {input.figure} "
         "--cards {input.cards} --benchmarks-dir results/benchmarks --config-hash {params.config} "
-        "--directory results --output {output} &> {log}"
+        "--directory results --output {output.page} --packed {output.packed} &> {log}"

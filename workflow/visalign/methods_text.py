@@ -19,9 +19,9 @@ import pandas as pd
 from visalign import association, human_maps, map_alignment, predictivity, report_data, segmented, tables
 from visalign.errors import InputError
 from visalign.study import Study, read_config
-from visalign.verdict import LEVEL, decimal, listing
+from visalign.verdict import LEVEL, decimal, enumeration, listing, of_regions
 
-VERSION = 1
+VERSION = 2
 EXAMPLES = """\
   python -m visalign methods
   python -m visalign methods --config config/config.yaml --directory results --output methods.md
@@ -56,7 +56,7 @@ SELECTION = {
 CHANGES = {"label": "a correct answer", "superclass": "a correct answer from animate to inanimate, or back,"}
 REFERENCES = (
     "Methods follow Linsley, Feng, Serre 2025 (arXiv 2504.16940; trend), Schrimpf et al. 2018 (Brain-Score; "
-    "IT predictivity), Linsley et al. 2023 (arXiv 2306.03779; IT maps), Fel et al. 2022 (arXiv 2211.04533; "
+    "neural predictivity), Linsley et al. 2023 (arXiv 2306.03779; IT maps), Fel et al. 2022 (arXiv 2211.04533; "
     "ClickMe alignment) and Linsley, Feng et al. 2023 (arXiv 2306.03229; adversarial alignment)."
 )
 
@@ -121,7 +121,9 @@ def of_simulation(study: Study, results: Results) -> str:
     cards = results.recordings | results.maps
     names = [name for name, card in cards.items() if card["simulated"]]
     if not names:
-        return "All recordings and importance maps are measured data."
+        kinds = {"recordings": results.recordings, "importance maps": results.maps}
+        measured = enumeration(kind for kind, found in kinds.items() if found)
+        return f"All {measured} are measured data." if measured else ""
     settings = study.config["simulate"]["recordings"] | study.config["simulate"]["clicks"]
 
     def told(name: str) -> str:
@@ -213,9 +215,13 @@ def of_recording(name: str, card: Mapping[str, Any], protocol: str) -> str:
         for window in card["time_bins"]
         if window["window"]
     ]
+    shown = card["repetitions_per_stimulus"]
+    most = shown["max"]
+    repetitions = f"{span((shown['min'], most))} repetition{'s' if most > 1 else ''}"
     return (
-        f"{name} ({kind(card)}; {card['region'] or 'all regions'}, {card['n_neuroids']} neuroids, "
-        f"{card['n_stimuli']} stimuli, {card['n_repetitions']} repetitions; {protocol.replace('_', ' ')}; "
+        f"{name} ({kind(card)}; {enumeration(filter(None, card['regions'])) or 'unknown region'}, "
+        f"{card['n_neuroids']} neuroids, {card['n_stimuli']} stimuli, {repetitions}; "
+        f"{protocol.replace('_', ' ')}; "
         f"ceiling {', '.join(windows) or reliability(card['ceiling'])}: {card['ceiling']['method']})"
     )
 
@@ -224,6 +230,7 @@ def of_neural(study: Study, results: Results) -> str:
     """Describe the prediction of neural responses."""
     settings = study.config["neural"]
     protocols = {name: study.protocol(name) for name in study.recordings}
+    regions = [region for card in results.recordings.values() for region in card["regions"]]
     recordings = [of_recording(name, card, protocols[name]) for name, card in results.recordings.items()]
     ways = {
         "pls": f"partial least squares with {settings['components']} components (centred, not scaled)",
@@ -233,7 +240,7 @@ def of_neural(study: Study, results: Results) -> str:
         f"{settings['comparison']} of dissimilarities)",
     }
     sentences = [
-        f"**IT predictivity.** Recordings: {listing(recordings)}.",
+        f"**{of_regions(regions)}.** Recordings: {listing(recordings)}.",
         "Features and responses were compared by "
         f"{', '.join(ways[metric] for metric in settings['metrics'])}.",
     ]

@@ -16,7 +16,7 @@ import pandas as pd
 from visalign import report_data, report_pages, tables, verdict
 from visalign.errors import InputError
 
-VERSION = 3
+VERSION = 4
 
 EXAMPLES = """\
   python -m visalign report --scores results/scores.csv --trend results/trend.json \\
@@ -57,8 +57,8 @@ def links(paths: Iterable[str | Path], page: Path) -> list[tuple[str, str]]:
     return [(path.stem, quote(os.path.relpath(path, page.parent))) for path in found]
 
 
-def study_page(args: argparse.Namespace, scores: pd.DataFrame) -> str:
-    """Return the page of all models as HTML."""
+def study_pages(args: argparse.Namespace, scores: pd.DataFrame) -> dict[Path, str]:
+    """Return the page of all models as HTML, by the file to write; the packed one links to no other file."""
     trend = tables.read_json(args.trend)
     for field in ("panels", "accuracy"):
         if field not in trend:
@@ -67,30 +67,32 @@ def study_page(args: argparse.Namespace, scores: pd.DataFrame) -> str:
     models = report_data.families(scores, trend)
     cards = [args.directory / "models" / f"{model}.json" for model in models]
     parameters = {path.stem: tables.read_json(path).get("parameters") for path in cards if path.exists()}
-    pages = dict(links([args.directory / "report" / f"{model}.html" for model in models], args.output))
-    return render(
-        "report.html.j2",
-        {
-            "simulated": simulated,
-            "simulation": verdict.of_simulation(simulated),
-            "panels": report_data.panels(scores, trend, {k: v for k, v in parameters.items() if v}),
-            "verdicts": [
-                panel | {"name": report_data.measure_name(panel), "sentences": verdict.of_panel(panel)}
-                for panel in trend["panels"]
-            ],
-            "columns": report_data.headlines(trend),
-            "models": report_data.model_table(scores, trend, pages),
-            "failures": report_data.failures(scores, trend),
-            "left_out": report_data.left_out(scores),
-            "cards": [(Path(path).stem, tables.read_json(path)) for path in args.cards],
-            "versions": report_data.versions(scores),
-            "timings": report_data.timings(args.benchmarks_dir),
-            "trend": trend,
-            "config_hash": args.config_hash,
-            "n_scores": len(scores),
-            "links": links([*args.scores, *args.figure], args.output),
-        },
-    )
+    pages = [args.directory / "report" / f"{model}.html" for model in models]
+    content = {
+        "simulated": simulated,
+        "simulation": verdict.of_simulation(simulated),
+        "panels": report_data.panels(scores, trend, {k: v for k, v in parameters.items() if v}),
+        "verdicts": [
+            panel | {"name": report_data.measure_name(panel), "sentences": verdict.of_panel(panel)}
+            for panel in trend["panels"]
+        ],
+        "columns": report_data.headlines(trend),
+        "failures": report_data.failures(scores, trend),
+        "left_out": report_data.left_out(scores),
+        "cards": [(Path(path).stem, tables.read_json(path)) for path in args.cards],
+        "versions": report_data.versions(scores),
+        "timings": report_data.timings(args.benchmarks_dir),
+        "trend": trend,
+        "config_hash": args.config_hash,
+        "n_scores": len(scores),
+    }
+
+    def page(own_pages: list[Path], files: list[str]) -> str:
+        models = report_data.model_table(scores, trend, dict(links(own_pages, args.output)))
+        return render("report.html.j2", content | {"models": models, "links": links(files, args.output)})
+
+    written = {args.output: page(pages, [*args.scores, *args.figure])}
+    return written | ({args.packed: page([], [])} if args.packed else {})
 
 
 def model_page(args: argparse.Namespace, scores: pd.DataFrame) -> str:
@@ -114,6 +116,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--figure", nargs="*", default=[], metavar="FILE", help="figures to link to")
     study.add_argument("--cards", nargs="*", default=[], metavar="JSON", help="data cards of the data sets")
     study.add_argument("--benchmarks-dir", type=Path, metavar="DIR", help="Snakemake's benchmark files")
+    study.add_argument("--packed", type=Path, metavar="HTML",
+                       help="also write the page without links to other files, to be sent alone")  # fmt: skip
     study.add_argument("--config-hash", default="", metavar="HASH", help="of the configuration, to show")
     model = parser.add_argument_group("page of one model")
     model.add_argument("--model", help="its name")
@@ -126,9 +130,10 @@ def run(args: argparse.Namespace) -> None:
     """Write the page of all models, or of one."""
     scores = pd.concat([tables.read_scores(path) for path in args.scores], ignore_index=True)
     if args.model:
-        page = model_page(args, scores)
+        written = {args.output: model_page(args, scores)}
     elif args.trend:
-        page = study_page(args, scores)
+        written = study_pages(args, scores)
     else:
         raise InputError("give --trend for the page of all models, or --model for that of one")
-    tables.write_atomic(args.output, page)
+    for path, page in written.items():
+        tables.write_atomic(path, page)

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visalign import tables
+from visalign import tables, verdict
 from visalign.association import describe, too_few
 from visalign.errors import InputError
 from visalign.fitted_curve import fitted_curve
 from visalign.joined import inner_join, numeric, read_pairs, without
 from visalign.overlays import read_overlay
 
-VERSION = 3
+VERSION = 4
 
 EXAMPLES = """\
   python -m visalign trend scores_per_model.csv --x top1 --y it_pls --label model
@@ -51,7 +51,7 @@ class Headline:
 CORRECTED = "(ρ − floor) / (ceiling − floor)"
 #: The measures of the combined figure, in panel order.
 HEADLINES = (
-    Headline("neural", "neural", "IT predictivity", "pls", "r2/c", "explained variance r²/c"),
+    Headline("neural", "neural", "Neural predictivity", "pls", "r2/c", "explained variance r²/c"),
     Headline("clickme", "clickme", "ClickMe alignment", "spearman", "floor_corrected", CORRECTED),
     Headline(
         *("adversarial_alignment", "attacks", "Adversarial alignment"),
@@ -184,6 +184,13 @@ def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
     return [n for n in names if not any(other.startswith(f"{n}/") for other in names)] or [""]
 
 
+def title(headline: Headline, benchmark: str) -> str:
+    """Return the title of a panel: of neurons, the predictivity of the regions that were recorded."""
+    if headline.stage != "neural":
+        return headline.title
+    return verdict.of_regions("".join(benchmark.split("/")[2:3]).split("+"))
+
+
 def panel(
     scores: pd.DataFrame,
     sheet: pd.DataFrame,
@@ -215,7 +222,7 @@ def panel(
     sources = [source(accuracy[0], x_rows.values()), source(benchmark, y_rows.values())]
     return {
         "measure": headline.measure,
-        "title": headline.title,
+        "title": title(headline, benchmark),
         "subtitle": place,
         "benchmark": benchmark,
         "metric": headline.metric,
@@ -223,7 +230,7 @@ def panel(
         "simulated": any(axis["simulated"] for axis in sources),
         "sources": sources,
         "x_label": f"{accuracy[1].replace('top', 'top-')} accuracy, {accuracy[0].split('/', 1)[-1]}",
-        "y_label": f"{headline.title}: {headline.label}",
+        "y_label": f"{title(headline, benchmark)}: {headline.label}",
         "n": len(points),
         "points": points,
         "excluded": excluded,

@@ -164,6 +164,17 @@ def of_simulation(benchmarks: Mapping[str, bool]) -> list[str]:
     return [*sentences, f"Not simulated: {listing(real)}."] if real else sentences
 
 
+def of_regions(regions: Iterable[str]) -> str:
+    """Name the predictivity of neurons by the regions that were recorded; '' is an unknown one."""
+    return f"{enumeration(sorted(set(filter(None, regions)))) or 'Neural'} predictivity"
+
+
+def enumeration(names: Iterable[str]) -> str:
+    """Join names with commas, and the last one with "and"."""
+    *others, last = list(names) or [""]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def listing(names: Iterable[str]) -> str:
     """Join names, which may hold commas, with semicolons."""
     return "; ".join(names)
