@@ -157,7 +157,7 @@ def test_without_further_images_every_image_has_a_map_unless_the_row_says_otherw
             "train", "\tmasks", "\tunlabelled",
             "train.tsv: b+harmonized: label spaces of its images must be one (plain: none)",
         ),
-        ("train", "\tsteps\t", "\tstep\t", "train.tsv:3: step: unknown key (known: base, "),
+        ("train", "\tsteps\t", "\tstep\t", "train.tsv:1: step: unknown column (known: base, "),
         ("train", "\t50\n", "\t0\n", "train.tsv:3: steps: 0 is less than the minimum of 1"),
         ("train", "\tnone\n", "\tnothing\n", "train.tsv:2: supervision: 'nothing' is not one of"),
         (

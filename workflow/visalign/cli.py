@@ -62,7 +62,7 @@ def build_parser(stage: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run one stage; bad input ends with one line on stderr and exit status 2."""
+    """Run one stage; bad input ends with a line for each fault on stderr and exit status 2."""
     argv = sys.argv[1:] if argv is None else argv
     stage = argv[0] if argv and argv[0] in STAGES | TOOLS else None
     args = build_parser(stage).parse_args(argv)
@@ -70,7 +70,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         args.run(args)
     except InputError as error:
-        print(f"visalign {args.stage}: error: {error}", file=sys.stderr)
+        for message in error.messages:
+            print(f"visalign {args.stage}: error: {message}", file=sys.stderr)
         sys.exit(2)
     except FileNotFoundError as error:
         print(f"visalign {args.stage}: error: {error.filename}: no such file", file=sys.stderr)

@@ -2,6 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
-    """Bad input: the message names the file, the field and the value, on one line."""
+    """Bad input: each message names the file, the field and the value, on one line.
+
+    Parameters
+    ----------
+    *messages : str
+        Usually one; several where all that is wrong with a study is told at once.
+    """
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__(*messages)
+        self.messages = messages
+
+    def __str__(self) -> str:
+        """Return the messages, a line each."""
+        return "\n".join(self.messages)
+
+
+@contextmanager
+def collected(faults: list[str]) -> Iterator[None]:
+    """Add what is wrong with the input of the block to `faults`, and go on after it."""
+    try:
+        yield
+    except InputError as error:
+        faults.extend(message for message in error.messages if message not in faults)
+
+
+def raise_any(faults: list[str]) -> None:
+    """Raise InputError of all faults, if there are any."""
+    if faults:
+        raise InputError(*faults)

@@ -56,7 +56,7 @@ SELECTION = {
 CHANGES = {"label": "a correct answer", "superclass": "a correct answer from animate to inanimate, or back,"}
 REFERENCES = (
     "Methods follow Linsley, Feng, Serre 2025 (arXiv 2504.16940; trend), Schrimpf et al. 2018 (Brain-Score; "
-    "neural predictivity), Linsley et al. 2023 (arXiv 2306.03779; IT maps), Fel et al. 2022 (arXiv 2211.04533; "
+    "neural predictivity), Linsley et al. 2023 (arXiv 2306.03779; maps), Fel et al. 2022 (arXiv 2211.04533; "
     "ClickMe alignment) and Linsley, Feng et al. 2023 (arXiv 2306.03229; adversarial alignment)."
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from visalign.errors import InputError
+from visalign.errors import InputError, collected, raise_any
 
 #: Keys of the config's train section that are no part of a row's recipe.
 OF_ALL = ("sheet", "precision", "devices", "workers", "checkpoint_every", "evaluate_every")
@@ -52,35 +52,48 @@ def model_rows(
         A name that is taken or unknown, images without labels, or labels of two kinds.
     """
     found: dict[str, dict[str, Any]] = {}
+    faults: list[str] = []
     for name, row in trained.items():
-        known = models | found
-        if name in known:
-            raise InputError(f"{where}: model: {name!r} is a row of the model sheet too")
-        references = (("base", known), ("maps", maps), ("validation", maps), ("stimuli", stimuli))
-        for column, rows in references:
-            if column in row and row[column] not in rows:
-                raise InputError(
-                    f"{where}: {name}: {column}: {row[column]!r} is unknown (known: {', '.join(rows)})"
-                )
-        if row.get("baseline", name) not in models | trained:
-            raise InputError(f"{where}: {name}: baseline: {row['baseline']!r} is unknown")
-        sets = [maps[row[column]]["stimuli"] for column in ("maps", "validation") if column in row]
-        sets += [row["stimuli"]] if "stimuli" in row else []
-        for one in sets:
-            if one not in stimuli:
-                raise InputError(f"{where}: {name}: its maps are of stimuli {one!r}, which are unknown")
-        spaces = {one: stimuli[one].get("label_space", "none") for one in sets}
-        if len(set(spaces.values())) > 1 or "none" in spaces.values():
-            listed = ", ".join(f"{one}: {space}" for one, space in spaces.items())
-            raise InputError(f"{where}: {name}: label spaces of its images must be one ({listed})")
-        base = known[row["base"]]
-        inherited = {key: base[key] for key in INHERITED if key in base}
-        own = {key: row[key] for key in ("family", "input_size", "baseline") if key in row}
-        found[name] = {
-            "model": name,
-            "architecture": base["architecture"],
-            "weights": "train",
-            "source": row["base"],
-        }
-        found[name] |= inherited | own | {"label_space": spaces[sets[0]]}
+        with collected(faults):
+            found[name] = model_row(
+                name, row, known=models | found, trained=trained, stimuli=stimuli, maps=maps, where=where
+            )
+    raise_any(faults)
     return found
+
+
+def model_row(
+    name: str,
+    row: dict[str, Any],
+    *,
+    known: dict[str, dict[str, Any]],
+    trained: dict[str, dict[str, Any]],
+    stimuli: dict[str, dict[str, Any]],
+    maps: dict[str, dict[str, Any]],
+    where: str,
+) -> dict[str, Any]:
+    """Model sheet row of one trained model; `known` are the models before it. See `model_rows`."""
+    if name in known:
+        raise InputError(f"{where}: model: {name!r} is a row of the model sheet too")
+    references = (("base", known), ("maps", maps), ("validation", maps), ("stimuli", stimuli))
+    for column, rows in references:
+        if column in row and row[column] not in rows:
+            raise InputError(
+                f"{where}: {name}: {column}: {row[column]!r} is unknown (known: {', '.join(rows)})"
+            )
+    if row.get("baseline", name) not in known | trained:
+        raise InputError(f"{where}: {name}: baseline: {row['baseline']!r} is unknown")
+    sets = [maps[row[column]]["stimuli"] for column in ("maps", "validation") if column in row]
+    sets += [row["stimuli"]] if "stimuli" in row else []
+    for one in sets:
+        if one not in stimuli:
+            raise InputError(f"{where}: {name}: its maps are of stimuli {one!r}, which are unknown")
+    spaces = {one: stimuli[one].get("label_space", "none") for one in sets}
+    if len(set(spaces.values())) > 1 or "none" in spaces.values():
+        listed = ", ".join(f"{one}: {space}" for one, space in spaces.items())
+        raise InputError(f"{where}: {name}: label spaces of its images must be one ({listed})")
+    base = known[row["base"]]
+    inherited = {key: base[key] for key in INHERITED if key in base}
+    own = {key: row[key] for key in ("family", "input_size", "baseline") if key in row}
+    made = {"model": name, "architecture": base["architecture"], "weights": "train", "source": row["base"]}
+    return made | inherited | own | {"label_space": spaces[sets[0]]}

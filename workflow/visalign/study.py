@@ -21,7 +21,7 @@ import jsonschema
 import yaml
 
 from visalign import recipes
-from visalign.errors import InputError
+from visalign.errors import InputError, collected, raise_any
 from visalign.transforms import Transform
 from visalign.weights import pretrained_name, weights_id
 
@@ -42,6 +42,8 @@ NEEDS = {
     "report": ("figures",),
 }
 MEASURES = ("accuracy", "neural", "clickme", "attacks")
+#: Sheets, and the column that names their rows.
+KEYS = {"models": "model", "train": "model", "stimuli": "stimuli", "recordings": "recording", "maps": "maps"}
 
 
 @functools.cache
@@ -62,23 +64,64 @@ def validate(value: Any, schema_name: str, where: str) -> Any:
     Raises
     ------
     InputError
-        One line that names the file, the field and the value.
+        A line for each fault, which names the file, the field and the value.
     """
+    raise_any([message for error in schema_errors(value, schema_name) for message in told(error, where)])
+    return value
+
+
+def schema_errors(value: Any, schema_name: str) -> list[jsonschema.ValidationError]:
+    """Fill in the defaults of a schema and return what it does not allow, in the order of the fields."""
     definition = schema(schema_name)
     fill_defaults(value, definition)
-    errors = sorted(
-        jsonschema.Draft202012Validator(definition).iter_errors(value), key=lambda e: list(map(str, e.path))
-    )
-    if errors:
-        error = errors[0]
-        path = ".".join(str(part) for part in error.absolute_path)
-        if error.validator == "additionalProperties":
-            known = error.schema.get("properties", {})
-            unknown = sorted(set(error.instance) - set(known))
-            field_name = ".".join(filter(None, [path, unknown[0]]))
-            raise InputError(f"{where}: {field_name}: unknown key (known: {', '.join(sorted(known))})")
-        raise InputError(f"{where}: {path or '(top level)'}: {error.message}")
-    return value
+    errors = jsonschema.Draft202012Validator(definition).iter_errors(value)
+    return sorted(errors, key=lambda error: list(map(str, error.path)))
+
+
+def unknown_keys(error: jsonschema.ValidationError) -> list[str]:
+    """Keys that a schema does not know, where it is them that an error is about."""
+    if error.validator != "additionalProperties":
+        return []
+    return sorted(set(error.instance) - set(error.schema.get("properties", {})), key=str)
+
+
+def told(error: jsonschema.ValidationError, where: str) -> list[str]:
+    """Tell a fault: file, field and value, a line for each key that is unknown."""
+    path = [str(part) for part in error.absolute_path]
+    known = ", ".join(sorted(error.schema.get("properties", {})))
+    unknown = [
+        f"{where}: {'.'.join([*path, str(key)])}: unknown key (known: {known})" for key in unknown_keys(error)
+    ]
+    return unknown or [f"{where}: {'.'.join(path) or '(top level)'}: {error.message}"]
+
+
+def usable_config(config: dict[str, Any], where: str, faults: list[str]) -> None:
+    """Check the config in place: faults are collected, and defaults take the place of what is wrong.
+
+    Raises
+    ------
+    InputError
+        Something is wrong that has no default.
+    """
+    errors = schema_errors(config, "config")
+    faults += [message for error in errors for message in told(error, where)]
+    for error in errors:
+        keys = [[*error.absolute_path, key] for key in unknown_keys(error)] or [list(error.absolute_path)]
+        for path in filter(None, keys):
+            remove(config, path)
+    if errors and schema_errors(config, "config"):
+        raise InputError(*faults)
+
+
+def remove(value: Any, path: list[Any]) -> None:
+    """Remove the key of nested objects that a path leads to, of a list the list."""
+    *parents, last = path
+    for key in parents:
+        if not isinstance(value.get(key), dict):
+            last = key
+            break
+        value = value[key]
+    value.pop(last, None)
 
 
 def fill_defaults(value: Any, definition: dict[str, Any]) -> None:
@@ -96,39 +139,71 @@ def fill_defaults(value: Any, definition: dict[str, Any]) -> None:
                 fill_defaults(value[key], definition["additionalProperties"])
 
 
+@dataclass
+class Sheet:
+    """A sheet as far as it can be read: its rows that are right, and the names of the others."""
+
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    faulty: set[str] = field(default_factory=set)
+    readable: bool = False
+
+    def knows(self, name: str) -> bool:
+        """Whether a name may be that of a row."""
+        return not self.readable or name in self.rows or name in self.faulty
+
+
 def read_sheet(path: str | Path, schema_name: str, key: str) -> dict[str, dict[str, Any]]:
     """Read and check a sheet (TSV); returns its rows by the value of column `key`.
 
     Raises
     ------
     InputError
-        Missing file, no rows, unknown column, bad value, duplicate key: file, line, field, value.
+        Missing file, no rows, unknown column, bad value, duplicate key: file, line, field, value; of all
+        rows.
     """
+    faults: list[str] = []
+    rows = read_rows(path, schema_name, key, faults).rows
+    raise_any(faults)
+    return rows
+
+
+def read_rows(path: str | Path, schema_name: str, key: str, faults: list[str]) -> Sheet:
+    """Read a sheet as `read_sheet`, but collect what is wrong with single rows."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     properties = schema(schema_name)["properties"]
     rows: dict[str, dict[str, Any]] = {}
+    faulty: set[str] = set()
     with path.open(newline="") as file:
         lines = [(n, line) for n, line in enumerate(file, 1) if line.strip() and not line.startswith("#")]
     reader = csv.reader([line for _, line in lines], delimiter="\t")
     header = next(reader, [])
+    unknown = [name for name in header if name not in properties]
+    known = ", ".join(sorted(properties))
+    raise_any([f"{path}:{lines[0][0]}: {name}: unknown column (known: {known})" for name in unknown])
     for (number, _), cells in zip(lines[1:], reader, strict=True):
-        where = f"{path}:{number}"
+        where, before = f"{path}:{number}", len(faults)
         if len(cells) > len(header):
-            raise InputError(f"{where}: {len(cells)} cells under {len(header)} column names")
-        row = {
-            name: cast(cell, properties.get(name, {}), f"{where}: {name}")
-            for name, cell in zip(header, cells, strict=False)
-            if cell != ""
-        }
-        validate(row, schema_name, where)
-        if row[key] in rows:
-            raise InputError(f"{where}: {key}: {row[key]!r} is there twice")
-        rows[row[key]] = row
-    if not rows:
+            faults.append(f"{where}: {len(cells)} cells under {len(header)} column names")
+            continue
+        row: dict[str, Any] = {}
+        for name, cell in zip(header, cells, strict=False):
+            if cell != "":
+                with collected(faults):
+                    row[name] = cast(cell, properties[name], f"{where}: {name}")
+        if len(faults) == before:
+            with collected(faults):
+                validate(row, schema_name, where)
+        if row.get(key) in rows:
+            faults.append(f"{where}: {key}: {row[key]!r} is there twice")
+        elif len(faults) > before:
+            faulty.add(str(row.get(key)))
+        else:
+            rows[row[key]] = row
+    if not rows and not faults:
         raise InputError(f"{path}: no rows (expected a header and at least one {key})")
-    return rows
+    return Sheet(rows, faulty, readable=True)
 
 
 def read_published(table: str, model: str, top1: str) -> dict[str, float]:
@@ -168,9 +243,8 @@ def cast(cell: str, part: dict[str, Any], where: str) -> Any:
 
 def select(rows: dict[str, Any], patterns: list[str], where: str) -> dict[str, Any]:
     """Keep the rows whose names match one of the shell patterns; each must match something."""
-    for pattern in patterns:
-        if not fnmatch.filter(rows, pattern):
-            raise InputError(f"{where}: models.select: no model matches {pattern!r}")
+    unmatched = [pattern for pattern in patterns if not fnmatch.filter(rows, pattern)]
+    raise_any([f"{where}: models.select: no model matches {pattern!r}" for pattern in unmatched])
     return {name: row for name, row in rows.items() if any(fnmatch.fnmatchcase(name, p) for p in patterns)}
 
 
@@ -195,56 +269,102 @@ class Study:
     trained: dict[str, dict[str, Any]] = field(default_factory=dict)  # recipes of models of weights ``train``
 
     @classmethod
-    def read(cls, config: dict[str, Any], where: str = "config") -> Study:
-        """Validate the config and its sheets, without timm's data configs."""
-        validate(config, "config", where)
-        sheet, train_sheet = config["models"]["sheet"], config["train"]["sheet"]
-        models = select(read_sheet(sheet, "models", "model"), config["models"]["select"], sheet)
-        for name, row in models.items():
+    def read(cls, config: dict[str, Any], where: str = "config", faults: list[str] | None = None) -> Study:
+        """Validate the config and its sheets, without timm's data configs.
+
+        Parameters
+        ----------
+        faults : list of str, optional
+            Collects what is wrong; the study is then that of all that is right.
+
+        Raises
+        ------
+        InputError
+            All that is wrong, where `faults` does not collect it.
+        """
+        found: list[str] = [] if faults is None else faults
+        usable_config(config, where, found)
+        sheets = {kind: Sheet() for kind in KEYS}
+        for kind, key in KEYS.items():
+            if config[kind]["sheet"]:
+                with collected(found):
+                    sheets[kind] = read_rows(config[kind]["sheet"], kind, key, found)
+        models = sheets["models"]
+        named = models.rows | {name: {} for name in models.faulty}
+        with collected(found):
+            named = named and select(named, config["models"]["select"], config["models"]["sheet"])
+        models.rows = {name: row for name, row in named.items() if row}
+        for name, row in models.rows.items():
             if row["weights"] == "train":
-                raise InputError(f"{sheet}: {name}: weights: 'train' is for rows of the sheet of train")
-        stimuli, recordings, maps = (
-            read_sheet(config[kind]["sheet"], kind, key)
-            for kind, key in (("stimuli", "stimuli"), ("recordings", "recording"), ("maps", "maps"))
-        )
-        trained = read_sheet(train_sheet, "train", "model") if train_sheet else {}
-        models |= recipes.model_rows(trained, models, stimuli, maps, train_sheet)
-        trained = {name: recipes.complete(row, config) for name, row in trained.items()}
-        study = cls(config, models, stimuli, recordings, maps, trained=trained)
-        study.check_references(where)
+                found.append(
+                    f"{config['models']['sheet']}: {name}: weights: 'train' is for rows of the sheet of train"
+                )
+        stimuli, recordings, maps = (sheets[kind].rows for kind in ("stimuli", "recordings", "maps"))
+        with collected(found):
+            trained = recipes.model_rows(
+                sheets["train"].rows, models.rows, stimuli, maps, config["train"]["sheet"]
+            )
+            models.rows |= trained
+        study = cls(config, models.rows, stimuli, recordings, maps)
+        study.trained = {
+            name: recipes.complete(row, config)
+            for name, row in sheets["train"].rows.items()
+            if name in models.rows
+        }
+        study.check_references(where, sheets, found)
+        if faults is None:
+            raise_any(found)
         return study
 
     @classmethod
-    def load(cls, config: dict[str, Any], where: str = "config", cache: str | Path | None = None) -> Study:
-        """Validate everything; resolve timm's data configs of models not in `cache` yet."""
-        study = cls.read(config, where)
-        if "published" in config["models"]:
-            study.published_top1 = read_published(**config["models"]["published"])
-        study.data_configs = resolve_data_configs(study.models, cache, config["models"]["sheet"])
+    def load(
+        cls,
+        config: dict[str, Any],
+        where: str = "config",
+        cache: str | Path | None = None,
+        faults: list[str] | None = None,
+    ) -> Study:
+        """Validate everything; resolve timm's data configs of models not in `cache` yet. See `read`."""
+        found: list[str] = [] if faults is None else faults
+        study = cls.read(config, where, found)
+        with collected(found):
+            if "published" in config["models"]:
+                study.published_top1 = read_published(**config["models"]["published"])
+        with collected(found):
+            study.data_configs = resolve_data_configs(study.models, cache, config["models"]["sheet"])
+        if faults is None:
+            raise_any(found)
         return study
 
-    def check_references(self, where: str) -> None:
-        """Every name that a sheet or the config refers to must exist."""
+    def check_references(self, where: str, sheets: dict[str, Sheet], faults: list[str]) -> None:
+        """Every name that a sheet or the config refers to must exist; what refers to others is taken out."""
+        config = self.config
 
-        def check(place: str, value: str, known: dict[str, Any]) -> None:
-            if value not in known:
-                raise InputError(f"{place}: {value!r} is unknown (known: {', '.join(known)})")
+        def right(place: str, value: str, kind: str) -> bool:
+            if not sheets[kind].knows(value):
+                faults.append(f"{place}: {value!r} is unknown (known: {', '.join(sheets[kind].rows)})")
+            return value in sheets[kind].rows
 
-        for name, row in self.recordings.items():
-            check(f"{self.config['recordings']['sheet']}: {name}: stimuli", row["stimuli"], self.stimuli)
-        for name, row in self.maps.items():
-            check(f"{self.config['maps']['sheet']}: {name}: stimuli", row["stimuli"], self.stimuli)
-        for name in self.config["accuracy"]["stimuli"]:
-            check(f"{where}: accuracy.stimuli", name, self.stimuli)
-            if "label_space" not in self.stimuli[name]:
-                raise InputError(f"{where}: accuracy.stimuli: {name!r} has no label_space")
-        for kind, datasets in self.config["simulate"].items():
-            for name, options in datasets.items():
+        for kind, rows in (("recordings", self.recordings), ("maps", self.maps)):
+            for name, row in list(rows.items()):
+                if not right(f"{config[kind]['sheet']}: {name}: stimuli", row["stimuli"], "stimuli"):
+                    del rows[name]
+        labelled = []
+        for name in config["accuracy"]["stimuli"]:
+            if right(f"{where}: accuracy.stimuli", name, "stimuli"):
+                labelled.append(name)
+                if "label_space" not in self.stimuli[name]:
+                    faults.append(f"{where}: accuracy.stimuli: {name!r} has no label_space")
+        config["accuracy"]["stimuli"] = labelled
+        for kind, datasets in config["simulate"].items():
+            for name, options in list(datasets.items()):
                 place = f"{where}: simulate.{kind}.{name}"
-                check(f"{place}.teacher", options["teacher"], self.models)
-                check(f"{place}.stimuli", options["stimuli"], self.stimuli)
-                if "fit_stimuli" in options:
-                    check(f"{place}.fit_stimuli", options["fit_stimuli"], self.stimuli)
+                names = [("teacher", "models"), ("stimuli", "stimuli"), ("fit_stimuli", "stimuli")]
+                there = [
+                    right(f"{place}.{key}", options[key], sheet) for key, sheet in names if key in options
+                ]
+                if not all(there):
+                    del datasets[name]
 
     def weights(self, model: str) -> str:
         """Path of a model's weights and of the card beside them, without suffix."""
