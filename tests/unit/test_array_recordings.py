@@ -150,9 +150,9 @@ def test_checksums_of_files_are_checked(write, tmp_path):
         ({"stimulus_ids": ["a", "b", "a"]}, r"card\.yaml: stimulus_id: 'a' is there twice"),
         ({"stimulus_ids": "ids.txt"}, r"card\.yaml: 'ids\.txt': no such file"),
         ({"stimulus_ids": "ids.csv"}, r"ids\.csv: no column 'stimulus_id'"),
-        ({"stimulus_ids": "grid.csv"}, r"grid\.csv: grid_x: '1\.5' is not a whole number"),
+        ({"stimulus_ids": "grid.csv"}, r"grid\.csv: grid_x: line 3: '1\.5' is not a whole number"),
         ({"neuroids": "n.csv"}, r"card\.yaml: neuroid_id: 3 values, but responses of 2"),
-        ({"neuroids": "x.csv"}, r"x\.csv: x: not only numbers"),
+        ({"neuroids": "x.csv"}, r"x\.csv: x: line 2: 'left' is not a number"),
     ],
 )
 def test_a_bad_card_is_named_with_its_field(write, changes, message):
@@ -173,7 +173,7 @@ def test_a_bad_card_is_named_with_its_field(write, changes, message):
     [
         (np.zeros(3), r"responses\.npy: shape \(3,\), type float64"),
         (np.zeros((3, 2), dtype=complex), r"responses\.npy: shape \(3, 2\), type complex128"),
-        (np.full((3, 2), np.inf), r"card\.yaml: responses: infinite at neuroid_id '0000'"),
+        (np.full((3, 2), np.inf), r"responses\.npy: 6 values are not finite, the first at \(0, 0\)"),
         (np.full((3, 2), np.nan), r"card\.yaml: neuroid_id: '0000' has only missing responses"),
         ("no array", r"responses\.npy: not a plain \.npy array"),
         ("", r"responses\.npy: not a plain \.npy array"),
@@ -185,7 +185,7 @@ def test_bad_responses_are_named(write, responses, message):
 
 
 def test_text_among_responses_and_other_neuroids_than_the_headers_are_named(write):
-    with pytest.raises(InputError, match=r"responses\.csv: b: not only numbers"):
+    with pytest.raises(InputError, match=r"responses\.csv: b: line 3: 'x' is not a number"):
         array_recordings.read_arrays(write("a,b\n1,2\n1,x\n1,2\n", responses="responses.csv"))
     path = write(
         "a,b\n1,2\n1,2\n1,2\n",
@@ -212,3 +212,92 @@ def test_what_is_no_card_is_refused(tmp_path):
         with pytest.raises(InputError, match=name) as error:
             array_recordings.read_arrays(tmp_path / name)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("n1;n2\n0,5;1,5\n1,5;2,5\n2,5;3,5\n", "line 1: columns are separated by semicolons"),
+        (",n1,n2\n0,0.5,1.5\n1,1.5,2.5\n2,2.5,3.5\n", "column 1 has no name"),
+        ("n1,n2\n0,0.5,1.5\n1,1.5,2.5\n2,2.5,3.5\n", "line 2: 3 cells under 2 column names"),
+        ("n1,n1\n1,2\n3,4\n5,6\n", "two columns are named 'n1'"),
+        ("n1,n2,\n1,2,\n3,4,\n5,6,\n", "column 3 has no name"),
+        ("n1,n2\n1,2\n3,4\n5\n", "line 4: 1 cells under 2 column names"),
+        ('n1,n2\n"0,5",1\n1,2\n2,3\n', "n1: line 2: '0,5' is not a number .a decimal comma"),
+        ("n1,n2\n1,2\n3,TRUE\n5,6\n", "n2: line 3: 'TRUE' is not a number"),
+        ("n1,n2\n1,TRUE\n3,TRUE\n5,FALSE\n", "n2: line 2: True is not a number"),
+        ("n1,n2\n1,2\n3,#DIV/0!\n5,6\n", "n2: line 3: '#DIV/0!' is not a number"),
+        ("n1,n2\n1,2\n3,inf\n5,6\n", "n2: line 3: inf is not a number"),
+        ("stimulus_id,n1\n0,2\n1,4\n2,6\n", "column 'stimulus_id' is no neuroid"),
+        ("n1,n2\n", "no rows"),
+        ("", "empty"),
+    ],
+)
+def test_a_csv_of_responses_that_would_shift_or_invent_sites_is_refused(write, text, message):
+    with pytest.raises(InputError, match=rf"responses\.csv: .*{message}"):
+        array_recordings.read_arrays(write(text, responses="responses.csv"))
+
+
+def test_a_csv_of_responses_may_have_a_byte_order_mark_and_words_for_missing(write):
+    recording = array_recordings.read_arrays(
+        write("\ufeffn1,n2\r\n1,NA\r\n 3 ,4\r\n5,6\r\n", responses="responses.csv")
+    )
+    assert recording.neuroid_id.values.tolist() == ["n1", "n2"]
+    np.testing.assert_array_equal(recording.values[:, 0, :, 0], [[1, np.nan], [3, 4], [5, 6]])
+
+
+def test_stimulus_ids_in_a_text_file_may_end_in_blanks_but_not_be_missing(write):
+    path = write(responses_of(3, 2), {"ids.txt": "\ufeffa \nb\t\nc\n\n"}, stimulus_ids="ids.txt")
+    assert array_recordings.read_arrays(path).stimulus_id.values.tolist() == ["a", "b", "c"]
+    write(responses_of(3, 2), {"ids.txt": "a\n\nc\n"}, stimulus_ids="ids.txt")
+    with pytest.raises(InputError, match=r"ids\.txt: line 2 is empty"):
+        array_recordings.read_arrays(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stimulus_ids: [1, 2, 3]", "stimulus_ids: 1 is no word in YAML: write it in quotes, '1'"),
+        ("stimulus_ids: [a, no, c]", "stimulus_ids: False is no word"),
+        ("stimulus_ids: [001, 002, 003]", "line 1: 001 would be another number"),
+        ("stimulus_ids: [a, b, c]\nobject_name: [1, 1, 2]", "object_name: 1 is no word"),
+        ("stimulus_ids: [a, b, c]\nstimulus_ids: [a, b, d]", "line 2: 'stimulus_ids' is there twice"),
+        ("stimulus_ids: [a, b, '']", "stimulus_id: '' is no name"),
+    ],
+)
+def test_ids_that_yaml_would_change_are_refused(write, text, message):
+    path = write(responses_of(3, 2))
+    path.write_text(f"{text}\nresponses: responses.npy\ntime_bins: [[70, 170]]\n")
+    with pytest.raises(InputError, match=rf"card\.yaml: .*{message}"):
+        array_recordings.read_arrays(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.array([[1, None], [2, 3], [4, 5]], dtype=object), "an array of Python objects"),
+        (np.array([["1", "2"]] * 3), "type <U1; expected numbers"),
+        (np.zeros((3, 2), dtype=[("a", float)]), "expected numbers"),
+        (np.zeros((3, 0)), r"shape \(3, 0\)"),
+    ],
+)
+def test_arrays_that_are_no_numbers_are_named(write, values, message):
+    with pytest.raises(InputError, match=rf"responses\.npy: .*{message}"):
+        array_recordings.read_arrays(write(values))
+
+
+def test_an_archive_of_arrays_is_named(write, tmp_path):
+    path = write(responses_of(3, 2))
+    with open(tmp_path / "responses.npy", "wb") as file:
+        np.savez(file, a=np.zeros(3))
+    with pytest.raises(InputError, match=r"responses\.npy: .*an archive of arrays"):
+        array_recordings.read_arrays(path)
+
+
+@pytest.mark.parametrize("dtype", [">f8", "<f4", ">f4", np.float16, ">i2", np.longdouble])
+def test_byte_order_and_memory_order_change_nothing(write, dtype):
+    values = np.arange(6).reshape(3, 2).astype(dtype)
+    for array in (values, np.asfortranarray(values)):
+        read = array_recordings.read_arrays(write(array))
+        np.testing.assert_array_equal(read.values[:, 0, :, 0], np.arange(6).reshape(3, 2))
+        assert read.dtype.isnative

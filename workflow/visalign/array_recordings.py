@@ -8,6 +8,7 @@ ids and one row a stimulus; NaN, or an empty cell, is a missing response. Every 
 from __future__ import annotations
 
 import io
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,12 @@ import numpy as np
 import yaml
 
 from visalign import checksums
+from visalign.array_files import read_numbers
+from visalign.delimited import read_text
 from visalign.errors import InputError
 from visalign.study import validate
-from visalign.tables import read_table, write_atomic, write_table
+from visalign.tables import numbers, read_table, whole_numbers, words, write_atomic, write_table
+from visalign.yaml_text import read_yaml
 
 if TYPE_CHECKING:  # Snakemake reads cards at every start, and needs no arrays
     import xarray as xr
@@ -67,12 +71,14 @@ def write_card(
 
 def read_card(path: str | Path) -> dict[str, Any]:
     """Read and validate a card; an InputError names the card and the field."""
-    try:
-        card = yaml.safe_load(Path(path).read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such card") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    card = read_yaml(path)
+    for field in ("stimulus_ids", "object_name"):
+        values = card.get(field) if isinstance(card, dict) else None
+        for value in values if isinstance(values, list) else []:
+            if not isinstance(value, str):
+                raise InputError(
+                    f"{path}: {field}: {value} is no word in YAML: write it in quotes, '{value}'"
+                )
     return validate(card, "array_recording", str(path))
 
 
@@ -151,20 +157,17 @@ def check_files(path: Path, card: dict[str, Any]) -> None:
 def _responses(file: Path) -> tuple[np.ndarray, list[str] | None]:
     """Read responses (stimulus, repetition, neuroid, time_bin), and the neuroid ids of a CSV."""
     if file.suffix == ".csv":
-        table = read_table(file)
-        text = [name for name, column in table.items() if column.dtype.kind not in "iuf"]
-        if text:
-            raise InputError(f"{file}: {text[0]}: not only numbers")
-        return table.to_numpy(np.float64)[:, None, :, None], [str(name) for name in table.columns]
-    try:
-        values = np.load(file, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{file}: not a plain .npy array: {str(error).splitlines()[0]}") from None
-    if values.ndim not in (2, 3, 4) or values.dtype.kind not in "iuf" or not values.size:
-        raise InputError(
-            f"{file}: shape {values.shape}, type {values.dtype}; "
-            "expected numbers (stimulus, neuroid[, repetition[, time_bin]])"
-        )
+        table = read_table(file, every_column=True)
+        for name in table.columns.intersection(["stimulus_id", "image_id", "object_name", "index"]):
+            raise InputError(
+                f"{file}: column {name!r} is no neuroid: leave it out (the card's stimulus_ids name the rows)"
+            )
+        if table.empty:
+            raise InputError(f"{file}: no rows (expected one for each stimulus)")
+        columns = [numbers(table, name, file, missing=True) for name in table.columns]
+        return np.stack(columns, axis=1)[:, None, :, None], [str(name) for name in table.columns]
+    shape = "(stimulus, neuroid[, repetition[, time_bin]])"
+    values = read_numbers(file, (2, 3, 4), shape, missing=True)
     return values.reshape(values.shape + (1,) * (4 - values.ndim)).transpose(0, 2, 1, 3), None
 
 
@@ -180,43 +183,39 @@ def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> dict[str, Any]:
         return {"stimulus_id": stimulus_ids}
     file = folder / stimulus_ids
     if file.suffix == ".txt":
-        return {"stimulus_id": file.read_text().splitlines()}
+        lines = [line.strip() for line in read_text(file, "text").rstrip().split("\n")]
+        if "" in lines:
+            raise InputError(f"{file}: line {lines.index('') + 1} is empty (expected a stimulus id)")
+        return {"stimulus_id": lines}
     table = read_table(file, dtype=str, keep_default_na=False)
-    names = {"object_name": table["object_name"].tolist()} if "object_name" in table else {}
     place = ("image_id", "grid_y", "grid_x")
     needed = place if "grid_y" in table else ("stimulus_id",)
     for name in needed:
         if name not in table:
             raise InputError(f"{file}: no column {name!r} (columns: {', '.join(table.columns)})")
+    names = {"object_name": table["object_name"].tolist()} if "object_name" in table else {}
+    ids = words(table, needed[0], file)
     if needed != place:
-        return {"stimulus_id": table["stimulus_id"].tolist()} | names
-    for name in ("grid_y", "grid_x"):
-        wrong = ~table[name].str.fullmatch(r"\d{1,4}")
-        if wrong.any():
-            raise InputError(f"{file}: {name}: {table[name][wrong].iloc[0]!r} is not a whole number from 0")
-    grid_y, grid_x = (table[name].astype(int).tolist() for name in ("grid_y", "grid_x"))
-    return assemblies.map_stimuli(table["image_id"].tolist(), grid_y, grid_x) | names
+        return {"stimulus_id": ids} | names
+    positions = {name: whole_numbers(table, name, file) for name in ("grid_y", "grid_x")}
+    for name, values in positions.items():
+        for value in values[(values < 0) | (values > 9999)]:
+            raise InputError(f"{file}: {name}: {value} is not a whole number from 0 to 9999")
+    return assemblies.map_stimuli(ids, *(values.tolist() for values in positions.values())) | names
 
 
 def _neuroids(file: Path, header: list[str] | None) -> dict[str, Any]:
     """Coordinates of the neuroids from a CSV: neuroid_id, and where there are, region, subject, x, y."""
-    texts = ("neuroid_id", "region", "subject")
-    table = read_table(
-        file,
-        required=("neuroid_id",),
-        dtype=dict.fromkeys(texts, str),
-        keep_default_na=False,
-        na_values={"x": ["", "NaN", "nan"], "y": ["", "NaN", "nan"]},
-    )
-    ids = table["neuroid_id"].tolist()
+    table = read_table(file, required=("neuroid_id",), dtype=str, keep_default_na=False)
+    ids = words(table, "neuroid_id", file)
     if header is not None and header != ids:
-        raise InputError(f"{file}: neuroid_id: not those of the header of the responses, in their order")
-    coordinates: dict[str, Any] = {
-        name: table[name].tolist() if name in table else [""] * len(table) for name in texts
-    }
-    for name in ("x", "y"):
-        if name in table:
-            if table[name].dtype.kind not in "iuf":
-                raise InputError(f"{file}: {name}: not only numbers")
-            coordinates[name] = table[name].to_numpy(np.float64)
-    return coordinates
+        pairs = enumerate(zip_longest(header, ids))
+        number, (first, second) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
+        raise InputError(
+            f"{file}: neuroid_id: not those of the header of the responses, in their order: "
+            f"number {number + 1} is {second!r}, in the header {first!r}"
+        )
+    empty = [""] * len(table)
+    texts = {name: table[name].tolist() if name in table else empty for name in ("region", "subject")}
+    places = {name: numbers(table, name, file, missing=True) for name in ("x", "y") if name in table}
+    return {"neuroid_id": ids} | texts | places

@@ -295,6 +295,8 @@ def internal_form(
                 f"{path}: {name}: {len(column)} values, but responses of {sizes[dim]} (axis {dim})"
             )
     for name in ("stimulus_id", "neuroid_id"):
+        if "" in values[name].tolist():
+            raise InputError(f"{path}: {name}: '' is no name (number {values[name].tolist().index('') + 1})")
         twice = pd.Series(values[name]).duplicated().to_numpy()
         if twice.any():
             raise InputError(f"{path}: {name}: {values[name][twice][0]!r} is there twice")

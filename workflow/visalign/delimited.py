@@ -68,8 +68,10 @@ def separator(path: str | Path) -> str:
     return "\t" if Path(path).suffix == ".tsv" else ","
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str | Path, kind: str = "a table") -> str:
     r"""Read a text file: UTF-8 without its byte order mark, lines that end in ``\n``.
+
+    Errors call the file not `kind`.
 
     Raises
     ------
@@ -84,19 +86,19 @@ def read_text(path: str | Path) -> str:
         raise InputError(f"{path}: a folder, not a file") from None
     save = "save the file as UTF-8"
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{path}: not a table: line 1, byte 1: the text is UTF-16: {save}")
+        raise InputError(f"{path}: not {kind}: line 1, byte 1: the text is UTF-16: {save}")
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
         line, byte = _place(content[: error.start])
         raise InputError(
-            f"{path}: not a table: line {line}, byte {byte}: 0x{content[error.start]:02x} is not UTF-8 "
+            f"{path}: not {kind}: line {line}, byte {byte}: 0x{content[error.start]:02x} is not UTF-8 "
             f"(Latin-1 or Windows-1252?): {save}"
         ) from None
     if "\0" in text:
         line, byte = _place(content[: content.index(b"\0")])
-        raise InputError(f"{path}: not a table: line {line}, byte {byte}: a NUL byte (UTF-16?): {save}")
+        raise InputError(f"{path}: not {kind}: line {line}, byte {byte}: a NUL byte (UTF-16?): {save}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -115,23 +117,23 @@ def _lines(text: str) -> Iterator[str]:
         start = end
 
 
-def rows(path: str | Path, text: str) -> Iterator[Row]:
+def rows(path: str | Path, text: str, mark: str | None = None) -> Iterator[Row]:
     """Yield the header and the rows of a text, without empty lines and, in a .tsv, lines of comment.
 
-    An unclosed quote is an InputError.
+    What separates columns is `mark`, by default as the suffix says. An unclosed quote is an InputError.
     """
-    comments = separator(path) == "\t"
+    mark = mark or separator(path)
     numbers: list[int] = []  # of the lines that the reader was given
 
     def lines() -> Iterator[str]:
         quoted = False  # whether a line begins within a cell
         for n, line in enumerate(_lines(text), 1):
-            if quoted or (line.strip(" \n") and not (comments and line.startswith("#"))):
+            if quoted or (line.strip(" \n") and not (mark == "\t" and line.startswith("#"))):
                 numbers.append(n)
                 quoted ^= line.count('"') % 2 == 1
                 yield line
 
-    reader = csv.reader(lines(), delimiter=separator(path), strict=True)
+    reader = csv.reader(lines(), delimiter=mark, strict=True)
     started = 0
     while True:
         try:
@@ -170,13 +172,8 @@ def header(path: str | Path, text: str) -> list[str]:
     first = next(found, None)
     if first is None:
         raise InputError(f"{path}: not a table: empty (expected a header with the names of the columns)")
-    names = ["" if nameless(name.strip()) else name.strip() for name in first.cells]
     second = next(found, None)
-    _check_separator(path, first, second)
-    named = [name for name in names if name]
-    for name in named:
-        if named.count(name) > 1:
-            raise InputError(f"{path}: not a table: line {first.line}: two columns are named {name!r}")
+    names = column_names(path, first, second)
     if not _even(path, text, len(names)):
         for row in rows(path, text):
             if len(row.cells) != len(names):
@@ -187,6 +184,16 @@ def header(path: str | Path, text: str) -> list[str]:
     if len(names) == 1 and separator(path) == "," and "\n\n" in text.rstrip("\n "):
         line = text[: text.index("\n\n")].count("\n") + 2
         raise InputError(f"{path}: not a table: line {line}: empty (a missing value? write NaN)")
+    return names
+
+
+def column_names(path: str | Path, first: Row, second: Row | None, mark: str | None = None) -> list[str]:
+    """Names in a header, the row above `second`, as `header` gives them."""
+    _check_separator(path, first, second, mark or separator(path))
+    names = ["" if nameless(name.strip()) else name.strip() for name in first.cells]
+    for index, name in enumerate(names):
+        if name and name in names[:index]:
+            raise InputError(f"{path}: not a table: line {first.line}: two columns are named {name!r}")
     return names
 
 
@@ -203,9 +210,8 @@ def _even(path: str | Path, text: str, count: int) -> bool:
     return {sum(part.count(mark) for part in p.split('"')[::2]) for p in patterns} == {count - 1}
 
 
-def _check_separator(path: str | Path, first: Row, second: Row | None) -> None:
+def _check_separator(path: str | Path, first: Row, second: Row | None, own: str) -> None:
     """Raise InputError where a header and the row below it are separated by something else."""
-    own = separator(path)
     if first.cells[0].lower().startswith("sep=") or "".join(first.cells).lower() == "sep=":
         raise InputError(f"{path}: not a table: line {first.line}: Excel's 'sep=': delete this line")
     names = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}

@@ -187,6 +187,14 @@ def numbers(
     return result
 
 
+def words(table: pd.DataFrame, column: str, path: str | Path) -> list[str]:
+    """Return a column of names (n,), read as text, without blanks around; an empty one is an InputError."""
+    found = [str(value).strip() for value in table[column]]
+    if "" in found:
+        _refuse(table, column, path, found.index(""), "a name")
+    return found
+
+
 def _number(value: Any, missing: bool, infinite: bool) -> float | None:
     """Return a cell as a number, NaN where it is missing and may be, None where it is none."""
     if isinstance(value, float) and value != value:  # read as missing
@@ -203,7 +211,7 @@ def _refuse(table: pd.DataFrame, column: str, path: str | Path, position: int, w
     row = table.index[position]
     line = delimited.line_of(path, int(row)) if isinstance(row, int) or hasattr(row, "item") else None
     where = f"{path}: {column}: " + ("" if line is None else f"line {line}: ")
-    if value == "" or value != value:
+    if not str(value).strip() or value != value:
         raise InputError(f"{where}empty, expected {what}")
     shown = repr(value.item() if hasattr(value, "item") else value)
     raise InputError(f"{where}{shown} is not {what}{delimited.hint(str(value))}")

@@ -1,0 +1,68 @@
+"""One reader of plain .npy files: numbers, and words for groups; nothing that has to be unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from visalign.errors import InputError
+
+
+def read_npy(path: str | Path) -> np.ndarray:
+    """Read a .npy array of any type that needs no unpickling, in this machine's byte order and C order.
+
+    Raises
+    ------
+    InputError
+        No such file, no .npy file, or an array of objects.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (ValueError, EOFError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if "Object arrays" in reason:
+            reason = (
+                "an array of Python objects: save it as numbers (.astype(float)) or as text (.astype(str))"
+            )
+        elif "pickle" in reason:
+            reason = "neither .npy nor numbers (save it with numpy.save)"
+        raise InputError(f"{path}: not a plain .npy array: {reason}") from None
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise InputError(
+            f"{path}: not a plain .npy array: an archive of arrays (.npz): save one with numpy.save"
+        )
+    return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)).reshape(array.shape)
+
+
+def read_numbers(
+    path: str | Path, ndims: tuple[int, ...], expected: str, missing: bool = False
+) -> np.ndarray:
+    """Read a .npy array of numbers; all but floats of 4 and 8 bytes become float64, False 0 and True 1.
+
+    Parameters
+    ----------
+    ndims : tuple of int
+        Allowed numbers of dimensions, which errors call `expected`.
+    missing : bool
+        Whether NaN is allowed.
+
+    Raises
+    ------
+    InputError
+        What `read_npy` refuses, words or complex numbers, another shape, an empty array, or values that are
+        infinite or, unless `missing`, NaN.
+    """
+    array = read_npy(path)
+    if array.ndim not in ndims or array.dtype.kind not in "iufb" or not array.size:
+        raise InputError(f"{path}: shape {array.shape}, type {array.dtype}; expected numbers {expected}")
+    kept = array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)
+    array = array if kept else array.astype(np.float64)
+    bad = np.isinf(array) if missing else ~np.isfinite(array)
+    if bad.any():
+        first = tuple(int(index) for index in np.argwhere(bad)[0])
+        raise InputError(f"{path}: {int(bad.sum())} values are not finite, the first at {first}")
+    return array
