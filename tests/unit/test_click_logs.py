@@ -140,6 +140,100 @@ def test_bad_fields_are_named(tmp_path, change, message):
     assert str(tmp_path / "log.npz") in str(error.value)
 
 
+FIELDS = {
+    "file_pointer": np.array(list("abc")),
+    "clickmap_x": np.array([10.0, 20, 30, 40, 50, 60]),
+    "clickmap_y": np.array([60.0, 50, 40, 30, 20, 10]),
+    "click_offsets": np.array([0, 2, 4, 6]),
+    "user_id": np.arange(3),
+    "user_catch_trial": np.ones(3),
+    "is_mobile": np.zeros(3),
+}
+PADDED = np.array([[1.0, 2, np.nan], [4, 5, 6], [7, np.nan, np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"user_catch_trial": np.array([1.0, 97.5, 100])},
+            "user_catch_trial: 97.5 (entry 1, 2 such) is not a share from 0 to 1 (divide percent by 100)",
+        ),
+        ({"user_catch_trial": np.array([1, -1, 1])}, "user_catch_trial: -1 (entry 1, 1 such) is not a share"),
+        ({"is_mobile": np.array([0, 1, 2])}, "is_mobile: 2 (entry 2, 1 such) is neither 0 nor 1"),
+        ({"is_mobile": np.array([0, np.nan, 1])}, "is_mobile: nan (entry 1, 1 such) is neither 0 nor 1"),
+        ({"is_mobile": np.array(["True"] * 3)}, "is_mobile: <U4 values, not numbers"),
+        ({"is_mobile": np.array([b"0"] * 3)}, "is_mobile: |S1 values, not numbers"),
+        ({"file_pointer": np.array(["a", "", "c"])}, "file_pointer: entry 1 names no image"),
+        ({"file_pointer": np.array([["a"]] * 3)}, "file_pointer: shape (3, 1), not one image an entry"),
+        ({"file_pointer": np.array(3)}, "file_pointer: shape (), not one image an entry"),
+        ({"user_id": np.array([True, False, True])}, "user_id: bool values, not names"),
+        ({"user_id": np.array([b"\xff"] * 3)}, "user_id: not UTF-8"),
+        ({"clickmap_x": np.ones(6, bool)}, "clickmap_x: bool values, not numbers"),
+        (
+            {"clickmap_x": FIELDS["clickmap_x"] / 256, "clickmap_y": FIELDS["clickmap_y"] / 256},
+            "x from 0.0390625 to 0.234375, y from 0.0390625 to 0.234375 are shares of the image: clicks",
+        ),
+        (
+            {"clickmap_x": FIELDS["clickmap_x"] / 30 - 1, "clickmap_y": FIELDS["clickmap_y"] / 60},
+            "are shares of the image",
+        ),
+        (
+            {"clickmap_x": FIELDS["clickmap_x"] * 8},
+            "3 of 6 clicks lie outside (x from 80 to 480, y from 10 to 60): clicks are in pixels of the 256",
+        ),
+        (
+            {"clickmap_x": np.where(np.arange(6) == 3, np.nan, FIELDS["clickmap_x"])},
+            "clickmap_x, clickmap_y: NaN among the clicks of entry 1 (1 such clicks): leave them out",
+        ),
+        ({"click_offsets": np.array([0.0, 2, 4, 6])}, "click_offsets: not 4 rising offsets"),
+        ({"click_offsets": np.array([0, 4, 2, 6], np.uint64)}, "click_offsets: not 4 rising offsets"),
+        (
+            {"clickmap_x": PADDED[:, ::-1], "clickmap_y": PADDED[:, ::-1]},
+            "NaN among the clicks of entry 0 (2 such): NaN may only fill a row behind its last click",
+        ),
+        ({"clickmap_x": PADDED, "clickmap_y": PADDED[[1, 1, 1]]}, "NaN among the clicks of entry 0 (2 such)"),
+        (
+            {
+                "clickmap_x": np.nan_to_num(PADDED).astype(int),
+                "clickmap_y": np.nan_to_num(PADDED).astype(int),
+            },
+            "clickmap_x, clickmap_y: entry 0 ends in a click at (0, 0) (2 such): fill rows with NaN",
+        ),
+    ],
+)
+def test_what_would_vanish_or_be_misread_is_refused(tmp_path, change, message):
+    np.savez(tmp_path / "log.npz", **(FIELDS | change))
+    with pytest.raises(InputError, match=re.escape(message)) as error:
+        click_logs.read_log(tmp_path / "log.npz")
+    assert str(tmp_path / "log.npz") in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "users", [np.array(["", " ", "a"]), np.array([np.nan, np.nan, 1.0]), np.array(["None", "nan", "a"])]
+)
+def test_a_missing_participant_is_nobody(tmp_path, users):
+    np.savez(tmp_path / "log.npz", **(FIELDS | {"user_id": users}))
+    assert click_logs.read_log(tmp_path / "log.npz").user_id.tolist()[:2] == ["", ""]
+
+
+def test_names_in_bytes_are_those_in_text(tmp_path):
+    images = np.array(["ä.jpg", "b.jpg", "c.jpg"])
+    np.savez(tmp_path / "log.npz", **(FIELDS | {"file_pointer": np.char.encode(images, "utf-8")}))
+    assert click_logs.read_log(tmp_path / "log.npz").file_pointer.tolist() == images.tolist()
+
+
+def test_a_few_clicks_outside_are_read_and_left_to_the_filter(tmp_path):
+    x = np.tile(FIELDS["clickmap_x"], 4)
+    x[3] = 256
+    fields = {"clickmap_x": x, "clickmap_y": x, "click_offsets": np.array([0, 8, 16, 24])}
+    np.savez(tmp_path / "log.npz", **(FIELDS | fields))
+    log = click_logs.read_log(tmp_path / "log.npz")
+    assert len(log.clicks[0]) == 8
+    kept, counts = click_logs.filter_log(log, min_participants=1)
+    assert counts["clicks_outside"] == 1 and [len(xy) for xy in kept.clicks] == [7, 8, 8]
+
+
 def test_other_files_are_refused(tmp_path):
     (tmp_path / "text.npz").write_text("no archive")
     (tmp_path / "empty.npz").touch()
@@ -160,6 +254,13 @@ def test_each_filter_drops_what_it_should_and_is_counted():
     rows += [("a", "phone", 1.0, True, two)]
     rows += [("a", "u0", 1.0, False, two)]  # second map of u0
     rows += [("a", "single", 1.0, False, one), ("a", "nothing", 1.0, False, two[:0])]
+    rows += [
+        ("a", "", 1.0, False, two),
+        ("a", "", 1.0, False, two),
+    ]  # the same one, or not?
+    rows += [
+        ("a", "beside", 1.0, False, np.array([[1, 1], [256, 1], [1, -0.1]]))
+    ]  # one click is on the image
     rows += [("b", f"u{i}", 1.0, False, two) for i in range(4)]  # one participant short
     pointer, user, catch, mobile, clicks = zip(*rows, strict=True)
     log = click_logs.ClickLog(
@@ -167,11 +268,13 @@ def test_each_filter_drops_what_it_should_and_is_counted():
     )
     kept, counts = click_logs.filter_log(log)
     assert counts == {
-        "maps": 16,
+        "maps": 19,
+        "clicks_outside": 2,
         "failed_catch_trials": 2,
         "mobile": 1,
+        "no_participant": 2,
         "repeated": 1,
-        "single_click": 2,
+        "single_click": 3,
         "few_participants": 4,
         "images_few_participants": 1,
         "maps_kept": 6,

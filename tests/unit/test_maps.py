@@ -221,7 +221,10 @@ def test_a_folder_of_maps_is_read_in_the_order_of_its_labels(tmp_path, folder):
             "m/NA.npy: not a readable map: Object arrays cannot be loaded",
         ),
         (lambda: Path("l.csv").write_text("name,label\na,1\na,2\n"), "l.csv: name: 'a' is there twice"),
-        (lambda: Path("l.csv").write_text("name,label\na,cat\n"), "l.csv: label: not a whole number"),
+        (
+            lambda: Path("l.csv").write_text("name,label\na,cat\n"),
+            "l.csv: label: line 2: 'cat' is not a whole number",
+        ),
         (lambda: Path("l.csv").write_text("name\na\n"), "l.csv: no column 'label'"),
     ],
 )
@@ -246,6 +249,128 @@ def test_a_click_log_is_a_set_of_maps_with_a_ceiling(tmp_path, monkeypatch, clic
     assert np.isnan(arrays["map"][1]).all() and card["undefined"]["non_finite"] == ["unseen"]
     assert card["filters"]["unlisted"] == 7 and card["filters"]["maps_kept"] == 12
     assert card["ceiling"]["method"] == "participants" and card["ceiling"]["n_images"] == 2
+
+
+def error_of(tmp_path, capsys, *arguments: str) -> str:
+    with pytest.raises(SystemExit) as stop:
+        run(tmp_path, *arguments)
+    assert stop.value.code == 2 and not (tmp_path / "out").exists()
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_click_log_of_other_names_says_what_either_side_calls_its_images(
+    tmp_path, clicks, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("l.csv").write_text("name,label\nimage-0.jpg,9\nimage-1.jpg,4\n")
+    error = error_of(tmp_path, capsys, "--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv")
+    assert "clicks.npz: file_pointer: none of its 3 images ('image-0', 'image-1', 'image-2')" in error
+    assert "is one of the 2 of l.csv ('image-0.jpg', 'image-1.jpg')" in error
+
+
+def test_what_the_filters_drop_and_images_without_clicks_are_said(tmp_path, clicks, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("l.csv").write_text("name,label\nimage-2,9\nunseen,4\n")
+    _, card = run(tmp_path, "--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv")
+    assert card["filters"]["images_not_clicked"] == 1 and card["filters"]["clicks_outside"] == 0
+    said = capsys.readouterr().err
+    assert "clicks.npz: no clicks on 1 images of l.csv: 'unseen'" in said
+    assert "clicks.npz: unlisted 14, images_not_clicked 1, maps 7, failed_catch_trials 1" in said
+    assert "clicks.npz: 1 non_finite maps: 'unseen'" in said
+
+
+def test_files_that_no_image_uses_are_counted_and_named(tmp_path, folder, capsys):
+    assert run(tmp_path, *FOLDER)[1]["unused_files"] == {"n": 0, "first": []}
+    assert "no image's map" not in capsys.readouterr().err
+    for name in ("b.png", "sub/a.png", "notes.txt"):
+        (tmp_path / "m" / name).touch()
+    assert run(tmp_path, *FOLDER)[1]["unused_files"] == {"n": 3, "first": ["b.png", "notes.txt", "sub/a.png"]}
+    assert "m: 3 files are no image's map: 'b.png', 'notes.txt', 'sub/a.png'" in capsys.readouterr().err
+
+
+def test_two_images_that_would_share_a_map_are_refused(tmp_path, folder, capsys):
+    Path("l.csv").write_text("name,label\na.jpg,3\na.png,3\n")
+    assert "m/a.png: the map of both 'a.jpg' and 'a.png': give each its own" in error_of(
+        tmp_path, capsys, *FOLDER
+    )
+
+
+def sized(names: list[str], labels: list[int], height: int, width: int) -> None:
+    rows = [
+        f"{name},{label},{height},{width},i.png,0,m.png" for name, label in zip(names, labels, strict=True)
+    ]
+    Path("s.csv").write_text("stimulus_id,label,height,width,path,sha256,mask\n" + "\n".join(rows) + "\n")
+
+
+NAMES, NUMBERS = ["sub/b.jpg", "a.jpg", "NA.jpeg"], [5, 3, 7]
+
+
+@pytest.mark.parametrize("size", [(256, 256), (512, 512), (1000, 1001)])
+def test_square_maps_of_square_images_are_as_without_a_stimulus_table(tmp_path, folder, size):
+    expected, _ = run(tmp_path, *FOLDER)
+    sized(NAMES, NUMBERS, *size)
+    np.testing.assert_array_equal(run(tmp_path, *FOLDER, "--stimuli", "s.csv")[0]["map"], expected["map"])
+
+
+def test_square_maps_of_oblong_images_are_refused(tmp_path, folder, capsys):
+    sized(NAMES, NUMBERS, 375, 500)
+    error = error_of(tmp_path, capsys, *FOLDER, "--stimuli", "s.csv")
+    assert "m/sub/b.png: the map has 256 × 256 pixels (height × width), but its image 375 × 500" in error
+
+
+def test_transposed_maps_are_refused(tmp_path, folder, capsys):
+    for file in ("m/a.png", "m/sub/b.png"):
+        Path(file).unlink()
+        np.save(Path(file).with_suffix(".npy"), np.eye(50, 37))
+    np.save("m/NA.npy", np.eye(37, 50))
+    sized(NAMES, NUMBERS, 370, 500)
+    error = error_of(tmp_path, capsys, *FOLDER, "--stimuli", "s.csv")
+    assert "m/sub/b.npy: the map has 50 × 37 pixels (height × width), but its image 370 × 500" in error
+
+
+def test_clicks_and_shards_of_square_maps_are_refused_for_oblong_images(tmp_path, shards, clicks, capsys):
+    sized([f"c-{i:06d}" for i in range(5)], list(range(5)), 375, 500)
+    error = error_of(tmp_path, capsys, "--path", "val-*", "--stimuli", "s.csv")
+    assert "val-0.tfrecords: c-000000: the map has 256 × 256 pixels" in error
+    sized(["image-0"], [9], 375, 500)
+    Path("l.csv").write_text("name,label\nimage-0,9\n")
+    log = ("--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv", "--stimuli", "s.csv")
+    assert "clicks.npz: image-0: the map has 256 × 256 pixels" in error_of(tmp_path, capsys, *log)
+
+
+def test_masks_have_the_shape_of_their_images_and_whole_labels(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.eye(30, 40) > 0).save("m.png")
+    sized(["a", "b"], [1, 2], 60, 80)
+    arrays, _ = run(tmp_path, "--reader", "masks", "--path", "s.csv")
+    assert arrays["label"].tolist() == [1, 2]
+    for file in (tmp_path / "out").iterdir():
+        file.unlink()
+    (tmp_path / "out").rmdir()
+    sized(["a", "b"], [1, 2], 80, 60)
+    assert "m.png: the map has 30 × 40 pixels" in error_of(
+        tmp_path, capsys, "--reader", "masks", "--path", "s.csv"
+    )
+    sized(["a", "b"], [1, 2.7], 60, 80)  # type: ignore[list-item]
+    error = error_of(tmp_path, capsys, "--reader", "masks", "--path", "s.csv")
+    assert "s.csv: label: line 3: 2.7 is not a whole number" in error
+
+
+def test_ids_of_a_folder_are_compared_before_any_map_is_read(tmp_path, folder, capsys):
+    Path("m/a.png").write_bytes(b"no image")
+    sized(["sub/b", "a", "NA.jpeg"], NUMBERS, 256, 256)
+    error = error_of(tmp_path, capsys, *FOLDER, "--stimuli", "s.csv")
+    assert (
+        "s.csv: stimulus_id: 'sub/b', where the maps have 'sub/b.jpg': 2 stimuli without map ('sub/b', 'a')"
+        in error
+    )
+    assert "2 maps without stimulus ('sub/b.jpg', 'a.jpg')" in error
+
+
+def test_another_order_is_called_so(tmp_path, folder, capsys):
+    sized(NAMES[::-1], NUMBERS[::-1], 256, 256)
+    error = error_of(tmp_path, capsys, *FOLDER, "--stimuli", "s.csv")
+    assert "'NA.jpeg', where the maps have 'sub/b.jpg': the same ids in another order" in error
 
 
 @pytest.mark.parametrize(

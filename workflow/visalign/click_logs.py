@@ -5,9 +5,9 @@ A log is an npz file with one entry a map, that is, a participant's clicks on on
 ======================  =====================================================================
 ``file_pointer`` (n,)   the image
 ``clickmap_x``, ``_y``  the clicks, in pixels of the 256 × 256 image; see below
-``user_id`` (n,)        the participant
+``user_id`` (n,)        the participant; an entry without one is dropped, and counted
 ``user_catch_trial``    (n,) share of catch trials that the participant passed, 0 to 1
-``is_mobile`` (n,)      whether the participant played on a phone
+``is_mobile`` (n,)      whether the participant played on a phone, 0 or 1
 ======================  =====================================================================
 
 Clicks are ragged, and the public files hold them as pickled object arrays, which can run any code when
@@ -28,13 +28,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import fftconvolve
 
-from visalign import human_maps, stats
+from visalign import click_fields, human_maps, stats
 from visalign.errors import InputError
 from visalign.tables import write_atomic
 from visalign.tfrecords import read_npz
@@ -59,9 +58,11 @@ class ClickLog:
     Attributes
     ----------
     file_pointer, user_id : ndarray of str, shape (n_maps,)
+        A missing participant is ''.
     clicks : tuple of ndarray, each of shape (n_clicks, 2)
         x and y, in pixels of the 256 × 256 image.
     user_catch_trial : ndarray of float, shape (n_maps,)
+        NaN where missing.
     is_mobile : ndarray of bool, shape (n_maps,)
     """
 
@@ -142,41 +143,43 @@ def read_log(path: str | Path) -> ClickLog:
     Raises
     ------
     InputError
-        No npz file, a field that is missing, pickled, not numeric or of another length, or an infinite click;
-        names file and field.
+        No npz file; a field that is missing, pickled, of another length or type; an entry without an image; a
+        share of catch trials that is none, a flag that is neither 0 nor 1; clicks that are not finite or no
+        pixels of the image. Names file, field and entry (from 0).
     """
     arrays = read_npz(path, FIELDS, optional=("click_offsets",), advice=CONVERT)
+    if arrays["file_pointer"].ndim != 1:
+        shape = arrays["file_pointer"].shape
+        raise InputError(f"{path}: file_pointer: shape {shape}, not one image an entry")
     n = len(arrays["file_pointer"])
     for field in ("user_id", "user_catch_trial", "is_mobile"):
         if arrays[field].shape != (n,):
             raise InputError(f"{path}: {field}: shape {arrays[field].shape}, but {n} entries of file_pointer")
-    for field in ("clickmap_x", "clickmap_y", "user_catch_trial", "is_mobile"):
-        if arrays[field].dtype.kind not in "iufb":
-            raise InputError(f"{path}: {field}: {arrays[field].dtype} values, not numbers")
-    if arrays["clickmap_x"].shape != arrays["clickmap_y"].shape:
-        shapes = f"{arrays['clickmap_x'].shape} and {arrays['clickmap_y'].shape}"
-        raise InputError(f"{path}: clickmap_x and clickmap_y: shapes {shapes} differ")
+    images = click_fields.names(path, "file_pointer", arrays["file_pointer"])
+    if (images == "").any():
+        raise InputError(f"{path}: file_pointer: entry {int((images == '').argmax())} names no image")
     return ClickLog(
-        arrays["file_pointer"].astype(str),
+        images,
         _clicks(path, arrays, n),
-        arrays["user_id"].astype(str),
-        arrays["user_catch_trial"].astype(float),
-        arrays["is_mobile"].astype(bool),
+        click_fields.names(path, "user_id", arrays["user_id"]),
+        click_fields.shares(path, "user_catch_trial", arrays["user_catch_trial"]),
+        click_fields.flags(path, "is_mobile", arrays["is_mobile"]),
     )
 
 
 def _clicks(path: str | Path, arrays: dict[str, np.ndarray], n: int) -> tuple[np.ndarray, ...]:
-    xy = np.stack([arrays["clickmap_x"], arrays["clickmap_y"]], axis=-1).astype(float)
+    x, y = (click_fields.numbers(path, name, arrays[name], "iuf") for name in ("clickmap_x", "clickmap_y"))
+    if x.shape != y.shape:
+        raise InputError(f"{path}: clickmap_x and clickmap_y: shapes {x.shape} and {y.shape} differ")
+    xy = np.stack([x, y], axis=-1).astype(float)
     if np.isinf(xy).any():
         raise InputError(f"{path}: clickmap_x, clickmap_y: infinite click")
     if xy.ndim == 3 and len(xy) == n:
-        return tuple(row[~np.isnan(row).any(axis=-1)] for row in xy)
-    offsets = arrays.get("click_offsets")
-    if xy.ndim != 2 or offsets is None:
-        raise InputError(f"{path}: clickmap_x: shape {xy.shape[:-1]}: flat arrays need click_offsets")
-    if offsets.shape != (n + 1,) or offsets[0] != 0 or offsets[-1] != len(xy) or (np.diff(offsets) < 0).any():
-        raise InputError(f"{path}: click_offsets: not {n + 1} rising offsets from 0 to {len(xy)} clicks")
-    return tuple(np.split(xy, offsets[1:-1])) if n else ()
+        clicks = click_fields.padded_clicks(path, xy)
+    else:
+        clicks = click_fields.flat_clicks(path, xy, arrays.get("click_offsets"), n)
+    click_fields.check_pixels(path, np.concatenate([*clicks, np.zeros((0, 2))]), SIZE)
+    return clicks
 
 
 # --- filters ---
@@ -191,15 +194,21 @@ def filter_log(
     -------
     log : ClickLog
     counts : dict
-        ``maps``, then the maps dropped by ``failed_catch_trials``, ``mobile``, ``repeated`` (not a
-        participant's first of that image), ``single_click`` (fewer than two clicks), and
+        ``maps``; ``clicks_outside``, the clicks dropped since they are not on the image; then the maps
+        dropped by ``failed_catch_trials``, ``mobile``, ``no_participant`` (without ``user_id``, so that
+        repetitions cannot be told), ``repeated`` (not a participant's first of that image),
+        ``single_click`` (fewer than two clicks), and
         ``few_participants`` (with ``images_few_participants``), and what is left: ``maps_kept``,
         ``images_kept``, ``participants_kept``.
     """
-    counts = {"maps": len(log)}
+    on_image = tuple(xy[click_fields.inside(xy, SIZE)] for xy in log.clicks)
+    outside = sum(map(len, log.clicks)) - sum(map(len, on_image))
+    log = replace(log, clicks=on_image)
+    counts = {"maps": len(log), "clicks_outside": outside}
     for name, keep in (
         ("failed_catch_trials", lambda log: log.user_catch_trial >= min_catch),
         ("mobile", lambda log: ~log.is_mobile),
+        ("no_participant", lambda log: log.user_id != ""),
         ("repeated", _first_of_participant),
         ("single_click", lambda log: np.array([len(c) > 1 for c in log.clicks], dtype=bool)),
     ):
@@ -261,6 +270,8 @@ def disc_blur(counts: np.ndarray, diameter: int = DISC, passes: int = 2) -> np.n
         Exact up to one division: unnormalised sums are whole numbers, to which the Fourier result is
         rounded. Else its noise would break the ties of untouched pixels, and rank correlations with them.
     """
+    from scipy.signal import fftconvolve  # start-up that reading and filtering a log need not pay
+
     disc = disc_kernel(diameter)[None]
     blurred = counts.astype(np.float64)
     for _ in range(passes):

@@ -5,21 +5,21 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
-from visalign import click_logs, human_maps, stimulus_tables, tfrecords
+from visalign import click_logs, human_maps, map_files, map_lists, stimulus_tables, tfrecords
 from visalign.click_logs import ClickLog, Reliability
 from visalign.errors import InputError
-from visalign.tables import read_table, write_atomic, write_json
+from visalign.tables import read_table, whole_numbers, write_atomic, write_json
 
-VERSION = 1
+VERSION = 2
 EXAMPLES = """\
   python -m visalign maps --name clickme --reader tfrecord --path 'clickme/val/*.tfrecords' \\
       --ceiling 0.65753 --output clickme.npz --card clickme.json
@@ -29,8 +29,6 @@ EXAMPLES = """\
       --stimuli clicked_stimuli.csv --simulated true --output clicked.npz --card clicked.json
 """
 READERS = ("tfrecord", "npz", "folder", "clicks", "masks")
-#: Files that the reader ``folder`` takes for the map of an image of the same name.
-MAP_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 #: Half-splits of the participants.
 ITERATIONS = 20
 #: Maps that are decoded at a time: memory does not grow with the number of shards.
@@ -42,18 +40,17 @@ CEILING_OF_PARTICIPANTS = (
 FLOOR_OF_PARTICIPANTS = "as the ceiling, but the second half's map is that of another image"
 UNKNOWN: dict[str, Any] = dict.fromkeys(("value", "ci_low", "ci_high", "method", "definition"))
 CEILING_DECLARED = "declared by the data's provider (--ceiling)"
-#: A filtered click log, and what each filter dropped.
-FilteredLog = tuple[ClickLog, dict[str, int]]
 #: Ceiling, floor, and what each filter of the click log dropped.
 Participants = tuple[Reliability, Reliability, dict[str, int]]
 
 
 class HumanMap(NamedTuple):
-    """One importance map as it was read: `heatmap` float32 (height, width), in any unit."""
+    """One importance map as it was read: `heatmap` float32 (height, width), in any unit; and where from."""
 
     stimulus_id: str
     label: int
     heatmap: np.ndarray
+    source: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,122 +80,115 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--clicks: {args.clicks}, but --reader clicks takes the log of --path")
     if args.reader in ("folder", "clicks") and not args.labels:
         raise InputError(f"--labels: needed by --reader {args.reader}")
-    human, clicks = open_maps(args)
-    stimulus_id, labels, maps, undefined = process_maps(human)
+    labels = map_files.read_labels(args.labels) if args.labels else None
+    if args.stimuli and labels is not None:
+        check_stimuli(args.stimuli, list(labels), list(labels.values()))
+    collection = open_maps(args, labels)
+    sizes = image_sizes(args.stimuli or (args.path if args.reader == "masks" else None))
+    stimulus_id, label, maps, undefined = process_maps(checked(collection.maps, sizes))
     if not len(maps):
         raise InputError(f"{args.path}: no record")
-    if args.stimuli:
-        check_stimuli(args.stimuli, stimulus_id, labels)
-    participants = estimate_participants(*clicks, args.seed) if clicks else None
+    if args.stimuli and labels is None:
+        check_stimuli(args.stimuli, stimulus_id.tolist(), label.tolist())
+    participants = estimate_participants(*collection.clicks, args.seed) if collection.clicks else None
     buffer = io.BytesIO()
-    np.savez(buffer, stimulus_id=stimulus_id, label=labels, map=maps)
+    np.savez(buffer, stimulus_id=stimulus_id, label=label, map=maps)
     write_atomic(args.output, buffer.getvalue())
     listed = {reason: stimulus_id[flags].tolist() for reason, flags in undefined.items()}
-    write_json(args.card, card(args, stimulus_id, labels, maps, listed, participants))
+    for reason, names in listed.items():
+        if names:
+            print(f"{args.path}: {len(names)} {reason} maps: {map_files.show(names)}", file=sys.stderr)
+    described = card(args, stimulus_id, label, maps, listed, participants)
+    write_json(args.card, described | {"unused_files": collection.unused})
 
 
 # --- readers ---
 
 
-def open_maps(args: argparse.Namespace) -> tuple[Iterable[HumanMap], FilteredLog | None]:
-    """Open the maps of the chosen reader, read one at a time; filter the click log, if there is one."""
-    if args.reader in ("tfrecord", "npz"):
-        return shard_maps(args.name, args.path), read_clicks(args.clicks) if args.clicks else None
+class Collection(NamedTuple):
+    """Maps read one at a time, a filtered click log if there is one, and files that are no image's map."""
+
+    maps: Iterable[HumanMap]
+    clicks: map_lists.FilteredLog | None = None
+    unused: dict[str, Any] | None = None
+
+
+def open_maps(args: argparse.Namespace, labels: dict[str, int] | None) -> Collection:
+    """Open the maps of the chosen reader, of the labelled images; filter the click log, if there is one."""
     if args.reader == "masks":
-        return masks(args.path), None
-    labels = read_labels(args.labels)
+        return Collection(masks(args.path))
+    if args.reader == "clicks":
+        log, counts = map_lists.read_clicks(args.path, labels, args.labels)
+        return Collection(clicked_maps(args.path, log, labels or {}), (log, counts))
+    clicks = map_lists.read_clicks(args.clicks) if args.clicks else None
     if args.reader == "folder":
-        clicks = read_clicks(args.clicks) if args.clicks else None
-        heatmaps = folder_maps(args.path, tqdm(labels, desc="maps", unit="map"))
-    else:
-        clicks = read_clicks(args.path, list(labels))
-        heatmaps = clicked_maps(clicks[0], tqdm(labels, desc="maps", unit="map"))
-    return map(HumanMap, labels, labels.values(), heatmaps), clicks
+        files = map_files.find(args.path, labels or {})
+        return Collection(folder_maps(files, labels or {}), clicks, unused_files(args.path, files))
+    return Collection(shard_maps(args.name, args.path), clicks)
 
 
 def shard_maps(name: str, pattern: str) -> Iterator[HumanMap]:
     """Iterate over the maps of ClickMe shards (TFRecord or npz), numbered as the stimuli are."""
     shards = tqdm(tfrecords.list_shards(pattern), desc="maps", unit="shard")
-    records = chain.from_iterable(tfrecords.read_clickme(shard) for shard in shards)
-    return (
-        HumanMap(tfrecords.stimulus_id(name, index), record.label, record.heatmap)
-        for index, record in enumerate(records)
-    )
+    index = 0
+    for shard in shards:
+        for record in tfrecords.read_clickme(shard):
+            stimulus_id = tfrecords.stimulus_id(name, index)
+            yield HumanMap(stimulus_id, record.label, record.heatmap, f"{shard}: {stimulus_id}")
+            index += 1
 
 
 def masks(path: str) -> Iterator[HumanMap]:
     """Iterate over the object masks of a stimulus table, as maps of people who look at the object."""
     table = stimulus_tables.read(path)
-    for entry in tqdm(table.itertuples(), desc="maps", total=len(table), unit="map"):
-        if not isinstance(entry.mask, str):
-            raise InputError(f"{path}: mask: {entry.stimulus_id!r} has none")
-        yield HumanMap(str(entry.stimulus_id), int(entry.label), read_map(Path(entry.mask)))  # type: ignore[arg-type]
+    rows = zip(table["stimulus_id"], whole_numbers(table, "label", path), table["mask"], strict=True)
+    for stimulus_id, label, mask in tqdm(rows, desc="maps", total=len(table), unit="map"):
+        if not isinstance(mask, str):
+            raise InputError(f"{path}: mask: {stimulus_id!r} has none")
+        yield HumanMap(stimulus_id, int(label), map_files.read(Path(mask)), mask)
 
 
-def read_labels(path: str) -> dict[str, int]:
-    """Read the label of each named image, in the order of the file (CSV: name, label)."""
-    table = read_table(path, required=("name", "label"), dtype={"name": str}, keep_default_na=False)
-    twice = table["name"][table["name"].duplicated()]
-    if len(twice):
-        raise InputError(f"{path}: name: {twice.iloc[0]!r} is there twice")
-    if table["label"].dtype.kind not in "iu":
-        raise InputError(f"{path}: label: not a whole number in every row")
-    return dict(zip(table["name"].tolist(), table["label"].tolist(), strict=True))
+def folder_maps(files: dict[str, Path], labels: dict[str, int]) -> Iterator[HumanMap]:
+    """Iterate over the maps of a folder, see `map_files.find`."""
+    for name, file in tqdm(files.items(), desc="maps", unit="map"):
+        yield HumanMap(name, labels[name], map_files.read(file), str(file))
 
 
-def folder_maps(folder: str, names: Iterable[str]) -> Iterator[np.ndarray]:
-    """Yield the map (height, width) of each image: the file of its name, whatever the suffix."""
-    for name in names:
-        files = [(Path(folder) / name).with_suffix(suffix) for suffix in MAP_SUFFIXES]
-        found = [file for file in files if file.is_file()]
-        if len(found) != 1:
-            raise InputError(f"{folder}: {name}: {len(found)} maps of this name ({', '.join(MAP_SUFFIXES)})")
-        yield read_map(found[0])
+def unused_files(folder: str, files: dict[str, Path]) -> dict[str, Any]:
+    """Count the files of a folder that are no image's map, and say so; the first few are named."""
+    names = map_files.unused(folder, files.values())
+    if names:
+        print(f"{folder}: {len(names)} files are no image's map: {map_files.show(names)}", file=sys.stderr)
+    return {"n": len(names), "first": names[: map_files.SHOWN]}
 
 
-def read_map(file: Path) -> np.ndarray:
-    """Read one map, float32 (height, width), from a grey image or an array (npy)."""
-    try:
-        heatmap = np.load(file, allow_pickle=False) if file.suffix == ".npy" else _grey(file)
-        if heatmap.ndim != 2 or heatmap.dtype.kind not in "iuf":
-            raise ValueError(f"{heatmap.dtype} {heatmap.shape}, not (height, width) numbers")
-    except (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file}: not a readable map: {str(error).splitlines()[0]}") from None
-    return heatmap.astype(np.float32)
-
-
-def _grey(file: Path) -> np.ndarray:
-    with Image.open(file) as image:
-        if image.mode[0] in "IF":  # more than 8 bits
-            return np.asarray(image)
-        pixels = np.asarray(image.convert("RGB"))
-    # The luminance of a colour map is no importance.
-    if (pixels != pixels[..., :1]).any():
-        raise ValueError("a colour image, not a grey one")
-    return pixels[..., 0]
-
-
-def read_clicks(path: str, images: list[str] | None = None) -> FilteredLog:
-    """Read and filter a click log, of `images` only where given; say what each filter dropped."""
-    log = click_logs.read_log(path)
-    listed = log if images is None else log.keep(np.isin(log.file_pointer, images))
-    kept, counts = click_logs.filter_log(listed)
-    counts = counts if images is None else {"unlisted": len(log) - len(listed)} | counts
-    if not len(kept):
-        dropped = ", ".join(f"{name} {count}" for name, count in counts.items())
-        raise InputError(f"{path}: user_id: no map passes the filters ({dropped})")
-    return kept, counts
-
-
-def clicked_maps(log: ClickLog, images: Iterable[str]) -> Iterator[np.ndarray]:
-    """Yield the mean map (256, 256) of each image's participants; NaN where the filters left none."""
+def clicked_maps(path: str, log: ClickLog, labels: dict[str, int]) -> Iterator[HumanMap]:
+    """Iterate over the mean maps (256, 256) of each image's participants; NaN where the filters left none."""
     groups = click_logs.clicks_by_image(log)
     missing = np.full((click_logs.SIZE, click_logs.SIZE), np.nan, np.float32)
-    for image in images:
-        yield click_logs.group_map(groups[image]) if image in groups else missing
+    for image, label in tqdm(labels.items(), desc="maps", unit="map"):
+        heatmap = click_logs.group_map(groups[image]) if image in groups else missing
+        yield HumanMap(image, label, heatmap, f"{path}: {image}")
 
 
 # --- processing ---
+
+
+def image_sizes(path: str | None) -> dict[str, tuple[int, int]]:
+    """Height and width of each image by its id, as a stimulus table gives them; nothing without a table."""
+    table = read_table(path, required=("stimulus_id",), dtype={"stimulus_id": str}) if path else None
+    if table is None or not {"height", "width"} <= set(table.columns):
+        return {}
+    height, width = (whole_numbers(table, column, str(path)).tolist() for column in ("height", "width"))
+    return dict(zip(table["stimulus_id"], zip(height, width, strict=True), strict=True))
+
+
+def checked(human: Iterable[HumanMap], sizes: dict[str, tuple[int, int]]) -> Iterator[HumanMap]:
+    """Pass maps on; one that would be stretched over its image is an InputError."""
+    for one in human:
+        if one.stimulus_id in sizes:
+            map_files.check_shape(one.source, one.heatmap.shape, sizes[one.stimulus_id])
+        yield one
 
 
 def process_maps(
@@ -250,17 +240,32 @@ def _same_size(batch: list[HumanMap]) -> Iterator[np.ndarray]:
             start = end
 
 
-def check_stimuli(path: str, stimulus_id: np.ndarray, labels: np.ndarray) -> None:
+def check_stimuli(path: str, stimulus_id: list[str], labels: list[int]) -> None:
     """Raise InputError where the stimulus table disagrees with the maps in ids or labels."""
     table = read_table(path, required=("stimulus_id", "label"), dtype={"stimulus_id": str})
-    if len(table) != len(stimulus_id):
-        raise InputError(f"{path}: stimulus_id: {len(table)} stimuli, but {len(stimulus_id)} maps")
-    rows = zip(table["stimulus_id"], stimulus_id, table["label"], labels, strict=True)
-    for found, name, label, expected in rows:
-        if found != name:
-            raise InputError(f"{path}: stimulus_id: {found!r}, where the maps have {str(name)!r}")
+    stimuli = table["stimulus_id"].tolist()
+    if stimuli != stimulus_id:
+        raise InputError(f"{path}: stimulus_id: {disagreement(stimuli, stimulus_id)}")
+    for name, label, expected in zip(stimuli, whole_numbers(table, "label", path), labels, strict=True):
         if label != expected:
-            raise InputError(f"{path}: label: {label} for {found!r}, where the maps have {expected}")
+            raise InputError(f"{path}: label: {label} for {name!r}, where the maps have {expected}")
+
+
+def disagreement(stimuli: list[str], maps: list[str]) -> str:
+    """Say how the ids of a stimulus table and of maps differ, and what either side calls them."""
+    known, found = set(stimuli), set(maps)
+    without, unknown = [i for i in stimuli if i not in found], [i for i in maps if i not in known]
+    if len(stimuli) != len(maps):
+        first = f"{len(stimuli)} stimuli, but {len(maps)} maps"
+    else:
+        here, there = next(pair for pair in zip(stimuli, maps, strict=True) if pair[0] != pair[1])
+        first = f"{here!r}, where the maps have {there!r}"
+    if not without and not unknown:
+        return f"{first}: the same ids in another order"
+    return (
+        f"{first}: {len(without)} stimuli without map ({map_files.show(without) or 'none'}), "
+        f"{len(unknown)} maps without stimulus ({map_files.show(unknown) or 'none'})"
+    )
 
 
 def estimate_participants(log: ClickLog, counts: dict[str, int], seed: int) -> Participants:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -66,6 +67,17 @@ class Transform:
         crop_pct = repr(self.crop_pct).removesuffix(".0")  # every digit: the crop is floored to a pixel
         key = f"{self.height}x{self.width}-{self.crop_mode}-{crop_pct}-{self.interpolation}"
         return key + ("-fill" + ".".join(map(str, self.fill)) if self.crop_mode == "border" else "")
+
+    @classmethod
+    def of_model(cls, data_config: dict[str, Any], squash: bool = False) -> Transform:
+        """Return timm's evaluation transform of a data config, or with `squash` a resize to its size."""
+        _, height, width = data_config["input_size"]
+        if squash:
+            return cls(height, width, "squash", 1.0, "bilinear")
+        mode, fill = data_config["crop_mode"], (0, 0, 0)
+        if mode == "border":
+            fill = tuple(round(255 * value) for value in data_config["mean"])
+        return cls(height, width, mode, data_config["crop_pct"], data_config["interpolation"], fill)
 
     @classmethod
     def from_key(cls, key: str) -> Transform:

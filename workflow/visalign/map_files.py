@@ -1,0 +1,214 @@
+"""Files of human importance maps: which one is an image's, the numbers in it, and whether its shape fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from visalign import delimited
+from visalign.errors import InputError
+from visalign.tables import read_table, whole_numbers
+
+#: Files that can be the map of an image of the same name.
+MAP_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
+#: EXIF tag; from 5 on, height and width change places.
+ORIENTATION = 274
+#: TIFF tag; 0: white is zero.
+PHOTOMETRIC = 262
+#: So many names are shown where many are meant.
+SHOWN = 5
+
+
+def show(names: Iterable[str]) -> str:
+    """Return the first few names, quoted, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(map(repr, names[:SHOWN])) + more
+
+
+# --- which file ---
+
+
+def read_labels(path: str | Path) -> dict[str, int]:
+    """Read the label of each named image, in the order of the file (CSV: name, label)."""
+    table = read_table(path, required=("name", "label"), dtype={"name": str}, keep_default_na=False)
+    names, labels = table["name"].tolist(), whole_numbers(table, "label", path).tolist()
+    twice = table["name"][table["name"].duplicated()]
+    if len(twice):
+        raise InputError(f"{path}: name: {twice.iloc[0]!r} is there twice")
+    for row, label in enumerate(labels):
+        if label < 0:
+            raise InputError(f"{path}: label: line {delimited.line_of(path, row)}: {label} is negative")
+    return dict(zip(names, labels, strict=True))
+
+
+def find(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
+    """Find the map of each image: the file of its name, the suffix replaced (or another one added).
+
+    Raises
+    ------
+    InputError
+        No such folder; an image without a map, with several, or with that of another image.
+    """
+    root, names = Path(folder), list(names)
+    if not root.is_dir():
+        raise InputError(f"{folder}: no such folder of maps")
+    folders: dict[PurePosixPath, dict[str, list[Path]]] = {}
+    files: dict[str, Path] = {}
+    owner: dict[Path, str] = {}
+    for name in names:
+        image = PurePosixPath(name)
+        if not image.name or image.is_absolute() or ".." in image.parts:
+            raise InputError(f"{folder}: {name or 'an empty name'}: names no file of the folder of maps")
+        if image.parent not in folders:
+            folders[image.parent] = _by_stem(root / image.parent)
+        found = [file for stem in {image.stem, image.name} for file in folders[image.parent].get(stem, ())]
+        if len(found) != 1:
+            raise InputError(f"{folder}: {name}: {_miscounted(found, folders[image.parent])}")
+        if found[0] in owner:
+            raise InputError(
+                f"{found[0]}: the map of both {owner[found[0]]!r} and {name!r}: give each its own, "
+                f"named after the whole name, such as {name}.png"
+            )
+        files[name], owner[found[0]] = found[0], name
+    return files
+
+
+def _by_stem(folder: Path) -> dict[str, list[Path]]:
+    """Maps of a folder (none where it does not exist) by their names without suffix."""
+    stems: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if file.suffix.lower() in MAP_SUFFIXES and file.is_file():
+            stems.setdefault(file.stem, []).append(file)
+    return stems
+
+
+def _miscounted(found: list[Path], stems: dict[str, list[Path]]) -> str:
+    names = [file.name for file in found] or [file.name for files in stems.values() for file in files]
+    there = f": {show(sorted(names))}" if found else f"; there are {show(names) or 'none'}"
+    return f"{len(found)} maps of this name ({', '.join(MAP_SUFFIXES)}){there}"
+
+
+def unused(folder: str | Path, used: Iterable[Path]) -> list[str]:
+    """Files below a folder of maps that are no image's map, sorted, relative to the folder."""
+    taken = set(used)
+    files = (file for file in Path(folder).rglob("*") if file not in taken and file.is_file())
+    return sorted(str(file.relative_to(folder)) for file in files)
+
+
+# --- what is in it ---
+
+
+def read(file: Path) -> np.ndarray:
+    """Read one map, float32 (height, width), from a grey image or an array (npy).
+
+    Values may have any unit, and be negative: only their ranks are compared.
+
+    Raises
+    ------
+    InputError
+        An unreadable file, pages, colours, transparent pixels, or no array of numbers.
+    """
+    with _readable(file):
+        if file.suffix.lower() == ".npy":
+            return as_heatmap(np.load(file, allow_pickle=False))
+        with Image.open(file) as image:
+            return as_heatmap(grey(image))
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # on damaged files Pillow's and NumPy's readers raise all there is
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if "allow_pickle" in reason:
+            reason = "Object arrays cannot be loaded, since pickles run code: save it as numbers"
+        raise InputError(f"{file}: not a readable map: {reason}") from None
+
+
+def grey(image: Image.Image) -> np.ndarray:
+    """Pixels (height, width) of a grey image, upright as its EXIF data say, in as many bits as it has.
+
+    Raises
+    ------
+    ValueError
+        Several pages, transparent pixels, or colours: the luminance of a colour map is no importance.
+    """
+    if (pages := getattr(image, "n_frames", 1)) > 1:
+        raise ValueError(f"{pages} pages, not one map: save the map alone")
+    white_is_zero = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0  # which Pillow sees to in 8 bits
+    image = ImageOps.exif_transpose(image)
+    if image.mode[0] in "IF":  # more than 8 bits
+        pixels = np.asarray(image)
+        return -pixels.astype(np.float32) if white_is_zero else pixels
+    pixels = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+    if (pixels[..., 3:] < 255).any():
+        raise ValueError("transparent pixels: save the map without an alpha channel")
+    difference = int(np.ptp(pixels[..., :3], axis=-1).max())
+    if difference:
+        raise ValueError(
+            f"a colour image, not a grey one (channels differ by up to {difference} of 255): "
+            "save one channel (Pillow: convert('L')) or the values as .npy"
+        )
+    return pixels[..., 0]
+
+
+def as_heatmap(values: np.ndarray) -> np.ndarray:
+    """Return an array as float32 (height, width); ValueError as of `one_channel`, and for what was NaN."""
+    values = one_channel(values)
+    if values.dtype.kind == "i" and values.itemsize > 2 and values.min() == np.iinfo(values.dtype).min:
+        raise ValueError(f"{values.min()}, which is what NaN becomes as {values.dtype}: save it as float")
+    with np.errstate(over="ignore"):  # becomes infinite, and is counted as such
+        return values.astype(np.float32)
+
+
+def one_channel(values: np.ndarray) -> np.ndarray:
+    """Return an array (height, width), without the axis of its one channel, before or behind them.
+
+    Raises
+    ------
+    ValueError
+        Another shape, no pixel, or no numbers.
+    """
+    if values.ndim == 3 and 1 in (values.shape[0], values.shape[2]):
+        values = values[..., 0] if values.shape[2] == 1 else values[0]
+    if values.ndim != 2 or values.dtype.kind not in "iufb" or not values.size:
+        raise ValueError(f"{values.dtype} {values.shape}, not (height, width) numbers")
+    return values
+
+
+# --- whether it fits ---
+
+
+def shape(file: Path) -> tuple[int, int]:
+    """Height and width of a map, from the header of its file."""
+    with _readable(file):
+        if file.suffix.lower() == ".npy":
+            rows, columns = one_channel(np.load(file, mmap_mode="r", allow_pickle=False)).shape
+            return rows, columns
+        with Image.open(file) as image:
+            turned = image.getexif().get(ORIENTATION, 1) > 4
+            return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def check_shape(where: str | Path, shape: tuple[int, ...], image: tuple[int, int]) -> None:
+    """Raise InputError unless a map has the shape of its image, at any scale.
+
+    Parameters
+    ----------
+    where : str
+        The map's file, or what else says which one it is.
+    shape, image : (int, int)
+        Height and width of both, in pixels. At its own scale the map may be one pixel off: it is rounded.
+    """
+    (rows, columns), (height, width) = shape, image
+    if abs(rows * width - columns * height) > max(height, width):
+        raise InputError(
+            f"{where}: the map has {rows} × {columns} pixels (height × width), but its image {height} × "
+            f"{width}: it would be stretched; make maps of the shape of the whole image, at any scale"
+        )

@@ -1,0 +1,128 @@
+"""What a map set holds, before any map is decoded: its images in order, their labels, its click log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visalign import click_logs, map_files, tfrecords
+from visalign.click_logs import ClickLog
+from visalign.errors import InputError
+from visalign.tables import read_table, whole_numbers
+
+#: A filtered click log, and what each filter dropped.
+FilteredLog = tuple[ClickLog, dict[str, int]]
+#: Below this folder lie files that the study itself makes.
+MADE = "results"
+
+
+def listed_maps(name: str, row: dict[str, Any]) -> list[tuple[str, int | None]] | None:
+    """List the maps of a row of the sheet, and check its files as far as that needs no decoding.
+
+    Parameters
+    ----------
+    name : str
+        Name of the map set.
+    row : dict
+        See ``workflow/schemas/maps.schema.yaml``.
+
+    Returns
+    -------
+    list of (str, int or None), or None
+        Stimulus id and label of each map, in order; labels of shards are not known before they are read. None
+        where the study itself makes the maps, and has not yet.
+
+    Raises
+    ------
+    InputError
+        As the stage maps.
+    """
+    log = row.get("clicks")
+    if log and not to_be_made(log):
+        read_clicks(log)
+    if to_be_made(row["path"]):
+        return None
+    if row["reader"] == "masks":
+        table = read_table(row["path"], ("stimulus_id", "label", "mask"), dtype={"stimulus_id": str})
+        return list(
+            zip(table["stimulus_id"], whole_numbers(table, "label", row["path"]).tolist(), strict=True)
+        )
+    if row["reader"] in ("tfrecord", "npz"):
+        n = sum(map(tfrecords.count_records, tfrecords.list_shards(row["path"])))
+        return [(tfrecords.stimulus_id(name, index), None) for index in range(n)]
+    labels = map_files.read_labels(row["labels"])
+    if row["reader"] == "clicks":
+        read_clicks(row["path"], labels, row["labels"])
+    else:
+        map_files.find(row["path"], labels)
+    return list(labels.items())
+
+
+def check_shapes(row: dict[str, Any], sizes: dict[str, tuple[int, int]]) -> None:
+    """Raise InputError where a map of a folder, or of clicks, would be stretched over its image.
+
+    Parameters
+    ----------
+    row : dict
+        See `listed_maps`; maps of other readers lie beside their images, and are checked as they are read.
+    sizes : dict of str to (int, int)
+        Height and width of each image, by its id.
+    """
+    if row["reader"] not in ("folder", "clicks") or to_be_made(row["path"]):
+        return
+    labels = map_files.read_labels(row["labels"])
+    files = map_files.find(row["path"], labels) if row["reader"] == "folder" else {}
+    for image in labels:
+        if image in sizes:
+            file = files.get(image)
+            shape = map_files.shape(file) if file else (click_logs.SIZE, click_logs.SIZE)
+            map_files.check_shape(file or f"{row['path']}: {image}", shape, sizes[image])
+
+
+def to_be_made(path: str) -> bool:
+    """Whether a file is one that the study makes, and is not there yet."""
+    return Path(path).parts[:1] == (MADE,) and not Path(path).exists()
+
+
+def read_clicks(path: str, images: Iterable[str] | None = None, where: str = "") -> FilteredLog:
+    """Read and filter a click log, of `images` (listed in `where`) only where given.
+
+    Returns
+    -------
+    log : ClickLog
+    counts : dict
+        What each filter dropped, see `click_logs.filter_log`; with `images` also the maps of ``unlisted``
+        images and the number of ``images_not_clicked``, which the log lacks.
+
+    Raises
+    ------
+    InputError
+        None of the images is in the log, or no map passes the filters.
+    """
+    log, counts = click_logs.read_log(path), {}
+    if images is not None:
+        wanted, clicked = list(images), set(log.file_pointer.tolist())
+        listed = log.keep(np.isin(log.file_pointer, wanted))
+        if not len(listed):
+            raise InputError(
+                f"{path}: file_pointer: none of its {len(clicked)} images "
+                f"({map_files.show(sorted(clicked))}) is one of the {len(wanted)} of {where} "
+                f"({map_files.show(wanted)})"
+            )
+        unclicked = [image for image in wanted if image not in clicked]
+        if unclicked:
+            said = f"{path}: no clicks on {len(unclicked)} images of {where}: {map_files.show(unclicked)}"
+            print(said, file=sys.stderr)
+        counts = {"unlisted": len(log) - len(listed), "images_not_clicked": len(unclicked)}
+        log = listed
+    kept, filtered = click_logs.filter_log(log)
+    counts |= filtered
+    dropped = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    if not len(kept):
+        raise InputError(f"{path}: user_id: no map passes the filters ({dropped})")
+    print(f"{path}: {dropped}", file=sys.stderr)
+    return kept, counts
