@@ -101,3 +101,73 @@ def test_the_manifest_holds_the_shape(tmp_path, images):
     arrays = json.loads((tmp_path / "pixels.json").read_text())["arrays"]
     assert arrays["pixels"]["shape"] == [70, 3, 32, 40]
     assert arrays["pixels"]["dtype"] == "uint8"
+
+
+def listed(folder: Path, *arguments: str) -> None:
+    files = ["--images", str(folder / "set"), "--table", str(folder / "set.csv")]
+    cli.main(
+        [
+            "stimuli",
+            "--name",
+            "set",
+            "--source",
+            "folder",
+            "--path",
+            str(folder / "images"),
+            *files,
+            *arguments,
+        ]
+    )
+
+
+def test_the_store_holds_what_people_saw_and_says_what_was_done(tmp_path):
+    """Turned upright, on the declared ground, and scaled from 16 bits."""
+    (tmp_path / "images").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(pixels).save(tmp_path / "images/a.png", exif=exif)
+    Image.new("RGBA", (60, 60), (255, 0, 0, 51)).save(tmp_path / "images/b.png")
+    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(tmp_path / "images/c.png")
+    listed(tmp_path, "--background", "#0000ff")
+    run(tmp_path, "60x60-squash-1-bilinear")
+    store = stores.open_store(tmp_path / "pixels.zarr")
+    upright, mixed, grey = store["pixels"][:]
+    np.testing.assert_array_equal(upright, np.rot90(pixels, -1).transpose(2, 0, 1))
+    assert np.abs(mixed.astype(int) - np.array([51, 0, 204])[:, None, None]).max() <= 1
+    np.testing.assert_array_equal(grey, np.stack([pixels[..., 0]] * 3))
+    assert stores.attribute(store, "decoded") == {"exif": 1, "alpha": 1, "16-bit": 1}
+
+
+def test_a_table_that_does_not_say_what_was_done_is_read_too(tmp_path, images):
+    """As one made by hand."""
+    pd.read_csv(tmp_path / "set.csv")[["stimulus_id", "path", "sha256"]].to_csv(
+        tmp_path / "set.csv", index=False
+    )
+    run(tmp_path)
+    assert stores.attribute(stores.open_store(tmp_path / "pixels.zarr"), "decoded") == {}
+
+
+def test_a_transparent_image_without_a_ground_is_named(tmp_path, images, capsys):
+    Image.new("RGBA", (60, 60), (255, 0, 0, 51)).save(images[0], "PNG")
+    table = pd.read_csv(tmp_path / "set.csv")
+    table.loc[0, "sha256"] = hashlib.sha256(images[0].read_bytes()).hexdigest()
+    table.to_csv(tmp_path / "set.csv", index=False)
+    assert f"{images[0]}: transparent pixels" in refused(tmp_path, capsys)
+
+
+def test_a_sliver_that_would_be_scaled_to_a_giant_is_named(tmp_path, capsys):
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (60_000, 1)).save(tmp_path / "images/a.png")
+    listed(tmp_path)
+    error = refused(tmp_path, capsys, "224x224-center-0.875-bicubic")
+    assert "images/a.png: 1 × 60000 pixels would be scaled to 256 × 15360000: crop it" in error
+    assert "would be scaled to 0 × 224" in refused(tmp_path, capsys, "224x224-border-1-bicubic-fill0.0.0")
+
+
+def test_an_image_is_read_once(tmp_path, images, monkeypatch):
+    opened = []
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.name) or read(path))
+    run(tmp_path)
+    assert sorted(name for name in opened if name.endswith(".jpg")) == [path.name for path in images]

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
-from visalign import cli, scenes, stimuli, stimulus_tables, stores, study, tfrecords
+from visalign import cli, scenes, stimuli, stimulus_lists, stimulus_tables, stores, study, tfrecords
 from visalign.errors import InputError
 
 
@@ -172,6 +172,48 @@ def test_a_flat_folder_is_listed_in_order_without_labels(tmp_path):
     assert table["label"].isna().all()
 
 
+def test_subfolders_named_by_index_are_that_index(tmp_path):
+    """Sorted as words, 10 would come before 2."""
+    write_images(tmp_path / "images", "0/a.png", "10/a.png", "2/a.png")
+    arguments = ["--path", str(tmp_path / "images"), "--label-space", "imagenet-1k"]
+    table = listed(tmp_path, "--source", "folder", *arguments)
+    assert dict(zip(table["stimulus_id"], table["label"], strict=True)) == {
+        "0/a.png": 0, "10/a.png": 10, "2/a.png": 2,
+    }  # fmt: skip
+
+
+def test_subfolders_of_some_wnids_have_the_indices_of_imagenet(tmp_path, capsys):
+    write_images(tmp_path / "images", "n02108422/a.png", "n03376595/a.png", "n02815834/a.png")
+    arguments = ["--path", str(tmp_path / "images"), "--label-space", "imagenet-1k"]
+    table = listed(tmp_path, "--source", "folder", *arguments)
+    assert table["label"].tolist() == [243, 438, 559]
+    assert "labels of class folders: ImageNet's indices of their wnids" in capsys.readouterr().err
+
+
+def test_what_is_refused_in_a_folder_is_refused_before_a_table_is_written(tmp_path, capsys):
+    write_images(tmp_path / "images", "0/a.png", "2/a.png")
+    (tmp_path / "images/1").mkdir()
+    error = refused(tmp_path, capsys, "--source", "folder", "--path", str(tmp_path / "images"))
+    assert f"{tmp_path}/images/1: a class folder without images (empty)" in error
+
+
+def test_a_flat_folder_with_a_label_space_needs_labels(tmp_path, capsys):
+    write_images(tmp_path / "images", "a.png")
+    arguments = ["--path", str(tmp_path / "images"), "--label-space", "imagenet-1k"]
+    assert "no labels, but label_space is imagenet-1k" in refused(
+        tmp_path, capsys, "--source", "folder", *arguments
+    )
+
+
+def test_files_that_are_not_read_are_counted_and_named(tmp_path, capsys):
+    write_images(tmp_path / "images", "0/a.png", "1/a.png", "1/.ipynb_checkpoints/a.png", "1/b.gif")
+    table = listed(tmp_path, "--source", "folder", "--path", str(tmp_path / "images"))
+    assert table["stimulus_id"].tolist() == ["0/a.png", "1/a.png"]
+    said = capsys.readouterr().err
+    assert "images: 2 files that are not read: 1 .gif (1/b.gif), 1 .png (1/.ipynb_checkpoints/a.png)" in said
+    assert (tmp_path / "out/set/unread.txt").read_text() == "1/.ipynb_checkpoints/a.png\n1/b.gif\n"
+
+
 def test_subfolders_are_classes_in_order_of_name(tmp_path):
     write_images(tmp_path / "images", "dog/1.png", "cat/2.png", "cat/1.png")
     table = listed(tmp_path, "--source", "folder", "--path", str(tmp_path / "images"))
@@ -191,10 +233,15 @@ def test_a_table_of_labels_says_which_images_and_their_order(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [
-        ("name,label\na.png,1\nz.png,2\n", "name: .*z.png does not exist"),
-        ("name,label\na.png,1\na.png,2\n", "name: 'a.png' is there twice"),
+        ("name,label\na.png,1\nz.png,2\n", "name: line 3: 'z.png' does not exist"),
+        ("name,label\na.png,1\na.png,2\n", "name: line 3: 'a.png' is there twice"),
         ("file,label\na.png,1\n", "no column 'name'"),
         ("name,label\n", "no images"),
+        ("name,label\na.png,3.7\n", "label: line 2: '3.7' is not a whole number"),
+        ("name,label\na.png,cat\n", "label: line 2: 'cat' is not a whole number"),
+        ("name,label\na.png,\n", "label: line 2: '' is not a whole number"),
+        ("name,label\na.png,-1\n", "label: line 2: -1 is negative"),
+        ("name,label\nA.png,1\n", "name: line 2: 'A.png' does not exist in .*images, but 'a.png' does"),
     ],
 )
 def test_a_wrong_table_of_labels_is_named(tmp_path, capsys, labels, reason):
@@ -223,6 +270,65 @@ def test_a_corrupt_jpeg_is_named(tmp_path, capsys, damage):
     assert f"{tmp_path}/images/bad.jpg: not a readable image" in error
 
 
+def test_an_image_is_as_high_as_people_saw_it(tmp_path, capsys):
+    exif = Image.Exif()
+    exif[274] = 6
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (20, 10)).save(tmp_path / "images/a.jpg", exif=exif)
+    Image.fromarray(np.full((5, 7), 40_000, np.uint16)).save(tmp_path / "images/b.png")
+    write_images(tmp_path / "images", "c.png")
+    table = listed(tmp_path, "--source", "folder", "--path", str(tmp_path / "images"))
+    assert table[["height", "width"]].to_numpy().tolist() == [[20, 10], [5, 7], [10, 20]]
+    assert table["decoded"].fillna("").tolist() == ["exif", "16-bit", ""]
+    assert "3 images, exif in 1, 16-bit in 1" in capsys.readouterr().err
+
+
+def test_the_ground_of_transparent_images_is_in_the_table(tmp_path, capsys):
+    (tmp_path / "images").mkdir()
+    Image.new("RGBA", (9, 9), (255, 0, 0, 128)).save(tmp_path / "images/a.png")
+    arguments = ["--source", "folder", "--path", str(tmp_path / "images")]
+    error = refused(tmp_path, capsys, *arguments)
+    assert f"{tmp_path}/images/a.png: transparent pixels" in error and "background" in error
+    table = listed(tmp_path, *arguments, "--background", "#808080")
+    assert table["decoded"].tolist() == ["alpha"] and table["background"].tolist() == ["#808080"]
+    (tmp_path / "out/set.csv").unlink()
+    assert "background: 'grey' is not a colour" in refused(
+        tmp_path, capsys, *arguments, "--background", "grey"
+    )
+
+
+@pytest.mark.parametrize("content", [np.ones((4, 4), np.float32), np.full((4, 4), 70_000, np.int32)])
+def test_images_without_a_range_are_refused(tmp_path, capsys, content):
+    (tmp_path / "images").mkdir()
+    Image.fromarray(content).save(tmp_path / "images/a.tif")
+    error = refused(tmp_path, capsys, "--source", "folder", "--path", str(tmp_path / "images"))
+    assert f"{tmp_path}/images/a.tif: " in error and "pixels have no range that is agreed on" in error
+
+
+def test_a_bomb_and_a_long_comment_are_named(tmp_path, capsys, monkeypatch):
+    text = PngImagePlugin.PngInfo()
+    text.add_text("comment", "x" * 2_000_000, zip=True)
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "images/a.png", pnginfo=text)
+    arguments = ["--source", "folder", "--path", str(tmp_path / "images")]
+    assert "images/a.png: not a readable image: a comment of the PNG is too long" in refused(
+        tmp_path, capsys, *arguments
+    )
+    Image.new("1", (14_000, 14_000)).save(tmp_path / "images/a.png")
+    assert "images/a.png: not a readable image: " in refused(tmp_path, capsys, *arguments)
+
+
+def test_the_photographs_are_plain(photographs):
+    assert photographs["decoded"].isna().all() and photographs["background"].isna().all()
+
+
+def test_labels_of_scenes_are_not_those_of_imagenet(tmp_path, capsys):
+    arguments = ["--source", "scenes", "--count", "8", "--label-space", "imagenet-1k"]
+    assert "label_space: imagenet-1k: labels of scenes are their 8 shapes" in refused(
+        tmp_path, capsys, *arguments
+    )
+
+
 def test_no_shards_are_named(tmp_path, capsys):
     pattern = str(tmp_path / "val-*.tfrecords")
     assert f"{pattern}: no such TFRecord shard" in refused(
@@ -246,6 +352,23 @@ def test_images_of_shards_are_listed_in_shard_order(tmp_path):
     assert table["label"].tolist() == [5, 6, 7]
     assert table["stimulus_id"].tolist() == [tfrecords.stimulus_id("set", i) for i in range(3)]
     assert table["height"].tolist() == [256] * 3
+
+
+@pytest.mark.parametrize(("label", "label_space"), [(1000, "imagenet-1k"), (2**40, "")])
+def test_a_label_of_a_shard_beyond_its_space_is_named(tmp_path, capsys, label, label_space):
+    record = {"image": np.ones((256, 256, 3), np.float32).tobytes()}
+    record |= {"heatmap": np.ones((256, 256), np.float32).tobytes()}
+    shard = tmp_path / "val-0.tfrecords"
+    tfrecords.write_examples(shard, [record | {"label": 999}, record | {"label": label}])
+    arguments = ["--source", "tfrecord", "--path", str(shard), "--label-space", label_space]
+    assert f"{shard}: record 1: label: {label} is no" in refused(tmp_path, capsys, *arguments)
+
+
+def test_shards_without_records_are_named(tmp_path, capsys):
+    (tmp_path / "val-0.tfrecords").touch()
+    assert "no record" in refused(
+        tmp_path, capsys, "--source", "tfrecord", "--path", str(tmp_path / "val-0.tfrecords")
+    )
 
 
 def image_bytes(value: int) -> bytes:
@@ -283,6 +406,21 @@ def test_labels_of_a_brain_score_stimulus_set_are_read_where_there_are_any(tmp_p
     assert listed(tmp_path, *write_stimulus_set(tmp_path, table))["label"].fillna(-1).tolist() == [7, -1]
 
 
+def test_a_label_space_needs_a_label_of_every_image_of_a_brain_score_set(tmp_path, capsys):
+    for table, reason in (
+        ("stimulus_id,filename\nx,a.png\n", "set.csv: no column 'label', but label_space is toys-4"),
+        ("stimulus_id,filename,label\nx,a.png,\n", "set.csv:2: label: '' is not a whole number"),
+    ):
+        arguments = [*write_stimulus_set(tmp_path, table), "--label-space", "toys-4"]
+        assert reason in refused(tmp_path, capsys, *arguments)
+
+
+def test_what_macos_adds_to_an_archive_hides_no_image(tmp_path):
+    members = {"hvm/a.png": image_bytes(1), "__MACOSX/hvm/._a.png": b"fork", "hvm/.DS_Store": b""}
+    table = listed(tmp_path, *write_stimulus_set(tmp_path, "stimulus_id,filename\nx,a.png\n", members))
+    assert table["width"].tolist() == [21]
+
+
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
@@ -292,6 +430,11 @@ def test_labels_of_a_brain_score_stimulus_set_are_read_where_there_are_any(tmp_p
         ("stimulus_id,filename\nx,a.png\nx,b.png\n", r"set\.csv:3: stimulus_id: 'x' is there twice"),
         ("stimulus_id,filename\nx,\n", r"set\.csv:2: filename: '' is not in"),
         ("stimulus_id,filename,label\nx,a.png,car\n", r"set\.csv:2: label: 'car' is not a whole number"),
+        ("stimulus_id,filename,label\nx,a.png,3.7\n", r"set\.csv:2: label: '3\.7' is not a whole number"),
+        ("stimulus_id,filename,label\nx,a.png,-\n", r"set\.csv:2: label: '-' is not a whole number"),
+        ("stimulus_id,filename,label\nx,a.png,-1\n", r"set\.csv:2: label: -1 is negative"),
+        ("stimulus_id,filename\n,a.png\n", r"set\.csv:2: stimulus_id: empty"),
+        ("stimulus_id,filename\n", r"set\.csv: no images"),
         (
             "stimulus_id,filename\nx,../a.png\n",
             r"set\.csv:2: filename: '\.\./a\.png' leads out of the folder",
@@ -307,7 +450,7 @@ def test_a_wrong_brain_score_table_is_named_with_line_and_field(tmp_path, capsys
 
 def test_a_link_and_an_oversized_file_of_an_archive_are_refused(tmp_path, capsys, monkeypatch):
     arguments = write_stimulus_set(tmp_path, "stimulus_id,filename\nx,a.png\n")
-    monkeypatch.setattr(stimuli, "MAX_IMAGE_BYTES", 10)
+    monkeypatch.setattr(stimulus_lists, "MAX_IMAGE_BYTES", 10)
     size = len(image_bytes(1))
     assert f"'a.png' has {size} bytes, more than 10" in refused(tmp_path, capsys, *arguments)
     link = zipfile.ZipInfo("a.png")

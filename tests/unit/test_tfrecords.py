@@ -143,6 +143,18 @@ def test_an_npz_file_is_read_exactly_as_one_record(tmp_path, scale, compressed):
         ({"heatmap": np.array([["a"] * 4] * 4)}, "heatmap: <U1 values, not numbers"),
         ({"image": np.ones((4, 4))}, "image: shape (4, 4), not (height, width, 3)"),
         ({"image": np.full((4, 4, 3), np.nan)}, "image: not finite"),
+        ({"image": np.ones((3, 4, 4))}, "image: shape (3, 4, 4), not (height, width, 3)"),
+        (
+            {"image": np.linspace(-2, 2.5, 48).reshape(4, 4, 3)},
+            "image: values of -2 to 2.5, neither of 0 to 1 nor of 0 to 255: normalised? undo it, "
+            "or store uint8",
+        ),
+        (
+            {"image": np.full((4, 4, 3), 256)},
+            "image: int64 values of 256 to 256, not pixels of 0 to 255: store them as uint8",
+        ),
+        ({"label": np.int64(-1)}, "label: -1 is negative: labels are indices from 0"),
+        ({"label": np.array("cat")}, "label: <U3 (), not one whole number"),
         ({"label": np.array([0, 1])}, "label: int64 (2,), not one whole number"),
         ({"label": np.float64(1.5)}, "label: float64 (), not one whole number"),
         ({"label": np.array([{}])}, "label: a pickled object array, which is never loaded"),
@@ -221,7 +233,7 @@ def test_corrupt_jpeg_is_named_by_file_record_and_field(tmp_path, shard, damage)
     path = tmp_path / "bad.tfrecords"
     tfrecords.write_examples(path, examples)
     with pytest.raises(
-        InputError, match=r"bad.tfrecords: record 1 \(byte \d+\): heatmap: not a readable JPEG"
+        InputError, match=r"bad.tfrecords: record 1 \(byte \d+\): heatmap: not a readable map"
     ):
         list(tfrecords.read_clickme(path))
 
@@ -241,6 +253,75 @@ def test_a_missing_feature_is_named(tmp_path):
     tfrecords.write_examples(tmp_path / "a.tfrecords", [{"image": b"x", "heatmap": b"y"}])
     with pytest.raises(InputError, match=r"record 0 \(byte 0\): label: missing"):
         list(tfrecords.read_clickme(tmp_path / "a.tfrecords"))
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (np.float32([3.7]), "label: float32 (1,), not one whole number"),
+        (b"cat", "label: text ('cat'), not one whole number"),
+        (b"7", "label: text ('7'), not one whole number"),
+        ([1, 2], "label: int64 (2,), not one whole number"),
+        ([-1], "label: -1 is negative"),
+    ],
+)
+def test_a_label_that_is_no_index_is_named_by_file_record_and_field(tmp_path, shard, label, message):
+    examples = list(tfrecords.read_examples(shard))
+    examples[1]["label"] = label
+    tfrecords.write_examples(tmp_path / "bad.tfrecords", examples)
+    with pytest.raises(InputError) as error:
+        list(tfrecords.read_clickme(tmp_path / "bad.tfrecords"))
+    assert "bad.tfrecords: record 1 (byte " in str(error.value) and f"): {message}" in str(error.value)
+
+
+def turned_jpeg() -> bytes:
+    exif = Image.Exif()
+    exif[274] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(smooth_images(1)[0]).save(buffer, format="JPEG", exif=exif)
+    return buffer.getvalue()
+
+
+NORMALISED = ((smooth_images(1)[0] / 255 - 0.45) / 0.225).astype(np.float32).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (png(np.full((256, 256, 4), 99, np.uint8)), "image: transparent pixels"),
+        (turned_jpeg(), "image: turned by its EXIF orientation, but its heatmap is not"),
+        (NORMALISED, "image: values of -2 to 2.44444, neither of 0 to 1 nor of 0 to 255: normalised?"),
+        (np.float32([1.0]), "image: float32 values, not one byte string"),
+        ([2**62], "image: int64 values, not one byte string"),
+        ([b"one", b"two"], "image: 2 byte strings, not one byte string"),
+        (b"no image", "image: not a readable image"),
+    ],
+)
+def test_an_image_that_cannot_be_taken_as_seen_is_named(tmp_path, shard, image, message):
+    examples = list(tfrecords.read_examples(shard))
+    examples[2]["image"] = image
+    tfrecords.write_examples(tmp_path / "bad.tfrecords", examples)
+    with pytest.raises(InputError, match=r"bad\.tfrecords: record 2 \(byte \d+\): ") as error:
+        list(tfrecords.read_clickme(tmp_path / "bad.tfrecords"))
+    assert f"): {message}" in str(error.value)
+
+
+def test_images_and_maps_of_16_bits_keep_their_range(tmp_path, shard):
+    deep = smooth_images(1)[0, ..., 0].astype(np.uint16) * 257
+    example = next(tfrecords.read_examples(shard)) | {"image": png(deep), "heatmap": png(deep)}
+    tfrecords.write_examples(tmp_path / "deep.tfrecords", [example])
+    (record,) = tfrecords.read_clickme(tmp_path / "deep.tfrecords")
+    np.testing.assert_array_equal(record.image, np.dstack([deep // 257] * 3))
+    np.testing.assert_array_equal(record.heatmap, deep)
+
+
+def test_records_are_counted_without_reading_them(shard, monkeypatch):
+    monkeypatch.setattr(tfrecords, "decode_example", None)
+    assert tfrecords.count_records(shard) == 3
+    assert tfrecords.count_records("any.npz") == 1
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"val-0\.tfrecords: record 2 \(byte \d+\): truncated record"):
+        tfrecords.count_records(shard)
 
 
 def test_missing_shards_are_named(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from visalign import human_maps, training_images
+from visalign import human_maps, preprocess, training_images
+from visalign import images as decoding
 from visalign.errors import InputError
 from visalign.registered import augment
 from visalign.training_images import Batch, TrainingImages
+from visalign.transforms import Transform
 
 N_MAPPED, N_OTHERS, SIZE, BATCH = 12, 12, 32, 8
 
@@ -160,8 +163,8 @@ def test_the_cache_holds_no_more_than_its_bound_and_the_image_that_reached_it(im
 
 def test_a_small_set_is_decoded_once(images, monkeypatch):
     opened = []
-    original = Image.open
-    monkeypatch.setattr(training_images.Image, "open", lambda path: opened.append(path) or original(path))
+    original = decoding.read
+    monkeypatch.setattr(decoding, "read", lambda path, ground: opened.append(path) or original(path, ground))
     for _ in images.batches(0, 9, workers=1):
         pass
     assert sorted(opened) == sorted(images.table["path"])
@@ -177,3 +180,24 @@ def test_batches_are_read_ahead_but_no_more_than_two(images, monkeypatch):
     next(reading)
     assert asked == [0, 1, 2]
     reading.close()
+
+
+def test_training_shows_the_pixels_that_the_stage_preprocess_stores(images, tmp_path):
+    """Upright, on the declared ground, scaled from 16 bits."""
+    exif = Image.Exif()
+    exif[274] = 6
+    pixels = noise(0, 40, 40)
+    Image.fromarray(pixels).save(tmp_path / "0.png", exif=exif)
+    Image.new("RGBA", (40, 40), (255, 0, 0, 51)).save(tmp_path / "1.png")
+    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(tmp_path / "2.png")
+    paths = [str(tmp_path / f"{row}.png") for row in range(3)]
+    table = pd.DataFrame({"path": paths, "label": range(3), "background": ["", "#0000ff", None]})
+    shown = TrainingImages(table, images.maps[:1], SIZE, 2, 0.5, seed=0, smallest_crop=0.3)
+    transform = Transform(40, 40, "squash", 1.0)
+    for row, path in enumerate(map(Path, paths)):
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        stored = preprocess.load(path, sha256, transform, table["background"][row])
+        np.testing.assert_array_equal(shown.image(row).numpy(), stored)
+    np.testing.assert_array_equal(shown.image(0).numpy(), np.rot90(pixels, -1).transpose(2, 0, 1))
+    with pytest.raises(InputError, match=r"1\.png: transparent pixels"):
+        replace(shown, table=table.assign(background="")).image(1)

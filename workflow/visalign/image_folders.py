@@ -140,12 +140,12 @@ def _entries(folder: Path) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str
 
 
 def _image_names(files: list[os.DirEntry[str]]) -> list[str]:
-    found = [entry for entry in files if is_image(entry.name)]
-    for entry in found:
-        if not Path(entry.path).is_file():
-            what = "a link that leads nowhere" if entry.is_symlink() else "not a file"
-            raise InputError(f"{entry.path}: {what}: mend or delete it")
-    return [entry.name for entry in found]
+    for entry in files:
+        if not hidden(entry.name) and not Path(entry.path).exists():  # it might have been a class folder
+            raise InputError(f"{entry.path}: a link that leads nowhere: mend or delete it")
+        if is_image(entry.name) and not Path(entry.path).is_file():
+            raise InputError(f"{entry.path}: not a file: delete it")
+    return [entry.name for entry in files if is_image(entry.name)]
 
 
 def walk(root: Path, below: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:

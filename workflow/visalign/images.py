@@ -97,9 +97,13 @@ def decode(content: bytes, where: str | Path, background: object = "") -> Decode
 
 def read(path: str | Path, background: object = "") -> Decoded:
     """Read and decode one image file, as `decode` does."""
+    return decode(content_of(path), path, background)
+
+
+def content_of(path: str | Path) -> bytes:
+    """Bytes of an image file; one that cannot be read is an InputError."""
     with _readable(path):
-        content = Path(path).read_bytes()
-    return decode(content, path, background)
+        return Path(path).read_bytes()
 
 
 def probe(path: str | Path, background: object = "") -> None:
@@ -111,7 +115,7 @@ def probe(path: str | Path, background: object = "") -> None:
     with _readable(path), Image.open(path) as image:
         _check_header(image, path)
         if ground is None and image.has_transparency_data:
-            decode(Path(path).read_bytes(), path)
+            decode(content_of(path), path)
 
 
 def counts(how: Iterable[object]) -> dict[str, int]:

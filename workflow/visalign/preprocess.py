@@ -8,15 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from visalign import stimulus_tables, stores
+from visalign import images, stimulus_tables, stores
 from visalign.errors import InputError
 from visalign.tables import inputs_hash
 from visalign.transforms import Transform
 
-VERSION = 1
+VERSION = 2
 EXAMPLES = """\
   python -m visalign preprocess --table photographs.csv --transform 224x224-center-0.875-bicubic \\
       --output photographs.zarr --manifest photographs.json
@@ -34,19 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, help="decoding threads")
 
 
-def load(path: Path, sha256: str, transform: Transform) -> np.ndarray:
-    """Read, check and transform one image; returns uint8 (3, height, width)."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such image") from None
+def load(path: Path, sha256: str, transform: Transform, background: object = "") -> np.ndarray:
+    """Read, check, decode (see `images.decode`) and transform one image; returns uint8 (3, height, width)."""
+    if not path.exists():
+        raise InputError(f"{path}: no such image")
+    content = images.content_of(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise InputError(f"{path}: sha256 is not the table's {sha256}: the image changed")
-    try:
-        with Image.open(path) as image:
-            return transform.apply(image)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise InputError(f"{path}: not a readable image: {str(error).splitlines()[0]}") from None
+    image = images.decode(content, path, background).image
+    height, width = transform.resized_size(image.height, image.width)
+    if not 0 < height * width <= images.MAX_PIXELS:
+        raise InputError(
+            f"{path}: {image.height} × {image.width} pixels would be scaled to {height} × {width}: crop it"
+        )
+    return transform.apply(image)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -60,8 +60,10 @@ def run(args: argparse.Namespace) -> None:
         group, "pixels", shape, np.uint8, ("stimulus", "channel", "y", "x"), rows=ROWS
     )
     stores.write_strings(group, "stimulus_id", list(table["stimulus_id"]), "stimulus")
+    grounds = table["background"] if "background" in table else [""] * len(table)
     jobs = [
-        (Path(path), sha256, transform) for path, sha256 in zip(table["path"], table["sha256"], strict=True)
+        (Path(path), sha256, transform, ground)
+        for path, sha256, ground in zip(table["path"], table["sha256"], grounds, strict=True)
     ]
     with (
         ThreadPoolExecutor(args.threads) as pool,
@@ -71,4 +73,6 @@ def run(args: argparse.Namespace) -> None:
             batch = jobs[start : start + ROWS]
             pixels[start : start + len(batch)] = np.stack(list(pool.map(lambda job: load(*job), batch)))
             bar.update(len(batch))
-    stores.publish(args.output, args.manifest, stores.provenance(transform=transform.key, table=args.table))
+    decoded = images.counts(table.get("decoded", ()))
+    attributes = stores.provenance(transform=transform.key, table=args.table, decoded=decoded)
+    stores.publish(args.output, args.manifest, attributes)

@@ -54,9 +54,7 @@ def list_stimuli(row: Mapping[str, Any]) -> Listed:
         All that is wrong with its files, tables and folders, but for what their pixels show.
     """
     source, path, label_space = row["source"], row.get("path", ""), space(row.get("label_space", ""))
-    if row.get("background"):
-        images.colour(row["background"])
-    check_space(source, label_space)
+    check_settings(source, label_space, row.get("background", ""))
     if source == "photographs":
         names = [file.name for file in embedded_photographs()]
         return Listed([Path(name).stem for name in names], list(map(photograph_label, names)), None, [])
@@ -81,12 +79,18 @@ def space(label_space: str | None) -> str:
     return "" if label_space in (None, "none") else str(label_space)
 
 
-def check_space(source: str, label_space: str) -> None:
-    """Raise InputError where the embedded images are declared to have labels of another space."""
+def check_settings(source: str, label_space: str, background: str) -> None:
+    """Raise InputError for settings that a source cannot have."""
     if source == "scenes" and label_space == imagenet.LABEL_SPACE:
         raise InputError(
             f"label_space: {label_space}: labels of scenes are their {len(scenes.SHAPES)} shapes"
         )
+    if background:
+        images.colour(background)
+        if source not in ("folder", "brainscore"):
+            raise InputError(
+                f"background: {background} is for the sources folder and brainscore, not {source}"
+            )
 
 
 # --- photographs ---

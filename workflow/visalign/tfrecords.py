@@ -21,6 +21,7 @@ import google_crc32c
 import numpy as np
 from PIL import Image
 
+from visalign import images, map_files
 from visalign.errors import InputError
 from visalign.tables import write_atomic
 
@@ -95,14 +96,7 @@ def read_records(path: str | Path) -> Iterator[tuple[int, int, bytes]]:
     offset = index = 0
     with path.open("rb") as file:
         while offset < size:
-            header = file.read(12)
-            if len(header) < 12:
-                raise InputError(f"{_place(path, index, offset)}: truncated record header")
-            length, length_crc = struct.unpack("<QI", header)
-            if masked_crc32c(header[:8]) != length_crc:
-                raise InputError(f"{_place(path, index, offset)}: wrong checksum of the record length")
-            if offset + length + 16 > size:
-                raise InputError(f"{_place(path, index, offset)}: truncated record of {length} bytes")
+            length = _read_length(path, index, offset, size, file.read(12))
             data = file.read(length)
             (data_crc,) = struct.unpack("<I", file.read(4))
             if masked_crc32c(data) != data_crc:
@@ -110,6 +104,31 @@ def read_records(path: str | Path) -> Iterator[tuple[int, int, bytes]]:
             yield index, offset, data
             offset += length + 16
             index += 1
+
+
+def count_records(path: str | Path) -> int:
+    """Count the records of one shard by their headers; data are skipped, not checked. A ``*.npz`` is one."""
+    if Path(path).suffix == ".npz":
+        return 1
+    size, offset, index = Path(path).stat().st_size, 0, 0
+    with Path(path).open("rb") as file:
+        while offset < size:
+            length = _read_length(path, index, offset, size, file.read(12))
+            offset = file.seek(length + 4, io.SEEK_CUR)
+            index += 1
+    return index
+
+
+def _read_length(path: str | Path, index: int, offset: int, size: int, header: bytes) -> int:
+    """Length of the data of a record, from its header; `size` is that of the file."""
+    if len(header) < 12:
+        raise InputError(f"{_place(path, index, offset)}: truncated record header")
+    length, length_crc = struct.unpack("<QI", header)
+    if masked_crc32c(header[:8]) != length_crc:
+        raise InputError(f"{_place(path, index, offset)}: wrong checksum of the record length")
+    if offset + length + 16 > size:
+        raise InputError(f"{_place(path, index, offset)}: truncated record of {length} bytes")
+    return length
 
 
 def _place(path: str | Path, index: int, offset: int) -> str:
@@ -316,7 +335,7 @@ def read_clickme(path: str | Path) -> Iterator[ClickMe]:
     TFRecord: JPEG image, JPEG heatmap and label; or raw float32 image (256, 256, 3) and heatmap (256, 256),
     label and click_count. A file ``*.npz`` is a shard of one record: image (H, W, 3), heatmap (H, W) or
     (H, W, 1), label. Whether float images run to 1 or to 255 is not documented: values that all lie within
-    0 to 1 are taken as the former.
+    0 to 1 are taken as the former (see `images.pixels_of`).
 
     Raises
     ------
@@ -368,12 +387,30 @@ def _clickme(example: Example) -> ClickMe:
     for name in ("image", "heatmap", "label"):
         if len(example.get(name, ())) == 0:
             raise ValueError(f"{name}: missing (features: {', '.join(sorted(example)) or 'none'})")
-    image = _decode_image(bytes(example["image"][0]))
+    image = _decode_image(_single_bytes("image", example["image"]))
     heatmap = _decode_heatmap(example["heatmap"])
     _check_size(image, heatmap)
     clicks = example.get("click_count", [])
     click_count = int(clicks[0]) if len(clicks) else None
-    return ClickMe(image, heatmap, int(example["label"][0]), click_count)
+    return ClickMe(image, heatmap, _label(example["label"]), click_count)
+
+
+def _single_bytes(name: str, feature: list[bytes] | np.ndarray) -> bytes:
+    if not isinstance(feature, list) or len(feature) != 1:
+        what = f"{len(feature)} byte strings" if isinstance(feature, list) else f"{feature.dtype} values"
+        raise ValueError(f"{name}: {what}, not one byte string")
+    return feature[0]
+
+
+def _label(values: list[bytes] | np.ndarray) -> int:
+    """Return the one whole number from 0 that a label is."""
+    if isinstance(values, list):
+        raise ValueError(f"label: text ({values[0].decode(errors='replace')!r}), not one whole number")
+    if values.size != 1 or values.dtype.kind not in "iu":
+        raise ValueError(f"label: {values.dtype} {values.shape}, not one whole number")
+    if values.item() < 0:
+        raise ValueError(f"label: {values.item()} is negative: labels are indices from 0")
+    return int(values.item())
 
 
 def _read_npz_record(path: str | Path) -> ClickMe:
@@ -385,12 +422,9 @@ def _read_npz_record(path: str | Path) -> ClickMe:
         for name, array in (("image", image), ("heatmap", heatmap)):
             if array.dtype.kind not in "iuf":
                 raise ValueError(f"{name}: {array.dtype} values, not numbers")
-        if image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"image: shape {image.shape}, not (height, width, 3)")
-        if label.size != 1 or label.dtype.kind not in "iu":
-            raise ValueError(f"label: {label.dtype} {label.shape}, not one whole number")
-        _check_size(image, heatmap)
-        return ClickMe(_as_pixels(image), heatmap.astype(np.float32), int(label.item()))
+        pixels = _as_pixels(image)
+        _check_size(pixels, heatmap)
+        return ClickMe(pixels, heatmap.astype(np.float32), _label(label))
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -405,33 +439,36 @@ def _decode_image(content: bytes) -> np.ndarray:
     # A raw image is told by its exact length: no JPEG of these images has it.
     if len(content) == CLICKME_SIZE * CLICKME_SIZE * 3 * 4:
         return _as_pixels(np.frombuffer(content, "<f4").reshape(CLICKME_SIZE, CLICKME_SIZE, 3))
-    return _decode_pixels("image", content, "RGB")
+    decoded = images.decode(content, "image")
+    if images.EXIF in decoded.how:
+        raise ValueError("image: turned by its EXIF orientation, but its heatmap is not: store both upright")
+    return np.asarray(decoded.image)
 
 
 def _as_pixels(image: np.ndarray) -> np.ndarray:
-    if not np.isfinite(image).all():
-        raise ValueError("image: not finite")
-    scale = 255 if image.dtype.kind == "f" and image.min() >= 0 and image.max() <= 1 else 1
-    return np.clip(np.rint(image * scale), 0, 255).astype(np.uint8)
+    try:
+        return images.pixels_of(image)
+    except ValueError as error:
+        raise ValueError(f"image: {error}") from None
 
 
 def _decode_heatmap(feature: list[bytes] | np.ndarray) -> np.ndarray:
     if isinstance(feature, list) and len(feature[0]) == CLICKME_SIZE * CLICKME_SIZE * 4:
         feature = np.frombuffer(feature[0], "<f4")
     if isinstance(feature, list):
-        return _decode_pixels("heatmap", feature[0], "L").astype(np.float32)
+        return _decode_grey(_single_bytes("heatmap", feature)).astype(np.float32)
     if feature.size != CLICKME_SIZE * CLICKME_SIZE:
         raise ValueError(f"heatmap: {feature.size} values, not 256 × 256")
     return feature.reshape(CLICKME_SIZE, CLICKME_SIZE).astype(np.float32)
 
 
-def _decode_pixels(name: str, content: bytes, mode: str) -> np.ndarray:
+def _decode_grey(content: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as image:
-            return np.asarray(image.convert(mode))
-    except (OSError, SyntaxError, ValueError) as error:
+            return map_files.grey(image)
+    except Exception as error:  # on damaged files Pillow's readers raise all there is
         reason = str(error).splitlines()[0].split(" <")[0]
-        raise ValueError(f"{name}: not a readable JPEG: {reason}") from None
+        raise ValueError(f"heatmap: not a readable map: {reason}") from None
 
 
 def _as_uint8(heatmap: np.ndarray) -> np.ndarray:

@@ -15,11 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from visalign import human_maps
-from visalign.errors import InputError
+from visalign import human_maps, images
 from visalign.registered import augment, batch_indices
 
 #: Decoded images that are kept, so that small sets are decoded once.
@@ -44,7 +42,8 @@ class TrainingImages:
     Parameters
     ----------
     table : DataFrame
-        ``path`` and ``label`` of each image: first those of `maps`, then those without.
+        ``path`` and ``label`` of each image, and ``background`` where it is transparent: first those of
+        `maps`, then those without.
     maps : ndarray, shape (n_maps, height, width)
         Of the first images of the table. A constant or non-finite one is none.
     size : int
@@ -83,13 +82,9 @@ class TrainingImages:
         """Decoded image of a row of the table, uint8 (3, height, width)."""
         if row in self.cache:
             return self.cache[row]
-        path = self.table["path"].iloc[row]
-        try:
-            with Image.open(path) as file:
-                pixels = np.array(file.convert("RGB"))
-        except (UnidentifiedImageError, OSError, SyntaxError) as error:
-            raise InputError(f"{path}: not a readable image: {str(error).splitlines()[0]}") from None
-        image = torch.from_numpy(pixels).permute(2, 0, 1)
+        entry = self.table.iloc[row]
+        decoded = images.read(entry["path"], entry.get("background", ""))
+        image = torch.from_numpy(np.array(decoded.image)).permute(2, 0, 1)
         if self.cached_bytes < CACHE_BYTES:
             self.cached_bytes += image.numel()
             self.cache[row] = image
