@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from timm.data import ImageNetInfo
+from timm.utils import natural_key
 
-from visalign import image_folders, imagenet
+from visalign import image_folders, imagenet, label_spaces
 from visalign.errors import InputError
 from visalign.image_folders import class_labels, from_folders, from_table
 
@@ -68,10 +69,16 @@ def test_some_wnids_have_the_indices_of_imagenet(tmp_path):
         assert found == {"n01440764/a.JPEG": 0, "n02108422/a.JPEG": 243, "n04456115/a.JPEG": 862}
 
 
-def test_all_wnids_have_the_indices_of_timm():
-    info = ImageNetInfo("imagenet-1k")
-    assert list(imagenet.indices()) == info.label_names()
-    assert list(imagenet.indices().values()) == list(range(imagenet.CLASSES))
+@pytest.mark.parametrize("label_space", ["imagenet-1k", "imagenet-12k", "imagenet-22k"])
+def test_all_wnids_have_the_indices_of_timm(label_space):
+    assert list(imagenet.indices(label_space)) == ImageNetInfo(label_space).label_names()
+    assert list(imagenet.indices(label_space).values()) == list(range(label_spaces.size(label_space)))
+
+
+def test_some_wnids_of_a_subset_of_imagenet_have_its_indices():
+    """Sorted, they would be 0 and 1."""
+    labels, meaning = class_labels(["n01498041", "n12267677"], "imagenet-a", "x")
+    assert labels == [0, 199] and meaning == "the indices of imagenet-a of their wnids"
 
 
 def test_wnids_of_an_own_label_space_are_in_order():
@@ -79,11 +86,9 @@ def test_wnids_of_an_own_label_space_are_in_order():
     assert class_labels(["n02108422", "n01440764"], "imagenet-100", "x")[0] == [1, 0]
 
 
-@pytest.mark.parametrize("label_space", ["imagenet-21k", "imagenet-12k", "imagenet-22k-ms", "ImageNet21k"])
-def test_wnids_of_larger_imagenets_are_refused(label_space):
-    with pytest.raises(
-        InputError, match=f"'n01440764': indices of wnids are known for imagenet-1k, not for {label_space}"
-    ):
+@pytest.mark.parametrize("label_space", ["imagenet-21k-p", "ImageNet21k"])
+def test_wnids_of_unknown_imagenets_are_refused(label_space):
+    with pytest.raises(InputError, match=f"'n01440764': no list of the wnids of {label_space} is known"):
         class_labels(["n01440764"], label_space, "x")
 
 
@@ -117,6 +122,17 @@ def test_words_that_torchvision_and_timm_order_differently_are_refused(names):
 def test_words_that_both_order_alike_are_taken():
     names = ["class_01", "class_02", "class_10", "classes"]
     assert class_labels(names, OWN, "x")[0] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "names", [["a2", "a10", "A1"], ["b", "a", "C"], ["x1y2", "x1y10", "x01y3"], ["1a", "a1"]]
+)
+def test_words_are_taken_where_both_order_them_alike_and_nowhere_else(names):
+    if sorted(names) == sorted(names, key=natural_key):
+        assert class_labels(names, OWN, "x")[0] == [sorted(names).index(name) for name in names]
+    else:
+        with pytest.raises(InputError, match="ambiguous"):
+            class_labels(names, OWN, "x")
 
 
 def test_a_single_word_is_no_class(tmp_path):

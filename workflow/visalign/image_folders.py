@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from visalign import delimited, imagenet, images
+from visalign import delimited, imagenet, images, label_spaces
 from visalign.errors import InputError
 
 #: A folder that macOS adds to archives; its files are named as the images are.
 RESOURCE_FORKS = "__MACOSX"
-#: Label spaces whose wnids have indices of their own, which are not those of their sorted names.
-OTHER_IMAGENETS = re.compile(r"imagenet[-_]?(12|21|22)k.*", re.IGNORECASE)
+#: Label spaces of which some are known, and whose wnids have indices that are not the order of their names.
+LARGER_IMAGENETS = re.compile(r"imagenet[-_]?(12|21|22)k.*", re.IGNORECASE)
 #: Names that a message shows of each suffix.
 SHOWN = 5
 
@@ -186,14 +186,15 @@ def _instead(unread: list[str]) -> str:
 def class_labels(names: list[str], label_space: str, where: str | Path) -> tuple[list[int], str]:
     """Label of each class folder, and in words how its name gives it.
 
-    Whole numbers are the labels. Wnids have ImageNet's indices, in other label spaces than imagenet-1k the
-    order of their names. Words have the order of their names.
+    Whole numbers are the labels. Wnids have the indices of the label space, where it is an ImageNet (of
+    ImageNet-1k where none is declared). Words, and wnids in a label space of one's own, have the order of
+    their names.
 
     Raises
     ------
     InputError
-        Names of different kinds, two of one label, a wnid or an index outside ImageNet-1k, words in the label
-        space imagenet-1k, or words whose order is ambiguous; names the folder.
+        Names of different kinds, two of one label, a wnid or an index outside the label space, words in that
+        of an ImageNet, or words whose order is ambiguous; names the folder.
     """
     kinds = {name: _kind(name) for name in names}
     counts = {kind: list(kinds.values()).count(kind) for kind in kinds.values()}
@@ -209,20 +210,15 @@ def class_labels(names: list[str], label_space: str, where: str | Path) -> tuple
     (kind,) = counts
     if kind == INDEX:
         return _index_labels(names, label_space, where), "their names are indices"
-    if kind == WNID and label_space in ("", imagenet.LABEL_SPACE):
-        for name in names:
-            if name not in imagenet.indices():
-                raise InputError(
-                    f"{where}: class folder {name!r} is none of the {imagenet.CLASSES} wnids of ImageNet-1k: "
-                    "move it away, or give labels (a CSV)"
-                )
-        return [imagenet.indices()[name] for name in names], "ImageNet's indices of their wnids"
-    if kind == WNID and OTHER_IMAGENETS.fullmatch(label_space):
+    imagenets = label_spaces.SPACES
+    if kind == WNID and (label_space in imagenets or not label_space):
+        return _wnid_labels(names, label_space or imagenet.LABEL_SPACE, where)
+    if kind == WNID and LARGER_IMAGENETS.fullmatch(label_space):
         raise InputError(
-            f"{where}: class folder {names[0]!r}: indices of wnids are known for {imagenet.LABEL_SPACE}, "
-            f"not for {label_space}: name folders by index, or give labels (a CSV)"
+            f"{where}: class folder {names[0]!r}: no list of the wnids of {label_space} is known (known: "
+            f"{', '.join(imagenets)}): name folders by index, or give labels (a CSV)"
         )
-    if label_space == imagenet.LABEL_SPACE:
+    if label_space in imagenets:
         raise InputError(
             f"{where}: class folder {names[0]!r} is neither an index nor a wnid of {label_space}: rename the "
             "folders, or give labels (a CSV with columns name and label)"
@@ -241,6 +237,17 @@ def _kind(name: str) -> str:
     return WNID if imagenet.WNID.fullmatch(name) else WORD
 
 
+def _wnid_labels(names: list[str], label_space: str, where: str | Path) -> tuple[list[int], str]:
+    indices = imagenet.indices(label_space)
+    for name in names:
+        if name not in indices:
+            raise InputError(
+                f"{where}: class folder {name!r} is none of the {len(indices)} wnids of {label_space}: move "
+                "it away, or give labels (a CSV)"
+            )
+    return [indices[name] for name in names], f"the indices of {label_space} of their wnids"
+
+
 def _index_labels(names: list[str], label_space: str, where: str | Path) -> list[int]:
     seen: dict[int, str] = {}
     for name in names:
@@ -257,10 +264,9 @@ def check_range(label: int, label_space: str, where: str) -> None:
     """Raise InputError for a label that is no index of a label space."""
     if label < 0:
         raise InputError(f"{where}: {label} is negative: labels are indices from 0")
-    if label_space == imagenet.LABEL_SPACE and label >= imagenet.CLASSES:
-        raise InputError(
-            f"{where}: {label} is not in 0..{imagenet.CLASSES - 1}, the indices of {label_space}"
-        )
+    classes = label_spaces.size(label_space)
+    if classes is not None and label >= classes:
+        raise InputError(f"{where}: {label} is not in 0..{classes - 1}, the indices of {label_space}")
     if label >= 2**31:
         raise InputError(f"{where}: {label} is no index of a class")
 

@@ -1,4 +1,4 @@
-"""ImageNet-1k: its label space and the index of each of its 1000 wnids."""
+"""ImageNet's label spaces: the index of each wnid, as timm and torchvision have it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import functools
 import re
 from pathlib import Path
 
+from visalign import label_spaces
+
 LABEL_SPACE = "imagenet-1k"
-CLASSES = 1000
 #: WordNet's name of a noun, as ImageNet's folders have it.
 WNID = re.compile(r"n[0-9]{8}")
 
 
 @functools.cache
-def indices() -> dict[str, int]:
-    """Index (0 … 999) of each wnid, in the order of timm and torchvision.
+def indices(label_space: str = LABEL_SPACE) -> dict[str, int]:
+    """Index of each wnid of one of the spaces of `label_spaces`.
 
-    timm ships the same list, but the rules that list stimuli run in an environment without it.
+    Raises
+    ------
+    InputError
+        Another space than imagenet-1k, and timm, which has its list, is not installed. The list of
+        imagenet-1k is here too, since stimuli are listed in an environment without timm.
     """
-    wnids = Path(__file__).with_name("imagenet_wnids.txt").read_text().split()
+    own = Path(__file__).with_name("imagenet_wnids.txt")
+    wnids = own.read_text().split() if label_space == LABEL_SPACE else label_spaces.synsets(label_space)
     return {wnid: index for index, wnid in enumerate(wnids)}

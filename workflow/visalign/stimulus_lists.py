@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from visalign import delimited, image_folders, imagenet, images, scenes, tfrecords
+from visalign import delimited, image_folders, images, label_spaces, scenes, tfrecords
 from visalign.errors import InputError
 
 #: An archive's image that unpacks to more is refused.
@@ -81,7 +81,7 @@ def space(label_space: str | None) -> str:
 
 def check_settings(source: str, label_space: str, background: str) -> None:
     """Raise InputError for settings that a source cannot have."""
-    if source == "scenes" and label_space == imagenet.LABEL_SPACE:
+    if source == "scenes" and label_space in label_spaces.SPACES:
         raise InputError(
             f"label_space: {label_space}: labels of scenes are their {len(scenes.SHAPES)} shapes"
         )
