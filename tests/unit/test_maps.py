@@ -274,7 +274,7 @@ def test_what_the_filters_drop_and_images_without_clicks_are_said(tmp_path, clic
     _, card = run(tmp_path, "--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv")
     assert card["filters"]["images_not_clicked"] == 1 and card["filters"]["clicks_outside"] == 0
     said = capsys.readouterr().err
-    assert "clicks.npz: no clicks on 1 images of l.csv: 'unseen'" in said
+    assert "clicks.npz: no clicks are left on 1 images: 'unseen'" in said
     assert "clicks.npz: unlisted 14, images_not_clicked 1, maps 7, failed_catch_trials 1" in said
     assert "clicks.npz: 1 non_finite maps: 'unseen'" in said
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -62,12 +61,12 @@ def listed_maps(name: str, row: dict[str, Any]) -> list[tuple[str, int | None]] 
     return list(labels.items())
 
 
-def check_shapes(row: dict[str, Any], sizes: dict[str, tuple[int, int]]) -> None:
+def check_shapes(name: str, row: dict[str, Any], sizes: dict[str, tuple[int, int]]) -> None:
     """Raise InputError where a map of a folder, or of clicks, would be stretched over its image.
 
     Parameters
     ----------
-    row : dict
+    name, row
         See `listed_maps`; maps of other readers lie beside their images, and are checked as they are read.
     sizes : dict of str to (int, int)
         Height and width of each image, by its id.
@@ -113,16 +112,16 @@ def read_clicks(path: str, images: Iterable[str] | None = None, where: str = "")
                 f"({map_files.show(sorted(clicked))}) is one of the {len(wanted)} of {where} "
                 f"({map_files.show(wanted)})"
             )
-        unclicked = [image for image in wanted if image not in clicked]
-        if unclicked:
-            said = f"{path}: no clicks on {len(unclicked)} images of {where}: {map_files.show(unclicked)}"
-            print(said, file=sys.stderr)
-        counts = {"unlisted": len(log) - len(listed), "images_not_clicked": len(unclicked)}
+        unclicked = sum(image not in clicked for image in wanted)
+        counts = {"unlisted": len(log) - len(listed), "images_not_clicked": unclicked}
         log = listed
     kept, filtered = click_logs.filter_log(log)
     counts |= filtered
-    dropped = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
     if not len(kept):
-        raise InputError(f"{path}: user_id: no map passes the filters ({dropped})")
-    print(f"{path}: {dropped}", file=sys.stderr)
+        raise InputError(f"{path}: user_id: no map passes the filters ({describe(counts)})")
     return kept, counts
+
+
+def describe(counts: dict[str, int]) -> str:
+    """Return counts in words, without those of nothing."""
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count)

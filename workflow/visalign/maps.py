@@ -90,14 +90,13 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"{args.path}: no record")
     if args.stimuli and labels is None:
         check_stimuli(args.stimuli, stimulus_id.tolist(), label.tolist())
+    if collection.clicks:
+        print(f"{args.clicks or args.path}: {map_lists.describe(collection.clicks[1])}", file=sys.stderr)
     participants = estimate_participants(*collection.clicks, args.seed) if collection.clicks else None
     buffer = io.BytesIO()
     np.savez(buffer, stimulus_id=stimulus_id, label=label, map=maps)
     write_atomic(args.output, buffer.getvalue())
-    listed = {reason: stimulus_id[flags].tolist() for reason, flags in undefined.items()}
-    for reason, names in listed.items():
-        if names:
-            print(f"{args.path}: {len(names)} {reason} maps: {map_files.show(names)}", file=sys.stderr)
+    listed = named_undefined(args.path, stimulus_id, undefined)
     described = card(args, stimulus_id, label, maps, listed, participants)
     write_json(args.card, described | {"unused_files": collection.unused})
 
@@ -166,6 +165,10 @@ def clicked_maps(path: str, log: ClickLog, labels: dict[str, int]) -> Iterator[H
     """Iterate over the mean maps (256, 256) of each image's participants; NaN where the filters left none."""
     groups = click_logs.clicks_by_image(log)
     missing = np.full((click_logs.SIZE, click_logs.SIZE), np.nan, np.float32)
+    unclicked = [image for image in labels if image not in groups]
+    if unclicked:
+        names = map_files.show(unclicked)
+        print(f"{path}: no clicks are left on {len(unclicked)} images: {names}", file=sys.stderr)
     for image, label in tqdm(labels.items(), desc="maps", unit="map"):
         heatmap = click_logs.group_map(groups[image]) if image in groups else missing
         yield HumanMap(image, label, heatmap, f"{path}: {image}")
@@ -238,6 +241,17 @@ def _same_size(batch: list[HumanMap]) -> Iterator[np.ndarray]:
         if end == len(batch) or batch[end].heatmap.shape != batch[start].heatmap.shape:
             yield np.stack([one.heatmap for one in batch[start:end]])
             start = end
+
+
+def named_undefined(
+    path: str, stimulus_id: np.ndarray, undefined: dict[str, np.ndarray]
+) -> dict[str, list[str]]:
+    """Name the maps that `process_maps` found undefined, by the reason, and say how many they are."""
+    listed = {reason: stimulus_id[flags].tolist() for reason, flags in undefined.items()}
+    for reason, names in listed.items():
+        if names:
+            print(f"{path}: {len(names)} {reason} maps: {map_files.show(names)}", file=sys.stderr)
+    return listed
 
 
 def check_stimuli(path: str, stimulus_id: list[str], labels: list[int]) -> None:
