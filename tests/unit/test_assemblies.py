@@ -350,3 +350,65 @@ def test_coordinates_that_do_not_fit_the_responses_are_named(change, message):
     }  # fmt: skip
     with pytest.raises(InputError, match=message):
         assemblies.internal_form("m.mat", np.zeros((2, 1, 1, 1)), coordinates | change, {})
+
+
+# --- what the public form may leave out ---
+
+
+def saved(tmp_path, assembly: xr.DataArray) -> xr.DataArray:
+    assembly.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    return assemblies.read_assembly(tmp_path / "a.nc")
+
+
+@pytest.mark.parametrize(
+    ("ids", "names"),
+    [
+        ([1, 2, 3], ["1", "2", "3"]),
+        ([1.0, 2.0, 10.0], ["1", "10", "2"]),
+        (["0000", "0001", "0002"], ["0000", "0001", "0002"]),
+        ([1.5, 2.0, 3.0], ["1.5", "2", "3"]),
+    ],
+)
+def test_neuroids_may_be_called_by_numbers(tmp_path, ids, names):
+    values = np.array(ids, dtype=object) if isinstance(ids[0], str) else np.array(ids)
+    recording = saved(tmp_path, public_form(neuroid_id=("neuroid", values)))
+    assert recording.neuroid_id.values.tolist() == names
+
+
+def test_a_missing_or_doubled_number_among_names_is_named(tmp_path):
+    for ids, reason in (
+        ([1.0, np.nan, 2.0], "'' is no name .number 2"),
+        ([1.0, 1.0, 2.0], "'1' is there twice"),
+    ):
+        with pytest.raises(InputError, match=rf"neuroid_id: {reason}"):
+            saved(tmp_path, public_form(neuroid_id=("neuroid", np.array(ids))))
+
+
+def test_stimuli_called_by_numbers_are_named_by_these(tmp_path):
+    ids = ("presentation", np.array([7.0, 7, 8, 8, 9, 9]))
+    names = ("presentation", np.repeat(np.array(["a", "b", "c"], dtype=object), 2))
+    recording = saved(tmp_path, public_form(image_id=ids, object_name=names))
+    assert recording.stimulus_id.values.tolist() == ["7", "8", "9"]
+
+
+def test_an_assembly_without_time_bins_is_one_window(tmp_path):
+    whole = public_form(time_bin_start=None, time_bin_end=None).isel(time_bin=0)
+    recording = saved(tmp_path, whole)
+    assert recording.sizes["time_bin"] == 1 and assemblies.time_windows(recording) == [""]
+    np.testing.assert_array_equal(recording.values[..., 0], saved(tmp_path, public_form()).values[..., 0])
+    assemblies.write_recording(tmp_path / "b.nc", recording)
+    assert assemblies.time_windows(assemblies.read_recording(tmp_path / "b.nc")) == [""]
+
+
+def test_one_window_that_says_its_borders_keeps_them(tmp_path):
+    assert assemblies.time_windows(saved(tmp_path, public_form().isel(time_bin=0))) == ["70-170"]
+
+
+def test_a_window_that_ends_before_it_begins_is_refused(tmp_path):
+    with pytest.raises(InputError, match="time_bin_start: 70 ms, but time_bin_end is 7 ms"):
+        saved(tmp_path, public_form(time_bin_end=("time_bin", [7])))
+
+
+def test_presentations_without_repetition_are_counted(tmp_path):
+    recording = saved(tmp_path, public_form(repetition=None))
+    assert recording.repetition.values.tolist() == [0, 1]

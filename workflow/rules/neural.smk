@@ -14,6 +14,7 @@ rule neural:
         recording="results/recordings/{recording}.nc",
         ceilings="results/recordings/{recording}_ceilings.csv",
         card="results/recordings/{recording}.json",
+        table=lambda w: f"results/stimuli/{STUDY.recordings[w.recording]['stimuli']}.csv",
     output:
         "results/neural/{model}/{recording}.csv",
     params:
@@ -37,6 +38,6 @@ rule neural:
     shell:
         "python -m visalign neural --model {wildcards.model} --dataset {wildcards.recording} "
         "--gram {input.gram} --gram-manifest {input.gram_manifest} --recording {input.recording} "
-        "--card {input.card} --ceilings {input.ceilings} --metric {params.metrics} {params.options} "
+        "--card {input.card} --ceilings {input.ceilings} --table {input.table} --metric {params.metrics} {params.options} "
         "{params.simulated} --seed {params.seed} --threads {threads} {DASK} "
         "--output {output} &> {log}"

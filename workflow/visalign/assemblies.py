@@ -3,7 +3,8 @@
 An *assembly* is the public file format: a netCDF variable (presentation, neuroid, time_bin) with coordinates
 ``stimulus_id`` (older files: ``image_id``), ``repetition``, ``object_name`` on presentation; ``neuroid_id``,
 ``region``, ``animal`` or ``subject``, sometimes ``x`` and ``y`` on neuroid; ``time_bin_start`` and
-``time_bin_end`` (ms) on time_bin.
+``time_bin_end`` (ms) on time_bin. Without the dimension time_bin it is one window, whose borders are NaN, and
+whose name is empty, where neither coordinate is there. Ids that are numbers are named by these: 1.0 is "1".
 
 The *internal form* is an `xarray.DataArray` (stimulus, repetition, neuroid, time_bin), NaN where a repetition
 is missing, with coordinates ``stimulus_id``, ``object_name``; ``repetition``; ``neuroid_id``, ``region``,
@@ -20,7 +21,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from visalign import checksums
+from visalign import checksums, delimited
 from visalign.errors import InputError
 
 DIMENSIONS = ("stimulus", "repetition", "neuroid", "time_bin")
@@ -119,18 +121,13 @@ def read_assembly(path: str | Path, region: str | None = None, sha1: str | None 
         infinite responses, or a neuroid or stimulus without responses; names file, field and value.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such assembly")
-    if sha1:
+    if sha1 and path.is_file():
         checksums.check(path, sha1)
-    with _open(path) as dataset:
-        assembly = _assembly_variable(path, dataset)
+    with opened(path, region) as (assembly, coordinates, chosen):
         attrs = {
             "identifier": str(assembly.attrs.get("identifier", assembly.name)),
             "simulated": int(_truth(assembly.attrs.get("simulated", 0))),
         }
-        coordinates = _assembly_coordinates(path, assembly)
-        chosen = chosen_neuroids(path, coordinates["region"], region)
         assembly = assembly.transpose("presentation", "neuroid", "time_bin")
         assembly = _load(path, assembly if chosen.all() else assembly.isel(neuroid=chosen))
     coordinates = {
@@ -141,6 +138,19 @@ def read_assembly(path: str | Path, region: str | None = None, sha1: str | None 
     return internal_form(
         path, responses, coordinates, attrs | {"n_neuroids_other_regions": int((~chosen).sum())}
     )
+
+
+@contextmanager
+def opened(
+    path: Path, region: str | None
+) -> Iterator[tuple[xr.DataArray, dict[str, np.ndarray], np.ndarray]]:
+    """Open an assembly without reading its responses: the variable, its coordinates, the chosen neuroids."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such assembly")
+    with _open(path) as dataset:
+        assembly = _assembly_variable(path, dataset)
+        coordinates = _assembly_coordinates(path, assembly)
+        yield assembly, coordinates, chosen_neuroids(path, coordinates["region"], region)
 
 
 def _truth(value: Any) -> bool:
@@ -173,6 +183,9 @@ def _assembly_variable(path: Path, dataset: xr.Dataset) -> xr.DataArray:
     assembly = dataset.set_coords([n for n in dataset.data_vars if n != found[0]])[found[0]]
     if "time_bin" not in assembly.dims:
         assembly = assembly.expand_dims("time_bin")
+        borders = ("time_bin_start", "time_bin_end")
+        if not set(borders) & set(assembly.coords):  # one window, of which the file says no more
+            assembly = assembly.assign_coords({name: ("time_bin", [np.nan]) for name in borders})
     extra = set(assembly.dims) - {"presentation", "neuroid", "time_bin"}
     if extra:
         raise InputError(f"{path}: {assembly.name}: unexpected dimension {sorted(map(str, extra))[0]!r}")
@@ -217,15 +230,33 @@ def _coordinate(
     for name in names:
         if name in assembly.coords:
             values = np.atleast_1d(assembly[name].values)
-            if values.dtype.kind == "S" or (values.dtype == object and isinstance(values[0], bytes)):
-                values = np.array([v.decode() for v in values])
-            try:
-                return values if dtype is None else values.astype(dtype)
-            except (TypeError, ValueError):
-                raise InputError(f"{path}: {name}: {str(values[0])!r} is not a number") from None
+            if dtype is float:
+                return np.array([_border(path, name, value) for value in values], dtype=float)
+            return values if dtype is None else np.array([_name(path, name, value) for value in values])
     if default is None:
         raise InputError(f"{path}: no coordinate {' or '.join(map(repr, names))}")
     return default
+
+
+def _border(path: Path, name: str, value: Any) -> float:
+    """A number of a coordinate, NaN where missing."""
+    text = isinstance(value, (bytes, str))
+    try:
+        return float(delimited.number(_name(path, name, value)) if text else value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise InputError(f"{path}: {name}: {value!r} is not a number") from None
+
+
+def _name(path: Path, name: str, value: Any) -> str:
+    """A name of a coordinate: numbers as written whole, a missing one (NaN) empty."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: {name}: {value!r} is not UTF-8") from None
+    if isinstance(value, (float, np.floating)):
+        return "" if np.isnan(value) else str(int(value)) if float(value).is_integer() else str(value)
+    return str(value)
 
 
 def chosen_neuroids(path: str | Path, regions: np.ndarray, region: str | None) -> np.ndarray:
@@ -294,6 +325,9 @@ def internal_form(
             raise InputError(
                 f"{path}: {name}: {len(column)} values, but responses of {sizes[dim]} (axis {dim})"
             )
+    for start, end in zip(values["time_bin_start"], values["time_bin_end"], strict=True):
+        if not (start <= end or (np.isnan([start, end]).all() and sizes["time_bin"] == 1)):
+            raise InputError(f"{path}: time_bin_start: {start:g} ms, but time_bin_end is {end:g} ms")
     for name in ("stimulus_id", "neuroid_id"):
         if "" in values[name].tolist():
             raise InputError(f"{path}: {name}: '' is no name (number {values[name].tolist().index('') + 1})")
@@ -379,8 +413,8 @@ def validate(path: str | Path, recording: xr.DataArray) -> None:
         if len(empty):
             index, time_bin = empty[0]
             name = recording[f"{dim}_id"].values[index]
-            window = time_windows(recording)[time_bin]
-            raise InputError(f"{path}: {dim}_id: {name!r} has only missing responses (NaN) at {window} ms")
+            window = f" at {time_windows(recording)[time_bin]} ms".removesuffix(" at  ms")
+            raise InputError(f"{path}: {dim}_id: {name!r} has only missing responses (NaN){window}")
     if is_map(recording):
         grid(recording, path)
 
@@ -413,9 +447,9 @@ def read_recording(path: str | Path) -> xr.DataArray:
 
 
 def time_windows(recording: xr.DataArray) -> list[str]:
-    """Name the time bins by their borders in ms, such as "70-170"."""
+    """Name the time bins by their borders in ms, such as "70-170"; '' where the file says none."""
     borders = zip(recording.time_bin_start.values, recording.time_bin_end.values, strict=True)
-    return [f"{start:g}-{end:g}" for start, end in borders]
+    return ["" if np.isnan(start) else f"{start:g}-{end:g}" for start, end in borders]
 
 
 def content_sha256(recording: xr.DataArray) -> str:

@@ -1,4 +1,9 @@
-"""Splits of stimuli into training and test sets, with inner splits that choose the layer."""
+"""Splits of stimuli into training and test sets, with inner splits that choose the layer.
+
+The same picture under two ids, a *copy*, is on one side of every split: what was seen in training is no test.
+Pictures are split, and each stimulus goes where its picture goes; so the fractions are those of pictures, and
+without copies the splits are scikit-learn's.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,21 @@ class Split:
         return [(self.train, self.test), *self.inner]
 
 
-def shuffle_splits(n: int, groups: np.ndarray | None, count: int, train_size: float, seed: int) -> list[Pair]:
+def strata(groups: np.ndarray | None) -> np.ndarray | None:
+    """Categories (n,) to stratify on; None where there is one only, or each stimulus has its own."""
+    if groups is None or len(np.unique(groups)) in (1, len(groups)):
+        return None
+    return groups
+
+
+def shuffle_splits(
+    n: int,
+    groups: np.ndarray | None,
+    count: int,
+    train_size: float,
+    seed: int,
+    pictures: np.ndarray | None = None,
+) -> list[Pair]:
     """scikit-learn's (stratified) shuffle splits.
 
     Parameters
@@ -34,45 +53,88 @@ def shuffle_splits(n: int, groups: np.ndarray | None, count: int, train_size: fl
         Stimuli.
     groups : ndarray, shape (n,), optional
         Category of each stimulus; balanced between train and test.
+    pictures : ndarray, shape (n,), optional
+        Name of the picture of each stimulus; a picture has the category of its first stimulus.
+
+    Raises
+    ------
+    InputError
+        Too few pictures, in all or of a category.
     """
     from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
-    kind = ShuffleSplit if groups is None else StratifiedShuffleSplit
+    first, picture = np.arange(n), np.arange(n)
+    if pictures is not None and len(np.unique(pictures)) < n:
+        _, first, picture = np.unique(pictures, return_index=True, return_inverse=True)
+        first, picture = np.sort(first), np.argsort(np.argsort(first))[picture]
+    own = None if groups is None else groups[first]
+    if own is not None:
+        names, counts = np.unique(own, return_counts=True)
+        for name in names[counts == 1]:
+            raise InputError(
+                f"splits: category {str(name)!r} (of {int((counts == 1).sum())} such) has one picture, "
+                "none for the other side of a split: give each category two or more, or all stimuli the same"
+            )
+    kind = ShuffleSplit if own is None else StratifiedShuffleSplit
     splitter = kind(count, train_size=train_size, random_state=seed)
     try:
-        return list(splitter.split(np.zeros(n), groups))
+        pairs = list(splitter.split(np.zeros(len(first)), own))
     except ValueError as error:
-        raise InputError(f"splits: {n} stimuli cannot be split: {error}") from None
+        raise InputError(f"splits: {len(first)} pictures cannot be split: {error}") from None
+    if len(first) == n:
+        return pairs
+    return [(np.flatnonzero(np.isin(picture, a)), np.flatnonzero(np.isin(picture, b))) for a, b in pairs]
 
 
 def nested_splits(
-    n: int, groups: np.ndarray | None, count: int, train_size: float, seed: int, inner: int
+    n: int,
+    groups: np.ndarray | None,
+    count: int,
+    train_size: float,
+    seed: int,
+    inner: int,
+    pictures: np.ndarray | None = None,
 ) -> list[Split]:
     """Outer splits, each with `inner` splits of its own training set, in indices of all stimuli."""
     result = []
-    for index, (train, test) in enumerate(shuffle_splits(n, groups, count, train_size, seed)):
-        own = None if groups is None else groups[train]
-        pairs = shuffle_splits(len(train), own, inner, train_size, seed + 1 + index) if inner else []
+    for index, (train, test) in enumerate(shuffle_splits(n, groups, count, train_size, seed, pictures)):
+        own, shown = (None if names is None else names[train] for names in (groups, pictures))
+        pairs = shuffle_splits(len(train), own, inner, train_size, seed + 1 + index, shown) if inner else []
         result.append(Split(train, test, tuple((train[a], train[b]) for a, b in pairs)))
     return result
 
 
-def leave_out_splits(groups: np.ndarray, seed: int, inner: int) -> list[Split]:
+def leave_out_splits(
+    groups: np.ndarray, seed: int, inner: int, pictures: np.ndarray | None = None
+) -> list[Split]:
     """Leave one group (image) out; inner pairs leave out one more, `inner` of them drawn at random.
 
     Parameters
     ----------
     groups : ndarray, shape (n,)
         Group of each stimulus.
+    pictures : ndarray, shape (n,), optional
+        Name of the picture of each group, given for each of its stimuli: no group is tested on that was
+        trained on under another name.
     """
-    names = np.unique(groups)
-    if len(names) < 3:
-        raise InputError(f"leave-out: {len(names)} groups, at least 3 are needed")
+    names, first = np.unique(groups, return_index=True)
+    shown = groups if pictures is None else pictures
+    if len(np.unique(shown)) < 3:
+        raise InputError(f"leave-out: {len(np.unique(shown))} groups, at least 3 are needed")
     result = []
     for index, name in enumerate(names):
-        others = names[names != name]
+        others = names[shown[first] != shown[first[index]]]
         drawn = np.random.default_rng([seed, index]).permutation(others)[:inner]
-        train = np.flatnonzero(groups != name)
-        pairs = tuple((train[groups[train] != held], train[groups[train] == held]) for held in drawn)
+        train = np.flatnonzero(shown != shown[first[index]])
+        pairs = tuple(
+            (train[shown[train] != shown[first[names == held]]], train[groups[train] == held])
+            for held in drawn
+        )
         result.append(Split(train, np.flatnonzero(groups == name), pairs))
     return result
+
+
+def copies(pictures: np.ndarray) -> str:
+    """What a score says of stimuli (n,) that show a picture of another one; '' where none does."""
+    n = len(pictures) - len(np.unique(pictures))
+    return f"{n} of {len(pictures)} stimuli are copies of others, on one side of every split" if n else ""

@@ -13,7 +13,6 @@ from tqdm import tqdm
 from visalign import dask_client, gram_store, stores
 from visalign.errors import InputError
 from visalign.gram_matrix import column_ranges, gram
-from visalign.primal_pls import use_primal
 from visalign.spatial import Protocol, at_positions, axes_of, channels_first
 from visalign.tables import inputs_hash
 
@@ -139,9 +138,8 @@ def write_layer(
     """Write a layer: its features where PLS is faster on these, else the Gram matrix."""
     if X is None and stored.ndim == 2:
         X = np.asarray(stored[:])
-    if X is not None and use_primal(*X.shape):
-        gram_store.write_features(group, layer, X)
-    else:
-        gram_store.write(
-            group, layer, gram([X], dtype) if X is not None else reduce_gram(client, stored, dtype)
-        )
+    gram_store.write(
+        group,
+        layer,
+        gram_store.of_features(X, dtype) if X is not None else reduce_gram(client, stored, dtype),
+    )

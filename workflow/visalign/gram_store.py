@@ -8,13 +8,27 @@ import numpy as np
 import zarr
 
 from visalign import stores
+from visalign.gram_matrix import gram
+from visalign.primal_pls import use_primal
 
 #: Sums that a Gram matrix comes with; see `gram_matrix.gram`.
 SUMS = ("row_sum", "row_dot_mean", "mean_dot_mean", "n_features")
 
 
+def of_features(X: np.ndarray, dtype: type = np.float32) -> dict[str, np.ndarray]:
+    """What is stored of features (n, p): X where PLS is faster on these, else what `gram_matrix.gram` gives.
+
+    The one way from features to scores, of arrays and of the pipeline; float64 features have float64 products.
+    """
+    if use_primal(*X.shape):
+        return {"X": X}
+    return gram([X], np.float64 if X.dtype == np.float64 else dtype)
+
+
 def write(group: zarr.Group, layer: str, gram: dict[str, np.ndarray]) -> None:
-    """Write the Gram matrix of a layer with its sums."""
+    """Write what `of_features` gives of a layer: the Gram matrix with its sums, or the features."""
+    if "X" in gram:
+        return write_features(group, layer, gram["X"])
     part = group.require_group(layer)
     for name, value in gram.items():
         dims = ("stimulus", "stimulus_") if name == "K" else ("stimulus",) * value.ndim

@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visalign import dask_client, gram_store, neural_arrays, stores
-from visalign.cross_validation import Split, leave_out_splits, nested_splits
+from visalign import dask_client, gram_store, neural_arrays, stimulus_tables, stores
+from visalign.cross_validation import Split, copies, leave_out_splits, nested_splits, strata
 from visalign.errors import InputError
-from visalign.layer_scores import METRICS, SIMILARITIES, LayerScores, Options, median_score, score_layers
-from visalign.predictivity import Responses, conventions, optimism, shuffled, summarise
+from visalign.layer_scores import METRICS, SIMILARITIES, Options, Read, median_score
+from visalign.predictivity import Responses, Scored, conventions, generator, mean_over_repetitions, optimism
 from visalign.spatial import Protocol, map_spearman
-from visalign.tables import inputs_hash, read_json, read_table, score_row, write_scores
+from visalign.tables import inputs_hash, numbers, read_json, read_table, score_row, write_scores
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
-    from distributed import Client
 
-VERSION = 2
+VERSION = 3
 EXAMPLES = """\
   python -m visalign neural --features X.npy --responses Y.npy --json
   python -m visalign neural --features X.npy --responses Y.npy --leave-out image.npy --metric ridge --json
   python -m visalign neural --model lite0 --dataset it_simulated --gram gram.zarr --gram-manifest gram.json \\
-      --recording it.nc --card it.json --ceilings it_ceilings.csv --output neural.csv
+      --recording it.nc --card it.json --ceilings it_ceilings.csv --table scenes.csv --output neural.csv
 """
 
 
@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stage.add_argument("--recording", help="recording in the internal form (.nc)")
     stage.add_argument("--card", help="card of the recording (.json)")
     stage.add_argument("--ceilings", help="ceiling per neuroid and time bin (CSV)")
+    stage.add_argument(
+        "--table", help="table of the stimulus set (CSV): identical pictures are kept on one side of splits"
+    )
     stage.add_argument("--simulated", choices=["true", "false"], default="false")
     stage.add_argument("--output", help="score rows to write (CSV)")
     parser.add_argument(
@@ -98,13 +101,14 @@ def run_stage(args: argparse.Namespace) -> None:
     card, store = read_json(args.card), stores.open_store(args.gram)
     protocol = Protocol.parse(stores.attribute(store, "protocol"))
     check_grid(protocol, card, args.card)
-    order = stimulus_order(
-        stores.strings(store), [str(s) for s in recording["stimulus_id"].values], args.recording
-    )
-    splits = split(recording, args)
+    shown = [str(name) for name in recording["stimulus_id"].values]
+    order = stimulus_order(stores.strings(store), shown, args.recording)
+    pictures = picture_of_each(recording, args.table) if args.table else None
+    splits = split(recording, pictures, args)
+    said = [reason for reason in (copied(recording, pictures), not_stratified(recording)) if reason]
     unit = recording["image_id"].values.astype(str) if protocol.grid else np.arange(len(order))
-    ceilings = read_table(args.ceilings, required=("neuroid_id", "window", "ceiling", "reliable"))
-    reads = {
+    ceilings = read_ceilings(args.ceilings)
+    reads: dict[str, Read] = {
         layer: partial(gram_store.read, args.gram, layer, order)
         for layer in stores.attribute(store, "layers")
     }
@@ -112,7 +116,7 @@ def run_stage(args: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
     with dask_client.connect(args.dask, args.threads, args.dask_options) as client:
         for index, window in enumerate(card["time_bins"]):
-            name = f"{args.dataset}/{region}/{window['start']:g}-{window['end']:g}/{card['protocol']}"
+            name = f"{args.dataset}/{region}/{window['window'] or 'unstated'}/{card['protocol']}"
             common = {
                 "model": args.model,
                 "benchmark": f"neural/{name}",
@@ -125,32 +129,21 @@ def run_stage(args: argparse.Namespace) -> None:
             own = own.loc[[str(name) for name in recording["neuroid_id"].values]]
             responses = Responses(mean_responses(recording.isel(time_bin=index)), splits, unit)
             for metric in args.metric:
-                rng = np.random.default_rng([args.seed, index, METRICS.index(metric)])
+                rng = generator(args.seed, index, metric)
                 scored = Scored(client, reads, responses, metric, options(args))
                 c = window["ceiling"]["value"]
-                rows += score_rows(scored, c, own, args.layer_selection, protocol, rng, common)
+                rows += score_rows(scored, c, own, args.layer_selection, protocol, rng, common, said)
     write_scores(args.output, rows)
 
 
-class Scored:
-    """Scores of one metric on one time bin, and the floor of any of its layers."""
-
-    def __init__(
-        self, client: Client, reads: dict[str, Any], responses: Responses, metric: str, options: Options
-    ) -> None:
-        self.client, self.reads, self.responses, self.metric, self.options = (
-            client, reads, responses, metric, options,
-        )  # fmt: skip
-        self.scores = self.score(reads, responses)
-
-    def score(self, reads: dict[str, Any], responses: Responses) -> LayerScores:
-        """Score layers on responses."""
-        return score_layers(self.client, reads, responses.Y, responses.splits, self.metric, self.options)
-
-    def floor(self, layer: str, rng: np.random.Generator) -> float:
-        """Score of a layer when responses are assigned to the wrong stimuli, or maps to the wrong images."""
-        scores = self.score({layer: self.reads[layer]}, shuffled(self.responses, rng))
-        return median_score(scores.values[0])
+def read_ceilings(path: str) -> pd.DataFrame:
+    """Read the ceilings of a recording: neuroid_id and window as text, ceiling NaN where undefined."""
+    needed = ("neuroid_id", "window", "ceiling", "reliable")
+    # A site may be called 7, 007 or None: neither a number nor a missing value.
+    table = read_table(path, required=needed, dtype=str, keep_default_na=False)
+    return table.assign(
+        ceiling=numbers(table, "ceiling", path, missing=True), reliable=table["reliable"] == "True"
+    )
 
 
 def score_rows(
@@ -161,22 +154,20 @@ def score_rows(
     protocol: Protocol,
     rng: np.random.Generator,
     common: dict[str, Any],
+    said: list[str],
 ) -> list[dict[str, Any]]:
-    """Rows of the selected score under every convention, its variants, then the layer curve."""
+    """Rows of the selected score under every convention, its variants, then the layer curve.
+
+    The status of the first says what is `said` of the splits.
+    """
     metric, scores, responses = scored.metric, scored.scores, scored.responses
-    selected = scores.select(selection)
-    floor = scored.floor(selected.layer, rng)
-    entries = summarise(selected, responses, c, floor, rng, metric)
+    selected, entries = scored.headline(selection, c, rng)
     headline = next(iter(entries.values()))
-    status = f"ok, {scores.groups} groups of neuroids with the same missing responses"
+    if scores.groups > 1:
+        said = [f"{scores.groups} groups of neuroids with the same missing responses", *said]
+    status = ", ".join(["ok", "; ".join(said)] if said else ["ok"])
     rows = [
-        score_row(
-            **common,
-            metric=metric,
-            layer=selected.layer,
-            status=status if scores.groups > 1 else "ok",
-            **entry,
-        )
+        score_row(**common, metric=metric, layer=selected.layer, status=status, **entry)
         for entry in entries.values()
     ]
     shared = {"n": headline["n"], "convention": headline["convention"]}
@@ -233,30 +224,47 @@ def check_grid(protocol: Protocol, card: dict[str, Any], where: str) -> None:
         raise InputError(f"{where}: grid: {shown} positions, but features were pooled for {protocol.name}")
 
 
-def split(recording: xr.DataArray, args: argparse.Namespace) -> list[Split]:
+def picture_of_each(recording: xr.DataArray, table: str) -> np.ndarray:
+    """Checksum (n_stimuli,) of the picture of each stimulus, of a map the image, from the stimulus table."""
+    stimuli = stimulus_tables.read(table)
+    names = recording["image_id" if "image_id" in recording.coords else "stimulus_id"].values
+    rows = stimulus_tables.rows_of(stimuli, [str(name) for name in names], table)
+    return stimuli["sha256"].to_numpy(dtype=str)[rows]
+
+
+def copied(recording: xr.DataArray, pictures: np.ndarray | None) -> str:
+    """What a score says of copies: of stimuli, or of the images of a map recording; '' of none."""
+    if pictures is None:
+        return ""
+    if "image_id" in recording.coords:
+        first = np.unique(recording["image_id"].values.astype(str), return_index=True)[1]
+        return copies(pictures[first])
+    return copies(pictures)
+
+
+def split(recording: xr.DataArray, pictures: np.ndarray | None, args: argparse.Namespace) -> list[Split]:
     """Splits of a recording: leave one image of a map out, else (stratified) shuffle splits."""
     if "image_id" in recording.coords:
-        return leave_out_splits(recording["image_id"].values.astype(str), args.split_seed, args.inner_splits)
-    groups = recording["object_name"].values.astype(str) if "object_name" in recording.coords else None
-    if groups is not None and len(np.unique(groups)) < 2:
-        groups = None
-    n = recording.sizes["stimulus"]
-    return nested_splits(n, groups, args.splits, args.train_size, args.split_seed, args.inner_splits)
+        images = recording["image_id"].values.astype(str)
+        return leave_out_splits(images, args.split_seed, args.inner_splits, pictures)
+    n, groups = recording.sizes["stimulus"], strata(recording["object_name"].values.astype(str))
+    return nested_splits(
+        n, groups, args.splits, args.train_size, args.split_seed, args.inner_splits, pictures
+    )
+
+
+def not_stratified(recording: xr.DataArray) -> str:
+    """What a score says where each stimulus is a category of its own; '' where it is not."""
+    names = recording["object_name"].values
+    alone = len(names) > 1 and len(set(names)) == len(names)
+    return "splits are not stratified, since every category has one stimulus" if alone else ""
 
 
 def stimulus_order(have: list[str], want: list[str], where: str) -> np.ndarray:
     """Positions of `want` in `have`; a stimulus that was not preprocessed is an InputError."""
-    position = {stimulus: index for index, stimulus in enumerate(have)}
-    missing = [stimulus for stimulus in want if stimulus not in position]
-    if missing:
-        raise InputError(
-            f"{where}: stimulus_id: {missing[0]!r} (and {len(missing) - 1} more) not in the stimulus set"
-        )
-    return np.array([position[stimulus] for stimulus in want])
+    return stimulus_tables.positions(have, want, where, "the stimulus set")
 
 
 def mean_responses(recording: xr.DataArray) -> np.ndarray:
     """Responses (stimulus, neuroid) averaged over the repetitions that were recorded, NaN where none was."""
-    return np.asarray(
-        recording.mean("repetition", skipna=True).transpose("stimulus", "neuroid"), dtype=np.float64
-    )
+    return mean_over_repetitions(recording.transpose("stimulus", "neuroid", "repetition").values)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import sys
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from visalign import dask_client, gram_matrix
+from visalign import dask_client, gram_store
+from visalign.array_files import read_npy, read_numbers
 from visalign.ceilings import site_pair_ceiling, split_half_ceiling
-from visalign.cross_validation import Split, leave_out_splits, nested_splits
+from visalign.cross_validation import Split, copies, leave_out_splits, nested_splits, strata
 from visalign.errors import InputError
-from visalign.layer_scores import Options, median_score, score_layers
-from visalign.predictivity import Responses, shuffled, summarise
+from visalign.layer_scores import Options, Read
+from visalign.predictivity import Responses, Scored, generator, mean_over_repetitions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,25 +38,45 @@ def run(args: argparse.Namespace, options: Options) -> None:
     if not (args.features and args.responses):
         raise InputError("neural: --features and --responses go together")
     X = read_array(args.features, (2,))
-    Y = read_array(args.responses, (2, 3), missing=True).astype(np.float64)
+    Y = read_array(args.responses, (2, 3), missing=True)
     groups = read_groups(args.stratify or args.leave_out, len(X))
     if len(Y) != len(X):
         raise InputError(f"{args.responses}: {len(Y)} stimuli, but {args.features} has {len(X)}")
+    Y = Y if Y.ndim == 3 else Y[..., None]
     images = groups if args.leave_out else None
+    pictures = alike(X, images)
+    if reason := copies(pictures if images is None else pictures[np.unique(images, return_index=True)[1]]):
+        print(f"{args.features}: {reason} (rows that are the same)", file=sys.stderr)
+    responses = Responses(
+        mean_over_repetitions(Y),
+        splits(args, len(X), groups, pictures),
+        np.arange(len(X)) if images is None else images,
+    )
     c = ceiling(Y, images, args.split_seed)
-    mean = np.nanmean(Y, axis=2) if Y.ndim == 3 else Y
-    responses = Responses(mean, splits(args, len(X), groups), np.arange(len(X)) if images is None else images)
-    read = partial(gram_matrix.gram, [X], np.float64 if X.dtype == np.float64 else np.float32)
+    reads: dict[str, Read] = {"features": partial(gram_store.of_features, X)}
     result: dict[str, Any] = {}
     with dask_client.connect(args.dask, args.threads, args.dask_options) as client:
         for metric in args.metric:
-            rng = np.random.default_rng(args.seed)
-            score = partial(score_layers, client, {"features": read}, metric=metric, options=options)
-            selected = score(responses.Y, responses.splits).select("nested")
-            control = shuffled(responses, rng)
-            floor = median_score(score(control.Y, control.splits).values[0])
-            result[metric] = summarise(selected, responses, c, floor, rng, metric)
+            scored = Scored(client, reads, responses, metric, options)
+            result[metric] = scored.headline("nested", c, generator(args.seed, 0, metric))[1]
     show(result, args.json)
+
+
+def alike(X: np.ndarray, images: np.ndarray | None) -> np.ndarray:
+    """Number (n,) of the picture of each stimulus: rows of features that are the same, bit by bit, are one.
+
+    Of maps, an image is the same as another where all its rows are. Features of two values at most, or of one
+    column, are no pictures but codes, such as categories, which stimuli share.
+    """
+    codes = X.shape[1] == 1 or all(len(np.unique(column)) <= 2 for column in X.T)
+    if codes:
+        return np.arange(len(X)) if images is None else np.unique(images, return_inverse=True)[1]
+    rows = np.unique([hashlib.sha256(row.tobytes()).hexdigest() for row in X], return_inverse=True)[1]
+    if images is None:
+        return rows
+    of_image = {name: rows[images == name].tobytes() for name in np.unique(images)}
+    number = {content: index for index, content in enumerate(dict.fromkeys(of_image.values()))}
+    return np.array([number[of_image[name]] for name in images])
 
 
 def show(result: dict[str, Any], as_json: bool) -> None:
@@ -76,17 +99,22 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def splits(args: argparse.Namespace, n: int, groups: np.ndarray | None) -> list[Split]:
-    """Brain-Score's splits, or one group left out in turn."""
+def splits(args: argparse.Namespace, n: int, groups: np.ndarray | None, pictures: np.ndarray) -> list[Split]:
+    """Brain-Score's splits, or one group left out in turn; the same picture is on one side."""
     if args.leave_out:
         assert groups is not None
-        return leave_out_splits(groups, args.split_seed, 0)
-    return nested_splits(n, groups, args.splits, args.train_size, args.split_seed, 0)
+        return leave_out_splits(groups, args.split_seed, 0, pictures)
+    return nested_splits(n, strata(groups), args.splits, args.train_size, args.split_seed, 0, pictures)
 
 
 def ceiling(Y: np.ndarray, images: np.ndarray | None, seed: int) -> float | None:
-    """Ceiling of responses: split-half over repetitions; of maps without any, site pairs; else None."""
-    if Y.ndim == 3:
+    """Ceiling of responses: split-half over repetitions; of maps without any, site pairs; else None.
+
+    Parameters
+    ----------
+    Y : ndarray, shape (n_stimuli, n_neuroids, n_repetitions)
+    """
+    if Y.shape[2] > 1:
         value = split_half_ceiling(Y.transpose(0, 2, 1), 10, seed, images).value
     elif (
         images is not None
@@ -94,7 +122,7 @@ def ceiling(Y: np.ndarray, images: np.ndarray | None, seed: int) -> float | None
         and len(set(np.unique(images, return_counts=True)[1])) == 1
     ):
         order = np.argsort(images, kind="stable").reshape(len(np.unique(images)), -1)
-        value = site_pair_ceiling(Y[order], seed).value
+        value = site_pair_ceiling(Y[order, :, 0].astype(np.float64), seed).value
     else:
         return None
     return None if np.isnan(value) else value
@@ -108,25 +136,24 @@ def read_array(path: str, ndims: tuple[int, ...], missing: bool = False) -> np.n
     InputError
         Not such an array, or values that are infinite or, unless `missing`, NaN.
     """
-    try:
-        array = np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise InputError(f"{path}: not a plain .npy array: {error}") from None
-    if array.ndim not in ndims or array.dtype.kind not in "fiub":
-        raise InputError(
-            f"{path}: shape {array.shape}, type {array.dtype}; expected numbers, {ndims} dimensions"
-        )
-    bad = np.isinf(array) if missing else ~np.isfinite(array)
-    if bad.any():
-        raise InputError(f"{path}: {int(bad.sum())} values are not finite")
-    return array
+    dimensions = " or ".join(map(str, ndims))
+    return read_numbers(path, ndims, f"of {dimensions} dimensions", missing)
 
 
 def read_groups(path: str | None, n: int) -> np.ndarray | None:
-    """Read one category or group a stimulus."""
+    """Read one category or group a stimulus: words, or numbers none of which is missing."""
     if path is None:
         return None
-    groups = np.load(path, allow_pickle=False)
+    groups = read_npy(path)
     if groups.shape != (n,):
         raise InputError(f"{path}: shape {groups.shape}, expected one value for each of {n} stimuli")
+    if groups.dtype.kind not in "iubfUS":
+        raise InputError(f"{path}: type {groups.dtype}; expected words or numbers")
+    if groups.dtype.kind == "f" and not np.isfinite(groups).all():
+        first = int(np.argmin(np.isfinite(groups)))
+        raise InputError(f"{path}: {groups[first]} of stimulus {first}; expected a category or group of each")
+    if groups.dtype.kind in "US" and not np.char.str_len(groups).all():
+        raise InputError(
+            f"{path}: stimulus {int(np.argmin(np.char.str_len(groups)))} has no category or group"
+        )
     return groups

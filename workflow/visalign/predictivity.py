@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from visalign.cross_validation import Split
-from visalign.layer_scores import SIMILARITIES, LayerScores, Selected, median_score
+from visalign.layer_scores import (
+    METRICS,
+    SIMILARITIES,
+    LayerScores,
+    Options,
+    Read,
+    Selected,
+    median_score,
+    score_layers,
+)
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 DRAWS = 1000
 #: Draws of stimuli that are weighted at a time: bounds memory at this many by the test stimuli.
@@ -113,6 +125,52 @@ def weighted_pearson(weights: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.nd
     floor = 1e-12 * np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(scale > floor, covariance / scale, np.nan)
+
+
+class Scored:
+    """Scores of one metric on one time bin, and the floor of any of its layers."""
+
+    def __init__(
+        self, client: Client, reads: dict[str, Read], responses: Responses, metric: str, options: Options
+    ) -> None:
+        self.client, self.reads, self.responses, self.metric, self.options = (
+            client, reads, responses, metric, options,
+        )  # fmt: skip
+        self.scores = self.score(reads, responses)
+
+    def score(self, reads: dict[str, Read], responses: Responses) -> LayerScores:
+        """Score layers on responses."""
+        return score_layers(self.client, reads, responses.Y, responses.splits, self.metric, self.options)
+
+    def floor(self, layer: str, rng: np.random.Generator) -> float:
+        """Score of a layer when responses are assigned to the wrong stimuli, or maps to the wrong images."""
+        scores = self.score({layer: self.reads[layer]}, shuffled(self.responses, rng))
+        return median_score(scores.values[0])
+
+    def headline(
+        self, selection: str, c: float | None, rng: np.random.Generator
+    ) -> tuple[Selected, dict[str, dict[str, Any]]]:
+        """The selected layer and its entries, one a convention."""
+        selected = self.scores.select(selection)
+        floor = self.floor(selected.layer, rng)
+        return selected, summarise(selected, self.responses, c, floor, rng, self.metric)
+
+
+def generator(seed: int, time_bin: int, metric: str) -> np.random.Generator:
+    """Generator of the floor and the interval of a metric on a time bin."""
+    return np.random.default_rng([seed, time_bin, METRICS.index(metric)])
+
+
+def mean_over_repetitions(responses: np.ndarray) -> np.ndarray:
+    """Responses (n_stimuli, n_neuroids) averaged over the repetitions that were recorded, NaN where none was.
+
+    Parameters
+    ----------
+    responses : ndarray, shape (n_stimuli, n_neuroids, n_repetitions)
+    """
+    values = np.ascontiguousarray(responses, dtype=np.float64)
+    count = (~np.isnan(values)).sum(axis=-1)
+    return np.where(count > 0, np.nansum(values, axis=-1) / np.maximum(count, 1), np.nan)
 
 
 def interval(sample: np.ndarray) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from visalign.ceilings import (
 from visalign.errors import InputError
 from visalign.tables import write_json, write_table
 
-VERSION = 2
+VERSION = 3
 EXAMPLES = """\
   python -m visalign recordings --name majajhong --path assy_dicarlo_MajajHong2015_public.nc \\
       --reader assembly --region IT --sha1 13d28ca0ce88ee550b54db3004374ae19096e9b9 \\
@@ -220,7 +220,8 @@ def card(
         },
         **describe_ceilings(args, recording, overall),
         "time_bins": [
-            {"start": float(start), "end": float(end), "window": window}
+            {"start": float(start) if window else None, "end": float(end) if window else None}
+            | {"window": window}
             | describe_ceilings(args, recording, ceiling)
             for start, end, window, ceiling in zip(
                 recording.time_bin_start.values,
@@ -267,7 +268,7 @@ def describe_site_pairs(recording: xr.DataArray, seed: int) -> dict[str, Any]:
     """Describe the ceiling of maps that were not repeated, which stands in for a reliability."""
     n_images, height, width = assemblies.grid(recording)
     values = recording.mean("time_bin") if "time_bin" in recording.dims else recording
-    maps = values.isel(repetition=0).values.reshape(n_images, height * width, -1)
+    maps = values.isel(repetition=0).values.astype(np.float64).reshape(n_images, height * width, -1)
     pairs = site_pair_ceiling(maps, seed)
     reason = "undefined: one site or image only, or missing responses"
     return describe(pairs, SITE_PAIR_METHOD, reason, {"seed": seed}) | {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import difflib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,7 @@ import zarr
 
 from visalign import stores
 from visalign.errors import InputError
-from visalign.tables import read_table
+from visalign.tables import numbers, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +26,11 @@ def read(path: str | Path) -> pd.DataFrame:
     DataFrame
         Columns stimulus_id, path, label, category, height, width, sha256, mask.
     """
-    table = read_table(path, required=("stimulus_id", "path", "sha256"), dtype={"stimulus_id": str})
+    needed = ("stimulus_id", "path", "sha256")
+    # A stimulus may be called 007 or NA: neither a number nor a missing value.
+    words = dict.fromkeys((*needed, "category", "mask"), str)
+    empty = {name: [""] for name in ("path", "label", "category", "height", "width", "mask")}
+    table = read_table(path, required=needed, dtype=words, keep_default_na=False, na_values=empty)
     base = Path(path).parent
     for column in ("path", "mask"):
         if column in table:
@@ -42,8 +48,8 @@ def labels(table: pd.DataFrame, classes: int, where: str | Path) -> np.ndarray:
     InputError
         A missing label or one that is not an output of the model.
     """
-    values = table["label"].to_numpy()
-    wrong = ~((values >= 0) & (values < classes))  # a missing label is wrong too
+    values = numbers(table, "label", where, missing=True)
+    wrong = ~((values >= 0) & (values < classes) & (values % 1 == 0))  # a missing label is wrong too
     if wrong.any():
         first = table[wrong].iloc[0]
         raise InputError(
@@ -53,16 +59,56 @@ def labels(table: pd.DataFrame, classes: int, where: str | Path) -> np.ndarray:
     return values.astype(np.int64)
 
 
+def unmatched(names: Sequence[str], known: Sequence[str], place: str) -> str | None:
+    """Why `names` are not all among `known`: how many are not, the first, and what it is called there.
+
+    Parameters
+    ----------
+    names, known : sequence of str
+        Stimulus ids.
+    place : str
+        Where the known ones are, such as "the stimulus set scenes".
+
+    Returns
+    -------
+    str or None
+        The end of an error; None where all match.
+    """
+    there = set(known)
+    missing = list(dict.fromkeys(name for name in names if name not in there))
+    if not missing:
+        return None
+    first, stem = missing[0], _stem(missing[0])
+    # Names that differ in folder, suffix or case alone are found first, and among many.
+    same = [name for name in known if _stem(name) == stem]
+    near = same or difflib.get_close_matches(first, list(known)[:10_000], 1) or list(known)[:1]
+    called = f": there is {near[0]!r} (one of {len(known)})" if near else ", which is empty"
+    return f"stimulus_id: {len(missing)} of {len(set(names))} not in {place}, first {first!r}{called}"
+
+
+def _stem(name: str) -> str:
+    """A name without folder and suffix, in lower case."""
+    return PurePosixPath(name).name.rsplit(".", 1)[0].casefold()
+
+
+def positions(known: Sequence[str], names: Sequence[str], where: str | Path, place: str) -> np.ndarray:
+    """Positions (n,) of `names` among `known`; those that are not there are an InputError of file `where`."""
+    if reason := unmatched(names, known, place):
+        raise InputError(f"{where}: {reason}")
+    position = {name: index for index, name in enumerate(known)}
+    return np.array([position[name] for name in names], dtype=np.intp)
+
+
 def rows_of(table: pd.DataFrame, stimulus_ids: list[str], where: str | Path) -> np.ndarray:
     """Rows (n,) of a table that hold `stimulus_ids`, in their order; an unknown id is an InputError."""
-    position = {name: row for row, name in enumerate(table["stimulus_id"])}
-    unknown = [name for name in stimulus_ids if name not in position]
-    if unknown:
-        raise InputError(f"{where}: stimulus_id: {unknown[0]!r} is not in the stimulus table")
-    return np.array([position[name] for name in stimulus_ids])
+    return positions(list(table["stimulus_id"]), stimulus_ids, where, "the stimulus table")
 
 
 def check_ids(store: zarr.Group, table: pd.DataFrame, where: str | Path) -> None:
     """Raise InputError unless a store holds the stimuli of a table, in its order."""
-    if stores.strings(store) != list(table["stimulus_id"]):
-        raise InputError(f"{where}: stimulus_id: not those of the stimulus table, or in another order")
+    have, want = stores.strings(store), list(table["stimulus_id"])
+    for names, known, place in ((want, have, "the store"), (have, want, "the stimulus table")):
+        if reason := unmatched(names, known, place):
+            raise InputError(f"{where}: {reason}")
+    if have != want:
+        raise InputError(f"{where}: stimulus_id: those of the stimulus table, but in another order")
