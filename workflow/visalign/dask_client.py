@@ -59,7 +59,8 @@ def connect(
                 n_workers=1,
                 threads_per_worker=threads,
                 processes=False,
-                dashboard_address=None,
+                # Without an address its HTTP server would try port 8787, and warn where that is taken.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                 silence_logs=40,
             ) as cluster,
             Client(cluster) as client,
@@ -70,6 +71,8 @@ def connect(
 
         settings = dict(options or {})
         jobs = settings.pop("jobs", 1)
+        # Several stages may have clusters at a time: each takes a port that is free, unless one is asked for.
+        settings["scheduler_options"] = {"dashboard_address": ":0"} | settings.get("scheduler_options", {})
         with SLURMCluster(**settings) as cluster, Client(cluster) as client:
             cluster.scale(jobs=jobs)
             yield client

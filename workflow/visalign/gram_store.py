@@ -18,7 +18,7 @@ SUMS = ("row_sum", "row_dot_mean", "mean_dot_mean", "n_features")
 def of_features(X: np.ndarray, dtype: type = np.float32) -> dict[str, np.ndarray]:
     """What is stored of features (n, p): X where PLS is faster on these, else what `gram_matrix.gram` gives.
 
-    The one way from features to scores, of arrays and of the pipeline; float64 features have float64 products.
+    The one way from features to scores, of arrays and of the pipeline. Of float64 features, products are too.
     """
     if use_primal(*X.shape):
         return {"X": X}
