@@ -356,6 +356,24 @@ def test_masks_have_the_shape_of_their_images_and_whole_labels(tmp_path, capsys,
     assert "s.csv: label: line 3: 2.7 is not a whole number" in error
 
 
+def test_a_click_log_gives_masks_a_ceiling_too(tmp_path, clicks, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.eye(30, 40) > 0).save("m.png")
+    sized(["a", "b"], [1, 2], 60, 80)
+    _, card = run(tmp_path, "--reader", "masks", "--path", "s.csv", "--clicks", "clicks.npz")
+    assert card["ceiling"]["method"] == "participants" and card["filters"]["maps"] == 21
+
+
+def test_a_stimulus_may_be_called_na_or_a_number(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("m").mkdir()
+    for name in ("NA", "007"):
+        np.save(f"m/{name}.npy", np.eye(8))
+    Path("l.csv").write_text("name,label\nNA,1\n007,2\n")
+    sized(["NA", "007"], [1, 2], 8, 8)
+    assert run(tmp_path, *FOLDER, "--stimuli", "s.csv")[0]["stimulus_id"].tolist() == ["NA", "007"]
+
+
 def test_ids_of_a_folder_are_compared_before_any_map_is_read(tmp_path, folder, capsys):
     Path("m/a.png").write_bytes(b"no image")
     sized(["sub/b", "a", "NA.jpeg"], NUMBERS, 256, 256)
@@ -378,6 +396,10 @@ def test_another_order_is_called_so(tmp_path, folder, capsys):
     [
         (["--reader", "folder", "--path", "m"], "--labels: needed by --reader folder"),
         (["--reader", "clicks", "--path", "clicks.npz"], "--labels: needed by --reader clicks"),
+        (
+            ["--path", "a.tfrecords", "--labels", "l.csv"],
+            "--labels: l.csv, but --reader tfrecord has labels of its own",
+        ),
         (
             ["--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv", "--clicks", "b.npz"],
             "--clicks: b.npz, but --reader clicks takes the log of --path",

@@ -114,7 +114,7 @@ def test_a_human_curve_is_read_by_level_in_any_order_and_rounding(tmp_path):
     [
         (LEVELS[:-1], np.full(11, 0.5), "level: 0 rows of 100 %, expected 1"),
         ([*LEVELS, 1.0], np.full(13, 0.5), "level: 2 rows of 1 %, expected 1"),
-        (LEVELS, ["?", *[0.5] * 11], "accuracy: not a number in every row"),
+        (LEVELS, ["?", *[0.5] * 11], "accuracy: line 2: '?' is not a number"),
         (LEVELS, np.full(12, 62.0), "accuracy: 62.0 at 0 % is not in [0, 1]"),
     ],
 )

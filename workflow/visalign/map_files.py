@@ -175,9 +175,11 @@ def one_channel(values: np.ndarray) -> np.ndarray:
     ValueError
         Another shape, no pixel, or no numbers.
     """
+    if values.dtype.kind not in "iufb":
+        raise ValueError(f"{values.dtype} values, not numbers")
     if values.ndim == 3 and 1 in (values.shape[0], values.shape[2]):
         values = values[..., 0] if values.shape[2] == 1 else values[0]
-    if values.ndim != 2 or values.dtype.kind not in "iufb" or not values.size:
+    if values.ndim != 2 or not values.size:
         raise ValueError(f"{values.dtype} {values.shape}, not (height, width) numbers")
     return values
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -18,6 +18,9 @@ from visalign import click_logs, human_maps, map_files, map_lists, stimulus_tabl
 from visalign.click_logs import ClickLog, Reliability
 from visalign.errors import InputError
 from visalign.tables import read_table, whole_numbers, write_atomic, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERSION = 2
 EXAMPLES = """\
@@ -80,6 +83,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--clicks: {args.clicks}, but --reader clicks takes the log of --path")
     if args.reader in ("folder", "clicks") and not args.labels:
         raise InputError(f"--labels: needed by --reader {args.reader}")
+    if args.labels and args.reader not in ("folder", "clicks"):
+        raise InputError(f"--labels: {args.labels}, but --reader {args.reader} has labels of its own")
     labels = map_files.read_labels(args.labels) if args.labels else None
     if args.stimuli and labels is not None:
         check_stimuli(args.stimuli, list(labels), list(labels.values()))
@@ -114,8 +119,6 @@ class Collection(NamedTuple):
 
 def open_maps(args: argparse.Namespace, labels: dict[str, int] | None) -> Collection:
     """Open the maps of the chosen reader, of the labelled images; filter the click log, if there is one."""
-    if args.reader == "masks":
-        return Collection(masks(args.path))
     if args.reader == "clicks":
         log, counts = map_lists.read_clicks(args.path, labels, args.labels)
         return Collection(clicked_maps(args.path, log, labels or {}), (log, counts))
@@ -123,7 +126,8 @@ def open_maps(args: argparse.Namespace, labels: dict[str, int] | None) -> Collec
     if args.reader == "folder":
         files = map_files.find(args.path, labels or {})
         return Collection(folder_maps(files, labels or {}), clicks, unused_files(args.path, files))
-    return Collection(shard_maps(args.name, args.path), clicks)
+    found = masks(args.path) if args.reader == "masks" else shard_maps(args.name, args.path)
+    return Collection(found, clicks)
 
 
 def shard_maps(name: str, pattern: str) -> Iterator[HumanMap]:
@@ -177,9 +181,14 @@ def clicked_maps(path: str, log: ClickLog, labels: dict[str, int]) -> Iterator[H
 # --- processing ---
 
 
+def read_stimuli(path: str, *columns: str) -> pd.DataFrame:
+    """Read a stimulus table as text: a stimulus may be called 007 or NA."""
+    return read_table(path, required=columns, dtype=str, keep_default_na=False)
+
+
 def image_sizes(path: str | None) -> dict[str, tuple[int, int]]:
     """Height and width of each image by its id, as a stimulus table gives them; nothing without a table."""
-    table = read_table(path, required=("stimulus_id",), dtype={"stimulus_id": str}) if path else None
+    table = read_stimuli(path, "stimulus_id") if path else None
     if table is None or not {"height", "width"} <= set(table.columns):
         return {}
     height, width = (whole_numbers(table, column, str(path)).tolist() for column in ("height", "width"))
@@ -256,7 +265,7 @@ def named_undefined(
 
 def check_stimuli(path: str, stimulus_id: list[str], labels: list[int]) -> None:
     """Raise InputError where the stimulus table disagrees with the maps in ids or labels."""
-    table = read_table(path, required=("stimulus_id", "label"), dtype={"stimulus_id": str})
+    table = read_stimuli(path, "stimulus_id", "label")
     stimuli = table["stimulus_id"].tolist()
     if stimuli != stimulus_id:
         raise InputError(f"{path}: stimulus_id: {disagreement(stimuli, stimulus_id)}")

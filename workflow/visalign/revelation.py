@@ -13,7 +13,7 @@ import numpy as np
 
 from visalign.errors import InputError
 from visalign.stats import bootstrap_interval
-from visalign.tables import read_table
+from visalign.tables import numbers, read_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,22 +92,20 @@ def read_human_curve(path: str | Path, levels: np.ndarray) -> np.ndarray:
     Raises
     ------
     InputError
-        A level is not there, or twice, or an accuracy is not in [0, 1].
+        No number, a level that is not there or twice, or an accuracy that is not in [0, 1].
     """
     table = read_table(path, required=("level", "accuracy"))
-    for column in ("level", "accuracy"):
-        if table[column].dtype.kind not in "iuf":
-            raise InputError(f"{path}: {column}: not a number in every row")
-    accuracy = []
+    there, accuracy = (numbers(table, column, path) for column in ("level", "accuracy"))
+    found = []
     for level in levels:
         # Published levels are rounded, for example to 1.58 or 1.6.
-        near = table["accuracy"][np.isclose(table["level"], level, rtol=0.02, atol=0)]
+        near = accuracy[np.isclose(there, level, rtol=0.02, atol=0)]
         if len(near) != 1:
             raise InputError(f"{path}: level: {len(near)} rows of {level:g} %, expected 1")
-        if not 0 <= near.iloc[0] <= 1:
-            raise InputError(f"{path}: accuracy: {near.iloc[0]} at {level:g} % is not in [0, 1]")
-        accuracy.append(float(near.iloc[0]))
-    return np.array(accuracy)
+        if not 0 <= near[0] <= 1:
+            raise InputError(f"{path}: accuracy: {near[0]} at {level:g} % is not in [0, 1]")
+        found.append(near[0])
+    return np.array(found)
 
 
 def summarise(

@@ -415,16 +415,10 @@ def _label(values: list[bytes] | np.ndarray) -> int:
 
 def _read_npz_record(path: str | Path) -> ClickMe:
     arrays = read_npz(path, ("image", "heatmap", "label"))
-    image, heatmap, label = arrays["image"], arrays["heatmap"], arrays["label"]
-    if heatmap.ndim == 3 and heatmap.shape[2] == 1:
-        heatmap = heatmap[..., 0]
     try:
-        for name, array in (("image", image), ("heatmap", heatmap)):
-            if array.dtype.kind not in "iuf":
-                raise ValueError(f"{name}: {array.dtype} values, not numbers")
-        pixels = _as_pixels(image)
+        pixels, heatmap = _as_pixels(arrays["image"]), _as_heatmap(arrays["heatmap"])
         _check_size(pixels, heatmap)
-        return ClickMe(pixels, heatmap.astype(np.float32), _label(label))
+        return ClickMe(pixels, heatmap, _label(arrays["label"]))
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -450,6 +444,13 @@ def _as_pixels(image: np.ndarray) -> np.ndarray:
         return images.pixels_of(image)
     except ValueError as error:
         raise ValueError(f"image: {error}") from None
+
+
+def _as_heatmap(values: np.ndarray) -> np.ndarray:
+    try:
+        return map_files.as_heatmap(values)
+    except ValueError as error:
+        raise ValueError(f"heatmap: {error}") from None
 
 
 def _decode_heatmap(feature: list[bytes] | np.ndarray) -> np.ndarray:
