@@ -245,6 +245,12 @@ def test_colours_of_16_bits_are_within_one_level_and_those_of_timm(content):
     assert decoded.how == "16-bit"
 
 
+def test_a_turned_tiff_of_16_bits_is_upright():
+    decoded = images.decode(tiff(Image.fromarray(DEEP), t274=6), "x")
+    np.testing.assert_array_equal(np.asarray(decoded.image)[..., 0], np.rot90(SCALED, -1))
+    assert decoded.how == "exif+16-bit"
+
+
 def test_a_packed_image_of_12_bits_has_the_range_of_12_bits():
     values = np.array([0, 4095, 2048, 16])
     packed = bytes([0x00, 0x0F, 0xFF, 0x80, 0x00, 0x10])

@@ -7,6 +7,7 @@ opaque alpha           dropped: it shows nothing
 transparent pixels     composited on a declared colour; without one an error
 16 bits                scaled by their range to 0 … 255; of colours Pillow keeps the high byte
 32 bits, float         an error: no range is agreed on
+colour profile         not applied, as timm does not
 several frames         an error; of a camera's JPEG with previews (MPO) the first is the picture
 =====================  =================================================================================
 """
@@ -106,16 +107,22 @@ def content_of(path: str | Path) -> bytes:
         return Path(path).read_bytes()
 
 
-def probe(path: str | Path, background: object = "") -> None:
-    """Raise InputError where the header of an image file shows that `decode` will refuse it.
+def probe(path: str | Path, background: object = "") -> tuple[int, int]:
+    """Height and width of an image, upright, from the header of its file.
 
-    Pixels are decoded only where a file may be transparent and there is no `background`.
+    Raises
+    ------
+    InputError
+        The header shows that `decode` will refuse it. Pixels are decoded only where a file may be transparent
+        and there is no `background`.
     """
     ground = colour(background) if isinstance(background, str) and background else None
     with _readable(path), Image.open(path) as image:
         _check_header(image, path)
         if ground is None and image.has_transparency_data:
             decode(content_of(path), path)
+        turned = _orientation(image) >= 5  # of which rows are columns
+        return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def counts(how: Iterable[object]) -> dict[str, int]:
