@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from visalign import human_maps
-from visalign.errors import InputError
+from visalign import human_maps, stimulus_tables
 from visalign.transforms import Transform
 
 #: Images that are compared at a time: memory does not grow with their number.
@@ -26,8 +25,7 @@ def read_maps(path: str | Path, table: pd.DataFrame) -> np.ndarray:
     """Read processed human maps (n, 64, 64); their ids must be those of a stimulus table."""
     with np.load(path, allow_pickle=False) as archive:
         ids, maps = [str(value) for value in archive["stimulus_id"]], archive["map"]
-    if ids != list(table["stimulus_id"]):
-        raise InputError(f"{path}: stimulus_id: not those of the stimulus table, or in another order")
+    stimulus_tables.check_order(ids, list(table["stimulus_id"]), path, "the map set")
     return maps
 
 

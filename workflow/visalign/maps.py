@@ -266,29 +266,10 @@ def named_undefined(
 def check_stimuli(path: str, stimulus_id: list[str], labels: list[int]) -> None:
     """Raise InputError where the stimulus table disagrees with the maps in ids or labels."""
     table = read_stimuli(path, "stimulus_id", "label")
-    stimuli = table["stimulus_id"].tolist()
-    if stimuli != stimulus_id:
-        raise InputError(f"{path}: stimulus_id: {disagreement(stimuli, stimulus_id)}")
-    for name, label, expected in zip(stimuli, whole_numbers(table, "label", path), labels, strict=True):
+    stimulus_tables.check_order(stimulus_id, table["stimulus_id"].tolist(), path, "the map set")
+    for name, label, expected in zip(stimulus_id, whole_numbers(table, "label", path), labels, strict=True):
         if label != expected:
             raise InputError(f"{path}: label: {label} for {name!r}, where the maps have {expected}")
-
-
-def disagreement(stimuli: list[str], maps: list[str]) -> str:
-    """Say how the ids of a stimulus table and of maps differ, and what either side calls them."""
-    known, found = set(stimuli), set(maps)
-    without, unknown = [i for i in stimuli if i not in found], [i for i in maps if i not in known]
-    if len(stimuli) != len(maps):
-        first = f"{len(stimuli)} stimuli, but {len(maps)} maps"
-    else:
-        here, there = next(pair for pair in zip(stimuli, maps, strict=True) if pair[0] != pair[1])
-        first = f"{here!r}, where the maps have {there!r}"
-    if not without and not unknown:
-        return f"{first}: the same ids in another order"
-    return (
-        f"{first}: {len(without)} stimuli without map ({map_files.show(without) or 'none'}), "
-        f"{len(unknown)} maps without stimulus ({map_files.show(unknown) or 'none'})"
-    )
 
 
 def estimate_participants(log: ClickLog, counts: dict[str, int], seed: int) -> Participants:

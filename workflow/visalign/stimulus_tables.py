@@ -106,9 +106,18 @@ def rows_of(table: pd.DataFrame, stimulus_ids: list[str], where: str | Path) -> 
 
 def check_ids(store: zarr.Group, table: pd.DataFrame, where: str | Path) -> None:
     """Raise InputError unless a store holds the stimuli of a table, in its order."""
-    have, want = stores.strings(store), list(table["stimulus_id"])
-    for names, known, place in ((want, have, "the store"), (have, want, "the stimulus table")):
-        if reason := unmatched(names, known, place):
+    check_order(stores.strings(store), list(table["stimulus_id"]), where, "the store")
+
+
+def check_order(have: Sequence[str], want: Sequence[str], where: str | Path, place: str) -> None:
+    """Raise InputError of file `where` unless what `place` has are the ids of a table, in its order."""
+    for names, known, there in ((want, have, place), (have, want, "the stimulus table")):
+        if reason := unmatched(names, known, there):
             raise InputError(f"{where}: {reason}")
-    if have != want:
-        raise InputError(f"{where}: stimulus_id: those of the stimulus table, but in another order")
+    if list(have) != list(want):
+        pairs = (pair for pair in zip(want, have, strict=False) if pair[0] != pair[1])
+        first, other = next(pairs, (len(want), len(have)))
+        raise InputError(
+            f"{where}: stimulus_id: those of the stimulus table, but in another order: {first!r} where "
+            f"{place} has {other!r}"
+        )
