@@ -11,7 +11,7 @@ import os
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -133,34 +133,43 @@ def _entries(folder: Path) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str
     except OSError as error:
         raise InputError(f"{folder}: cannot be listed: {error.strerror}") from None
     for entry in entries:
-        if entry.name.encode(errors="replace").decode() != entry.name:
+        if not entry.name.isascii() and entry.name.encode(errors="replace").decode() != entry.name:
             raise InputError(f"{folder}: {entry.name!r}: a name that is not UTF-8: rename the file")
-    folders = [entry for entry in entries if Path(entry.path).is_dir()]
-    return folders, [entry for entry in entries if not Path(entry.path).is_dir()]
+    folders = [entry for entry in entries if _is(entry.is_dir)]
+    return folders, [entry for entry in entries if not _is(entry.is_dir)]
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Whether an entry is of a kind; a link to itself is of none."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def _image_names(files: list[os.DirEntry[str]]) -> list[str]:
     for entry in files:
-        if not hidden(entry.name) and not Path(entry.path).exists():  # it might have been a class folder
+        # Such a link may have been a class folder.
+        if entry.is_symlink() and not hidden(entry.name) and not os.path.exists(entry.path):
             raise InputError(f"{entry.path}: a link that leads nowhere: mend or delete it")
-        if is_image(entry.name) and not Path(entry.path).is_file():
+        if is_image(entry.name) and not _is(entry.is_file):
             raise InputError(f"{entry.path}: not a file: delete it")
     return [entry.name for entry in files if is_image(entry.name)]
 
 
-def walk(root: Path, below: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
+def walk(root: str, below: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield the names of all files below a folder, through links, but not in circles."""
-    real = os.path.realpath(root / below)
+    real = os.path.realpath(os.path.join(root, below))
     if real in above:
         return
-    folders, files = _entries(root / below)
+    folders, files = _entries(Path(root, below))
     yield from (posixpath.join(below, entry.name) for entry in files)
     for folder in folders:
         yield from walk(root, posixpath.join(below, folder.name), (*above, real))
 
 
 def _unread(root: Path, names: set[str]) -> list[str]:
-    return sorted(name for name in walk(root) if name not in names)
+    return sorted(name for name in walk(str(root)) if name not in names)
 
 
 def describe_unread(unread: list[str]) -> str:
@@ -306,20 +315,22 @@ def from_table(path: str | Path, labels: str | Path, label_space: str = "") -> I
     """
     if not Path(path).is_dir():
         raise InputError(f"{path}: no such folder of images")
-    files = set(walk(Path(path)))
+    files = set(walk(str(path)))
     listed: dict[str, int] = {}
     for line, name, label in _label_rows(labels):
         if name in listed:
             raise InputError(f"{labels}: name: line {line}: {name!r} is there twice")
         if name not in files:
             raise InputError(f"{labels}: name: line {line}: {_why_absent(name, files, path)}")
-        if not (Path(path) / name).is_file():
+        if not os.path.isfile(os.path.join(path, name)):
             raise InputError(f"{labels}: name: line {line}: {name!r} is a link that leads nowhere")
         listed[name] = whole_label(label, label_space, f"{labels}: label: line {line}")
     if not listed:
         raise InputError(f"{labels}: no images")
     own = os.path.realpath(labels)
-    unread = sorted(name for name in files - listed.keys() if os.path.realpath(Path(path) / name) != own)
+    unread = sorted(
+        name for name in files - listed.keys() if os.path.realpath(os.path.join(path, name)) != own
+    )
     return Images(list(listed), list(listed.values()), unread)
 
 
