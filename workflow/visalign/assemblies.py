@@ -244,7 +244,7 @@ def _border(path: Path, name: str, value: Any) -> float:
     try:
         return float(delimited.number(_name(path, name, value)) if text else value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise InputError(f"{path}: {name}: {value!r} is not a number") from None
+        raise InputError(f"{path}: {name}: {str(value)!r} is not a number") from None
 
 
 def _name(path: Path, name: str, value: Any) -> str:
