@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from visalign import images
 from visalign.errors import InputError
@@ -407,10 +407,28 @@ def test_a_probe_with_a_ground_passes_transparent_files(file):
         images.probe(file(content), "#000000")
 
 
-def test_a_probe_decodes_no_pixels_of_opaque_files(file, monkeypatch):
-    path = file(PLAIN["JPEG"])
+@pytest.mark.parametrize("name", ["JPEG", "RGB PNG", "WEBP", "grey", "BMP", "one GIF", "white is zero"])
+def test_a_probe_decodes_no_pixels_of_opaque_files(file, monkeypatch, name):
+    path = file(PLAIN[name])
     monkeypatch.setattr(images, "decode", None)
-    images.probe(path)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
+    assert images.probe(path) == (6, 9)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", [1, 2, 3, 4, 5, 6, 7, 8, 600])
+def test_a_probe_tells_the_upright_size(file, kind, orientation):
+    path = file(turned(kind, orientation))
+    assert images.probe(path) == images.read(path).image.size[::-1]
+
+
+def test_a_probe_tells_the_upright_size_of_a_png_whose_exif_follows_its_pixels(file):
+    content = turned("PNG", 6)
+    start = content.index(b"eXIf") - 4
+    exif = content[start : start + 12 + struct.unpack(">I", content[start : start + 4])[0]]
+    end = chunk(b"IEND", b"")
+    path = file(content.replace(exif, b"").replace(end, exif + end))
+    assert images.probe(path) == (9, 6) == images.read(path).image.size[::-1]
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -121,8 +121,14 @@ def probe(path: str | Path, background: object = "") -> tuple[int, int]:
         _check_header(image, path)
         if ground is None and image.has_transparency_data:
             decode(content_of(path), path)
-        turned = _orientation(image) >= 5  # of which rows are columns
+        # A TIFF has its upright size already. To find EXIF behind the pixels of a PNG, Pillow decodes them.
+        looked_at = image.format != "TIFF" and (image.format != "PNG" or _may_be_turned(content_of(path)))
+        turned = looked_at and _orientation(image) in (5, 6, 7, 8)  # of which rows are columns
         return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def _may_be_turned(png: bytes) -> bool:
+    return b"eXIf" in png or b"XML:com.adobe.xmp" in png
 
 
 def counts(how: Iterable[object]) -> dict[str, int]:
