@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,13 +18,18 @@ def read_npy(path: str | Path) -> np.ndarray:
     InputError
         No such file, no .npy file, or an array of objects.
     """
+    array = _load(path, None)
+    return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)).reshape(array.shape)
+
+
+def _load(path: str | Path, mmap_mode: Literal["r"] | None) -> np.ndarray:
     try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(path, mmap_mode, allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (ValueError, EOFError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        if "Object arrays" in reason:
+        if "object" in reason.lower():
             reason = (
                 "an array of Python objects: save it as numbers (.astype(float)) or as text (.astype(str))"
             )
@@ -35,7 +41,15 @@ def read_npy(path: str | Path) -> np.ndarray:
         raise InputError(
             f"{path}: not a plain .npy array: an archive of arrays (.npz): save one with numpy.save"
         )
-    return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)).reshape(array.shape)
+    return array
+
+
+def shape_of_numbers(path: str | Path, ndims: tuple[int, ...], expected: str) -> tuple[int, ...]:
+    """Shape of a .npy array of numbers, without reading them; arguments and errors as of `read_numbers`."""
+    array = _load(path, "r")
+    if array.ndim not in ndims or array.dtype.kind not in "iufb" or not array.size:
+        raise InputError(f"{path}: shape {array.shape}, type {array.dtype}; expected numbers {expected}")
+    return array.shape
 
 
 def read_numbers(
@@ -56,9 +70,8 @@ def read_numbers(
         What `read_npy` refuses, words or complex numbers, another shape, an empty array, or values that are
         infinite or, unless `missing`, NaN.
     """
+    shape_of_numbers(path, ndims, expected)
     array = read_npy(path)
-    if array.ndim not in ndims or array.dtype.kind not in "iufb" or not array.size:
-        raise InputError(f"{path}: shape {array.shape}, type {array.dtype}; expected numbers {expected}")
     kept = array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)
     array = array if kept else array.astype(np.float64)
     bad = np.isinf(array) if missing else ~np.isfinite(array)

@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from visalign import checksums
-from visalign.array_files import read_numbers
+from visalign.array_files import read_numbers, shape_of_numbers
 from visalign.delimited import read_text
 from visalign.errors import InputError
 from visalign.study import validate
@@ -25,6 +25,10 @@ from visalign.yaml_text import read_yaml
 
 if TYPE_CHECKING:  # Snakemake reads cards at every start, and needs no arrays
     import xarray as xr
+
+
+#: Axes of responses in a .npy file.
+SHAPE = "(stimulus, neuroid[, repetition[, time_bin]])"
 
 
 def write_card(
@@ -112,18 +116,50 @@ def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = 
     from visalign import assemblies
 
     path = Path(path)
-    card = read_card(path)
-    if sha1:
+    if sha1 and path.is_file():
         checksums.check(path, sha1)
+    card = read_card(path)
     check_files(path, card)
     responses, header = _responses(path.parent / card["responses"])
-    n_stimuli, n_repetitions, n_neuroids, _ = responses.shape
+    coordinates = _coordinates(path, card, responses.shape, header)
+    attrs = {"identifier": card.get("identifier", path.stem), "simulated": int(card["simulated"])}
+    recording = assemblies.internal_form(path, responses, coordinates, attrs)
+    chosen = assemblies.chosen_neuroids(path, recording.region.values, region)
+    recording = recording.isel(neuroid=chosen).assign_attrs(n_neuroids_other_regions=int((~chosen).sum()))
+    assemblies.validate(path, recording)  # a stimulus may have had responses in other regions only
+    return recording
+
+
+def read_lists(path: str | Path) -> tuple[tuple[int, ...], dict[str, Any]]:
+    """Shape (stimulus, repetition, neuroid, time_bin) and coordinates of a recording, as its files list them.
+
+    The responses themselves are not read, save of a CSV. Errors as of `read_arrays`.
+    """
+    path = Path(path)
+    card = read_card(path)
+    check_files(path, card)
+    file = path.parent / card["responses"]
+    if file.suffix == ".csv":
+        responses, header = _responses(file)
+        shape: tuple[int, ...] = responses.shape
+    else:
+        n_stimuli, n_neuroids, *more = shape_of_numbers(file, (2, 3, 4), SHAPE)
+        n_repetitions, n_bins = [*more, 1, 1][:2]
+        shape, header = (n_stimuli, n_repetitions, n_neuroids, n_bins), None
+    return shape, _coordinates(path, card, shape, header)
+
+
+def _coordinates(
+    path: Path, card: dict[str, Any], shape: tuple[int, ...], header: list[str] | None
+) -> dict[str, Any]:
+    """Coordinates of responses of a shape as `read_lists` gives it, from the files that a card names."""
+    n_stimuli, n_repetitions, n_neuroids, _ = shape
     if "neuroids" in card:
         neuroids = _neuroids(path.parent / card["neuroids"], header)
     else:
         ids = header or [f"{index:04d}" for index in range(n_neuroids)]
         neuroids = {"neuroid_id": ids, "region": [""] * n_neuroids, "subject": [""] * n_neuroids}
-    coordinates = (
+    return (
         {"object_name": [""] * n_stimuli}
         | _stimuli(path.parent, card["stimulus_ids"])
         | ({"object_name": card["object_name"]} if "object_name" in card else {})
@@ -134,12 +170,6 @@ def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = 
             "time_bin_end": [float(end) for _, end in card["time_bins"]],
         }
     )
-    attrs = {"identifier": card.get("identifier", path.stem), "simulated": int(card["simulated"])}
-    recording = assemblies.internal_form(path, responses, coordinates, attrs)
-    chosen = assemblies.chosen_neuroids(path, recording.region.values, region)
-    recording = recording.isel(neuroid=chosen).assign_attrs(n_neuroids_other_regions=int((~chosen).sum()))
-    assemblies.validate(path, recording)  # a stimulus may have had responses in other regions only
-    return recording
 
 
 def check_files(path: Path, card: dict[str, Any]) -> None:
@@ -166,8 +196,7 @@ def _responses(file: Path) -> tuple[np.ndarray, list[str] | None]:
             raise InputError(f"{file}: no rows (expected one for each stimulus)")
         columns = [numbers(table, name, file, missing=True) for name in table.columns]
         return np.stack(columns, axis=1)[:, None, :, None], [str(name) for name in table.columns]
-    shape = "(stimulus, neuroid[, repetition[, time_bin]])"
-    values = read_numbers(file, (2, 3, 4), shape, missing=True)
+    values = read_numbers(file, (2, 3, 4), SHAPE, missing=True)
     return values.reshape(values.shape + (1,) * (4 - values.ndim)).transpose(0, 2, 1, 3), None
 
 

@@ -272,6 +272,23 @@ def _by_stimulus(
     path: Path, values: np.ndarray, coordinates: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Sort presentations into (stimulus, repetition); `values` is (presentation, neuroid, time_bin)."""
+    stimuli, stimulus, repetition = presentations(path, coordinates)
+    shape = (len(stimuli["stimulus_id"]), len(stimuli["repetition"]), *values.shape[1:])
+    responses = np.full(shape, np.nan, dtype=_float_type(values))
+    responses[stimulus, repetition] = values
+    return responses, coordinates | stimuli
+
+
+def presentations(
+    path: Path, coordinates: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Stimuli and repetitions, each once and sorted, and which of both each presentation is.
+
+    Raises
+    ------
+    InputError
+        A stimulus of two categories, or a repetition of a stimulus that is there twice.
+    """
     presented = coordinates["stimulus_id"]
     stimulus_id, first, stimulus = np.unique(presented, return_index=True, return_inverse=True)
     object_name = coordinates["object_name"][first]
@@ -284,11 +301,8 @@ def _by_stimulus(
     if twice.any():
         which = f"{coordinates['repetition'][twice][0]} of stimulus {str(presented[twice][0])!r}"
         raise InputError(f"{path}: repetition: {which} is there twice")
-    shape = (len(stimulus_id), len(repetitions), *values.shape[1:])
-    responses = np.full(shape, np.nan, dtype=_float_type(values))
-    responses[stimulus, repetition] = values
     stimuli = {"stimulus_id": stimulus_id, "object_name": object_name, "repetition": repetitions}
-    return responses, coordinates | stimuli
+    return stimuli, stimulus, repetition
 
 
 # --- the internal form ---
@@ -320,20 +334,8 @@ def internal_form(
     values = {name: _as_text(np.asarray(coordinates[name])) for name in _DIMENSION_OF if name in coordinates}
     sizes = dict(zip(DIMENSIONS, responses.shape, strict=True))
     for name, column in values.items():
-        dim = _DIMENSION_OF[name]
-        if len(column) != sizes[dim]:
-            raise InputError(
-                f"{path}: {name}: {len(column)} values, but responses of {sizes[dim]} (axis {dim})"
-            )
-    for start, end in zip(values["time_bin_start"], values["time_bin_end"], strict=True):
-        if not (start <= end or (np.isnan([start, end]).all() and sizes["time_bin"] == 1)):
-            raise InputError(f"{path}: time_bin_start: {start:g} ms, but time_bin_end is {end:g} ms")
-    for name in ("stimulus_id", "neuroid_id"):
-        if "" in values[name].tolist():
-            raise InputError(f"{path}: {name}: '' is no name (number {values[name].tolist().index('') + 1})")
-        twice = pd.Series(values[name]).duplicated().to_numpy()
-        if twice.any():
-            raise InputError(f"{path}: {name}: {values[name][twice][0]!r} is there twice")
+        check_length(path, name, len(column), sizes[_DIMENSION_OF[name]])
+    check_lists(path, values)
     recording = xr.DataArray(
         responses.astype(_float_type(responses), copy=False),
         dims=DIMENSIONS,
@@ -350,6 +352,28 @@ def internal_form(
     )
     validate(path, recording)
     return recording
+
+
+def check_length(path: str | Path, name: str, n: int, size: int) -> None:
+    """Raise InputError where a coordinate has another number of values than there are responses."""
+    if n != size:
+        axis = _DIMENSION_OF[name]
+        raise InputError(f"{path}: {name}: {n} values, but responses of {size} (axis {axis})")
+
+
+def check_lists(path: str | Path, coordinates: Mapping[str, Any]) -> None:
+    """Raise InputError for names that are empty or there twice, and time bins that end before they begin."""
+    for name in ("stimulus_id", "neuroid_id"):
+        names = list(coordinates[name])
+        if "" in names:
+            raise InputError(f"{path}: {name}: '' is no name (number {names.index('') + 1})")
+        twice = pd.Series(names, dtype=object).duplicated().to_numpy()
+        if twice.any():
+            raise InputError(f"{path}: {name}: {str(names[int(twice.argmax())])!r} is there twice")
+    starts, ends = coordinates["time_bin_start"], coordinates["time_bin_end"]
+    for start, end in zip(starts, ends, strict=True):
+        if not (start <= end or (np.isnan([start, end]).all() and len(starts) == 1)):
+            raise InputError(f"{path}: time_bin_start: {start:g} ms, but time_bin_end is {end:g} ms")
 
 
 def map_stimuli(

@@ -9,13 +9,15 @@ millisecond, the first at stimulus onset (`first_ms` shifts it).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import xarray as xr
-from scipy.io import loadmat
+from scipy.io import loadmat, whosmat
 
 from visalign import assemblies, checksums
 from visalign.errors import InputError
@@ -101,15 +103,21 @@ def _window_means(
     return np.stack([span.astype(np.float64, order="C").mean(axis=2) for span in spans], axis=-1)
 
 
-def _read_matlab(path: Path) -> tuple[np.ndarray, list[str]]:
-    """Read responses (image, channel, time, y, x) and the images' names."""
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
     try:
-        responses, names = _read_hdf5(path) if h5py.is_hdf5(path) else _read_version_5(path)
+        yield
     except KeyError as error:
         raise InputError(f"{path}: no variables {RESPONSES!r} and {NAMES!r}: {error.args[0]}") from None
     except Exception as error:  # both libraries raise nearly anything on a damaged file
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: not a readable MATLAB file: {reason}") from None
+
+
+def _read_matlab(path: Path) -> tuple[np.ndarray, list[str]]:
+    """Read responses (image, channel, time, y, x) and the images' names."""
+    with _named_errors(path):
+        responses, names = _read_hdf5(path) if h5py.is_hdf5(path) else _read_version_5(path)
     if responses.ndim != 5 or responses.dtype.kind not in "iuf" or not responses.size:
         raise InputError(
             f"{path}: {RESPONSES}: shape {responses.shape[::-1]}, type {responses.dtype}; "
@@ -120,16 +128,33 @@ def _read_matlab(path: Path) -> tuple[np.ndarray, list[str]]:
     return responses, names
 
 
+def read_lists(path: str | Path) -> tuple[list[str], tuple[int, ...]]:
+    """Names of the images and shape (image, channel, time, y, x), without reading the responses."""
+    path = Path(path)
+    with _named_errors(path):
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                return _names_hdf5(file), file[RESPONSES].shape
+        shapes = {name: shape for name, shape, _ in whosmat(path)}
+        return _names_version_5(loadmat(path, variable_names=[NAMES])), shapes[RESPONSES][::-1]
+
+
 def _read_hdf5(path: Path) -> tuple[np.ndarray, list[str]]:
     """Read version 7.3: axes in reverse order, a cell array as references to arrays of UTF-16 units."""
     with h5py.File(path) as file:
-        cells = [file[reference][()] for reference in np.ravel(file[NAMES][()])]
-        names = [cell.astype("<u2").tobytes().decode("utf-16-le") for cell in cells]
-        return file[RESPONSES][()], names
+        return file[RESPONSES][()], _names_hdf5(file)
+
+
+def _names_hdf5(file: h5py.File) -> list[str]:
+    cells = [file[reference][()] for reference in np.ravel(file[NAMES][()])]
+    return [cell.astype("<u2").tobytes().decode("utf-16-le") for cell in cells]
 
 
 def _read_version_5(path: Path) -> tuple[np.ndarray, list[str]]:
     """Read version 7 and older."""
     variables = loadmat(path, variable_names=[RESPONSES, NAMES])
-    names = ["".join(np.ravel(cell)) for cell in np.ravel(variables[NAMES], order="F")]
-    return variables[RESPONSES].T, names
+    return variables[RESPONSES].T, _names_version_5(variables)
+
+
+def _names_version_5(variables: dict[str, Any]) -> list[str]:
+    return ["".join(np.ravel(cell)) for cell in np.ravel(variables[NAMES], order="F")]
