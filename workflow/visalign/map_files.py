@@ -19,6 +19,8 @@ MAP_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 ORIENTATION = 274
 #: TIFF tag; 0: white is zero.
 PHOTOMETRIC = 262
+#: What to do with a map of another shape than its image.
+ADVICE = "make maps of the shape of the whole image, at any scale"
 #: So many names are shown where many are meant.
 SHOWN = 5
 
@@ -198,7 +200,9 @@ def shape(file: Path) -> tuple[int, int]:
             return (image.width, image.height) if turned else (image.height, image.width)
 
 
-def check_shape(where: str | Path, shape: tuple[int, ...], image: tuple[int, int]) -> None:
+def check_shape(
+    where: str | Path, shape: tuple[int, ...], image: tuple[int, int], advice: str = ADVICE
+) -> None:
     """Raise InputError unless a map has the shape of its image, at any scale.
 
     Parameters
@@ -212,5 +216,12 @@ def check_shape(where: str | Path, shape: tuple[int, ...], image: tuple[int, int
     if abs(rows * width - columns * height) > max(height, width):
         raise InputError(
             f"{where}: the map has {rows} × {columns} pixels (height × width), but its image {height} × "
-            f"{width}: it would be stretched; make maps of the shape of the whole image, at any scale"
+            f"{width}: it would be stretched; {advice}"
         )
+
+
+def check_shapes(files: dict[str, Path], sizes: dict[str, tuple[int, int]]) -> None:
+    """Check the maps of images (see `find`) of known height and width, by the headers of their files."""
+    for image, file in files.items():
+        if image in sizes:
+            check_shape(file, shape(file), sizes[image])

@@ -74,12 +74,14 @@ def check_shapes(name: str, row: dict[str, Any], sizes: dict[str, tuple[int, int
     if row["reader"] not in ("folder", "clicks") or to_be_made(row["path"]):
         return
     labels = map_files.read_labels(row["labels"])
-    files = map_files.find(row["path"], labels) if row["reader"] == "folder" else {}
+    if row["reader"] == "folder":
+        map_files.check_shapes(map_files.find(row["path"], labels), sizes)
+        return
+    shape = (click_logs.SIZE, click_logs.SIZE)
+    advice = "give the images that participants clicked on, which were of this size"
     for image in labels:
         if image in sizes:
-            file = files.get(image)
-            shape = map_files.shape(file) if file else (click_logs.SIZE, click_logs.SIZE)
-            map_files.check_shape(file or f"{row['path']}: {image}", shape, sizes[image])
+            map_files.check_shape(f"{row['path']}: {image}", shape, sizes[image], advice)
 
 
 def to_be_made(path: str) -> bool:

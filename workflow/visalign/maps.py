@@ -86,10 +86,11 @@ def run(args: argparse.Namespace) -> None:
     if args.labels and args.reader not in ("folder", "clicks"):
         raise InputError(f"--labels: {args.labels}, but --reader {args.reader} has labels of its own")
     labels = map_files.read_labels(args.labels) if args.labels else None
+    sizes = image_sizes(args.stimuli or (args.path if args.reader == "masks" else None))
     if args.stimuli and labels is not None:
         check_stimuli(args.stimuli, list(labels), list(labels.values()))
+    map_lists.check_shapes(args.name, vars(args), sizes)
     collection = open_maps(args, labels)
-    sizes = image_sizes(args.stimuli or (args.path if args.reader == "masks" else None))
     stimulus_id, label, maps, undefined = process_maps(checked(collection.maps, sizes))
     if not len(maps):
         raise InputError(f"{args.path}: no record")
