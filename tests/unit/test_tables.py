@@ -122,3 +122,11 @@ def test_score_rows_read_back(tmp_path):
 def test_a_model_keeps_a_name_that_looks_like_a_number_or_like_nothing(tmp_path, model):
     tables.write_scores(tmp_path / "s.csv", [tables.score_row(model=model, value=0.5)])
     assert tables.read_scores(tmp_path / "s.csv")["model"].tolist() == [model]
+
+
+def test_a_word_among_scores_is_named_with_its_line(tmp_path):
+    tables.write_scores(tmp_path / "s.csv", [tables.score_row(model=m, value=0.5) for m in "ab"])
+    path = tmp_path / "s.csv"
+    path.write_text(path.read_text().replace("b,,,0.5", 'b,,,"0,5"'))
+    with pytest.raises(InputError, match=r"s\.csv: value: line 3: '0,5' is not a number"):
+        tables.read_scores(path)

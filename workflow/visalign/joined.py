@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from visalign import tables
+from visalign import delimited, tables
 from visalign.errors import InputError
 
 #: Columns that name a row when the user does not say which does.
@@ -24,7 +24,7 @@ class Pairs:
     names: list[str]
     families: list[str]  # '' where no family column was named
     n_unmatched: int  # rows of either table without a partner in the other
-    n_missing: int  # rows whose x or y is empty or not finite
+    n_missing: int  # rows whose x or y is missing (`delimited.MISSING`) or not finite
     n_excluded: int  # rows taken out by the user's conditions
 
 
@@ -37,16 +37,21 @@ def inner_join(path: str, other: str, on: str) -> tuple[pd.DataFrame, int]:
     right_key = right_key or left_key
     sides = []
     for file, key in ((path, left_key), (other, right_key)):
-        table = tables.read_table(file, required=[key])
-        names = table[key].dropna()
+        table = read(file, key)
+        table[key] = table[key].str.strip()
+        names = table[key][table[key] != ""]
         if names.duplicated().any():
             raise InputError(f"{file}: column {key!r} has {names[names.duplicated()].iloc[0]!r} twice")
         sides.append(table)
-    left, right = (side.dropna(subset=[key]) for side, key in zip(sides, (left_key, right_key), strict=True))
-    joined = left.astype({left_key: str}).merge(
-        right.astype({right_key: str}), left_on=left_key, right_on=right_key, suffixes=("", "_joined")
-    )
+    left, right = (side[side[key] != ""] for side, key in zip(sides, (left_key, right_key), strict=True))
+    joined = left.merge(right, left_on=left_key, right_on=right_key, suffixes=("", "_joined"))
+    joined.index = joined.index.astype(str)  # rows of no one file
     return joined, len(sides[0]) + len(sides[1]) - 2 * len(joined)
+
+
+def read(file: str, *required: str) -> pd.DataFrame:
+    """Read a table as text: a model may be called 007 or NA, neither a number nor a missing value."""
+    return tables.read_table(file, required=required, dtype=str, keep_default_na=False)
 
 
 def column(table: pd.DataFrame, name: str, file: str) -> pd.Series:
@@ -57,13 +62,9 @@ def column(table: pd.DataFrame, name: str, file: str) -> pd.Series:
 
 
 def numeric(table: pd.DataFrame, name: str, file: str) -> np.ndarray:
-    """Return a column as floats, NaN where empty; text in it is an error that names the value."""
-    values = column(table, name, file)
-    floats = pd.to_numeric(values, errors="coerce")
-    wrong = values[floats.isna() & values.notna()]
-    if len(wrong):
-        raise InputError(f"{file}: column {name!r}: {wrong.iloc[0]!r} is not a number")
-    return floats.to_numpy(dtype=float, na_value=np.nan)
+    """Return a column as floats, NaN where missing; text in it is an error that names line and value."""
+    column(table, name, file)
+    return tables.numbers(table, name, file, missing=True, infinite=True)
 
 
 def without(table: pd.DataFrame, conditions: Sequence[str], file: str) -> pd.DataFrame:
@@ -72,11 +73,17 @@ def without(table: pd.DataFrame, conditions: Sequence[str], file: str) -> pd.Dat
         name, equals, value = condition.partition("=")
         if not equals:
             raise InputError(f"--exclude {condition!r}: give COLUMN=VALUE")
-        meets = column(table, name, file).astype(str) == value
+        meets = np.array([same(cell, value) for cell in column(table, name, file).astype(str)], dtype=bool)
         if not meets.any():
             raise InputError(f"--exclude {condition!r}: no row of {file} has that value")
         table = table[~meets]
     return table
+
+
+def same(cell: str, value: str) -> bool:
+    """Whether a cell is a value, as a word or as a number."""
+    number = delimited.number(value)
+    return cell.strip() == value or (number is not None and delimited.number(cell) == number)
 
 
 def read_pairs(
@@ -98,14 +105,12 @@ def read_pairs(
         file = f"{path} joined with {join}"
         label = label or on.partition("=")[0]
     else:
-        table, n_unmatched, file = tables.read_table(path), 0, path
+        table, n_unmatched, file = read(path), 0, path
         label = label or next((name for name in NAME_COLUMNS if name in table.columns), None)
     kept = without(table, exclude, file)
     values = np.column_stack([numeric(kept, name, file) for name in (x, y)])
-    names = (
-        column(kept, label, file).astype(str) if label else pd.Series([f"row {i + 1}" for i in kept.index])
-    )
-    families = column(kept, family, file).fillna("").astype(str) if family else pd.Series([""] * len(kept))
+    names = column(kept, label, file) if label else pd.Series([f"row {i + 1}" for i in kept.index])
+    families = column(kept, family, file) if family else pd.Series([""] * len(kept))
     finite = np.isfinite(values).all(axis=1)
     return Pairs(
         x=values[finite, 0],

@@ -250,6 +250,10 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     text = ["model", "benchmark", "metric", "convention", "layer", "status", "inputs_hash"]
     empty = {column: [""] for column in SCORE_COLUMNS if column not in text}
     # A model may be called 007 or None: neither a number nor a missing value.
-    return read_table(
+    table = read_table(
         path, required=SCORE_COLUMNS, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=empty
     )
+    for column in SCORE_COLUMNS:
+        if column not in (*text, "simulated") and table[column].dtype.kind not in "iuf":  # words among them
+            table[column] = numbers(table, column, path, missing=True)
+    return table

@@ -22,7 +22,7 @@ from visalign import tables, verdict
 from visalign.association import describe, too_few
 from visalign.errors import InputError
 from visalign.fitted_curve import fitted_curve
-from visalign.joined import inner_join, numeric, read_pairs, without
+from visalign.joined import inner_join, numeric, read, read_pairs, without
 from visalign.overlays import read_overlay
 
 VERSION = 4
@@ -149,7 +149,7 @@ def covariates(table: pd.DataFrame, file: str) -> dict[str, Any]:
 
 def covariates_of_pairs(args: argparse.Namespace) -> dict[str, Any]:
     """Return the covariates of the rows that ``read_pairs`` keeps, in its order."""
-    table = inner_join(args.table, args.join, args.on)[0] if args.join else tables.read_table(args.table)
+    table = inner_join(args.table, args.join, args.on)[0] if args.join else read(args.table)
     kept = without(table, args.exclude, args.table)
     used = np.isfinite([numeric(kept, name, args.table) for name in (args.x, args.y)]).all(axis=0)
     return covariates(kept.iloc[np.flatnonzero(used)], args.table)
