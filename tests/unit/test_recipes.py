@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 
 import pytest
@@ -40,13 +39,12 @@ TRAINED = ["a+none", "a+harmonized", "b+harmonized", "a+twice"]
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch) -> dict:
+def config(tmp_path, monkeypatch, known_models) -> dict:
     """A study with two bases and four trained models that is valid; tests change one thing."""
     monkeypatch.chdir(tmp_path)
     for name, text in SHEETS.items():
         Path(f"{name}.tsv").write_text(text)
-    known = {"test_resnet": DATA_CONFIG, "test_vit": DATA_CONFIG}
-    Path("cache.json").write_text(json.dumps({study.timm_version(): known}))
+    known_models(DATA_CONFIG)
     return {name: {"sheet": f"{name}.tsv"} for name in SHEETS}
 
 

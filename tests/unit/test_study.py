@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -34,12 +33,12 @@ SHEETS = {
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch) -> dict:
+def config(tmp_path, monkeypatch, known_models) -> dict:
     """A study of three models that is valid; tests change one thing."""
     monkeypatch.chdir(tmp_path)
     for name, text in SHEETS.items():
         Path(f"{name}.tsv").write_text(text)
-    Path("cache.json").write_text(json.dumps({study.timm_version(): {"test_resnet": DATA_CONFIG}}))
+    known_models(DATA_CONFIG)
     return {name: {"sheet": f"{name}.tsv"} for name in SHEETS}
 
 
@@ -157,33 +156,6 @@ def test_comments_and_blank_lines_do_not_shift_line_numbers(config):
     assert refusal(config).startswith("models.tsv:5: model: 'a' is there twice")
 
 
-def test_an_unknown_architecture_is_named_with_near_names(config):
-    edit("models", "b\ttest_resnet", "b\ttest_resnets")
-    error = refusal(config)
-    assert error.startswith("models.tsv: architecture: ")
-    assert (
-        "'test_resnets' is not an architecture of timm" in error and "test_resnet" in error.split("near: ")[1]
-    )
-
-
-def test_data_configs_are_resolved_once(config, monkeypatch):
-    edit("models", "b\ttest_resnet", "b\ttest_vit")
-    asked = []
-
-    def resolve(command, **_):
-        asked.append(command[command.index("--resolve") + 1 :])
-        return subprocess.CompletedProcess(
-            command, 0, json.dumps({"test_vit": DATA_CONFIG | {"crop_pct": 0.5}}), ""
-        )
-
-    monkeypatch.setattr(study.subprocess, "run", resolve)
-    for _ in range(2):
-        assert load(config).data_configs["b"] == DATA_CONFIG | {"crop_pct": 0.5, "input_size": [3, 64, 64]}
-    assert asked == [["test_vit"]]
-    cached = json.loads(Path("cache.json").read_text())
-    assert set(cached[study.timm_version()]) == {"test_resnet", "test_vit"}
-
-
 def test_a_row_overrides_the_data_config_of_timm(config):
     loaded = load(config)
     assert loaded.data_configs["a"] == DATA_CONFIG
@@ -204,10 +176,8 @@ def test_photographs_get_the_models_transform_and_scenes_are_resized_whole(confi
     assert loaded.transform("b", "scenes") == "64x64-squash-1-bilinear"
 
 
-def test_padding_has_the_models_mean_colour(config):
-    Path("cache.json").write_text(
-        json.dumps({study.timm_version(): {"test_resnet": DATA_CONFIG | {"crop_mode": "border"}}})
-    )
+def test_padding_has_the_models_mean_colour(config, known_models):
+    known_models(DATA_CONFIG | {"crop_mode": "border"})
     transform = Transform.from_key(load(config).transform("a", "photographs"))
     assert transform.crop_mode == "border" and transform.fill == (128, 102, 76)
 
@@ -311,16 +281,16 @@ def test_every_object_of_a_schema_refuses_unknown_keys(name):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
-def test_the_configs_that_ship_are_valid(path, monkeypatch):
+def test_the_configs_that_ship_are_valid(path, monkeypatch, known_models):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(study, "resolve_data_configs", lambda models, *_: dict.fromkeys(models, DATA_CONFIG))
+    known_models(DATA_CONFIG)
     loaded = Study.load(yaml.safe_load(path.read_text()), str(path))
     assert loaded.models and loaded.stimuli
 
 
-def test_the_embedded_default_is_fifteen_models_on_every_measure(monkeypatch):
+def test_the_embedded_default_is_fifteen_models_on_every_measure(monkeypatch, known_models):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(study, "resolve_data_configs", lambda models, *_: dict.fromkeys(models, DATA_CONFIG))
+    known_models(DATA_CONFIG)
     loaded = Study.load(yaml.safe_load(Path("config/config.yaml").read_text()))
     assert len(loaded.models) == 15
     assert {measure for measure, _, _ in loaded.score_files()} == set(study.MEASURES)

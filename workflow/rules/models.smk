@@ -2,9 +2,14 @@
 
 
 def weight_file(wildcards) -> list[str]:
-    """The file of weights of a row; a missing one is the job's own error, lest it stop all other models."""
+    """The files of weights of a row; a missing one is the job's own error, lest it stop all other models."""
     row = WEIGHTS[wildcards.weights]
-    return [row["source"]] if row["weights"] == "file" and os.path.exists(row["source"]) else []
+    return [str(file) for file in files_of(row) if file.is_file()]
+
+
+def unavailable_config(model: str) -> str | None:
+    """Why the data config of a model is not known yet: its repository of the hub could not be reached."""
+    return STUDY.unavailable.get(model) if STUDY.models[model]["weights"] == "hub" else None
 
 
 rule models_weights:
@@ -37,6 +42,7 @@ rule models:
     params:
         version=version("models"),
         row=lambda w: options(STUDY.models[w.model], "label_space"),
+        unavailable=lambda w: options({"unavailable": unavailable_config(w.model)}, "unavailable"),
         data_config=lambda w: json.dumps(STUDY.data_configs[w.model]),
     log:
         "logs/models/{model}.log",
@@ -45,5 +51,5 @@ rule models:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign models --model {wildcards.model} --reuse {input} {params.row} "
+        "python -m visalign models --model {wildcards.model} --reuse {input} {params.row} {params.unavailable} "
         "--data-config {params.data_config:q} --card {output} &> {log}"

@@ -12,6 +12,7 @@ rule scores:
         version=version("scores"),
         select=" ".join(map(shlex.quote, MODEL_SELECT)),
         benchmarks=json.dumps(STUDY.describe_benchmarks()),
+        heads=options({"heads": json.dumps(STUDY.misfits())}, "heads") if STUDY.misfits() else "",
     log:
         "logs/scores.log",
     benchmark:
@@ -20,4 +21,4 @@ rule scores:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign scores --directory results --sheet {input.sheet} --select {params.select} "
-        "--benchmarks {params.benchmarks:q} --output {output.csv} --parquet {output.parquet} &> {log}"
+        "--benchmarks {params.benchmarks:q} {params.heads} --output {output.csv} --parquet {output.parquet} &> {log}"

@@ -1,14 +1,19 @@
-"""Stage accuracy: top-1 and top-5 of the recorded logits."""
+"""Stage accuracy: top-1 and top-5 of the recorded logits, or why a head has no such scores."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import zarr
 
 from visalign import stimulus_tables, stores
 from visalign.stats import wilson
-from visalign.tables import inputs_hash, score_row, write_scores
+from visalign.tables import inputs_hash, read_json, score_row, write_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERSION = 1
 EXAMPLES = """\
@@ -49,25 +54,29 @@ def run(args: argparse.Namespace) -> None:
     table = stimulus_tables.read(args.table)
     store = stores.open_store(args.features)
     stimulus_tables.check_ids(store, table, args.features)
+    undefined = read_json(args.manifest).get("undefined")  # of the head, see `label_spaces`
+    common = {
+        "model": args.model,
+        "benchmark": f"accuracy/{args.dataset}",
+        "simulated": False,
+        "version": VERSION,
+        "inputs_hash": inputs_hash(args.manifest, args.table),
+    }
+    entries = [{"value": None, "status": undefined}] * 2 if undefined else measure(store, table, args.table)
+    rows = [score_row(metric=f"top{k}", **common, **entry) for k, entry in zip((1, 5), entries, strict=True)]
+    write_scores(args.output, rows)
+
+
+def measure(store: zarr.Group, table: pd.DataFrame, where: str) -> list[dict[str, Any]]:
+    """Entries of top-1 and top-5."""
     logits = stores.values(store, "logits")
-    labels = stimulus_tables.labels(table, logits.shape[1], args.table)
-    rows = []
+    labels = stimulus_tables.labels(table, logits.shape[1], where)
+    entries = []
     for k in (1, 5):
         correct = int(hits(logits, labels, k).sum())
         low, high = wilson(correct, len(labels))
-        rows.append(
-            score_row(
-                model=args.model,
-                benchmark=f"accuracy/{args.dataset}",
-                metric=f"top{k}",
-                value=correct / len(labels),
-                ci_low=low,
-                ci_high=high,
-                n=len(labels),
-                convention="proportion",
-                simulated=False,
-                version=VERSION,
-                inputs_hash=inputs_hash(args.manifest, args.table),
-            )
+        value = correct / len(labels)
+        entries.append(
+            {"value": value, "ci_low": low, "ci_high": high, "n": len(labels), "convention": "proportion"}
         )
-    write_scores(args.output, rows)
+    return entries

@@ -13,7 +13,7 @@ from typing import Any
 import zarr
 from tqdm import tqdm
 
-from visalign import stores
+from visalign import label_spaces, stores
 from visalign.errors import InputError
 from visalign.tables import inputs_hash, read_json
 
@@ -220,5 +220,6 @@ def provenance(
         autocast=args.autocast,
         device=str(device()),
         threads=os.environ.get("OMP_NUM_THREADS", "default"),
+        **label_spaces.provenance(card),
         **network.token_layout(work.model),
     )

@@ -13,6 +13,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from visalign import label_spaces
 from visalign.device import device
 from visalign.errors import InputError
 
@@ -22,13 +23,16 @@ PRE_LOGITS = "pre_logits"
 
 
 def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
-    """Build the model of a card: eval mode, frozen, channels_last, on `device`; see `build`."""
+    """Build the model of a card: eval mode, frozen, channels_last, on `device`; see `build`.
+
+    Of a head that has more classes than the card's label space the logits are those of the label space.
+    """
     model = build(card, weights).requires_grad_(False)
     return model.eval().to(device()).to(memory_format=torch.channels_last)
 
 
 def build(card: dict[str, Any], weights: str | Path) -> nn.Module:
-    """Build the model of a card for the input size that it names.
+    """Build the model of a card for the input size and the label space that it names.
 
     Raises
     ------
@@ -42,14 +46,27 @@ def build(card: dict[str, Any], weights: str | Path) -> nn.Module:
     digest = hashlib.sha256(content).hexdigest()
     if digest != card["sha256"]:
         raise InputError(f"{path}: sha256 {digest} is not the card's {card['sha256']}")
-    model = timm.create_model(card["architecture"], num_classes=card["num_classes"])
+    own = card.get("model_args", {})
+    model = timm.create_model(card["architecture"], num_classes=card["num_classes"], **own)
     size = tuple(card["data_config"]["input_size"][1:])
+    current = tuple(own["img_size"]) if "img_size" in own else None
     trained_here = card["weights"] == "train"  # at this size, which its position embeddings have
     if trained_here:
-        resize(model, size)
+        resize(model, size, current)
     model.load_state_dict(safetensors.torch.load(content), strict=True)
     if not trained_here:
-        resize(model, size)
+        resize(model, size, current)
+    return restrict(model, label_spaces.indices(card))
+
+
+def restrict(model: nn.Module, outputs: list[int] | None) -> nn.Module:
+    """Let a model answer with some of its outputs (k,), in this order; None: with all of them.
+
+    Layers, and hence what is recorded, stay as they are.
+    """
+    if outputs is not None:
+        model.register_buffer("class_map", torch.tensor(outputs), persistent=False)  # moves with the model
+        model.register_forward_hook(lambda module, inputs, logits: logits[:, module.class_map])
     return model
 
 
@@ -58,10 +75,30 @@ def resize(model: nn.Module, size: tuple[int, ...], current: tuple[int, ...] | N
 
     Convolutional networks take any size as they are. `current` is the size that it has, by default the one
     that timm gives its architecture.
+
+    Raises
+    ------
+    InputError
+        A size that the model does not take.
     """
     current = current or tuple(getattr(model, "pretrained_cfg", {}).get("input_size") or ())[1:]
-    if hasattr(model, "set_input_size") and current != size:
+    if not hasattr(model, "set_input_size") or current == size:
+        return
+    with refused(model, size):
         model.set_input_size(img_size=size)  # type: ignore[operator]
+
+
+@contextmanager
+def refused(model: nn.Module, size: tuple[int, ...]) -> Iterator[None]:
+    """Raise InputError where a model does not take an input size (height, width) in the block."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, InputError):
+        raise
+    except (AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        says = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        name, sides = type(model).__name__, f"{size[0]} × {size[1]}"
+        raise InputError(f"input_size: {name} does not take {sides}: {says}") from None
 
 
 class Normalised(nn.Module):
@@ -239,7 +276,7 @@ def hook(model: nn.Module, name: str, see: Callable[[str, Any], None]) -> Any:
 def probe(model: nn.Module, layers: list[str], size: tuple[int, int]) -> dict[str, tuple[int, ...] | str]:
     """Shape of each layer without the stimulus axis, or why it cannot be recorded.
 
-    Found by one forward pass of a grey image.
+    Found by one forward pass of a grey image; an input size that the model does not take is an InputError.
     """
     found: dict[str, tuple[int, ...] | str] = dict.fromkeys(layers, "is not called")
 
@@ -251,7 +288,7 @@ def probe(model: nn.Module, layers: list[str], size: tuple[int, int]) -> dict[st
         else:
             found[name] = tuple(output.shape[1:])
 
-    with hooked(model, layers, see), torch.inference_mode():
+    with hooked(model, layers, see), torch.inference_mode(), refused(model, size):
         model(torch.zeros(1, 3, *size, device=next(model.parameters()).device))
     return found
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
 from tqdm import tqdm
 
-from visalign import stimulus_tables, stores
+from visalign import label_spaces, stimulus_tables, stores
 from visalign.tables import inputs_hash, read_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VERSION = 1
 EXAMPLES = """\
@@ -31,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=16, help="images a batch")
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
+
+
+def reductions(gradient: Tensor) -> dict[str, Tensor]:
+    """Reduce gradients (n, channels, height, width) over channels, by the names of `REDUCTIONS`."""
+    return dict(zip(REDUCTIONS, (gradient.abs().amax(1), gradient.mean(1).abs()), strict=True))
 
 
 def record(
@@ -54,13 +62,13 @@ def record(
         for name in REDUCTIONS:
             dims = ("stimulus", "y", "x")
             stores.create_array(group, name, (n, height, width), np.float32, dims, rows=batch_size)
-    arrays = [stores.array(group, name) for name in REDUCTIONS]
+    arrays = {name: stores.array(group, name) for name in REDUCTIONS}
     targets = torch.as_tensor(labels, device=device())
     with tqdm(total=n, initial=start, desc=f"saliency {card['model']}", unit="image") as bar:
         for rows, batch in batches.pixel_batches(pixels, batch_size, start):
-            change = network.gradient(model, batch, targets[rows])
-            for array, reduced in zip(arrays, (change.abs().amax(1), change.mean(1).abs()), strict=True):
-                array[rows] = reduced.cpu().numpy()
+            reduced = reductions(network.gradient(model, batch, targets[rows]))
+            for name, array in arrays.items():
+                array[rows] = reduced[name].cpu().numpy()
             group.attrs["complete"] = rows.stop
             bar.update(rows.stop - rows.start)
 
@@ -69,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the saliency store of one (model, stimulus set), resuming after the last batch."""
     card = read_json(args.card)
     table = stimulus_tables.read(args.table)
-    labels = stimulus_tables.labels(table, card["num_classes"], args.table)
+    labels = stimulus_tables.labels(table, label_spaces.classes(card, args.card), args.table)
     store = stores.open_store(args.pixels)
     stimulus_tables.check_ids(store, table, args.pixels)
     identity = {
@@ -81,6 +89,5 @@ def run(args: argparse.Namespace) -> None:
     group = stores.open_partial(args.output, identity)
     stores.write_strings(group, "stimulus_id", list(table["stimulus_id"]), "stimulus")
     record(card, args.weights, stores.array(store, "pixels"), labels, group, args.batch_size)
-    stores.publish(
-        args.output, args.manifest, stores.provenance(model=card["model"], weights_sha256=card["sha256"])
-    )
+    origin = {"model": card["model"], "weights_sha256": card["sha256"]} | label_spaces.provenance(card)
+    stores.publish(args.output, args.manifest, stores.provenance(**origin))

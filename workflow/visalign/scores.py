@@ -84,6 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=json.loads,
         help="JSON list of {measure, dataset, label_space, simulated, reason}; a reason means: no scores",
     )
+    parser.add_argument("--heads", type=json.loads, default={},
+                        help="JSON: model -> why its head has no scores that rest on labels")  # fmt: skip
     parser.add_argument("--logs", default="logs", help="folder of logs, searched for why a score is missing")
     parser.add_argument("--output", required=True, help="table to write (CSV)")
     parser.add_argument("--parquet", required=True, help="the same as parquet")
@@ -123,17 +125,21 @@ def failure(logs: Path, *names: str) -> str:
     return max(errors)[1] if errors else "no error in its logs: interrupted, or not run"
 
 
-def why_undefined(benchmark: dict[str, Any], label_space: str) -> str | None:
-    """Why a model has no score on a benchmark, known before any job runs, or None."""
+def why_undefined(benchmark: dict[str, Any], label_space: str, head: str | None = None) -> str | None:
+    """Why a model has no score on a benchmark, known before any job, or None; `head`: that of its head."""
     if benchmark.get("reason"):
         return str(benchmark["reason"])
     if benchmark.get("label_space") is None:
         return None
-    return label_mismatch(label_space, benchmark["label_space"], benchmark["dataset"])
+    return label_mismatch(label_space, benchmark["label_space"], benchmark["dataset"]) or head
 
 
 def gather(
-    directory: Path, models: dict[str, dict[str, Any]], benchmarks: list[dict[str, Any]], logs: Path
+    directory: Path,
+    models: dict[str, dict[str, Any]],
+    benchmarks: list[dict[str, Any]],
+    logs: Path,
+    heads: dict[str, str] | None = None,
 ) -> pd.DataFrame:
     """Concatenate all score files; a pair without one becomes rows with the reason.
 
@@ -146,11 +152,14 @@ def gather(
     benchmarks : list of dict
         ``measure``, ``dataset``, ``label_space`` (None where labels play no part), ``simulated``,
         ``reason`` (why no model has scores on it, or None).
+    heads : dict of str, optional
+        Models whose head has no scores that rest on labels, and why.
     """
+    heads = heads or {}
     tables = []
     for (model, row), benchmark in itertools.product(models.items(), benchmarks):
         path = directory / benchmark["measure"] / model / f"{benchmark['dataset']}.csv"
-        reason = why_undefined(benchmark, row["label_space"])
+        reason = why_undefined(benchmark, row["label_space"], heads.get(model))
         if reason is None and path.exists():
             tables.append(read_scores(path))
             continue
@@ -170,7 +179,7 @@ def gather(
 def run(args: argparse.Namespace) -> None:
     """Write the score table as CSV and parquet."""
     models = select(read_sheet(args.sheet, "models", "model"), args.select, args.sheet)
-    scores = gather(Path(args.directory), models, args.benchmarks, Path(args.logs))
+    scores = gather(Path(args.directory), models, args.benchmarks, Path(args.logs), args.heads)
     failed = sorted(set(scores["model"][scores["status"].str.startswith("failed")]))
     for model in failed:
         print(f"visalign scores: model {model} failed")

@@ -5,13 +5,9 @@ This is all that the Snakefile knows. It imports nothing heavy, since every star
 
 from __future__ import annotations
 
-import csv
 import fnmatch
 import functools
-import importlib.metadata
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +16,11 @@ from typing import Any
 import jsonschema
 import yaml
 
-from visalign import recipes
+from visalign import delimited, label_spaces, model_facts, recipes
 from visalign.errors import InputError, collected, raise_any
 from visalign.transforms import Transform
-from visalign.weights import pretrained_name, weights_id
+from visalign.weights import weights_id
+from visalign.yaml_text import read_yaml
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 #: Stages that can be switched off, each with the stages that it needs.
@@ -41,6 +38,8 @@ NEEDS = {
     "figures": ("trend",),
     "report": ("figures",),
 }
+#: Cache of what is known of models without their weights.
+CACHE = "results/models/data_configs.json"
 MEASURES = ("accuracy", "neural", "clickme", "attacks")
 #: Sheets, and the column that names their rows.
 KEYS = {"models": "model", "train": "model", "stimuli": "stimuli", "recordings": "recording", "maps": "maps"}
@@ -53,9 +52,12 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def read_config(path: str | Path) -> Any:
-    """Read a config, YAML or JSON (in which YAML takes 1e-05 for a word)."""
-    text = Path(path).read_text()
-    return json.loads(text) if text.startswith("{") else yaml.safe_load(text)
+    """Read a config, YAML or JSON (in which YAML takes 1e-05 for a word), strictly."""
+    text = delimited.read_text(path, "YAML")
+    try:
+        return json.loads(text) if text.startswith("{") else read_yaml(path)
+    except json.JSONDecodeError:
+        return read_yaml(path)  # YAML may begin so as well
 
 
 def validate(value: Any, schema_name: str, where: str) -> Any:
@@ -175,23 +177,26 @@ def read_rows(path: str | Path, schema_name: str, key: str, faults: list[str]) -
     properties = schema(schema_name)["properties"]
     rows: dict[str, dict[str, Any]] = {}
     faulty: set[str] = set()
-    with path.open(newline="") as file:
-        lines = [(n, line) for n, line in enumerate(file, 1) if line.strip() and not line.startswith("#")]
-    reader = csv.reader([line for _, line in lines], delimiter="\t")
-    header = next(reader, [])
-    unknown = [name for name in header if name not in properties]
+    text = delimited.read_text(path)
+    header, *lines = list(delimited.rows(path, text, "\t")) or [delimited.Row(1, [key])]
+    names = delimited.column_names(path, header, lines[0] if lines else None, "\t")
+    unknown = [name for name in names if name and name not in properties]
     known = ", ".join(sorted(properties))
-    raise_any([f"{path}:{lines[0][0]}: {name}: unknown column (known: {known})" for name in unknown])
-    for (number, _), cells in zip(lines[1:], reader, strict=True):
+    raise_any([f"{path}:{header.line}: {name}: unknown column (known: {known})" for name in unknown])
+    for number, cells in lines:
         where, before = f"{path}:{number}", len(faults)
-        if len(cells) > len(header):
-            faults.append(f"{where}: {len(cells)} cells under {len(header)} column names")
+        if len(cells) > len(names):
+            faults.append(f"{where}: {len(cells)} cells under {len(names)} column names")
             continue
         row: dict[str, Any] = {}
-        for name, cell in zip(header, cells, strict=False):
-            if cell != "":
+        for name, cell in zip(names, map(str.strip, cells), strict=False):
+            if cell and not name:
+                faults.append(f"{where}: {cell!r} is in a column without a name")
+            elif cell:
                 with collected(faults):
                     row[name] = cast(cell, properties[name], f"{where}: {name}")
+        if not row and len(faults) == before:  # a line of tabs only
+            continue
         if len(faults) == before:
             with collected(faults):
                 validate(row, schema_name, where)
@@ -207,33 +212,34 @@ def read_rows(path: str | Path, schema_name: str, key: str, faults: list[str]) -
 
 
 def read_published(table: str, model: str, top1: str) -> dict[str, float]:
-    """Read published top-1 accuracies, by model name, from two columns of a CSV table."""
-    if not Path(table).is_file():
-        raise InputError(f"{table}: no such file")
-    with open(table, newline="") as file:
-        rows = csv.DictReader(file)
-        for column in (model, top1):
-            if column not in (rows.fieldnames or []):
-                raise InputError(
-                    f"{table}: no column {column!r} (columns: {', '.join(rows.fieldnames or [])})"
-                )
-        return {
-            row[model]: cast(row[top1], {"type": "number"}, f"{table}:{rows.line_num}: {top1}")
-            for row in rows
-            if row[top1]
-        }
+    """Read published top-1 accuracies, by model name, from two columns of a CSV table.
+
+    An accuracy is empty, or a word for a missing number, where there is none.
+    """
+    text = delimited.read_text(table)
+    names = delimited.header(table, text)
+    for column in (model, top1):
+        if column not in names:
+            raise InputError(f"{table}: no column {column!r} (columns: {', '.join(filter(None, names))})")
+    published: dict[str, float] = {}
+    for number, cells in list(delimited.rows(table, text))[1:]:
+        name, cell = (cells[names.index(column)].strip() for column in (model, top1))
+        if cell in delimited.MISSING:
+            continue
+        value = cast(cell, {"type": "number"}, f"{table}:{number}: {top1}")
+        if published.setdefault(name, value) != value:
+            raise InputError(f"{table}:{number}: {model}: {name!r} is there twice, with another {top1}")
+    return published
 
 
 def cast(cell: str, part: dict[str, Any], where: str) -> Any:
     """Turn a cell into the type that its schema asks for."""
     types = part.get("type", "string")
-    try:
-        if types == "integer":
-            return int(cell)
-        if types == "number":
-            return float(cell)
-    except ValueError:
-        raise InputError(f"{where}: {cell!r} is not a {types}") from None
+    if types in ("integer", "number"):
+        value = delimited.whole_number(cell) if types == "integer" else delimited.number(cell)
+        if value is None:
+            raise InputError(f"{where}: {cell!r} is not a {types}{delimited.hint(cell)}")
+        return value
     if types == "boolean":
         if cell.lower() not in ("true", "false"):
             raise InputError(f"{where}: {cell!r} is not true or false")
@@ -267,6 +273,8 @@ class Study:
     data_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     published_top1: dict[str, float] = field(default_factory=dict)
     trained: dict[str, dict[str, Any]] = field(default_factory=dict)  # recipes of models of weights ``train``
+    heads: dict[str, int | None] = field(default_factory=dict)  # outputs of models, None where not known
+    unavailable: dict[str, str] = field(default_factory=dict)  # models that cannot be looked up now, and why
 
     @classmethod
     def read(cls, config: dict[str, Any], where: str = "config", faults: list[str] | None = None) -> Study:
@@ -324,17 +332,54 @@ class Study:
         cache: str | Path | None = None,
         faults: list[str] | None = None,
     ) -> Study:
-        """Validate everything; resolve timm's data configs of models not in `cache` yet. See `read`."""
+        """Validate everything; ask timm about models that are not in `cache` yet. See `read`."""
         found: list[str] = [] if faults is None else faults
         study = cls.read(config, where, found)
         with collected(found):
             if "published" in config["models"]:
                 study.published_top1 = read_published(**config["models"]["published"])
         with collected(found):
-            study.data_configs = resolve_data_configs(study.models, cache, config["models"]["sheet"])
+            study.look_up(cache, where)
         if faults is None:
             raise_any(found)
         return study
+
+    def look_up(self, cache: str | Path | None, where: str = "config") -> None:
+        """Set data configs and heads, see `model_facts.resolve`.
+
+        Raises
+        ------
+        InputError
+            All that is wrong with rows of models; the study is then without these models.
+        """
+        sheets = {kind: self.config[kind]["sheet"] for kind in ("models", "train")}
+        places = {name: sheets["train" if name in self.trained else "models"] for name in self.models}
+        facts = model_facts.resolve(self.models, cache)
+        faults = model_facts.problems(facts, places)
+        for name, row in list(self.models.items()):
+            if facts[name]["problem"] or (row["weights"] == "train" and row["source"] not in self.models):
+                del self.models[name]
+        self.data_configs = data_configs(self.models, facts)
+        self.heads = model_facts.heads(self.models, facts)
+        reasons = {name: facts[name]["unavailable"] for name in self.models}
+        self.unavailable = {name: reason for name, reason in reasons.items() if reason}
+        for name in [name for name, row in self.models.items() if row["weights"] == "train"]:
+            base, reason = self.models[name]["source"], self.misfit(name)
+            if reason:  # the head of a base of the same label space, which would be trained
+                faults.append(f"{places[name]}: {name}: base: {base}: {reason}")
+        for name, options in self.config["simulate"]["clicks"].items():
+            teacher = options["teacher"]
+            if teacher in self.models and (reason := self.mismatch(teacher, options["stimuli"])):
+                faults.append(f"{where}: simulate.clicks.{name}.teacher: {teacher}: {reason}")
+        raise_any(faults)
+
+    def misfit(self, model: str) -> str | None:
+        """Why the outputs of a model cannot be read as its label space, or None."""
+        return label_spaces.misfit(self.heads.get(model), self.models[model]["label_space"])
+
+    def misfits(self) -> dict[str, str]:
+        """Models whose outputs cannot be read as their label space, and why."""
+        return {model: reason for model in self.models if (reason := self.misfit(model))}
 
     def check_references(self, where: str, sheets: dict[str, Sheet], faults: list[str]) -> None:
         """Every name that a sheet or the config refers to must exist; what refers to others is taken out."""
@@ -366,6 +411,15 @@ class Study:
                 if not all(there):
                     del datasets[name]
 
+    def sources(self) -> set[str]:
+        """Paths and patterns of files and folders that the sheets and the config name, but those of results."""
+        rows = [row for sheet in (self.stimuli, self.recordings, self.maps) for row in sheet.values()]
+        named = {row[key] for row in rows for key in ("path", "labels", "archive", "clicks") if key in row}
+        tables = (self.config["models"].get("published"), self.config["trend"].get("overlay"))
+        named |= {settings["table"] for settings in tables if settings}
+        named |= set(filter(None, [self.config["clickme"]["revelation"]["human_curve"]]))
+        return {path for path in named if not path.startswith("results/")}
+
     def weights(self, model: str) -> str:
         """Path of a model's weights and of the card beside them, without suffix."""
         row = self.models[model]
@@ -382,16 +436,8 @@ class Study:
 
     def transform(self, model: str, stimuli: str) -> str:
         """Key of the transform that `model` applies to the stimulus set `stimuli`."""
-        data = self.data_configs[model]
-        _, height, width = data["input_size"]
-        if self.stimuli[stimuli]["transform"] == "resize":
-            return Transform(height, width, "squash", 1.0, "bilinear").key
-        fill = (
-            tuple(round(255 * value) for value in data["mean"])
-            if data["crop_mode"] == "border"
-            else (0, 0, 0)
-        )
-        return Transform(height, width, data["crop_mode"], data["crop_pct"], data["interpolation"], fill).key  # type: ignore[arg-type]
+        squash = self.stimuli[stimuli]["transform"] == "resize"
+        return Transform.of_model(self.data_configs[model], squash).key
 
     def protocol(self, recording: str) -> str:
         """Name of the protocol of a recording: whole_image, or map-N with N positions a side."""
@@ -403,7 +449,7 @@ class Study:
     def mismatch(self, model: str, stimuli: str) -> str | None:
         """Why labels of a stimulus set cannot be compared with a model's output, or None."""
         theirs = self.stimuli[stimuli].get("label_space", "none")
-        return label_mismatch(self.models[model]["label_space"], theirs, stimuli)
+        return label_mismatch(self.models[model]["label_space"], theirs, stimuli) or self.misfit(model)
 
     def needs_layers(self, stimuli: str) -> bool:
         """Whether something reads layer activations on a stimulus set; else only logits are needed."""
@@ -453,47 +499,13 @@ class Study:
                     yield measure, model, dataset
 
 
-def resolve_data_configs(
-    models: dict[str, dict[str, Any]], cache: str | Path | None, sheet: str
-) -> dict[str, dict[str, Any]]:
-    """Return timm's data config of each model, with the row's overrides.
-
-    timm (and so torch) is started, once, only for weights that `cache` does not hold.
-
-    Raises
-    ------
-    InputError
-        An architecture or tag that timm does not know, with the sheet and near names.
-    """
-    cache = Path(cache) if cache else None
-    stored = json.loads(cache.read_text()) if cache and cache.exists() else {}
-    version = timm_version()
-    known = stored.get(version, {})
-    names = {model: pretrained_name(row) for model, row in models.items() if row["weights"] != "train"}
-    missing = sorted(set(names.values()) - set(known))
-    if missing:
-        command = [sys.executable, "-m", "visalign", "models", "--resolve", *missing]
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode:
-            raise InputError(f"{sheet}: architecture: {result.stderr.strip().splitlines()[-1]}")
-        known |= json.loads(result.stdout)
-        if cache:
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            temporary = cache.with_suffix(".partial")
-            temporary.write_text(json.dumps({version: known}, indent=1))
-            temporary.replace(cache)
+def data_configs(models: dict[str, dict[str, Any]], facts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the data config of each model: timm's, with the overrides of the row."""
     found: dict[str, dict[str, Any]] = {}
     for model, row in models.items():  # a trained model comes after its base, whose overrides it has
-        found[model] = override(known[names[model]] if model in names else found[row["source"]], row)
+        own = found[row["source"]] if row["weights"] == "train" else facts[model]["data_config"]
+        found[model] = override(own, row)
     return found
-
-
-def timm_version() -> str:
-    """Version of timm, without importing it; '' where it is in another environment."""
-    try:
-        return importlib.metadata.version("timm")
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def override(data_config: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from visalign import label_spaces
+from visalign.arguments import at_least
 from visalign.errors import InputError
 from visalign.tables import inputs_hash, read_json, write_atomic, write_json
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from visalign.network import Normalised
     from visalign.training import Progress, Recipe
 
-VERSION = 1
+VERSION = 2
 EXAMPLES = """\
   python -m visalign train fit --model lite0+harmonized --card lite0.json --weights lite0.safetensors \\
       --label-space imagenet-1k --mapped clickme.csv --maps clickme.npz --stimuli imagenet.csv --weight 1 \\
@@ -63,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     compare.add_argument("--models", required=True, help="model sheet, which names the baselines (.tsv)")
     compare.add_argument("--maps", nargs="+", required=True, help="names of the map sets")
     compare.add_argument("--directory", default="results", help="holds train/ and scores.csv")
-    compare.add_argument("--bootstrap", type=int, default=2000, help="draws over images")
+    compare.add_argument("--bootstrap", type=at_least(1), default=2000, help="draws over images")
     compare.add_argument("--seed", type=int, default=0)
     compare.add_argument("--output", required=True, help="table to write, a row a pair and measure (CSV)")
     compare.add_argument("--text", required=True, help="the same to read, a row a pair (Markdown)")
@@ -72,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument("--card", required=True, help="card of the base")
     fit.add_argument("--weights", required=True, help="weights of the base (.safetensors)")
     fit.add_argument("--label-space", required=True, help="of the images; not the base's: new head")
-    fit.add_argument("--input-size", type=int, help="side in pixels (default: the base's)")
+    fit.add_argument("--input-size", type=at_least(1), help="side in pixels (default: the base's)")
     fit.add_argument("--mapped", required=True, help="table of the images with human maps")
     fit.add_argument("--maps", required=True, help="their processed maps (.npz)")
     fit.add_argument("--stimuli", help="table of images without maps")
@@ -83,8 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument("--supervision", choices=["none", "harmonizer", "gala"], default="harmonizer")
     fit.add_argument("--weight", type=float, default=1.0, help="of the supervision")
     fit.add_argument("--share", type=float, default=0.2, help="of each batch that has a map")
-    fit.add_argument("--steps", type=int, default=1000)
-    fit.add_argument("--batch-size", type=int, default=128)
+    fit.add_argument("--steps", type=at_least(1), default=1000)
+    fit.add_argument("--batch-size", type=at_least(1), default=128)
     fit.add_argument("--optimiser", choices=["sgd", "adamw"], default="sgd")
     fit.add_argument("--schedule", choices=["step", "cosine"], default="step")
     fit.add_argument("--learning-rate", type=float, default=0.1)
@@ -93,10 +95,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument("--smallest-crop", type=float, default=0.08, help="least area of a random crop")
     fit.add_argument("--batch-norm", choices=["frozen", "batch"], default="batch", help="its statistics")
     fit.add_argument("--precision", choices=["auto", "32-true", "bf16-mixed"], default="auto")
-    fit.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a CPU")
-    fit.add_argument("--workers", type=int, default=4, help="threads that read images")
-    fit.add_argument("--checkpoint-every", type=int, default=500, help="steps")
-    fit.add_argument("--evaluate-every", type=int, default=100, help="steps between rows of metrics")
+    fit.add_argument("--devices", type=at_least(1), default=1, help="GPUs, or processes on a CPU")
+    fit.add_argument("--workers", type=at_least(1), default=4, help="threads that read images")
+    fit.add_argument("--checkpoint-every", type=at_least(1), default=500, help="steps")
+    fit.add_argument("--evaluate-every", type=at_least(1), default=100, help="steps between rows of metrics")
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--output", required=True, help="weights to write (.safetensors)")
     fit.add_argument("--trained-card", required=True, help="card to write (.json)")
@@ -196,15 +198,23 @@ def training_images(args: argparse.Namespace, card: dict[str, Any]) -> Any:
     for path, table in parts:
         if "label" not in table or table["label"].isna().any():
             raise InputError(f"{path}: label: not every image has one")
-    new_head = card["label_space"] != args.label_space
-    classes = max(int(table["label"].max()) for _, table in parts) + 1 if new_head else card["num_classes"]
     for path, table in parts:
-        stimulus_tables.labels(table, classes, path)
+        stimulus_tables.labels(table, n_classes(args, card, [table for _, table in parts]), path)
     size = args.input_size or card["data_config"]["input_size"][1]
     return TrainingImages(
         pd.concat([table for _, table in parts], ignore_index=True),
         *(maps, size, args.batch_size, args.share, args.seed, args.smallest_crop),
     )
+
+
+def n_classes(args: argparse.Namespace, card: dict[str, Any], tables: list[pd.DataFrame]) -> int:
+    """Classes that the trained model answers with: the base's, or those of a new head.
+
+    A new head has all classes of a label space whose size is known, else as many as the largest label asks.
+    """
+    if card["label_space"] == args.label_space:
+        return label_spaces.classes(card, args.card)
+    return label_spaces.size(args.label_space) or max(int(table["label"].max()) for table in tables) + 1
 
 
 def identify(args: argparse.Namespace, card: dict[str, Any], recipe: dict[str, Any]) -> str:
@@ -223,13 +233,15 @@ def start(args: argparse.Namespace, card: dict[str, Any], table: pd.DataFrame) -
 
     from visalign import network
 
-    model = network.build(card, args.weights)
+    new_head = card["label_space"] != args.label_space
+    # A new head is no base's, of which a part may have been meant.
+    model = network.build(card | {"label_space": "none"} if new_head else card, args.weights)
     if args.input_size:
         network.resize(model, (args.input_size,) * 2, tuple(card["data_config"]["input_size"][1:]))
         card["data_config"]["input_size"] = [3, args.input_size, args.input_size]
-    if card["label_space"] != args.label_space:
+    if new_head:
         torch.manual_seed(args.seed)
-        model.reset_classifier(int(table["label"].max()) + 1)  # type: ignore[operator]
+        model.reset_classifier(n_classes(args, card, [table]))  # type: ignore[operator]
     return model.to(memory_format=torch.channels_last)  # as the inputs are, and faster
 
 
@@ -237,7 +249,8 @@ def validator(args: argparse.Namespace, model: Normalised) -> Callable[[], dict[
     """Return a function that measures accuracy, alignment and harmonizer loss on the validation images."""
     from visalign import map_alignment
 
-    classes = int(model.model.num_classes)  # type: ignore[arg-type]
+    trained = {"num_classes": model.model.num_classes, "label_space": args.label_space}
+    classes = label_spaces.classes(trained, args.card)
     files = (args.validation_pixels, args.validation_maps, args.transform)
     images = held_out_images(args.validation, *files, classes)
 
@@ -309,6 +322,7 @@ def write(
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "num_classes": model.num_classes,
         "data_config": card["data_config"],
+        **{name: card[name] for name in ("model_args",) if name in card},
         "base_sha256": card["sha256"],
         "recipe": asdict(recipe) | data,
         "metrics": {name: None if value != value else value for name, value in progress.rows[-1].items()},
@@ -325,7 +339,8 @@ def measure(args: argparse.Namespace) -> None:
     from visalign.tables import write_table
 
     card = read_json(args.card)
-    images = held_out_images(args.table, args.pixels, args.maps, args.transform, card["num_classes"])
+    classes = label_spaces.classes(card, args.card)
+    images = held_out_images(args.table, args.pixels, args.maps, args.transform, classes)
     found = images.measure(network.Normalised(network.load(card, args.weights), card["data_config"]))
     write_table(args.output, images.table[["stimulus_id"]].assign(**found))
 

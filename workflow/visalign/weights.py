@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 from typing import Any
+
+
+def is_repository(source: str) -> bool:
+    """Whether a source of the hub is a repository, or a folder like one, and not a tag of timm's."""
+    return "/" in source or ":" in source
+
+
+def files_of(row: dict[str, Any]) -> list[Path]:
+    """Files here that the weights of a row are made from, there or not: one file, or those of a folder."""
+    source = row.get("source", "")
+    if row["weights"] == "file":
+        return [Path(source)] if source else []
+    if row["weights"] == "hub" and source.startswith("local-dir:"):
+        folder = Path(source.removeprefix("local-dir:"))
+        return sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else [folder]
+    return []
 
 
 def pretrained_name(row: dict[str, Any]) -> str:
     """Timm's name of a row's weights: with the tag where they are timm's own, else the architecture."""
     source = row.get("source", "")
-    hub = row.get("weights", "hub") == "hub" and source and "/" not in source
+    hub = row.get("weights", "hub") == "hub" and source and not is_repository(source)
     return f"{row['architecture']}.{source}" if hub else row["architecture"]
 
 
