@@ -249,3 +249,21 @@ def test_the_partner_is_not_chosen_on_the_image_it_is_judged_on():
 @pytest.mark.parametrize("shape", [(1, 49, 5), (5, 49, 1)])
 def test_one_site_or_image_has_no_pairs(shape):
     assert np.isnan(ceilings.site_pair_ceiling(np.zeros(shape)).value)
+
+
+def test_a_subject_predicts_another_on_other_pictures_than_it_was_fitted_on():
+    """Unrelated responses of two subjects to pictures that were shown under two ids each."""
+    rng = np.random.default_rng(0)
+    pictures = np.repeat(np.arange(60), 2)
+    responses = np.repeat(rng.standard_normal((60, 60)), 2, axis=0)
+    subjects = np.repeat(["a", "b"], 30)
+    leaky = ceilings.subject_ceiling(responses, subjects)
+    fair = ceilings.subject_ceiling(responses, subjects, pictures=pictures)
+    assert leaky.value > 0.3 and fair.value < 0.15
+    positions = np.repeat(np.arange(12), 10)  # of maps, of which two are of one image
+    shown = np.where(positions == 11, 0, positions)
+    for groups, names in ((positions, None), (positions, shown)):
+        splits = ceilings._splits(120, 10, 1, groups, names)
+        assert [set(positions[test]) for _, test in splits] == [{i} for i in range(12)]
+        own = groups if names is None else names
+        assert not any(set(own[train]) & set(own[test]) for train, test in splits)

@@ -252,3 +252,17 @@ def test_bad_input_is_one_line_and_leaves_no_output(tmp_path, write, capsys, arg
     assert exit_.value.code == 2
     assert capsys.readouterr().err.startswith(f"visalign recordings: error: {message}")
     assert not (tmp_path / "out").exists()
+
+
+def test_stimuli_that_are_not_in_the_table_are_named_before_anything_is_computed(tmp_path, write, capsys):
+    write()
+    ids = [f"s{i:02d}.png" for i in range(60)]
+    table = pd.DataFrame({"stimulus_id": ids, "path": ids, "sha256": [f"{i:064x}" for i in range(60)]})
+    table.to_csv(tmp_path / "stimuli.csv", index=False)
+    with pytest.raises(SystemExit):
+        run(tmp_path, "--table", "stimuli.csv")
+    expected = (
+        "a.nc: stimulus_id: 60 of 60 not in the stimulus table stimuli.csv, first 's00': there is 's00.png'"
+    )
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "out/r.nc").exists()

@@ -13,6 +13,7 @@ def recording_files(recording: str) -> list[str]:
 rule recordings:
     input:
         lambda w: recording_files(w.recording),
+        table=lambda w: f"results/stimuli/{STUDY.recordings[w.recording]['stimuli']}.csv",
     output:
         recording="results/recordings/{recording}.nc",
         ceilings="results/recordings/{recording}_ceilings.csv",
@@ -34,4 +35,4 @@ rule recordings:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign recordings --name {wildcards.recording} {params.row} "
-        "{params.options} --output {output.recording} --ceilings {output.ceilings} --card {output.card} &> {log}"
+        "{params.options} --table {input.table} --output {output.recording} --ceilings {output.ceilings} --card {output.card} &> {log}"

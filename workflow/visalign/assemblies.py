@@ -390,6 +390,11 @@ def is_map(recording: xr.DataArray) -> bool:
     return {"image_id", "grid_y", "grid_x"} <= set(recording.coords)
 
 
+def images(recording: xr.DataArray) -> list[str]:
+    """Name (n_stimuli,) of the image that each stimulus shows: of a map recording's, its image_id."""
+    return [str(name) for name in recording["image_id" if is_map(recording) else "stimulus_id"].values]
+
+
 def grid(recording: xr.DataArray, path: str | Path = "recording") -> tuple[int, int, int]:
     """Return (n_images, height, width) of a map recording.
 

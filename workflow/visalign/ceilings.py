@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from visalign import gram_pls, stats
+from visalign.cross_validation import shuffle_splits
 
 #: Fewer stimuli than these leave less than two, a tenth, to correlate over.
 MIN_STIMULI = 20
@@ -120,6 +121,7 @@ def subject_ceiling(
     seed: int = 1,
     components: int = 25,
     groups: np.ndarray | None = None,
+    pictures: np.ndarray | None = None,
 ) -> SubjectCeiling:
     """How well the neuroids of other subjects predict a neuroid, as a model's features would.
 
@@ -139,6 +141,8 @@ def subject_ceiling(
         PLS components.
     groups : ndarray, shape (n_stimuli,), optional
         Image of each stimulus of a map recording: leaves one image out instead (methods.md §3).
+    pictures : ndarray, shape (n_stimuli,), optional
+        Picture of each stimulus: the same one is on one side of every split.
 
     Returns
     -------
@@ -151,7 +155,8 @@ def subject_ceiling(
         for target in sources[sources != source]:
             X, Y = responses[:, subjects == source], responses[:, subjects == target]
             shown = ~np.isnan(X).any(axis=1) & ~np.isnan(Y).any(axis=1)
-            splits = _splits(int(shown.sum()), n_splits, seed, None if groups is None else groups[shown])
+            own = (None if names is None else names[shown] for names in (groups, pictures))
+            splits = _splits(int(shown.sum()), n_splits, seed, *own)
             per_source[row, subjects == target] = _held_out(X[shown], Y[shown], splits, components)
     per_neuroid = _mean_of_defined(per_source)
     defined = per_neuroid[~np.isnan(per_neuroid)]
@@ -160,17 +165,22 @@ def subject_ceiling(
 
 
 def _splits(
-    n_stimuli: int, n_splits: int, seed: int, groups: np.ndarray | None
+    n_stimuli: int,
+    n_splits: int,
+    seed: int,
+    groups: np.ndarray | None,
+    pictures: np.ndarray | None,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Training and test stimuli of each split; none where there are too few stimuli or groups."""
-    from sklearn.model_selection import LeaveOneGroupOut, ShuffleSplit
-
-    indices = np.arange(n_stimuli)
+    """Training and test stimuli of each split; none where there are too few pictures or groups."""
+    shown = pictures if pictures is not None else np.arange(n_stimuli) if groups is None else groups
     if groups is not None:
-        return list(LeaveOneGroupOut().split(indices, groups=groups)) if len(np.unique(groups)) > 1 else []
-    if n_stimuli < MIN_STIMULI:
+        if len(np.unique(shown)) < 2:
+            return []
+        tests = [np.flatnonzero(groups == name) for name in np.unique(groups)]
+        return [(np.flatnonzero(shown != shown[test[0]]), test) for test in tests]
+    if len(np.unique(shown)) < MIN_STIMULI:
         return []
-    return list(ShuffleSplit(n_splits, train_size=0.9, random_state=seed).split(indices))
+    return shuffle_splits(n_stimuli, None, n_splits, 0.9, seed, shown)
 
 
 def _held_out(

@@ -103,7 +103,11 @@ def run_stage(args: argparse.Namespace) -> None:
     check_grid(protocol, card, args.card)
     shown = [str(name) for name in recording["stimulus_id"].values]
     order = stimulus_order(stores.strings(store), shown, args.recording)
-    pictures = picture_of_each(recording, args.table) if args.table else None
+    pictures = (
+        stimulus_tables.pictures(args.table, assemblies.images(recording), args.recording)
+        if args.table
+        else None
+    )
     splits = split(recording, pictures, args)
     said = [reason for reason in (copied(recording, pictures), not_stratified(recording)) if reason]
     unit = recording["image_id"].values.astype(str) if protocol.grid else np.arange(len(order))
@@ -222,14 +226,6 @@ def check_grid(protocol: Protocol, card: dict[str, Any], where: str) -> None:
     if sides != {protocol.grid}:
         shown = f"{grid['height']} × {grid['width']}" if grid else "no"
         raise InputError(f"{where}: grid: {shown} positions, but features were pooled for {protocol.name}")
-
-
-def picture_of_each(recording: xr.DataArray, table: str) -> np.ndarray:
-    """Checksum (n_stimuli,) of the picture of each stimulus, of a map the image, from the stimulus table."""
-    stimuli = stimulus_tables.read(table)
-    names = recording["image_id" if "image_id" in recording.coords else "stimulus_id"].values
-    rows = stimulus_tables.rows_of(stimuli, [str(name) for name in names], table)
-    return stimuli["sha256"].to_numpy(dtype=str)[rows]
 
 
 def copied(recording: xr.DataArray, pictures: np.ndarray | None) -> str:

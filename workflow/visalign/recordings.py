@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
-from visalign import array_recordings, assemblies, map_recordings
+from visalign import array_recordings, assemblies, map_recordings, stimulus_tables
 from visalign.ceilings import (
     SitePair,
     SplitHalf,
@@ -31,7 +31,7 @@ EXAMPLES = """\
   python -m visalign recordings --name george_ml --path george_ml.mat --reader arcaro \\
       --region ML --subject George --windows 51-90,91-130,131-170,171-210,211-250 \\
       --output george_ml.nc --ceilings george_ml_ceilings.csv --card george_ml.json
-  python -m visalign recordings --name mine --path mine/card.yaml --reader arrays \\
+  python -m visalign recordings --name mine --path mine/card.yaml --reader arrays --table stimuli.csv \\
       --output mine.nc --ceilings mine_ceilings.csv --card mine.json
 """
 READERS = ("assembly", "arcaro", "arrays")
@@ -81,6 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--first-ms", type=int, default=None, help="arcaro: time of the first sample after onset (default: 0)"
     )
     parser.add_argument("--sha1", default=None, help="expected checksum of the file")
+    parser.add_argument(
+        "--table",
+        default=None,
+        help="table of the stimulus set that was shown (CSV), to which ids must belong",
+    )
     parser.add_argument("--ceiling-splits", type=int, default=10, help="half-splits of the repetitions")
     parser.add_argument("--seed", type=int, default=1, help="seed of splits and intervals")
     parser.add_argument(
@@ -106,14 +111,17 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--ceiling-splits: {args.ceiling_splits} is not a positive number")
     recording = read(args)
     recording.attrs["simulated"] = int(is_simulated(args.path, recording, args.simulated))
+    shown = (
+        stimulus_tables.pictures(args.table, assemblies.images(recording), args.path) if args.table else None
+    )
     n_bins = recording.sizes["time_bin"]
     ceilings = [
-        compute_ceilings(recording.isel(time_bin=i), args.ceiling_splits, args.seed)
+        compute_ceilings(recording.isel(time_bin=i), args.ceiling_splits, args.seed, shown)
         for i in tqdm(range(n_bins), desc="ceilings", unit="time bin")
     ]
     overall = ceilings[0]
     if n_bins > 1:
-        overall = compute_ceilings(recording.mean("time_bin"), args.ceiling_splits, args.seed)
+        overall = compute_ceilings(recording.mean("time_bin"), args.ceiling_splits, args.seed, shown)
     assemblies.write_recording(args.output, recording)
     write_table(args.ceilings, ceiling_table(recording, ceilings, args.reliability_threshold))
     write_json(args.card, card(args, recording, overall, ceilings))
@@ -135,8 +143,13 @@ def read(args: argparse.Namespace) -> xr.DataArray:
     return reader(args.path, region=args.region or None, sha1=args.sha1 or None)
 
 
-def compute_ceilings(responses: xr.DataArray, n_splits: int, seed: int) -> Ceilings:
-    """Compute the ceilings of responses (stimulus, repetition, neuroid), a map recording's within images."""
+def compute_ceilings(
+    responses: xr.DataArray, n_splits: int, seed: int, pictures: np.ndarray | None = None
+) -> Ceilings:
+    """Compute the ceilings of responses (stimulus, repetition, neuroid), a map recording's within images.
+
+    What one subject's neuroids predict of another's is tested on other `pictures` (n_stimuli,) than fitted.
+    """
     images = responses.image_id.values.astype(str) if assemblies.is_map(responses) else None
     return Ceilings(
         split_half_ceiling(responses.values, n_splits, seed, images),
@@ -146,6 +159,7 @@ def compute_ceilings(responses: xr.DataArray, n_splits: int, seed: int) -> Ceili
             n_splits,
             seed,
             groups=images,
+            pictures=pictures,
         ),
     )
 

@@ -104,6 +104,13 @@ def rows_of(table: pd.DataFrame, stimulus_ids: list[str], where: str | Path) -> 
     return positions(list(table["stimulus_id"]), stimulus_ids, where, "the stimulus table")
 
 
+def pictures(path: str | Path, stimulus_ids: Sequence[str], where: str | Path) -> np.ndarray:
+    """Checksum (n,) of the picture of each stimulus, from the table at `path`; errors name `where`."""
+    table = read(path)
+    rows = positions(list(table["stimulus_id"]), stimulus_ids, where, f"the stimulus table {path}")
+    return table["sha256"].to_numpy(dtype=str)[rows]
+
+
 def check_ids(store: zarr.Group, table: pd.DataFrame, where: str | Path) -> None:
     """Raise InputError unless a store holds the stimuli of a table, in its order."""
     check_order(stores.strings(store), list(table["stimulus_id"]), where, "the store")
