@@ -80,7 +80,7 @@ def test_five_guesses_are_more_than_one(tmp_path):
     [
         ([0, 1, 3], None, "label: 3 of 's2' is not in 0..2"),
         ([0, None, 1], None, "label: nan of 's1' is not in 0..2"),
-        ([0, 1, 2], ["s0", "s2", "s1"], "stimulus_id: not those of the stimulus table"),
+        ([0, 1, 2], ["s0", "s2", "s1"], "stimulus_id: those of the stimulus table, but in another order"),
     ],
 )
 def test_wrong_labels_and_other_stimuli_are_refused(tmp_path, capsys, labels, ids, reason):

@@ -10,7 +10,7 @@ import zarr
 
 from visalign import stimulus_tables, stores
 from visalign.stats import wilson
-from visalign.tables import inputs_hash, read_json, score_row, write_scores
+from visalign.tables import inputs_hash, score_row, write_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     table = stimulus_tables.read(args.table)
     store = stores.open_store(args.features)
     stimulus_tables.check_ids(store, table, args.features)
-    undefined = read_json(args.manifest).get("undefined")  # of the head, see `label_spaces`
+    undefined = stores.attribute(store, "undefined", None)  # of the head, see `label_spaces.provenance`
     common = {
         "model": args.model,
         "benchmark": f"accuracy/{args.dataset}",
