@@ -55,7 +55,7 @@ def shape_of_numbers(path: str | Path, ndims: tuple[int, ...], expected: str) ->
 def read_numbers(
     path: str | Path, ndims: tuple[int, ...], expected: str, missing: bool = False
 ) -> np.ndarray:
-    """Read a .npy array of numbers; all but floats of 4 and 8 bytes become float64, False 0 and True 1.
+    """Read a .npy array of numbers; all but floats of 2, 4 and 8 bytes become float64, False 0 and True 1.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def read_numbers(
     """
     shape_of_numbers(path, ndims, expected)
     array = read_npy(path)
-    kept = array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)
+    kept = array.dtype.kind == "f" and array.dtype.itemsize <= 8
     array = array if kept else array.astype(np.float64)
     bad = np.isinf(array) if missing else ~np.isfinite(array)
     if bad.any():
