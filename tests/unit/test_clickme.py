@@ -16,7 +16,18 @@ import torch
 from PIL import Image
 from scipy import stats as scipy_stats
 
-from visalign import cli, gallery, map_alignment, network, revelation, saliency, stimuli, stores, theme
+from visalign import (
+    cli,
+    gallery,
+    human_maps,
+    map_alignment,
+    network,
+    revelation,
+    saliency,
+    stimuli,
+    stores,
+    theme,
+)
 from visalign.tables import read_scores, write_json
 from visalign.transforms import Transform
 
@@ -338,7 +349,7 @@ SCHEMA = {
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> Path:
-    """The embedded photographs, and blurred blobs as their maps."""
+    """The embedded photographs, and blurred blobs of their shapes as their maps."""
     root, rng = tmp_path_factory.mktemp("folders"), np.random.default_rng(0)
     (root / "images").mkdir()
     (root / "maps").mkdir()
@@ -346,8 +357,10 @@ def folders(tmp_path_factory) -> Path:
     for name, content in stimuli.photograph_files():
         (root / "images" / name).write_bytes(content)
         lines.append(f"{name},{Path(name).stem.split('_')[-1]}")
+        with Image.open(io.BytesIO(content)) as image:
+            size = image.width // 3, image.height // 3
         coarse = Image.fromarray(rng.integers(0, 256, (5, 6), dtype=np.uint8))
-        coarse.resize((128, 96), Image.Resampling.BICUBIC).save(root / "maps" / f"{Path(name).stem}.png")
+        coarse.resize(size, Image.Resampling.BICUBIC).save(root / "maps" / f"{Path(name).stem}.png")
     (root / "labels.csv").write_text("\n".join(lines) + "\n")
     return root
 
@@ -381,7 +394,7 @@ def test_an_embedded_model_is_scored_on_the_embedded_photographs(folders, tmp_pa
 
 
 def test_folders_are_scored_as_the_gradient_and_the_maps_say(folders, tmp_path, tiny_model, capsys):
-    """Step by step: the model's own transform, its gradient, the maps at its input, SciPy's ρ."""
+    """Step by step: the model's own transform, its gradient, the blurred maps at its input, SciPy's ρ."""
     files = tiny_model(size=160)
     arguments = ["--model", "test_resnet", "--weights", files.weights, "--table", str(tmp_path / "t.csv")]
     cli.main([*few(folders, tmp_path), *arguments, "--json"])
@@ -398,7 +411,7 @@ def test_folders_are_scored_as_the_gradient_and_the_maps_say(folders, tmp_path, 
         label = torch.tensor([int(Path(name).stem.split("_")[-1])])
         own = network.gradient(model, pixels, label)[0].abs().amax(0).numpy()
         human = np.asarray(Image.open(folders / "maps" / f"{Path(name).stem}.png"), np.float32)
-        (moved,) = map_alignment.at_input([human], pd.DataFrame(size), transform)
+        (moved,) = map_alignment.at_input(human_maps.process(human[None]), pd.DataFrame(size), transform)
         expected.append(scipy_stats.spearmanr(own.ravel(), moved.ravel()).statistic)
     found = pd.read_csv(tmp_path / "t.csv")["rho"]
     np.testing.assert_allclose(found, expected, atol=1e-3)  # sums of a batch and of one image differ
@@ -412,8 +425,11 @@ def test_without_json_there_is_a_line_a_score(folders, tmp_path, tiny_model, cap
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [
         "rho",
+        "spearman_abs_mean",
         "spearman_4",
+        "spearman_abs_mean_4",
         "spearman_16",
+        "spearman_abs_mean_16",
         "top10_iou",
         "top10_dice",
     ]
@@ -422,8 +438,10 @@ def test_without_json_there_is_a_line_a_score(folders, tmp_path, tiny_model, cap
 
 def test_constant_maps_leave_null_and_a_reason(folders, tmp_path, tiny_model, capsys):
     (tmp_path / "maps").mkdir()
-    for name, _ in stimuli.photograph_files()[:2]:
-        np.save(tmp_path / "maps" / f"{Path(name).stem}.npy", np.full((8, 8), 0.5))
+    for name, content in stimuli.photograph_files()[:2]:
+        with Image.open(io.BytesIO(content)) as image:
+            constant = np.full((image.height, image.width), 0.5)
+        np.save(tmp_path / "maps" / f"{Path(name).stem}.npy", constant)
     arguments = [
         "--model",
         "test_resnet",
@@ -441,13 +459,91 @@ def test_constant_maps_leave_null_and_a_reason(folders, tmp_path, tiny_model, ca
     assert "human map constant" in entry["status"] and (entry["n"], entry["n_excluded"]) == (0, 2)
 
 
+def oblong_study(root: Path, count: int) -> dict[str, str]:
+    """Images of three shapes, maps at their own scales, one constant and one with a gap, and labels."""
+    rng, lines = np.random.default_rng(3), ["name,label"]
+    (root / "images").mkdir()
+    (root / "maps").mkdir()
+    for i in range(count):
+        height, width = ((60, 90), (100, 70), (80, 80))[i % 3]
+        Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(
+            root / f"images/{i}.png"
+        )
+        heatmap = rng.random((height // (1 + i % 2), width // (1 + i % 2)), dtype=np.float32) ** 9
+        if i in (5, 9):
+            heatmap[:] = 0.5 if i == 5 else np.nan
+        np.save(root / f"maps/{i}.npy", heatmap)
+        lines.append(f"{i}.png,{rng.integers(1000)}")
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return {name: str(root / name) for name in ("images", "maps", "labels.csv")}
+
+
+def by_stages(root: Path, files: dict[str, str], model: list[str], transform: str, ceiling: list[str]):
+    """Scores and per-image table of the stages on the same folders."""
+    path = {name: str(root / name) for name in ("t.csv", "m.npz", "p.zarr", "s.zarr", "i", "o.csv", "oi.csv")}
+    json_of = {name: ["--output", path[name], "--manifest", str(root / f"{name}.json")] for name in path}
+    table, labels = ["--table", path["t.csv"]], ["--labels", files["labels.csv"]]
+    maps_card, pixels = str(root / "m.json"), ["--pixels", path["p.zarr"]]
+    cli.main(["stimuli", "--name", "s", "--source", "folder", "--path", files["images"], *labels, *table,
+              "--images", path["i"]])  # fmt: skip
+    cli.main(["maps", "--name", "s", "--reader", "folder", "--path", files["maps"], *labels, *ceiling,
+              "--stimuli", path["t.csv"], "--output", path["m.npz"], "--card", maps_card])  # fmt: skip
+    cli.main(["preprocess", *table, "--transform", transform, *json_of["p.zarr"]])
+    manifests = ["--pixels-manifest", str(root / "p.zarr.json")]
+    cli.main(["saliency", *model, *pixels, *manifests, *table, *json_of["s.zarr"]])
+    cli.main(["clickme", "score", "--model", "m", "--dataset", "s", "--saliency", path["s.zarr"],
+              "--saliency-manifest", str(root / "s.zarr.json"), *table, "--transform", transform,
+              "--maps", path["m.npz"], "--card", maps_card, "--output", path["o.csv"],
+              "--images", path["oi.csv"]])  # fmt: skip
+    return read_scores(path["o.csv"]), pd.read_csv(path["oi.csv"], keep_default_na=False)
+
+
+@pytest.mark.parametrize("ceiling", [[], ["--ceiling", "0.65753"]])
+def test_the_command_and_the_stages_give_the_same_numbers(tmp_path, tiny_model, capsys, ceiling):
+    """Every entry, its floor and interval, and every image; more images than a batch or a floor holds."""
+    files, model = oblong_study(tmp_path, 70), tiny_model(size=160)
+    config = model.facts["data_config"]
+    arguments = ["--images", files["images"], "--maps", files["maps"], "--labels", files["labels.csv"]]
+    arguments += ["--model", "test_resnet", "--weights", model.weights, *ceiling]
+    cli.main(["clickme", *arguments, "--table", str(tmp_path / "c.csv"), "--json"])
+    command = json.loads(capsys.readouterr().out)["scores"]
+    transform = Transform.of_model(config).key
+    scores, images = by_stages(tmp_path, files, model.arguments(), transform, ceiling)
+    assert len(scores) == len(command) == (10 if ceiling else 8)
+    for row in scores.to_dict("records"):
+        entry = command[row["convention"] if row["metric"] == "spearman" else row["metric"]]
+        assert (entry["n"], entry["n_excluded"], entry["status"]) == (68, 2, "ok")
+        assert (row["n"], row["n_excluded"], row["status"]) == (68, 2, "ok")
+        for field in ("value", "ci_low", "ci_high", "floor", "ceiling"):
+            assert np.float64(entry[field]) == pytest.approx(row[field], abs=1e-9, nan_ok=True), (row, field)
+    of_command = pd.read_csv(tmp_path / "c.csv", keep_default_na=False)
+    assert of_command["name"].tolist() == images["stimulus_id"].tolist()
+    assert of_command["reason"].tolist() == images["reason"].tolist()
+    for column in set(images) - {"stimulus_id", "reason"}:
+        own, theirs = (pd.to_numeric(table[column]) for table in (of_command, images))
+        np.testing.assert_allclose(own, theirs, atol=1e-9)
+
+
+def test_square_maps_of_oblong_images_are_refused_by_the_command(tmp_path, tiny_model, capsys):
+    files = oblong_study(tmp_path, 3)
+    np.save(tmp_path / "maps/1.npy", np.eye(80))
+    arguments = ["--images", files["images"], "--maps", files["maps"], "--labels", files["labels.csv"]]
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["clickme", *arguments, "--model", "test_resnet", "--weights", tiny_model(size=160).weights])
+    assert stop.value.code == 2
+    assert (
+        "maps/1.npy: the map has 80 × 80 pixels (height × width), but its image 100 × 70"
+        in capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "--model: needed"),
         (["--model", "lite0", "--ceiling", "65.7"], "--ceiling: 65.7 is not in (0, 1]"),
         (["--model", "lite9"], "embedded.tsv: model: no 'lite9'"),
-        (["--model", "lite0", "--maps", "absent"], "0 maps of this name"),
+        (["--model", "lite0", "--maps", "absent"], "absent: no such folder of maps"),
         (["--model", "lite0", "--labels", "absent.csv"], "absent.csv: no such file"),
         (["--model", "resnet_50", "--weights", "w.safetensors"], "'resnet_50' is not an architecture"),
     ],

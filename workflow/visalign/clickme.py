@@ -17,7 +17,15 @@ import pandas as pd
 import zarr
 from tqdm import tqdm
 
-from visalign import human_maps, map_alignment, revelation, stimulus_tables, stores
+from visalign import (
+    human_maps,
+    label_spaces,
+    map_alignment,
+    revelation,
+    saliency_alignment,
+    stimulus_tables,
+    stores,
+)
 from visalign.errors import InputError
 from visalign.map_alignment import Alignment
 from visalign.tables import (
@@ -45,8 +53,6 @@ EXAMPLES = """\
       --table clickme.csv --transform 224x224-center-0.875-bicubic --maps maps.npz --images images.csv \\
       --output gallery.png
 """
-#: Metric of each stored reduction of the gradient over channels; the first is the headline.
-SALIENCY = {"spearman": "max_abs_gradient", "spearman_abs_mean": "abs_mean_gradient"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folder = parser.add_argument_group("score a model on folders of images and maps")
     folder.add_argument("--model", help="name of a model of the sheet, or with --weights a timm architecture")
     folder.add_argument("--images", help="folder of images")
-    folder.add_argument("--maps", help="folder of maps: grey images or .npy of the images' names")
+    folder.add_argument("--maps", help="folder of maps: grey images or .npy of the images' names and shapes")
     folder.add_argument("--labels", help="CSV with columns name (of the image) and label (of its class)")
     folder.add_argument("--sheet", default="config/models/embedded.tsv", help="model sheet (TSV)")
     folder.add_argument("--weights", help="weight file (safetensors or a PyTorch state dict)")
@@ -144,14 +150,13 @@ def align(args: argparse.Namespace, table: pd.DataFrame, rng: np.random.Generato
     """Compare stored saliency with human maps, by metric."""
     store = stores.open_store(args.saliency)
     stimulus_tables.check_ids(store, table, args.saliency)
-    arrays = {metric: stores.array(store, name) for metric, name in SALIENCY.items()}
+    arrays = {metric: stores.array(store, name) for metric, name in saliency_alignment.METRICS.items()}
     maps, transform = map_alignment.read_maps(args.maps, table), Transform.from_key(args.transform)
-    return map_alignment.align_batches(
-        len(table),
-        lambda rows: {metric: np.asarray(array[rows]) for metric, array in arrays.items()},
-        lambda rows: map_alignment.at_input(maps[rows], table.iloc[rows], transform),
-        rng,
-    )
+
+    def stored(rows: slice) -> dict[str, np.ndarray]:
+        return {metric: np.asarray(array[rows]) for metric, array in arrays.items()}
+
+    return saliency_alignment.align(stored, maps, table, transform, rng)
 
 
 def revelation_entries(args: argparse.Namespace, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -175,9 +180,8 @@ def reveal(args: argparse.Namespace) -> None:
     if levels[0] < 0 or levels[-1] > 100 or (np.diff(levels) <= 0).any() or (levels > 0).sum() < 2:
         raise InputError(f"--levels: {args.levels} do not ascend from 0 to 100 with two above 0")
     card, table = read_json(args.card), stimulus_tables.read(args.table)
-    if card["num_classes"] != 1000:
-        raise InputError(f"{args.card}: num_classes: {card['num_classes']} are not ImageNet's 1000")
-    labels = stimulus_tables.labels(table, 1000, args.table)
+    label_spaces.check_imagenet(card, args.card)
+    labels = stimulus_tables.labels(table, label_spaces.classes(card, args.card), args.table)
     store = stores.open_store(args.pixels)
     stimulus_tables.check_ids(store, table, args.pixels)
     maps = map_alignment.read_maps(args.maps, table)
@@ -232,14 +236,14 @@ def draw_gallery(args: argparse.Namespace) -> None:
 
     table = stimulus_tables.read(args.table)
     images = read_table(args.images, required=("stimulus_id", "rho"), dtype={"stimulus_id": str})
-    if list(images["stimulus_id"]) != list(table["stimulus_id"]):
-        raise InputError(f"{args.images}: stimulus_id: not those of the stimulus table, or in another order")
+    ids = list(images["stimulus_id"])
+    stimulus_tables.check_order(ids, list(table["stimulus_id"]), args.images, "the per-image table")
     chosen = gallery.examples(images["rho"].to_numpy(dtype=float))
     index = list(chosen.values())
     selection = (np.array(index, dtype=int),)
     pixels, saliency = (
         np.asarray(stores.array(stores.open_store(path), name).get_orthogonal_selection(selection))  # type: ignore[arg-type]
-        for path, name in ((args.pixels, "pixels"), (args.saliency, SALIENCY["spearman"]))
+        for path, name in ((args.pixels, "pixels"), (args.saliency, saliency_alignment.METRICS["spearman"]))
     )
     maps = map_alignment.read_maps(args.maps, table)[index]
     human = map_alignment.at_input(maps, table.iloc[index], Transform.from_key(args.transform))

@@ -1,8 +1,10 @@
 """ClickMe alignment of any model on a folder of images and a folder of maps, without the pipeline.
 
+Images, maps and saliency go through the functions of the stages, so the numbers are those of the pipeline.
 With ``--json`` it prints ``{"model": name, "scores": {key: entry, ...}}``. A key is ``rho``, the mean
-Spearman correlation, and with a ceiling ``rho/ceiling`` and ``floor_corrected``; then ``spearman_4`` and
-``spearman_16`` over means of blocks, ``top10_iou`` and ``top10_dice``. An entry has
+Spearman correlation, and with a ceiling ``rho/ceiling`` and ``floor_corrected``; ``spearman_abs_mean``, the
+same of the other reduction of the gradient; ``spearman_4``, ``spearman_16`` and so on over means of blocks;
+``top10_iou`` and ``top10_dice``. An entry has
 
 ===========================  ====================================================================
 ``value``                    mean over images; null where no image can be compared
@@ -31,18 +33,22 @@ from tqdm import tqdm
 
 from visalign import (
     batches,
+    label_spaces,
     map_alignment,
+    map_files,
     maps,
     models,
     network,
     preprocess,
+    saliency,
+    saliency_alignment,
     stimuli,
     stimulus_tables,
 )
 from visalign.errors import InputError
 from visalign.map_alignment import Alignment
-from visalign.study import Study, override, read_sheet
-from visalign.tables import write_table
+from visalign.study import override, read_sheet
+from visalign.tables import score_row, write_table
 from visalign.transforms import Transform
 
 #: Bootstrap draws over images.
@@ -59,28 +65,32 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"{', '.join(missing)}: needed, or one of the commands score, reveal, gallery")
     if args.ceiling is not None and not 0 < args.ceiling <= 1:
         raise InputError(f"--ceiling: {args.ceiling} is not in (0, 1]")
-    names = list(maps.read_labels(args.labels))
-    table = pd.DataFrame(stimuli.folder(args.images, args.labels))
-    for _ in maps.folder_maps(args.maps, tqdm(names, desc="maps", unit="map")):
-        pass
+    named = map_files.read_labels(args.labels)
+    files = map_files.find(args.maps, named)
+    maps.unused_files(args.maps, files)
+    table = pd.DataFrame(list(stimuli.folder(args.images, args.labels)))
+    sizes = dict(zip(table["stimulus_id"], zip(table["height"], table["width"], strict=True), strict=True))
+    map_files.check_shapes(files, sizes)
+    names, _, human, undefined = maps.process_maps(maps.folder_maps(files, named))
+    stimulus_tables.check_order(names.tolist(), table["stimulus_id"].tolist(), args.labels, "the map set")
+    maps.named_undefined(args.maps, names, undefined)
     card, model = load_model(args.model, args.weights, args.sheet)
-    labels = stimulus_tables.labels(table, card["num_classes"], args.labels)
+    labels = stimulus_tables.labels(table, label_spaces.classes(card, args.model), args.labels)
     rng = np.random.default_rng(0)
-    alignments = align(card, model, table, labels, args.maps, rng)
+    alignments = align(card, model, table, labels, human, rng)
     scores = {}
     for entry in map_alignment.entries(alignments, args.ceiling, rng, DRAWS):
-        key = entry["convention"] if entry["metric"] == "spearman" else entry["metric"]
-        scores[key] = {field: plain({"status": "ok"} | entry, field) for field in FIELDS}
+        row = score_row(**entry)
+        key = row["convention"] if row["metric"] == "spearman" else row["metric"]
+        scores[key] = {field: plain(row[field]) for field in FIELDS}
     if args.table:
-        write_table(
-            args.table, pd.DataFrame({"name": names, "label": labels} | map_alignment.per_image(alignments))
-        )
+        columns = {"name": list(named), "label": labels} | map_alignment.per_image(alignments)
+        write_table(args.table, pd.DataFrame(columns))
     print(json.dumps({"model": args.model, "scores": scores}) if args.json else text(scores))
 
 
-def plain(entry: dict[str, Any], field: str) -> Any:
-    """Field of an entry as a JSON value: NaN is null."""
-    value = entry.get(field)
+def plain(value: Any) -> Any:
+    """Value of a score as JSON: NaN is null."""
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
@@ -106,7 +116,7 @@ def load_model(name: str, weights: str | None, sheet: str) -> tuple[dict[str, An
     InputError
         A name that the sheet does not have, and no weight file.
     """
-    row = {"architecture": name, "weights": "file", "source": weights}
+    row: dict[str, Any] = {"architecture": name, "weights": "file", "source": weights}
     if weights is None:
         rows = read_sheet(sheet, "models", "model")
         if name not in rows:
@@ -115,9 +125,10 @@ def load_model(name: str, weights: str | None, sheet: str) -> tuple[dict[str, An
         row = rows[name]
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/weights.safetensors"
-        settings = {"architecture": row["architecture"], "weights": row["weights"], "output": file}
-        card = models.write_weights(argparse.Namespace(**settings, source=row.get("source", "")))
+        origin = {name: row.get(name, "") for name in ("architecture", "weights", "source")}
+        card = models.write_weights(origin, file)
         card |= {"model": name, "data_config": override(card["data_config"], row)}
+        card["label_space"] = row.get("label_space", "imagenet-1k")
         return card, network.Normalised(network.load(card, file), card["data_config"])
 
 
@@ -126,31 +137,24 @@ def align(
     model: network.Normalised,
     table: pd.DataFrame,
     labels: np.ndarray,
-    folder: str,
+    human: np.ndarray,
     rng: np.random.Generator,
 ) -> dict[str, Alignment]:
-    """Compare the saliency of the images of a stimulus table with the maps of their names in `folder`."""
-    name = card["model"]
-    study = Study({}, {name: {}}, {"images": {"transform": "model"}}, {}, {}, {name: card["data_config"]})
-    transform = Transform.from_key(study.transform(name, "images"))
+    """Compare the saliency of the images of a stimulus table with their processed maps, by metric."""
+    transform = Transform.of_model(card["data_config"])
     files = list(zip(map(Path, table["path"]), table["sha256"], strict=True))
-    bar = tqdm(total=len(table), desc=f"saliency {name}", unit="image")
+    bar = tqdm(total=len(table), desc=f"saliency {card['model']}", unit="image")
 
     def model_maps(rows: slice) -> dict[str, np.ndarray]:
-        parts = []
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in saliency.REDUCTIONS}
         for first in range(rows.start, rows.stop, BATCH):
             part = slice(first, min(first + BATCH, rows.stop))
             pixels = batches.from_uint8(np.stack([preprocess.load(*file, transform) for file in files[part]]))
             targets = torch.as_tensor(labels[part], device=pixels.device)
-            parts.append(network.gradient(model, pixels, targets).abs().amax(1).cpu().numpy())
+            for name, reduced in saliency.reductions(network.gradient(model, pixels, targets)).items():
+                parts[name].append(reduced.cpu().numpy())
             bar.update(len(pixels))
-        return {"spearman": np.concatenate(parts)}
-
-    def human(rows: Any) -> np.ndarray:
-        chosen = table.iloc[rows]
-        return map_alignment.at_input(
-            list(maps.folder_maps(folder, chosen["stimulus_id"])), chosen, transform
-        )
+        return {metric: np.concatenate(parts[name]) for metric, name in saliency_alignment.METRICS.items()}
 
     with bar:
-        return map_alignment.align_batches(len(table), model_maps, human, rng)
+        return saliency_alignment.align(model_maps, human, table, transform, rng)
