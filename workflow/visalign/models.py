@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> None:
     card = weights | settings
     read_as = label_spaces.provenance(card)
     for name, text in read_as.items():
-        print(f"{args.model}: {name}: {text}")
+        print(f"{args.model}: {name}: {text}", file=sys.stderr)
     write_json(args.card, card | read_as)
 
 
