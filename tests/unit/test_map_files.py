@@ -150,6 +150,9 @@ def test_arrays_that_are_no_map_are_refused(maps, values, message):
     np.save(maps / "a.npy", values)
     with pytest.raises(InputError, match=f"a.npy: not a readable map: {message}"):
         map_files.read(maps / "a.npy")
+    if "NaN" not in message:  # what its header tells
+        with pytest.raises(InputError, match=f"a.npy: not a readable map: {message}"):
+            map_files.shape(maps / "a.npy")
 
 
 def test_a_damaged_file_is_an_error_of_its_name(maps):

@@ -193,7 +193,11 @@ def shape(file: Path) -> tuple[int, int]:
     """Height and width of a map, from the header of its file."""
     with _readable(file):
         if file.suffix.lower() == ".npy":
-            rows, columns = one_channel(np.load(file, mmap_mode="r", allow_pickle=False)).shape
+            try:
+                found = np.load(file, mmap_mode="r", allow_pickle=False)
+            except ValueError:  # of no pixels, or of objects, which reading it tells
+                found = np.load(file, allow_pickle=False)
+            rows, columns = one_channel(found).shape
             return rows, columns
         with Image.open(file) as image:
             turned = image.getexif().get(ORIENTATION, 1) > 4
