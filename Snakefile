@@ -1,6 +1,5 @@
 # visalign: accuracy against alignment with the primate visual system. See README.md.
 import gc
-import glob
 import hashlib
 import json
 import os
@@ -12,9 +11,10 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from visalign.errors import InputError
-from visalign.study import Study
-from visalign.weights import weights_id
+from visalign.checksums import listing
+from visalign.errors import InputError, raise_any
+from visalign.study import CACHE, Study
+from visalign.weights import files_of, weights_id
 
 min_version("9.0")
 
@@ -30,9 +30,13 @@ if not workflow.overwrite_configfiles:  # a file of --configfile replaces the de
 
 
 try:
-    STUDY = Study.load(
-        config, ", ".join(map(str, workflow.configfiles)), cache="results/models/data_configs.json"
-    )
+    faults: list[str] = []
+    STUDY = Study.load(config, ", ".join(map(str, workflow.configfiles)), CACHE, faults)
+    if config["check"] and workflow.is_main_process:  # not once more in every job
+        from visalign import check
+
+        check.before_run(STUDY, faults, "results/check.json")
+    raise_any(faults)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -105,17 +109,6 @@ def store(stage: str, settings: dict, stimuli: str):
 
 def manifest(stage: str, settings: dict, stimuli: str) -> str:
     return f"results/{stage}/{settings['teacher']}/{settings[stimuli]}.json"
-
-
-def listing(path: str) -> str | None:
-    """Hash of names, sizes and times of the files of a folder or pattern; None of one file, an input itself."""
-    if "*" not in path and not (path and os.path.isdir(path)):
-        return None
-    files = map(Path, glob.glob(path)) if "*" in path else Path(path).rglob("*")
-    facts = [
-        (str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(files) if file.is_file()
-    ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def stimulus_files(stimuli: str) -> list[str]:

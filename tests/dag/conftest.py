@@ -10,9 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import timm
+import torch
+from safetensors.torch import save_file
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+from visalign.assemblies import write_assembly
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("lite0", "lite1_80", "lite2_112")
@@ -64,6 +70,18 @@ class Workflow:
         text = file.read_text()
         assert old in text, f"{path} does not hold {old!r}"
         file.write_text(text.replace(old, new))
+
+    def write_weights(self, path, architecture, seed):
+        """Write random weights of a network."""
+        torch.manual_seed(seed)
+        save_file(timm.create_model(architecture).state_dict(), self.folder / path)
+
+    def write_recording(self, path):
+        """Write responses of three neuroids of IT to the first scenes."""
+        ids = [f"scenes-{index:06d}" for index in range(8)]
+        responses = np.random.default_rng(0).normal(size=(8, 2, 3, 1))
+        neuroids = (["a", "b", "c"], ["IT"] * 3, ["monkey"] * 3)
+        write_assembly(self.folder / path, responses, ids, ["cube"] * 8, *neuroids, [(70, 170)])
 
     def append(self, path, line):
         """Append a line to a sheet."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs/reruns.md"
@@ -70,7 +71,7 @@ RAISED_FEATURES = raised("features", {"features": 13} | AFTER_FEATURES)
 REFRESHED = Change(
     "the same, by `make refresh STAGE=features`, and the new stores are identical", {"features": 13}
 )
-WEIGHTS = ("append", "lite1.safetensors", "more training")
+WEIGHTS = ("write_weights", "lite1.safetensors", "test_resnet", 1)
 IMAGE = ("append", "pictures/cat.png", "another")
 COMPONENTS = ("edit", CONFIG, "components: 25", "components: 20")
 CHANGES = (
@@ -106,7 +107,7 @@ CHANGES = (
         "a new row in the sheet of recordings",
         {"recordings": 1, "neural": 4} | PAGES,
         (
-            ("append", "own.nc", "responses"),
+            ("write_recording", "own.nc"),
             ("append", "config/recordings.tsv", "own\tassembly\town.nc\tscenes\tIT"),
         ),
         spared=RECORDINGS,
@@ -201,12 +202,12 @@ def finished_own(fresh, tmp_path_factory):
     shutil.copytree(fresh.folder, folder)
     workflow = type(fresh)(folder)
     (folder / "pictures").mkdir()
-    workflow.append("pictures/cat.png", "an image")
+    Image.new("RGB", (8, 8)).save(folder / "pictures/cat.png")
     workflow.append("pictures.csv", "name,label\ncat.png,281")
-    workflow.append("lite1.safetensors", "weights")
+    workflow.write_weights("lite1.safetensors", "test_resnet", 0)
     workflow.edit(STIMULI, "\tseed\n", "\tseed\tlabels\n")
     workflow.append(STIMULI, "pictures\tfolder\tpictures\timagenet-1k\tmodel\t\t\tpictures.csv")
-    workflow.edit(MODELS, LITE1, "lite1_80\ttf_efficientnet_lite1\tfile\tlite1.safetensors")
+    workflow.edit(MODELS, LITE1, "lite1_80\ttest_resnet\tfile\tlite1.safetensors")
     workflow.edit(CONFIG, "[photographs, scenes]", "[photographs, scenes, pictures]")
     workflow.run()
     return workflow

@@ -428,3 +428,30 @@ def test_two_rows_of_one_score_are_an_error(tmp_path, capsys):
     with pytest.raises(SystemExit):
         panels_of(tmp_path, pd.concat([scores, scores.head(1)]))
     assert "'tf_efficientnet_lite0' has two rows" in capsys.readouterr().err
+
+
+def test_the_command_on_a_table_gives_the_trend_of_the_stage_on_the_same_numbers(tmp_path, capsys):
+    panel = panels_of(tmp_path, synthetic_scores.score_table())[0]
+    table = tmp_path / "points.csv"
+    pd.DataFrame(panel["points"])[["model", "family", "x", "y"]].to_csv(table, index=False)
+    capsys.readouterr()
+    draws = tables.read_json(tmp_path / "trend.json")["bootstrap"]
+    main(
+        [
+            "trend",
+            str(table),
+            "--x",
+            "x",
+            "--y",
+            "y",
+            "--family",
+            "family",
+            "--json",
+            "--bootstrap",
+            str(draws),
+        ]
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert told["n"] == panel["n"]
+    ours = {name: value for name, value in panel["trend"].items() if name != "fitted_curve"}  # a drawing
+    assert told["trend"] == ours

@@ -42,7 +42,7 @@ rule trend_methods:
             {
                 name: value
                 for name, value in config.items()
-                if name not in ("gpus", "allow_missing", "dask", "figures")
+                if name not in ("gpus", "allow_missing", "check", "dask", "figures")
             }
         ),
     log:

@@ -17,7 +17,16 @@ import pandas as pd
 import zarr
 from tqdm import tqdm
 
-from visalign import adversarial_alignment, map_alignment, revelation, stimulus_tables, stores, tolerance
+from visalign import (
+    adversarial_alignment,
+    label_spaces,
+    map_alignment,
+    revelation,
+    stimulus_tables,
+    stores,
+    tolerance,
+)
+from visalign.arguments import at_least
 from visalign.device import device
 from visalign.errors import InputError
 from visalign.map_alignment import Alignment
@@ -27,7 +36,7 @@ from visalign.transforms import Transform
 if TYPE_CHECKING:
     from visalign.minimum_norm import Finished, MinimumNorm
 
-VERSION = 3
+VERSION = 4
 EXAMPLES = """\
   python -m visalign attacks perturb --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
       --pixels-manifest clickme.json --table clickme.csv --budget 40 \\
@@ -46,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="command", metavar="perturb|score|curve", required=True)
     perturb = commands.add_parser("perturb", help="find and store perturbations")
     perturb.add_argument("--pixels-manifest", required=True, help="manifest of the stimuli (.json)")
-    perturb.add_argument("--budget", type=int, default=60, help="gradient evaluations an image")
+    perturb.add_argument(
+        "--budget", type=at_least(MIN_BUDGET), default=60, help="gradient evaluations an image"
+    )
     perturb.add_argument("--output", required=True, help="store to write (.zarr)")
     perturb.add_argument("--manifest", required=True, help="manifest to write (.json)")
     score = commands.add_parser("score", help="size and place of stored perturbations")
@@ -55,18 +66,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     score.add_argument("--perturbations", required=True, help="perturbation store (.zarr)")
     score.add_argument("--perturbations-manifest", required=True, help="its manifest (.json)")
     score.add_argument("--simulated", choices=["true", "false"], default="false", help="whether the maps are")
-    score.add_argument("--bootstrap", type=int, default=2000, help="bootstrap draws over images")
+    score.add_argument("--bootstrap", type=at_least(1), default=2000, help="bootstrap draws over images")
     score.add_argument("--output", required=True, help="score rows to write (CSV)")
     score.add_argument("--images", required=True, help="per-image table to write (CSV)")
     curve = commands.add_parser("curve", help="tolerance and alignment by budget; nothing is stored")
-    curve.add_argument("--budgets", type=int, nargs="+", required=True, help="gradient evaluations an image")
+    curve.add_argument(
+        "--budgets", type=at_least(MIN_BUDGET), nargs="+", required=True, help="gradient evaluations an image"
+    )
     curve.add_argument("--output", required=True, help="table to write, a row a budget (CSV)")
     for command in (perturb, curve):
         command.add_argument("--card", required=True, help="card of the model")
         command.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
         command.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
-        command.add_argument("--images", type=int, help="attack this many stimuli (default: all)")
-        command.add_argument("--batch-size", type=int,
+        command.add_argument("--images", type=at_least(1), help="attack this many stimuli (default: all)")
+        command.add_argument("--batch-size", type=at_least(1),
                              help="images attacked together (default: two calls of the network)")  # fmt: skip
     for command in (score, curve):
         command.add_argument("--transform", required=True, help="transform of the attacked stimuli")
@@ -78,6 +91,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--seed", type=int, default=0)
 
 
+#: `minimum_norm.MIN_BUDGET`, without its imports.
+MIN_BUDGET = 12
 #: What a perturbation has to change: the label, or whether it is one of an animal (ImageNet's first classes).
 TARGETS = ("label", "superclass")
 #: Stimuli a file of perturbations, and of the other arrays. A file is written again for each of its stimuli:
@@ -124,17 +139,17 @@ def perturb(args: argparse.Namespace) -> None:
     stores.write_strings(group, "stimulus_id", list(table["stimulus_id"].iloc[chosen]), "stimulus")
     search = searcher(args, card, pixels, labels)
     attack(partial(search, args.budget), chosen, pixels.shape[1:], batch_size(args), group)
-    origin = stores.provenance(model=card["model"], weights_sha256=card["sha256"], target=args.target)
-    stores.publish(args.output, args.manifest, origin)
+    origin = {"model": card["model"], "weights_sha256": card["sha256"], "target": args.target}
+    stores.publish(args.output, args.manifest, stores.provenance(**origin, **label_spaces.provenance(card)))
 
 
 def stimuli(
     args: argparse.Namespace, card: dict[str, Any], table: pd.DataFrame
 ) -> tuple[zarr.Group, np.ndarray]:
     """Store of the stimuli of a table and their labels (n,); refuse those that the model cannot have."""
-    if args.target == "superclass" and card["num_classes"] != 1000:
-        raise InputError(f"{args.card}: num_classes: {card['num_classes']} are not ImageNet's 1000")
-    labels = stimulus_tables.labels(table, card["num_classes"], args.table)
+    if args.target == "superclass":
+        label_spaces.check_imagenet(card, args.card)
+    labels = stimulus_tables.labels(table, label_spaces.classes(card, args.card), args.table)
     store = stores.open_store(args.pixels)
     stimulus_tables.check_ids(store, table, args.pixels)
     return store, labels
@@ -161,7 +176,7 @@ def searcher(
     from visalign import batches, minimum_norm, network
 
     model = network.Normalised(network.load(card, args.weights), card["data_config"])
-    superclass = torch.arange(card["num_classes"]).ge(revelation.N_ANIMALS).long()
+    superclass = torch.arange(label_spaces.classes(card, args.card)).ge(revelation.N_ANIMALS).long()
     groups = superclass if args.target == "superclass" else None
 
     def search(budget: int, rows: np.ndarray, finished: Finished | None = None) -> MinimumNorm:
@@ -231,8 +246,9 @@ def score(args: argparse.Namespace) -> None:
         for name, (_, fill) in PER_IMAGE.items()
     }
     delta, rng = stores.array(store, "delta"), np.random.default_rng(args.seed)
-    entries = tolerance.entries(per_image, int(np.prod(delta.shape[1:])), rng, args.bootstrap)
+    # Before the bootstrap, so that the maps of its floor are those that `curve` draws.
     found = align(args, delta, table, attacked, rng)
+    entries = tolerance.entries(per_image, int(np.prod(delta.shape[1:])), rng, args.bootstrap)
     alignments = {metric: in_table(alignment, attacked, per_image) for metric, alignment in found.items()}
     ceiling = read_json(args.maps_card)["ceiling"]["value"]
     common = {

@@ -1,8 +1,12 @@
-"""Checksums of input files."""
+"""Checksums of input files, and what tells without reading them that they changed."""
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from visalign.errors import InputError
@@ -21,3 +25,33 @@ def check(path: str | Path, expected: str, algorithm: str = "sha1") -> None:
     found = of(path, algorithm)
     if found != expected.lower():
         raise InputError(f"{path}: {algorithm}: {found}, expected {expected}")
+
+
+def listing(path: str) -> str | None:
+    """Hash of names, sizes and times of the files of a folder or pattern; None of one file or of none."""
+    if "*" in path:
+        files = sorted(file for file in glob.glob(path) if os.path.isfile(file))
+    elif path and os.path.isdir(path):
+        files = sorted(walk(path))
+    else:
+        return None
+    facts = [(file, *facts_of(file)) for file in files]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def walk(folder: str) -> Iterator[str]:
+    """Yield the files below a folder, also through links to folders, each folder once."""
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link that leads in a circle
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (file for name in files if os.path.isfile(file := os.path.join(place, name)))
+
+
+def facts_of(file: str) -> tuple[int, int]:
+    """Size in bytes and time of the last change in ns."""
+    status = os.stat(file)
+    return status.st_size, status.st_mtime_ns

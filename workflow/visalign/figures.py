@@ -17,6 +17,7 @@ from matplotlib.patches import Patch
 from tqdm import tqdm
 
 from visalign import tables, theme
+from visalign.arguments import at_least
 from visalign.errors import InputError
 from visalign.panels import Styles, draw_panel, place_names
 
@@ -133,7 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--measures-dir", required=True, type=Path, metavar="DIR", help="where the figures of each measure go"
     )
-    parser.add_argument("--dpi", type=int, default=300, help="resolution of the PNG files")
+    parser.add_argument("--dpi", type=at_least(1), default=300, help="resolution of the PNG files")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -208,10 +208,8 @@ def class_labels(names: list[str], label_space: str, where: str | Path) -> tuple
     kinds = {name: _kind(name) for name in names}
     counts = {kind: list(kinds.values()).count(kind) for kind in kinds.values()}
     if len(counts) > 1:
-        rarest = min(counts, key=lambda kind: counts[kind])
-        odd = next(name for name in names if kinds[name] == rarest)
-        most = max(counts, key=lambda kind: counts[kind])
-        other = next(name for name in names if kinds[name] == most)
+        rarest, *_, most = sorted(counts, key=lambda kind: counts[kind])
+        odd, other = (next(name for name in names if kinds[name] == kind) for kind in (rarest, most))
         raise InputError(
             f"{where}: class folders are named by {' and '.join(sorted(counts))}: {odd!r} beside {other!r}: "
             "name all alike, or give labels (a CSV)"

@@ -26,7 +26,7 @@ from scipy.optimize import nnls
 
 from visalign.downloads import expand_rows
 from visalign.errors import InputError
-from visalign.study import Study, read_config, read_sheet
+from visalign.study import CACHE, Study, read_config, read_sheet
 from visalign.tables import read_json
 from visalign.weights import pretrained_name, weights_id
 
@@ -34,10 +34,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = """\
   python -m visalign plan config/paper.yaml
   python -m visalign plan config/paper.yaml --scratch scratch --json
-  snakemake -n --directory scratch --configfile config/paper.yaml
+  snakemake -n --directory scratch --configfile config/paper.yaml --config check=False
 """
-#: Cache of timm's data configs, as in the Snakefile.
-CACHE = "results/models/data_configs.json"
 #: Rules whose jobs run a network.
 NETWORK = ("train", "features", "saliency", "clickme_reveal", "attacks")
 #: Bytes of the automatic layers of an image of 224 pixels, and how many layers.
@@ -178,33 +176,25 @@ def transform_pixels(transform: str) -> int:
 # --- jobs, by a dry run ---
 
 
-def sources(study: Study) -> set[str]:
-    """Paths and patterns of the files and folders that the sheets and the config name."""
-    rows = [row for sheet in (study.stimuli, study.recordings, study.maps) for row in sheet.values()]
-    named = {row[key] for row in rows for key in ("path", "labels", "archive", "clicks") if key in row}
-    tables = (study.config["models"].get("published"), study.config["trend"].get("overlay"))
-    named |= {settings["table"] for settings in tables if settings}
-    return {path for path in named if not path.startswith("results/")}
-
-
 def fetched(study: Study) -> list[str]:
     """Files of config/downloads.tsv that the sheets name, ranges and patterns expanded."""
     files = expand_rows(read_sheet(ROOT / "config/downloads.tsv", "downloads", "name"))
-    return [file for file in files if any(fnmatch.fnmatchcase(file, path) for path in sources(study))]
+    return [file for file in files if any(fnmatch.fnmatchcase(file, path) for path in study.sources())]
 
 
 def make_scratch(study: Study, scratch: Path) -> None:
     """Give a folder all that a dry run reads: links to what is here, empty files for sources that are not."""
     sheets = [study.config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps", "train")]
-    patterns = {path for path in sources(study) if "*" in path} | set(fetched(study))
-    for path in {*filter(None, sheets), *sources(study), CACHE} - patterns:
+    sources = study.sources()
+    patterns = {path for path in sources if "*" in path} | set(fetched(study))
+    for path in {*filter(None, sheets), *sources, CACHE} - patterns:
         target = scratch / path
         if Path(path).is_absolute() or target.exists():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         if Path(path).exists():
             target.symlink_to(Path(path).absolute())
-        elif path in sources(study):
+        elif path in sources:
             target.touch()
 
 
@@ -218,6 +208,7 @@ def dry_run(config: Path, scratch: Path) -> Iterator[tuple[str, tuple[str, ...]]
     """
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--configfile", str(config)]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(scratch)]
+    command += ["--config", "check=False"]  # empty files stand for sources
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise InputError(f"{config}: {(result.stdout + result.stderr).strip()[-1500:]}")

@@ -14,6 +14,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from visalign import array_recordings, populations, stimulus_tables, stores
+from visalign.arguments import at_least
+from visalign.images import read as read_image
 from visalign.stats import spearman, spearman_brown
 from visalign.tables import write_json
 from visalign.transforms import Transform
@@ -44,20 +46,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recordings.add_argument("--features", help="the teacher's features of the stimuli (.zarr)")
     recordings.add_argument("--fit-features", help="the teacher's features of other stimuli (.zarr)")
     recordings.add_argument("--layer", help="layer that the sites read")
-    recordings.add_argument("--neuroids", type=int, default=60)
-    recordings.add_argument("--dimensions", type=int, default=16, help="rank of the projection")
-    recordings.add_argument("--repetitions", type=int, default=8)
+    recordings.add_argument("--neuroids", type=at_least(1), default=60)
+    recordings.add_argument("--dimensions", type=at_least(1), default=16, help="rank of the projection")
+    recordings.add_argument("--repetitions", type=at_least(1), default=8)
     recordings.add_argument("--reliability", type=float, default=0.3, help="of a single trial")
     recordings.add_argument("--windows", type=json.loads, help='of each time window: {"51-90": 0.1} (JSON)')
-    recordings.add_argument("--grid", type=int, help="maps: positions a side")
-    recordings.add_argument("--images", type=int, help="maps: the first so many images (default: all)")
+    recordings.add_argument("--grid", type=at_least(1), help="maps: positions a side")
+    recordings.add_argument(
+        "--images", type=at_least(1), help="maps: the first so many images (default: all)"
+    )
     clicks = parser.add_argument_group("clicks")
     clicks.add_argument("--saliency", help="the teacher's saliency of the stimuli (.zarr)")
     clicks.add_argument("--shards", help="ClickMe-format shard to write (.tfrecords)")
     clicks.add_argument("--transform", help="transform of the saliency's stimuli")
     clicks.add_argument("--teacher-weight", type=float, default=0.5)
-    clicks.add_argument("--participants", type=int, default=24, help="participants an image")
-    clicks.add_argument("--clicks", type=int, default=30, help="mean clicks of a participant on an image")
+    clicks.add_argument("--participants", type=at_least(1), default=24, help="participants an image")
+    clicks.add_argument(
+        "--clicks", type=at_least(1), default=30, help="mean clicks of a participant on an image"
+    )
     clicks.add_argument("--idiosyncrasy", type=float, default=0.3, help="weight of own preference")
 
 
@@ -277,7 +283,7 @@ def clicks(args: argparse.Namespace) -> None:
     for entry, saliency in zip(table.itertuples(), store["max_abs_gradient"], strict=True):  # type: ignore[arg-type]
         canvas = on_canvas(np.asarray(saliency), entry.height, entry.width, transform)  # type: ignore[arg-type]
         densities.append(shared_density(canvas, args.teacher_weight))
-        image = Image.open(str(entry.path)).convert("RGB")
+        image = read_image(str(entry.path), getattr(entry, "background", "")).image
         images.append(np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)))
     rng = np.random.default_rng(args.seed)
     names = list(table["stimulus_id"])
