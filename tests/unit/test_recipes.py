@@ -95,6 +95,24 @@ def test_data_configs_of_trained_models_follow_those_of_their_bases(config):
     assert found["b+harmonized"] == DATA_CONFIG
 
 
+def test_a_base_whose_head_is_not_its_label_space_cannot_be_trained_on_it(config, known_models):
+    known_models(DATA_CONFIG, num_classes=512)
+    with pytest.raises(InputError, match=r"train\.tsv: a\+none: base: a: the head has 512 outputs"):
+        load(config)
+
+
+def test_a_trained_model_has_its_bases_head_or_that_of_its_images(config):
+    heads = load(config).heads
+    assert heads == {
+        "a": 1000,
+        "b": 1000,
+        "a+none": 1000,
+        "a+harmonized": 1000,
+        "b+harmonized": None,
+        "a+twice": 1000,
+    }
+
+
 def test_a_recipe_is_the_row_over_the_config_over_the_defaults(config):
     config |= {"seed": 7, "train": {"sheet": "train.tsv", "steps": 20, "optimiser": "adamw", "devices": 2}}
     trained = load(config).trained

@@ -72,6 +72,16 @@ def test_another_label_space_is_a_reason_even_when_an_old_file_is_there(tmp_path
     assert table["value"].isna().all()
 
 
+def test_a_head_of_another_size_is_a_reason_where_labels_count(tmp_path):
+    for measure, dataset, metric in (("accuracy", "photographs", "top1"), ("neural", "it", "pls")):
+        put(tmp_path, measure, "a", dataset, metric=metric)
+    heads = {"a": "the head has 512 outputs, label space imagenet-1k has 1000 classes"}
+    table = scores.gather(tmp_path, {"a": MODELS["a"]}, [ACCURACY, NEURAL, ATTACKS], tmp_path / "logs", heads)
+    own = table[table["benchmark"] != "neural/it"]
+    assert set(own["status"]) == {heads["a"]} and own["value"].isna().all() and len(own) == 3
+    assert table.set_index("benchmark").loc["neural/it", "value"] == 0.5
+
+
 def test_a_stage_that_is_off_is_a_reason_even_when_an_old_file_is_there(tmp_path):
     put(tmp_path, "neural", "a", "it", metric="pls")
     table = gather(tmp_path, [NEURAL | {"reason": "stage neural is switched off"}])

@@ -156,6 +156,48 @@ def test_comments_and_blank_lines_do_not_shift_line_numbers(config):
     assert refusal(config).startswith("models.tsv:5: model: 'a' is there twice")
 
 
+def test_all_models_that_cannot_work_are_told_at_once(config, known_models):
+    known_models(DATA_CONFIG, problem="input_size: 225: no")
+    rows = ["models.tsv: a: input_size: 225: no", "models.tsv: b: input_size: 225: no"]
+    with pytest.raises(InputError) as error:
+        load(config)
+    assert list(error.value.messages)[:2] == rows
+
+
+def test_a_model_that_cannot_be_looked_up_stops_no_other(config, known_models):
+    known_models(DATA_CONFIG, unavailable="source: w.pth: no such weight file", num_classes=None)
+    loaded = load(config)
+    assert loaded.unavailable["a"] == "source: w.pth: no such weight file"
+    assert ("accuracy", "a", "photographs") in set(loaded.score_files())
+
+
+@pytest.mark.parametrize("outputs", [0, 10, 512, 21841])
+def test_a_head_of_another_size_has_no_scores_that_rest_on_labels(config, known_models, outputs):
+    known_models(DATA_CONFIG, num_classes=outputs)
+    loaded = load(config)
+    files = set(loaded.score_files())
+    assert {model for measure, model, _ in files if measure == "neural"} == {"a", "b", "c"}
+    assert not [file for file in files if file[0] != "neural" and file[1] in "ab"]
+    for measure in ("accuracy", "clickme", "attacks"):
+        assert loaded.undefined(measure, "a", "photographs") == loaded.misfits()["a"]
+    assert f"{outputs} outputs" in loaded.misfits()["a"] or outputs == 0
+
+
+@pytest.mark.parametrize("outputs", [1000, 1001, 21842])
+def test_a_head_that_has_the_classes_is_scored(config, known_models, outputs):
+    known_models(DATA_CONFIG, num_classes=outputs)
+    loaded = load(config)
+    assert loaded.misfits() == {}
+    assert {model for measure, model, _ in loaded.score_files() if measure == "accuracy"} == {"a", "b"}
+
+
+def test_a_teacher_must_answer_in_the_label_space_of_its_stimuli(config):
+    clicks = {"teacher": "c", "stimuli": "photographs"}
+    reason = "c: label space imagenet-1k of photographs is not the model's scenes-8"
+    error = refusal(config | {"simulate": {"clicks": {"x": clicks}}})
+    assert error == f"study.yaml: simulate.clicks.x.teacher: {reason}"
+
+
 def test_a_row_overrides_the_data_config_of_timm(config):
     loaded = load(config)
     assert loaded.data_configs["a"] == DATA_CONFIG
