@@ -229,6 +229,7 @@ def test_what_is_no_card_is_refused(tmp_path):
         ("n1,n2\n1,2\n3,#DIV/0!\n5,6\n", "n2: line 3: '#DIV/0!' is not a number"),
         ("n1,n2\n1,2\n3,inf\n5,6\n", "n2: line 3: inf is not a number"),
         ("stimulus_id,n1\n0,2\n1,4\n2,6\n", "column 'stimulus_id' is no neuroid"),
+        ("0.5,1.5\n1,2\n3,4\n5,6\n", "line 1: numbers, expected a header"),
         ("n1,n2\n", "no rows"),
         ("", "empty"),
     ],

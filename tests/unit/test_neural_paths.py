@@ -242,7 +242,7 @@ def test_an_id_that_differs_in_its_suffix_is_shown_as_the_other_side_has_it(caps
     assert expected in capsys.readouterr().err
 
 
-def test_the_terminal_of_neural_holds_scores_only(capfd):
+def test_the_terminal_of_neural_holds_scores_only(capfd, recwarn):
     X, Y = population(30)
     np.save("X.npy", X)
     np.save("Y.npy", Y)
@@ -251,8 +251,27 @@ def test_the_terminal_of_neural_holds_scores_only(capfd):
     with LocalCluster(n_workers=0, processes=False, dashboard_address=":8787"):
         cli.main(["neural", "--features", "X.npy", "--responses", "Y.npy"])
     printed = capfd.readouterr()
-    assert printed.out.startswith("pls ") and "8787" not in printed.err
+    assert printed.out.startswith("pls ") and not recwarn.list
     assert [line for line in printed.err.splitlines() if not line.startswith("visalign")] == []
+
+
+def test_neither_many_features_nor_few_stimuli_put_warnings_on_the_terminal(capfd, recwarn):
+    rng = np.random.default_rng(0)
+    for n, p, metrics in ((40, 100_000, ["pls"]), (30, 50, [*METRICS])):
+        np.save("X.npy", rng.standard_normal((n, p)).astype(np.float32))
+        np.save("Y.npy", rng.standard_normal((n, 4)))
+        cli.main(["neural", "--features", "X.npy", "--responses", "Y.npy", "--metric", *metrics])
+        error = capfd.readouterr().err
+        assert [str(warning.message) for warning in recwarn.list] == []
+        assert [line for line in error.splitlines() if not line.startswith("visalign")] == []
+
+
+def test_categories_of_one_stimulus_each_are_said_for_arrays_too(capsys):
+    X, Y = population(30)
+    for name, array in (("X", X), ("Y", Y), ("G", np.arange(N))):
+        np.save(f"{name}.npy", array)
+    cli.main("neural --features X.npy --responses Y.npy --stratify G.npy".split())
+    assert "G.npy: splits are not stratified: every category has one stimulus" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

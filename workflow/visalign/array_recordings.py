@@ -17,7 +17,7 @@ import yaml
 
 from visalign import checksums
 from visalign.array_files import read_numbers, shape_of_numbers
-from visalign.delimited import read_text
+from visalign.delimited import number, read_text
 from visalign.errors import InputError
 from visalign.study import validate
 from visalign.tables import numbers, read_table, whole_numbers, words, write_atomic, write_table
@@ -192,6 +192,9 @@ def _responses(file: Path) -> tuple[np.ndarray, list[str] | None]:
             raise InputError(
                 f"{file}: column {name!r} is no neuroid: leave it out (the card's stimulus_ids name the rows)"
             )
+        header = [number(name) for name in table.columns]
+        if None not in header and any(value != int(value) for value in header if value is not None):
+            raise InputError(f"{file}: line 1: numbers, expected a header with the ids of the neuroids")
         if table.empty:
             raise InputError(f"{file}: no rows (expected one for each stimulus)")
         columns = [numbers(table, name, file, missing=True) for name in table.columns]
@@ -239,10 +242,10 @@ def _neuroids(file: Path, header: list[str] | None) -> dict[str, Any]:
     ids = words(table, "neuroid_id", file)
     if header is not None and header != ids:
         pairs = enumerate(zip_longest(header, ids))
-        number, (first, second) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
+        place, (first, second) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
         raise InputError(
             f"{file}: neuroid_id: not those of the header of the responses, in their order: "
-            f"number {number + 1} is {second!r}, in the header {first!r}"
+            f"number {place + 1} is {second!r}, in the header {first!r}"
         )
     empty = [""] * len(table)
     texts = {name: table[name].tolist() if name in table else empty for name in ("region", "subject")}

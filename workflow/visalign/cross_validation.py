@@ -72,8 +72,8 @@ def shuffle_splits(
         names, counts = np.unique(own, return_counts=True)
         for name in names[counts == 1]:
             raise InputError(
-                f"splits: category {str(name)!r} (of {int((counts == 1).sum())} such) has one picture, "
-                "none for the other side of a split: give each category two or more, or all stimuli the same"
+                f"splits: category {str(name)!r} (of {int((counts == 1).sum())} such) has one picture to "
+                "split, none for the other side: give each category more, or all stimuli the same one"
             )
     kind = ShuffleSplit if own is None else StratifiedShuffleSplit
     splitter = kind(count, train_size=train_size, random_state=seed)

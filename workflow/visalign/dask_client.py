@@ -51,8 +51,11 @@ def connect(
     InputError
         No scheduler answers at the address.
     """
+    import dask
     from distributed import Client, LocalCluster
 
+    # Arguments travel with tasks on purpose: a worker that dies costs only the tasks that it had.
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"})
     if where == "local":
         with (
             LocalCluster(

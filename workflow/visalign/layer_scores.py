@@ -83,7 +83,7 @@ def score_block(read: Read, Y: np.ndarray, splits: list[Split], metric: str, opt
     for split in splits:
         values.append(r.pop(0))
         outer.append(predicted.pop(0))
-        medians = [np.nanmedian(r.pop(0)) for _ in split.inner]
+        medians = [median_of_defined(r.pop(0)) for _ in split.inner]
         del predicted[: len(split.inner)]
         inner.append(np.mean(medians) if medians else np.nan)
     return Block(np.array(values), np.array(inner), outer, groups)
@@ -191,4 +191,11 @@ def score_layers(
 
 def median_score(values: np.ndarray) -> float:
     """Brain-Score's aggregate of (splits, m): median over neuroids, mean over splits."""
-    return float(np.nanmedian(values, axis=-1).mean(axis=-1))
+    return float(median_of_defined(values).mean(axis=-1))
+
+
+def median_of_defined(values: np.ndarray) -> np.ndarray:
+    """Median over the last axis of what is not NaN; NaN, without a warning, where nothing is."""
+    undefined = np.isnan(values).all(axis=-1)
+    medians = np.nanmedian(np.where(undefined[..., None], 0, values), axis=-1)
+    return np.where(undefined, np.nan, medians)

@@ -216,7 +216,7 @@ def site_mean_alignment(predicted: list[np.ndarray], responses: Responses, grid:
         map_spearman(values, responses.Y[split.test], grid, factor)
         for values, split in zip(predicted, responses.splits, strict=True)
     ]
-    return float(np.nanmean(rho))
+    return float(np.nanmean(rho)) if not np.isnan(rho).all() else float("nan")
 
 
 def check_grid(protocol: Protocol, card: dict[str, Any], where: str) -> None:

@@ -47,6 +47,8 @@ def run(args: argparse.Namespace, options: Options) -> None:
     pictures = alike(X, images)
     if reason := copies(pictures if images is None else pictures[np.unique(images, return_index=True)[1]]):
         print(f"{args.features}: {reason} (rows that are the same)", file=sys.stderr)
+    if groups is not None and images is None and 1 < len(np.unique(groups)) == len(groups):
+        print(f"{args.stratify}: splits are not stratified: every category has one stimulus", file=sys.stderr)
     responses = Responses(
         mean_over_repetitions(Y),
         splits(args, len(X), groups, pictures),

@@ -15,6 +15,7 @@ from visalign.layer_scores import (
     Options,
     Read,
     Selected,
+    median_of_defined,
     median_score,
     score_layers,
 )
@@ -57,7 +58,7 @@ def bootstrap_neuroids(
     if values.shape[1] < 2:
         return float("nan"), float("nan")
     index = rng.integers(values.shape[1], size=(draws, values.shape[1]))
-    sample = np.nanmedian(values[:, index], axis=-1).mean(axis=0)
+    sample = median_of_defined(values[:, index]).mean(axis=0)
     return interval(sample)
 
 
@@ -87,7 +88,7 @@ def bootstrap_stimuli(
             if np.unique(unit[split.test]).size == 1:
                 medians, weight = np.full(count, split_median(values, responses.Y[split.test])), own[:, 0]
             else:
-                medians = np.nanmedian(weighted_pearson(own, values, responses.Y[split.test]), axis=1)
+                medians = median_of_defined(weighted_pearson(own, values, responses.Y[split.test]))
                 weight = np.ones(count)
             score += weight * medians
             total += weight
@@ -97,7 +98,7 @@ def bootstrap_stimuli(
 
 def split_median(predicted: np.ndarray, Y: np.ndarray) -> float:
     """Median over neuroids of r on one split."""
-    return float(np.nanmedian(weighted_pearson(np.ones((1, len(Y))), predicted, Y)))
+    return float(median_of_defined(weighted_pearson(np.ones((1, len(Y))), predicted, Y))[0])
 
 
 def weighted_pearson(weights: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -175,6 +176,8 @@ def mean_over_repetitions(responses: np.ndarray) -> np.ndarray:
 
 def interval(sample: np.ndarray) -> tuple[float, float]:
     """Percentile interval of bootstrap draws, 95 %."""
+    if np.isnan(sample).all():
+        return float("nan"), float("nan")
     low, high = np.nanquantile(sample, [0.025, 0.975])
     return float(low), float(high)
 
