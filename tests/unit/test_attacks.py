@@ -16,7 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from visalign import adversarial_alignment, attacks, cli, minimum_norm, scores, stores, tables, tolerance
+from visalign import (
+    adversarial_alignment,
+    attacks,
+    cli,
+    map_alignment,
+    minimum_norm,
+    scores,
+    stores,
+    tables,
+    tolerance,
+)
 from visalign.revelation import N_ANIMALS
 
 IDS = [f"s{i}" for i in range(10)]
@@ -437,3 +447,17 @@ def test_the_curve_equals_stored_attacks_of_its_budgets_and_never_rises(files, w
         stored["perturbation_tolerance_median", "l2"], rel=1e-4
     )
     assert got["adversarial_alignment rho"] == pytest.approx(stored["adversarial_alignment", "rho"], abs=1e-3)
+
+
+def test_the_curve_and_the_stage_draw_the_same_floor(files, whole, tmp_path, monkeypatch):
+    """Of more images than a floor takes maps, those it takes are drawn."""
+    monkeypatch.setattr(map_alignment, "FLOOR_MAPS", 4)
+    command = ["attacks", "curve", *files["model"], "--pixels", files["pixels"][1], *files["table"]]
+    output = ["--batch-size", "2", "--budgets", "14", "--output", str(tmp_path / "curve.csv")]
+    cli.main([*command, *files["maps"], *output])
+    curve = pd.read_csv(tmp_path / "curve.csv").loc[0]
+    rows, _ = score(files, whole)
+    stored = rows[rows["metric"] == adversarial_alignment.HEADLINE].set_index("convention")["value"]
+    for convention in ("rho", "rho/ceiling", "floor_corrected"):
+        found = curve[f"adversarial_alignment {convention}"]
+        assert found == pytest.approx(stored[convention], abs=1e-6)

@@ -160,7 +160,7 @@ def test_the_network_is_in_evaluation_mode_and_its_weights_have_no_gradients(
     [
         ([1000, *LABELS[1:]], "label: 1000 of 's0' is not in 0..999"),
         ([*LABELS[:-1], None], "label: nan of 's9' is not in 0..999"),
-        (LABELS[:-1], "stimulus_id: not those of the stimulus table"),
+        (LABELS[:-1], "stimulus_id: 1 of 10 not in the stimulus table, first 's9'"),
     ],
 )
 def test_wrong_labels_and_other_stimuli_are_refused(tmp_path, tiny_model, pixels, capsys, labels, reason):
