@@ -237,6 +237,13 @@ def test_the_card_of_a_plain_head_says_nothing_of_class_maps(tiny_model):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("outputs", [10, 1001])
+def test_weights_are_shared_by_models_of_other_label_spaces(tmp_path, headed, outputs):
+    words = ["--model", "other", "--label-space", "my own", "--card", str(tmp_path / "c.json")]
+    cli.main(["models", "--reuse", headed(outputs).card, *words])
+    assert not set(read_json(tmp_path / "c.json")) & set(label_spaces.READ_AS)
+
+
 def test_revelation_asks_for_imagenet(tmp_path, headed, capsys):
     write_json(tmp_path / "c.json", headed(1001).facts | {"label_space": "scenes-8"})
     with pytest.raises(InputError, match=r"c\.json: label_space: scenes-8 is not imagenet-1k"):

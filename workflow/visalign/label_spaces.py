@@ -62,6 +62,10 @@ LACKING = {
 }  # fmt: skip
 
 
+#: What cards and stores say of a head that is not read as it is, see `provenance`.
+READ_AS = ("class_map", "undefined")
+
+
 def size(label_space: str) -> int | None:
     """Number of classes of a label space, or None where it is not known."""
     return SPACES[label_space][0] if label_space in SPACES else None
@@ -132,8 +136,8 @@ def provenance(card: dict[str, Any]) -> dict[str, str]:
         ``undefined``: why no score can rest on its outputs.
     """
     outputs, label_space = card["num_classes"], card.get("label_space", "none")
-    found = {"class_map": class_map(outputs, label_space), "undefined": misfit(outputs, label_space)}
-    return {name: text for name, text in found.items() if text}
+    found = zip(READ_AS, (class_map(outputs, label_space), misfit(outputs, label_space)), strict=True)
+    return {name: text for name, text in found if text}
 
 
 def indices(card: dict[str, Any]) -> list[int] | None:

@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> None:
         settings["data_config"] = args.data_config
     row = {"architecture": args.architecture, "weights": args.weights, "source": args.source}
     weights = read_json(args.reuse) if args.reuse else write_weights(row, args.output)
-    card = weights | settings
+    card = {name: value for name, value in weights.items() if name not in label_spaces.READ_AS} | settings
     read_as = label_spaces.provenance(card)
     for name, text in read_as.items():
         print(f"{args.model}: {name}: {text}", file=sys.stderr)
