@@ -55,6 +55,13 @@ def test_every_leaf_can_be_listed(capsys):
     assert len(listed) > 10
 
 
+def test_an_input_size_that_a_network_does_not_take_is_named(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["list-layers", "mixer_s32_224", "--input-size", "160"])
+    assert stop.value.code == 2
+    assert "error: input_size: MlpMixer does not take 160 × 160: Input height" in capsys.readouterr().err
+
+
 def test_a_layer_that_is_not_called_is_left_out_of_the_ladder():
     model, size = sized("vit_srelpos_small_patch16_224", 224)
     found = network.probe(model, network.ladder(model), size)

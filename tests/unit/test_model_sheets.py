@@ -8,7 +8,7 @@ import timm
 import torch
 import torchvision
 
-from visalign import network
+from visalign import model_checks, model_facts, network
 from visalign.study import read_sheet
 from visalign.weights import pretrained_name, weights_id
 
@@ -57,6 +57,19 @@ def test_every_hub_row_is_pretrained_in_timm_with_1000_classes_unless_it_says_ot
     assert {name for name in hub if classes[name] != 1000} == HEADLESS
     assert {name for name, row in hub.items() if row["label_space"] != "imagenet-1k"} == HEADLESS
     assert {hub[name]["label_space"] for name in HEADLESS} == {"none"}
+
+
+def test_every_row_is_known_before_a_run_without_a_network(models, monkeypatch):
+    monkeypatch.setattr(timm, "create_model", None)
+    found = dict(
+        zip(models, model_checks.facts_of([model_facts.question(m, models) for m in models]), strict=True)
+    )
+    assert [known["problem"] for known in found.values() if known["problem"]] == []
+    outputs = model_facts.heads(models, found)
+    assert {name for name, n in outputs.items() if n == 0} == HEADLESS
+    assert {n for name, n in outputs.items() if name not in HEADLESS} == {1000, None}
+    files = {name for name, row in models.items() if row["weights"] == "file"}
+    assert {name for name, n in outputs.items() if n is None} <= files
 
 
 def test_hub_rows_are_named_architecture_dot_tag(hub):

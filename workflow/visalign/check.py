@@ -97,6 +97,9 @@ def text(study: Study, where: str, findings: Findings) -> Iterator[str]:
     yield from ["measured:", *(kept or ["  nothing"])]
     if left_out:
         yield from ["left out:", *left_out]
+    if study.unavailable:
+        yield "models that will fail unless this changes:"
+        yield from (f"  {model}: {reason}" for model, reason in study.unavailable.items())
     if findings.unread:
         yield "not read:"
         for name, files in findings.unread.items():
