@@ -274,9 +274,9 @@ def test_what_the_filters_drop_and_images_without_clicks_are_said(tmp_path, clic
     _, card = run(tmp_path, "--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv")
     assert card["filters"]["images_not_clicked"] == 1 and card["filters"]["clicks_outside"] == 0
     said = capsys.readouterr().err
-    assert "clicks.npz: no clicks are left on 1 images: 'unseen'" in said
+    assert "clicks.npz: images on which no clicks are left: 1 ('unseen')" in said
     assert "clicks.npz: unlisted 14, images_not_clicked 1, maps 7, failed_catch_trials 1" in said
-    assert "clicks.npz: 1 non_finite maps: 'unseen'" in said
+    assert "clicks.npz: non_finite maps: 1 ('unseen')" in said
 
 
 def test_files_that_no_image_uses_are_counted_and_named(tmp_path, folder, capsys):
@@ -285,7 +285,9 @@ def test_files_that_no_image_uses_are_counted_and_named(tmp_path, folder, capsys
     for name in ("b.png", "sub/a.png", "notes.txt"):
         (tmp_path / "m" / name).touch()
     assert run(tmp_path, *FOLDER)[1]["unused_files"] == {"n": 3, "first": ["b.png", "notes.txt", "sub/a.png"]}
-    assert "m: 3 files are no image's map: 'b.png', 'notes.txt', 'sub/a.png'" in capsys.readouterr().err
+    assert (
+        "m: files that are no image's map: 3 ('b.png', 'notes.txt', 'sub/a.png')" in capsys.readouterr().err
+    )
 
 
 def test_two_images_that_would_share_a_map_are_refused(tmp_path, folder, capsys):

@@ -104,7 +104,7 @@ def text(scores: dict[str, dict[str, Any]]) -> str:
     for key, entry in scores.items():
         value, low, high, floor = (number(entry[field]) for field in ("value", "ci_low", "ci_high", "floor"))
         note = "" if entry["status"] == "ok" else f"  {entry['status']}"
-        lines.append(f"{key:15s} {value:>7s}  95 % {low} .. {high}  floor {floor}  n = {entry['n']}{note}")
+        lines.append(f"{key:20s} {value:>7s}  95 % {low} .. {high}  floor {floor}  n = {entry['n']}{note}")
     return "\n".join(lines)
 
 

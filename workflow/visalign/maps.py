@@ -162,7 +162,10 @@ def unused_files(folder: str, files: dict[str, Path]) -> dict[str, Any]:
     """Count the files of a folder that are no image's map, and say so; the first few are named."""
     names = map_files.unused(folder, files.values())
     if names:
-        print(f"{folder}: {len(names)} files are no image's map: {map_files.show(names)}", file=sys.stderr)
+        print(
+            f"{folder}: files that are no image's map: {len(names)} ({map_files.show(names)})",
+            file=sys.stderr,
+        )
     return {"n": len(names), "first": names[: map_files.SHOWN]}
 
 
@@ -173,7 +176,7 @@ def clicked_maps(path: str, log: ClickLog, labels: dict[str, int]) -> Iterator[H
     unclicked = [image for image in labels if image not in groups]
     if unclicked:
         names = map_files.show(unclicked)
-        print(f"{path}: no clicks are left on {len(unclicked)} images: {names}", file=sys.stderr)
+        print(f"{path}: images on which no clicks are left: {len(unclicked)} ({names})", file=sys.stderr)
     for image, label in tqdm(labels.items(), desc="maps", unit="map"):
         heatmap = click_logs.group_map(groups[image]) if image in groups else missing
         yield HumanMap(image, label, heatmap, f"{path}: {image}")
@@ -260,7 +263,7 @@ def named_undefined(
     listed = {reason: stimulus_id[flags].tolist() for reason, flags in undefined.items()}
     for reason, names in listed.items():
         if names:
-            print(f"{path}: {len(names)} {reason} maps: {map_files.show(names)}", file=sys.stderr)
+            print(f"{path}: {reason} maps: {len(names)} ({map_files.show(names)})", file=sys.stderr)
     return listed
 
 
