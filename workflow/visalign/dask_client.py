@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from visalign.arguments import at_least
 from visalign.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every command that computes on dask."""
     group = parser.add_argument_group("dask")
-    group.add_argument("--threads", type=int, default=1, help="worker threads on this machine")
+    group.add_argument("--threads", type=at_least(1), default=1, help="worker threads on this machine")
     group.add_argument(
         "--dask", default="local", metavar="local|ADDRESS|slurm", help="where workers run (default: local)"
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visalign import dask_client, gram_store, neural_arrays, stimulus_tables, stores
+from visalign.arguments import at_least, proportion
 from visalign.cross_validation import Split, copies, leave_out_splits, nested_splits, strata
 from visalign.errors import InputError
 from visalign.layer_scores import METRICS, SIMILARITIES, Options, Read, median_score
@@ -54,21 +55,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metric", nargs="+", choices=METRICS, default=["pls"], help="ways to compare (default: pls)"
     )
-    parser.add_argument("--components", type=int, default=25, help="PLS components")
-    parser.add_argument("--penalties", type=int, default=15, help="ridge penalties to choose from")
+    parser.add_argument("--components", type=at_least(1), default=25, help="PLS components")
+    parser.add_argument("--penalties", type=at_least(1), default=15, help="ridge penalties to choose from")
     parser.add_argument(
         "--dissimilarity", choices=["correlation", "squared_euclidean"], default="correlation", help="of RSA"
     )
     parser.add_argument(
         "--comparison", choices=["spearman", "pearson"], default="spearman", help="of two RDMs"
     )
-    parser.add_argument("--splits", type=int, default=10, help="splits")
+    parser.add_argument("--splits", type=at_least(1), default=10, help="splits")
     parser.add_argument(
-        "--train-size", type=float, default=0.9, help="fraction of the stimuli in a training set"
+        "--train-size", type=proportion, default=0.9, help="fraction of the stimuli in a training set"
     )
     parser.add_argument("--split-seed", type=int, default=1, help="seed of the splits")
     parser.add_argument(
-        "--inner-splits", type=int, default=3, help="splits of a training set that choose the layer"
+        "--inner-splits", type=at_least(1), default=3, help="splits of a training set that choose the layer"
     )
     parser.add_argument(
         "--layer-selection",

@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from visalign import images, stimulus_tables, stores
+from visalign.arguments import at_least
 from visalign.errors import InputError
 from visalign.tables import inputs_hash
 from visalign.transforms import Transform
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--transform", required=True, help="HEIGHTxWIDTH-MODE-CROP_PCT-INTERPOLATION")
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
-    parser.add_argument("--threads", type=int, default=1, help="decoding threads")
+    parser.add_argument("--threads", type=at_least(1), default=1, help="decoding threads")
 
 
 def load(path: Path, sha256: str, transform: Transform, background: object = "") -> np.ndarray:

@@ -12,6 +12,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from visalign import array_recordings, assemblies, map_recordings, stimulus_tables
+from visalign.arguments import at_least
 from visalign.ceilings import (
     SitePair,
     SplitHalf,
@@ -86,7 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="table of the stimulus set that was shown (CSV), to which ids must belong",
     )
-    parser.add_argument("--ceiling-splits", type=int, default=10, help="half-splits of the repetitions")
+    parser.add_argument(
+        "--ceiling-splits", type=at_least(1), default=10, help="half-splits of the repetitions"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of splits and intervals")
     parser.add_argument(
         "--reliability-threshold",

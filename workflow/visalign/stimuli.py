@@ -18,6 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from visalign import checksums, image_folders, images, scenes, stimulus_lists, tfrecords
+from visalign.arguments import at_least
 from visalign.errors import InputError
 from visalign.tables import write_atomic, write_table
 
@@ -55,10 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--archive", default="", help="brainscore: zip of the images")
     parser.add_argument("--sha1", default="", help="brainscore: expected checksum of the CSV")
     parser.add_argument("--archive-sha1", default="", help="brainscore: expected checksum of the zip")
-    parser.add_argument("--count", type=int, default=400, help="scenes: how many")
+    parser.add_argument("--count", type=at_least(1), default=400, help="scenes: how many")
     parser.add_argument("--seed", type=int, default=0, help="scenes: seed")
     parser.add_argument("--cue", type=float, help="scenes: share whose background tells the category")
-    parser.add_argument("--size", type=int, default=scenes.SIZE, help="scenes: side in pixels")
+    parser.add_argument("--size", type=at_least(1), default=scenes.SIZE, help="scenes: side in pixels")
     parser.add_argument("--images", required=True, help="folder for images that the stage itself writes")
     parser.add_argument("--table", required=True, help="table to write (CSV)")
 
