@@ -26,6 +26,7 @@ from visalign import (
     stimulus_tables,
     stores,
 )
+from visalign.arguments import at_least
 from visalign.errors import InputError
 from visalign.map_alignment import Alignment
 from visalign.tables import (
@@ -81,17 +82,17 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     score.add_argument("--card", required=True, help="card of the maps (.json)")
     score.add_argument("--revelation", help="what clickme reveal wrote (.npz)")
     score.add_argument("--human-curve", help="people's accuracy by level (CSV: level, accuracy)")
-    score.add_argument("--bootstrap", type=int, default=2000, help="bootstrap draws over images")
+    score.add_argument("--bootstrap", type=at_least(1), default=2000, help="bootstrap draws over images")
     score.add_argument("--output", required=True, help="score rows to write (CSV)")
     score.add_argument("--images", required=True, help="per-image table to write (CSV)")
     reveal = commands.add_parser("reveal", help="recognise animals in partly revealed images")
     reveal.add_argument("--card", required=True, help="card of the model")
     reveal.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
     reveal.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
-    reveal.add_argument("--images", type=int, help="reveal this many stimuli (default: all)")
+    reveal.add_argument("--images", type=at_least(1), help="reveal this many stimuli (default: all)")
     reveal.add_argument("--levels", type=float, nargs="+", default=revelation.LEVELS, metavar="PERCENT",
                         help="revealed pixels, ascending (default: 0 and 10^(0 .. 2 step .2))")  # fmt: skip
-    reveal.add_argument("--batch-size", type=int, default=16, help="images a batch")
+    reveal.add_argument("--batch-size", type=at_least(1), default=16, help="images a batch")
     reveal.add_argument("--output", required=True, help="which images were recognised at which level (.npz)")
     gallery = commands.add_parser("gallery", help="draw the best, the median and the worst image")
     gallery.add_argument("--model", required=True, help="name of the model")

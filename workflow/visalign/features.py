@@ -14,6 +14,7 @@ import zarr
 from tqdm import tqdm
 
 from visalign import label_spaces, stores
+from visalign.arguments import at_least
 from visalign.errors import InputError
 from visalign.tables import inputs_hash, read_json
 
@@ -26,12 +27,7 @@ EXAMPLES = """\
 
 def batch_size(text: str) -> int | None:
     """Parse a batch size; None stands for auto."""
-    if text == "auto":
-        return None
-    size = int(text)
-    if size < 1:
-        raise ValueError
-    return size
+    return None if text == "auto" else at_least(1)(text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

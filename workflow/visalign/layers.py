@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 
+from visalign.arguments import at_least
+
 EXAMPLES = """\
   python -m visalign list-layers tf_efficientnet_lite0
   python -m visalign list-layers vit_base_patch16_224 --input-size 224 --all
@@ -14,7 +16,9 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign list-layers``."""
     parser.add_argument("architecture", metavar="MODEL", help="name of a timm architecture")
-    parser.add_argument("--input-size", type=int, help="side of the input in pixels (default: timm's own)")
+    parser.add_argument(
+        "--input-size", type=at_least(1), help="side of the input in pixels (default: timm's own)"
+    )
     parser.add_argument(
         "--all", action="store_true", help="every module that returns a tensor, not only auto"
     )

@@ -10,6 +10,7 @@ import zarr
 from tqdm import tqdm
 
 from visalign import label_spaces, stimulus_tables, stores
+from visalign.arguments import at_least
 from visalign.tables import inputs_hash, read_json
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
     parser.add_argument("--pixels-manifest", required=True, help="their manifest (.json)")
     parser.add_argument("--table", required=True, help="table of the stimulus set, with labels")
-    parser.add_argument("--batch-size", type=int, default=16, help="images a batch")
+    parser.add_argument("--batch-size", type=at_least(1), default=16, help="images a batch")
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
 
