@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import timm
 import torch
+from PIL import Image
 from timm.data.imagenet_info import _NUM_CLASSES_TO_SUBSET
 
 from visalign import cli, label_spaces, network, stores
@@ -213,6 +214,23 @@ def test_a_head_of_another_size_stops_what_rests_on_labels(
     assert stop.value.code == 2
     assert "m.json: num_classes: " in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_the_command_on_folders_refuses_a_head_of_another_size(tmp_path, capsys, noise_images):
+    for folder in ("images", "maps"):
+        (tmp_path / folder).mkdir()
+        for number, image in enumerate(noise_images[:2]):
+            Image.fromarray(image[number]).save(tmp_path / folder / f"a{number}.png")
+    (tmp_path / "labels.csv").write_text("name,label\na0.png,0\na1.png,1\n")
+    torch.save(timm.create_model("test_resnet", num_classes=512).state_dict(), tmp_path / "w.pth")
+    words = ["--model", "test_resnet", "--weights", str(tmp_path / "w.pth"), "--json"]
+    for name in ("images", "maps"):
+        words += [f"--{name}", str(tmp_path / name)]
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["clickme", *words, "--labels", str(tmp_path / "labels.csv")])
+    said = capsys.readouterr()
+    assert stop.value.code == 2 and said.out == ""
+    assert "num_classes: the head has 512 outputs, label space imagenet-1k has 1000 classes" in said.err
 
 
 def test_attacks_answer_with_the_classes_of_the_label_space(tmp_path, headed, pixels, noise_images):
