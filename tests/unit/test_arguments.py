@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from visalign import attacks, study
+from visalign import attacks, sheets
 from visalign.arguments import at_least, proportion
 from visalign.cli import main
 from visalign.minimum_norm import MIN_BUDGET
@@ -48,7 +48,7 @@ def test_a_number_that_no_command_can_use_is_refused_by_its_option(command, opti
 
 
 def test_the_least_budget_is_the_same_in_config_command_and_search():
-    budget = study.schema("config")["properties"]["attacks"]["properties"]["budget"]
+    budget = sheets.schema("config")["properties"]["attacks"]["properties"]["budget"]
     assert attacks.MIN_BUDGET == MIN_BUDGET == budget["minimum"]
 
 

@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from visalign import check
 from visalign.cli import main
-from visalign.study import CACHE, Study, read_config
+from visalign.sheets import read_config
+from visalign.study import CACHE, Study
 
 ROOT = Path(__file__).parents[2]
 SHEETS = {

@@ -14,7 +14,7 @@ import pytest
 
 from visalign import downloads
 from visalign.errors import InputError
-from visalign.study import read_sheet
+from visalign.sheets import read_sheet
 
 ROOT = Path(__file__).parents[2]
 CONTENT = np.random.default_rng(0).bytes(300_000)

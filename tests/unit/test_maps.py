@@ -14,7 +14,7 @@ from PIL import Image
 
 from visalign import cli, click_logs, human_maps, maps, tfrecords
 from visalign.errors import InputError
-from visalign.study import read_sheet
+from visalign.sheets import read_sheet
 
 
 def blobs(n: int, seed: int = 0) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 import torchvision
 
 from visalign import model_checks, model_facts, network
-from visalign.study import read_sheet
+from visalign.sheets import read_sheet
 from visalign.weights import pretrained_name, weights_id
 
 ROOT = Path(__file__).resolve().parents[2]

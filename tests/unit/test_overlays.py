@@ -11,7 +11,7 @@ from visalign import trend
 from visalign.cli import main
 from visalign.errors import InputError
 from visalign.overlays import read_overlay
-from visalign.study import schema, validate
+from visalign.sheets import schema, validate
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "published"
 needs_published = pytest.mark.skipif(

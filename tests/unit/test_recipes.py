@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from visalign import cli, study
+from visalign import cli, sheets
 from visalign.errors import InputError
 from visalign.recipes import INHERITED, OF_ALL
 from visalign.study import Study
@@ -125,8 +125,8 @@ def test_a_recipe_is_the_row_over_the_config_over_the_defaults(config):
 
 
 def test_every_setting_is_part_of_a_recipe_or_of_all_and_a_column_where_of_a_recipe():
-    settings = set(study.schema("config")["properties"]["train"]["properties"])
-    assert settings - set(OF_ALL) <= set(study.schema("train")["properties"])
+    settings = set(sheets.schema("config")["properties"]["train"]["properties"])
+    assert settings - set(OF_ALL) <= set(sheets.schema("train")["properties"])
     assert set(OF_ALL) < settings
 
 
@@ -200,7 +200,7 @@ def test_a_wrong_row_is_refused_by_file_row_column_and_value(config, sheet, old,
 def test_the_written_sheet_is_read_to_the_same_rows(config):
     Path("study.yaml").write_text(yaml.safe_dump(config))
     cli.main(["train", "rows", "--config", "study.yaml", "--output", "all.tsv"])
-    assert study.read_sheet("all.tsv", "models", "model") == load(config).models
+    assert sheets.read_sheet("all.tsv", "models", "model") == load(config).models
 
 
 def test_only_selected_bases_are_written(config):
@@ -208,4 +208,4 @@ def test_only_selected_bases_are_written(config):
     Path("train.tsv").write_text("model\tbase\tmaps\nb+harmonized\tb\tmasks\n")
     Path("study.yaml").write_text(yaml.safe_dump(config))
     cli.main(["train", "rows", "--config", "study.yaml", "--output", "all.tsv"])
-    assert list(study.read_sheet("all.tsv", "models", "model")) == ["b", "b+harmonized"]
+    assert list(sheets.read_sheet("all.tsv", "models", "model")) == ["b", "b+harmonized"]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.io
 
-from visalign import assemblies, ceilings, cli, study
+from visalign import assemblies, ceilings, cli, sheets
 from visalign.errors import InputError
 
 
@@ -206,9 +206,9 @@ def test_a_row_of_a_map_file_must_say_what_the_file_does_not(tmp_path):
         "recording\treader\tpath\tstimuli\tregion\tsubject\tgrid\twindows\nml\tarcaro\tml.mat\tscenes\tML\tGeorge\t17\t"
     )
     with pytest.raises(InputError, match=r"recordings\.tsv:2: .*'windows' is a required property"):
-        study.read_sheet(sheet, "recordings", "recording")
+        sheets.read_sheet(sheet, "recordings", "recording")
     sheet.write_text(sheet.read_text() + "51-90,91-130")
-    assert study.read_sheet(sheet, "recordings", "recording")["ml"]["windows"] == "51-90,91-130"
+    assert sheets.read_sheet(sheet, "recordings", "recording")["ml"]["windows"] == "51-90,91-130"
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path, write):

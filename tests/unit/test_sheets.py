@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from visalign import study
+from visalign import sheets
 from visalign.errors import InputError
 
 
 def read(tmp_path, content: str | bytes, schema: str = "recordings", key: str = "recording") -> dict:
     path = tmp_path / f"{schema}.tsv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return study.read_sheet(path, schema, key)
+    return sheets.read_sheet(path, schema, key)
 
 
 RECORDINGS = "recording\treader\tpath\tstimuli\tfirst_ms\n"
@@ -70,16 +70,16 @@ def test_a_sheet_that_would_be_misread_is_refused_with_its_line(tmp_path, conten
 @pytest.mark.parametrize("cell", ["nan", "inf", "1_0.5", "１.5", "0x10", "0,5", "1e999"])
 def test_a_number_of_a_sheet_is_a_plain_number(cell):
     with pytest.raises(InputError, match=r"sheet:2: crop: .* is not a number"):
-        study.cast(cell, {"type": "number"}, "sheet:2: crop")
+        sheets.cast(cell, {"type": "number"}, "sheet:2: crop")
 
 
 def test_published_accuracies_may_be_missing_but_not_two_of_a_model(tmp_path):
     path = tmp_path / "p.csv"
     path.write_bytes("\ufeffname,acc,\r\na,81.5,\r\nb,NA,\r\na,81.5,\r\n".encode())
-    assert study.read_published(str(path), "name", "acc") == {"a": 81.5}
+    assert sheets.read_published(str(path), "name", "acc") == {"a": 81.5}
     path.write_text("name,acc\na,81.5\na,80\n")
     with pytest.raises(InputError, match=r"p\.csv:3: name: 'a' is there twice, with another acc"):
-        study.read_published(str(path), "name", "acc")
+        sheets.read_published(str(path), "name", "acc")
     for text, reason in (
         ("name;acc\na;81,5\n", "columns are separated by semicolons"),
         ('name,acc\na,"81,5"\n', "p.csv:2: acc: '81,5' is not a number .a decimal comma"),
@@ -89,4 +89,4 @@ def test_published_accuracies_may_be_missing_but_not_two_of_a_model(tmp_path):
     ):
         path.write_text(text)
         with pytest.raises(InputError, match=reason):
-            study.read_published(str(path), "name", "acc")
+            sheets.read_published(str(path), "name", "acc")

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image, PngImagePlugin
 
-from visalign import cli, scenes, stimuli, stimulus_lists, stimulus_tables, stores, study, tfrecords
+from visalign import cli, scenes, sheets, stimuli, stimulus_lists, stimulus_tables, stores, tfrecords
 from visalign.errors import InputError
 
 
@@ -474,9 +474,9 @@ def test_a_row_of_a_brain_score_stimulus_set_must_name_its_archive(tmp_path):
     sheet = tmp_path / "stimuli.tsv"
     sheet.write_text("stimuli\tsource\tpath\tarchive\nhvm\tbrainscore\thvm.csv\t")
     with pytest.raises(InputError, match=r"stimuli\.tsv:2: .*'archive' is a required property"):
-        study.read_sheet(sheet, "stimuli", "stimuli")
+        sheets.read_sheet(sheet, "stimuli", "stimuli")
     sheet.write_text(sheet.read_text() + "hvm.zip")
-    assert study.read_sheet(sheet, "stimuli", "stimuli")["hvm"]["archive"] == "hvm.zip"
+    assert sheets.read_sheet(sheet, "stimuli", "stimuli")["hvm"]["archive"] == "hvm.zip"
 
 
 @pytest.mark.parametrize(("name", "option"), [("set.csv", "--sha1"), ("set.zip", "--archive-sha1")])

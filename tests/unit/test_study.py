@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from visalign import study
+from visalign import sheets, study
 from visalign.errors import InputError
 from visalign.study import Study
 from visalign.transforms import Transform
@@ -128,7 +128,7 @@ def test_a_wrong_config_is_refused_by_file_field_and_value(config, change, reaso
         ("models", "\trandom\t1", "\trandon\t1", "models.tsv:3: weights: 'randon' is not one of"),
         ("models", "\t64\t", "\tbig\t", "models.tsv:3: input_size: 'big' is not a integer"),
         ("models", "\t64\t", "\t6\t", "models.tsv:3: input_size: 6 is less than the minimum of 16"),
-        ("models", "architecture\t", "architectures\t", "models.tsv:1: architectures: unknown column (known: "),
+        ("models", "architecture\t", "architectures\t", "models.tsv:1: architectures: unknown column ("),
         ("models", "b\ttest_resnet", "b\t", "models.tsv:3: (top level): 'architecture' is a required"),
         ("models", "b\ttest", "b/c\ttest", "models.tsv:3: model: 'b/c' does not match"),
         ("models", "64\t\n", "64\t\t\textra\n", "models.tsv:3: 8 cells under 6 column names"),
@@ -257,7 +257,7 @@ def test_switching_a_stage_off_stops_all_that_need_it(config, stage):
 
 
 def test_every_stage_that_can_be_switched_off_is_in_the_schema_and_the_other_way_round():
-    properties = study.schema("config")["properties"]
+    properties = sheets.schema("config")["properties"]
     switches = {name for name, part in properties.items() if "enabled" in part.get("properties", {})}
     assert switches == set(study.NEEDS)
 
@@ -304,7 +304,7 @@ def parts(definition: dict, path: str = ""):
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_key_of_a_schema_is_described_and_defaults_are_valid(name):
-    definition = study.schema(name)
+    definition = sheets.schema(name)
     jsonschema.Draft202012Validator.check_schema(definition)
     for path, part in parts(definition):
         assert part.get("description", "").endswith("."), path
@@ -314,7 +314,7 @@ def test_every_key_of_a_schema_is_described_and_defaults_are_valid(name):
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_object_of_a_schema_refuses_unknown_keys(name):
-    definition = study.schema(name)
+    definition = sheets.schema(name)
     objects = [("", definition), *parts(definition)]
     loose = [
         path for path, part in objects if part.get("type") == "object" and "additionalProperties" not in part
@@ -349,7 +349,7 @@ def test_the_study_starts_nothing_heavy():
 
 def test_published_accuracies_are_read_by_name(tmp_path):
     (tmp_path / "p.csv").write_text("name,acc\na,81.5\nb,\n")
-    assert study.read_published(str(tmp_path / "p.csv"), "name", "acc") == {"a": 81.5}
+    assert sheets.read_published(str(tmp_path / "p.csv"), "name", "acc") == {"a": 81.5}
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_published_accuracies_are_read_by_name(tmp_path):
 def test_a_table_of_published_accuracies_that_cannot_be_read_is_named(tmp_path, content, reason):
     (tmp_path / "p.csv").write_text(content)
     with pytest.raises(InputError, match=reason):
-        study.read_published(str(tmp_path / "p.csv"), "name", "acc")
+        sheets.read_published(str(tmp_path / "p.csv"), "name", "acc")
 
 
 def test_layers_are_recorded_only_where_a_recording_needs_them(config):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from visalign import study
+from visalign import sheets
 from visalign.errors import InputError
 from visalign.yaml_text import read_yaml
 
@@ -28,7 +28,7 @@ from visalign.yaml_text import read_yaml
 def test_what_yaml_would_change_is_refused_with_its_line(tmp_path, text, reason):
     path = tmp_path / "config.yaml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    for read in (read_yaml, study.read_config):
+    for read in (read_yaml, sheets.read_config):
         with pytest.raises(InputError, match=rf"^[^\n]*config\.yaml: not YAML: {reason}[^\n]*$"):
             read(path)
 
@@ -36,11 +36,11 @@ def test_what_yaml_would_change_is_refused_with_its_line(tmp_path, text, reason)
 def test_what_is_plain_is_read_as_it_is(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("\ufeffa: '010'\nb: 10\nc: 0.5\nd: no\ne: {51-90: 0.1, x: 0}\nf: '01:00:00'\ng: 1.0e-5\n")
-    assert study.read_config(path) == {
+    assert sheets.read_config(path) == {
         "a": "010", "b": 10, "c": 0.5, "d": False, "e": {"51-90": 0.1, "x": 0}, "f": "01:00:00", "g": 1e-5,
     }  # fmt: skip
 
 
 def test_a_config_may_be_json(tmp_path):
     (tmp_path / "config.json").write_text('{"a": 1e-05}')
-    assert study.read_config(tmp_path / "config.json") == {"a": 1e-05}
+    assert sheets.read_config(tmp_path / "config.json") == {"a": 1e-05}

@@ -19,7 +19,7 @@ from visalign import checksums
 from visalign.array_files import read_numbers, shape_of_numbers
 from visalign.delimited import number, read_text
 from visalign.errors import InputError
-from visalign.study import validate
+from visalign.sheets import validate
 from visalign.tables import numbers, read_table, whole_numbers, words, write_atomic, write_table
 from visalign.yaml_text import read_yaml
 

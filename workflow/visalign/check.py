@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from visalign import array_recordings, checksums
 from visalign.errors import InputError, collected, raise_any
-from visalign.study import CACHE, Study, read_config
+from visalign.sheets import read_config
+from visalign.study import CACHE, Study
 from visalign.tables import read_json, write_json
 
 if TYPE_CHECKING:  # readers of many formats, which a run that was checked before does not need
@@ -50,7 +51,7 @@ def state(study: Study) -> str:
 
 
 def before_run(study: Study, faults: list[str], clean: str | Path) -> None:
-    """Add to `faults` what is wrong with a study's files, unless `clean` says that nothing is in this state."""
+    """Add to `faults` what is wrong with the files of a study, unless `clean` knows their state as right."""
     now = state(study)
     if Path(clean).exists() and read_json(clean) == {"clean": now}:
         return

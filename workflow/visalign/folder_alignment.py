@@ -47,7 +47,8 @@ from visalign import (
 )
 from visalign.errors import InputError
 from visalign.map_alignment import Alignment
-from visalign.study import override, read_sheet
+from visalign.sheets import read_sheet
+from visalign.study import override
 from visalign.tables import score_row, write_table
 from visalign.transforms import Transform
 

@@ -18,7 +18,8 @@ import pandas as pd
 
 from visalign import association, human_maps, map_alignment, predictivity, report_data, segmented, tables
 from visalign.errors import InputError
-from visalign.study import Study, read_config
+from visalign.sheets import read_config
+from visalign.study import Study
 from visalign.verdict import LEVEL, decimal, enumeration, listing, of_regions
 
 VERSION = 2

@@ -26,7 +26,8 @@ from scipy.optimize import nnls
 
 from visalign.downloads import expand_rows
 from visalign.errors import InputError
-from visalign.study import CACHE, Study, read_config, read_sheet
+from visalign.sheets import read_config, read_sheet
+from visalign.study import CACHE, Study
 from visalign.tables import read_json
 from visalign.weights import pretrained_name, weights_id
 

@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from visalign.errors import InputError
-from visalign.study import label_mismatch, read_sheet, select
+from visalign.sheets import read_sheet
+from visalign.study import label_mismatch, select
 from visalign.tables import SCORE_COLUMNS, read_scores, score_row, write_atomic, write_table
 from visalign.weights import weights_id
 

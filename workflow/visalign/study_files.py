@@ -19,9 +19,10 @@ from tqdm import tqdm
 from visalign import images, map_lists, overlays, recording_lists, revelation
 from visalign.downloads import expand_rows
 from visalign.errors import InputError, collected, raise_any
+from visalign.sheets import read_sheet
 from visalign.stimulus_lists import Listed, list_stimuli
 from visalign.stimulus_tables import unmatched
-from visalign.study import Study, read_sheet
+from visalign.study import Study
 
 ROOT = Path(__file__).parents[2]
 
@@ -146,9 +147,8 @@ def map_set(study: Study, name: str, stimuli: Stimuli | None) -> None:
         raise InputError(f"{row['path']}: stimulus_id: those of the {place}, but in another order")
     for (stimulus_id, label), own in zip(listed, stimuli.listed.label or (), strict=False):
         if label is not None and label != own:
-            raise InputError(
-                f"{row.get('labels', row['path'])}: label: {label} for {stimulus_id!r}, where the {place} has {own}"
-            )
+            where = row.get("labels", row["path"])
+            raise InputError(f"{where}: label: {label} for {stimulus_id!r}, where the {place} has {own}")
     map_lists.check_shapes(name, row, stimuli.sizes)
 
 

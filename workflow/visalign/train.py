@@ -115,7 +115,8 @@ def run(args: argparse.Namespace) -> None:
 
 def rows(args: argparse.Namespace) -> None:
     """Write the selected rows of the model sheet and those of the trained models."""
-    from visalign.study import Study, read_config, schema
+    from visalign.sheets import read_config, schema
+    from visalign.study import Study
 
     study = Study.read(read_config(args.config), args.config)
     columns = list(schema("models")["properties"])
@@ -348,7 +349,7 @@ def measure(args: argparse.Namespace) -> None:
 def compare(args: argparse.Namespace) -> None:
     """Write how trained models differ from their baselines."""
     from visalign import arms
-    from visalign.study import read_sheet
+    from visalign.sheets import read_sheet
     from visalign.tables import write_table
 
     pairs = arms.pairs(read_sheet(args.models, "models", "model"), Path(args.directory))
