@@ -430,6 +430,16 @@ def test_a_row_of_metrics_is_the_mean_since_the_last():
     assert [(row["step"], row["total"]) for row in progress.rows] == [(3, 1.0), (5, 3.5)]
 
 
+def test_validation_images_that_are_trained_on_are_counted(tmp_path, command, scenes, capsys):
+    validation = {"validation": scenes / "scenes.csv", "validation_maps": scenes / "maps.npz"}
+    validation |= {"validation_pixels": scenes / "pixels.zarr", "transform": TRANSFORM}
+    cli.main(command(tmp_path, steps=1, **validation))
+    n = len((scenes / "scenes.csv").read_text().splitlines()) - 1
+    assert (
+        f"scenes.csv: {n} of its images are trained on, so its metrics are no test" in capsys.readouterr().out
+    )
+
+
 def test_validation_metrics_equal_accuracy_and_scipy_s_spearman(tmp_path, command, scenes):
     table, maps = scenes / "scenes.csv", np.load(scenes / "maps.npz")["map"]
     validation = {"validation": table, "validation_maps": scenes / "maps.npz", "transform": TRANSFORM}

@@ -167,6 +167,8 @@ def fit(args: argparse.Namespace) -> None:
         n, n_maps = len(images.table), int(images.has_map.sum())
         lost = len(images.maps) - n_maps
         print(f"{n} images, {n_maps} with a human map; {lost} maps are constant or not finite")
+        if args.validation and (seen := trained_on(args.validation, images.table)):
+            print(f"{args.validation}: {seen} of its images are trained on, so its metrics are no test")
     model = start(args, card, images.table)
     normalised = Normalised(model.to(fabric.device), card["data_config"])
     with tqdm(
@@ -206,6 +208,13 @@ def training_images(args: argparse.Namespace, card: dict[str, Any]) -> Any:
         pd.concat([table for _, table in parts], ignore_index=True),
         *(maps, size, args.batch_size, args.share, args.seed, args.smallest_crop),
     )
+
+
+def trained_on(validation: str, table: pd.DataFrame) -> int:
+    """Number of validation images that are also trained on, under whatever name."""
+    from visalign import stimulus_tables
+
+    return int(stimulus_tables.read(validation)["sha256"].isin(table["sha256"]).sum())
 
 
 def n_classes(args: argparse.Namespace, card: dict[str, Any], tables: list[pd.DataFrame]) -> int:
