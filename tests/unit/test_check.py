@@ -77,7 +77,7 @@ def right(tmp_path_factory):
         save_file(timm.create_model("test_resnet").state_dict(), "net.safetensors")
         config = {name: {"sheet": f"{name}.tsv"} for name in SHEETS}
         Path("study.yaml").write_text(
-            yaml.safe_dump(config | {"accuracy": {"stimuli": ["photos", "classes"]}})
+            yaml.safe_dump(config | {"accuracy": {"stimuli": ["photos", "classes", "views", "simulated"]}})
         )
         Study.load(read_config("study.yaml"), "study.yaml", CACHE)
     finally:
@@ -164,8 +164,10 @@ PLANTED = (
         "recordings.tsv: more: stimuli: 'photo' is unknown (known: photos",
     ),
     (
-        lambda: append("stimuli.tsv", "gone\tfolder\tgone"),
-        "stimuli.tsv: gone: gone: no such file or folder",
+        lambda: edit(
+            "maps.tsv", "people.csv\tphotos", "people.csv\tphotos\ngone\tfolder\tgone\tpeople.csv\tphotos"
+        ),
+        "maps.tsv: gone: gone: no such file or folder",
     ),
     (plant_a_label, "views.csv: label: line 3: '1.5' is not a whole number"),
     (plant_a_broken_image, "photos/image2.png: not a readable image"),
@@ -214,6 +216,14 @@ def test_a_mismatch_between_files_is_a_fault(study, capsys, plant, told):
     assert len(faults) == 1 and faults[0].startswith(told)
 
 
+def test_files_that_no_stage_reads_are_not_asked_for(study, capsys):
+    append("stimuli.tsv", "unused\tfolder\tgone")
+    shutil.rmtree("sites")
+    edit("study.yaml", "accuracy:", "neural: {enabled: false}\naccuracy:")
+    out, faults = checked(capsys)
+    assert faults == [] and "neural     sites: 4 models: stage neural is switched off" in out
+
+
 def test_what_a_study_makes_itself_is_not_checked_since_a_run_makes_it_anew(study, capsys):
     Path("results/simulate").mkdir()
     Path("results/simulate/clicks.tfrecords").write_bytes(b"of an earlier config, and cut")
@@ -247,6 +257,7 @@ def test_a_state_that_was_right_is_not_checked_again_before_a_run_and_a_changed_
 
 def test_snakemake_refuses_a_study_with_faults_before_the_first_job_unless_told_not_to_check(study):
     plant_a_label()
+    edit("study.yaml", "  - simulated\n", "")  # which nothing here makes
     command = [
         sys.executable,
         "-m",

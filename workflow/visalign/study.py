@@ -203,6 +203,21 @@ class Study:
                 if not all(there):
                     del datasets[name]
 
+    def in_use(self) -> dict[str, set[str]]:
+        """Names of the stimulus sets, recordings and map sets that some stage will read."""
+        recordings = set(self.recordings) if self.enabled("neural") else set()
+        compared = self.enabled("clickme") or self.enabled("attacks")
+        maps = {name for name, row in self.maps.items() if row["scored"] and compared}
+        maps |= {row[key] for row in self.trained.values() for key in ("maps", "validation") if key in row}
+        stimuli = set(self.config["accuracy"]["stimuli"]) if self.enabled("accuracy") else set()
+        stimuli |= {self.recordings[name]["stimuli"] for name in recordings}
+        stimuli |= {self.maps[name]["stimuli"] for name in maps}
+        stimuli |= {row["stimuli"] for row in self.trained.values() if "stimuli" in row}
+        for kind, used in (("recordings", recordings), ("clicks", maps)):
+            simulated = [row for name, row in self.config["simulate"][kind].items() if name in used]
+            stimuli |= {row[key] for row in simulated for key in ("stimuli", "fit_stimuli") if key in row}
+        return {"stimuli": stimuli, "recordings": recordings, "maps": maps}
+
     def sources(self) -> set[str]:
         """Paths and patterns of files and folders that sheets and config name, but for those in results."""
         rows = [row for sheet in (self.stimuli, self.recordings, self.maps) for row in sheet.values()]

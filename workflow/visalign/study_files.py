@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import functools
 import glob
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,12 @@ from visalign.stimulus_tables import unmatched
 from visalign.study import Study
 
 ROOT = Path(__file__).parents[2]
+#: Columns of sheets that name files.
+FILES = {
+    "stimuli": ("path", "labels", "archive"),
+    "recordings": ("path",),
+    "maps": ("path", "labels", "clicks"),
+}
 
 
 @dataclass
@@ -40,42 +46,42 @@ class Findings:
 
 
 def examine(study: Study, findings: Findings, probed: int | None = None) -> None:
-    """Check the files of a study, as far as they are there, and add to the findings.
+    """Check the files that some stage of a study will read, as far as they are there; adds to the findings.
 
     Parameters
     ----------
     probed : int, optional
         Read the headers of so many images of a set at most, evenly spread; of all by default.
     """
-    listed = {}
-    for name, row in study.stimuli.items():
-        if present(study, "stimuli", name, row, ("path", "labels", "archive"), findings):
-            with collected(findings.faults):
-                listed[name] = stimulus_set(name, row, findings, probed)
-    for name, row in study.recordings.items():
-        if present(study, "recordings", name, row, ("path",), findings):
-            with collected(findings.faults):
-                recording(study, name, listed.get(row["stimuli"]))
-    for name, row in study.maps.items():
-        if present(study, "maps", name, row, ("path", "labels", "clicks"), findings):
-            with collected(findings.faults):
-                map_set(study, name, listed.get(row["stimuli"]))
+    listed: dict[str, Stimuli] = {}
+    for name, row in there(study, "stimuli", findings):
+        with collected(findings.faults):
+            listed[name] = stimulus_set(name, row, findings, probed)
+    for _, row in there(study, "recordings", findings):
+        with collected(findings.faults):
+            recording(row, listed.get(row["stimuli"]))
+    for name, row in there(study, "maps", findings):
+        with collected(findings.faults):
+            map_set(name, row, listed.get(row["stimuli"]))
     with collected(findings.faults):
         tables(study)
 
 
-def present(
-    study: Study, sheet: str, name: str, row: dict[str, Any], columns: Iterable[str], findings: Findings
-) -> bool:
-    """Whether all files that a row names are there; those that will be made or fetched are pending."""
-    missing = [row[column] for column in columns if column in row and not exists(row[column])]
-    for path in missing:
-        if made(path) or fetched(path):
-            findings.pending.append(path)
-        else:
-            findings.faults.append(f"{study.config[sheet]['sheet']}: {name}: {path}: no such file or folder")
-    # What a run made may be of an earlier config: the run will make it anew.
-    return not missing and not any(made(row[column]) for column in columns if column in row)
+def there(study: Study, sheet: str, findings: Findings) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and row of those rows in use all of whose files are there.
+
+    Files that the study makes are pending, even where they are there: they may be of an earlier config.
+    """
+    used = study.in_use()[sheet]
+    for name, row in getattr(study, sheet).items():
+        paths = [row[column] for column in FILES[sheet] if column in row and name in used]
+        missing = [path for path in paths if not made(path) and not exists(path)]
+        absent = [path for path in missing if not fetched(path)]
+        place = f"{study.config[sheet]['sheet']}: {name}"
+        findings.faults += [f"{place}: {path}: no such file or folder" for path in absent]
+        findings.pending += [path for path in paths if made(path) or (path in missing and path not in absent)]
+        if name in used and not missing and not any(map(made, paths)):
+            yield name, row
 
 
 def exists(path: str) -> bool:
@@ -122,18 +128,16 @@ def stimulus_set(name: str, row: dict[str, Any], findings: Findings, probed: int
     return Stimuli(listed, sizes)
 
 
-def recording(study: Study, name: str, stimuli: Stimuli | None) -> None:
+def recording(row: dict[str, Any], stimuli: Stimuli | None) -> None:
     """Check a recording: its file, its grid, its stimuli against those of the set."""
-    row = study.recordings[name]
     listed = recording_lists.listed_stimuli(row)
     place = f"the stimulus set {row['stimuli']}"
     if stimuli and (reason := unmatched(listed.stimulus_ids, stimuli.listed.stimulus_id, place)):
         raise InputError(f"{row['path']}: {reason}")
 
 
-def map_set(study: Study, name: str, stimuli: Stimuli | None) -> None:
+def map_set(name: str, row: dict[str, Any], stimuli: Stimuli | None) -> None:
     """Check a map set: its files; ids, in their order, labels and shapes against those of the images."""
-    row = study.maps[name]
     listed = map_lists.listed_maps(name, row)
     if stimuli is None or listed is None:
         return
