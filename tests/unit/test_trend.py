@@ -455,3 +455,18 @@ def test_the_command_on_a_table_gives_the_trend_of_the_stage_on_the_same_numbers
     assert told["n"] == panel["n"]
     ours = {name: value for name, value in panel["trend"].items() if name != "fitted_curve"}  # a drawing
     assert told["trend"] == ours
+
+
+def test_a_model_without_a_name_is_an_error_that_names_its_line(tmp_path, capsys):
+    table = tmp_path / "points.csv"
+    table.write_text("model,x,y\na,.1,.2\n,.2,.3\n,,\n")
+    with pytest.raises(SystemExit):
+        main(["trend", str(table), "--x", "x", "--y", "y"])
+    assert f"{table}: model: line 3: empty, expected a name" in capsys.readouterr().err
+    scores, sheet = synthetic_scores.write_study(tmp_path)
+    rows = synthetic_scores.model_sheet()
+    rows.loc[4, "model"] = " "
+    rows.to_csv(sheet, sep="\t", index=False)
+    with pytest.raises(SystemExit):
+        main(["trend", "--scores", scores, "--models", sheet, "--output", str(tmp_path / "trend.json")])
+    assert f"{sheet}: model: line 6: empty, expected a name" in capsys.readouterr().err

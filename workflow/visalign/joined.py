@@ -109,13 +109,15 @@ def read_pairs(
         label = label or next((name for name in NAME_COLUMNS if name in table.columns), None)
     kept = without(table, exclude, file)
     values = np.column_stack([numeric(kept, name, file) for name in (x, y)])
-    names = column(kept, label, file) if label else pd.Series([f"row {i + 1}" for i in kept.index])
     families = column(kept, family, file) if family else pd.Series([""] * len(kept))
     finite = np.isfinite(values).all(axis=1)
+    if label:
+        column(kept, label, file)
+    names = tables.words(kept[finite], label, file) if label else [f"row {i + 1}" for i in kept.index[finite]]
     return Pairs(
         x=values[finite, 0],
         y=values[finite, 1],
-        names=list(names[finite]),
+        names=names,
         families=list(families[finite]),
         n_unmatched=n_unmatched,
         n_missing=int(np.sum(~finite)),

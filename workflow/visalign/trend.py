@@ -267,6 +267,7 @@ def run_pipeline(args: argparse.Namespace) -> None:
     for path, table in ((args.scores, scores), (args.models, sheet)):
         if table.empty:
             raise InputError(f"{path}: no rows")
+        table["model"] = tables.words(table, "model", path)
     for model in sheet["model"][sheet["model"].duplicated()]:
         raise InputError(f"{args.models}: model {model!r} has two rows")
     sheet = sheet.assign(**covariates(sheet, args.models))
