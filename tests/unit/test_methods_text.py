@@ -119,6 +119,13 @@ def test_stimuli_accuracy_recordings_and_maps_are_those_of_sheets_scores_and_car
     assert "clicks (simulated; 20 images; ceiling 0.658 [0.648, 0.668], declared; floor unknown)" in text
 
 
+def test_what_was_done_to_pixels_is_said_with_its_number(write, tmp_path):
+    table = "stimulus_id,sha256,decoded\na,1,exif\nb,2,exif+16-bit\nc,2,\nd,3,alpha\n"
+    tables.write_atomic(tmp_path / "results/stimuli/photographs.csv", table)
+    said = "EXIF orientation applied in 2, transparency composited in 1, 16 bits scaled to 8 in 1, "
+    assert f"ship with foolbox, {said}1 copies of other images; each model's own" in write()
+
+
 def test_what_is_simulated_is_said_first_and_how(write):
     text = write()
     start = text.index("**Simulated data.** it (teacher two, layer layer3,")

@@ -33,6 +33,7 @@ rule trend_methods:
         scores="results/scores.csv",
         models=lambda w: present([f"results/models/{model}.json" for model in STUDY.models]),
         cards=data_cards(),
+        stimuli=[table_of(stimuli) for stimuli in sorted(STUDY.in_use()["stimuli"])],
     output:
         report("results/methods.md", caption="../report/methods.rst", category="Methods"),
     params:

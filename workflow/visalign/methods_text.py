@@ -16,7 +16,16 @@ from typing import Any
 
 import pandas as pd
 
-from visalign import association, human_maps, map_alignment, predictivity, report_data, segmented, tables
+from visalign import (
+    association,
+    human_maps,
+    images,
+    map_alignment,
+    predictivity,
+    report_data,
+    segmented,
+    tables,
+)
 from visalign.errors import InputError
 from visalign.sheets import read_config
 from visalign.study import Study
@@ -36,6 +45,13 @@ SOURCES = {
     "tfrecord": "images of files in ClickMe's format",
     "npz": "images of files in ClickMe's format",
     "brainscore": "a Brain-Score stimulus set",
+}
+#: What is said of images that were read in another way than most.
+PIXELS = {
+    images.EXIF: "EXIF orientation applied in {}",
+    images.ALPHA: "transparency composited in {}",
+    images.SIXTEEN_BITS: "16 bits scaled to 8 in {}",
+    "copies": "{} copies of other images",
 }
 TRANSFORMS = {
     "model": "each model's own evaluation transform",
@@ -78,6 +94,7 @@ class Results:
     models: dict[str, dict[str, Any]]
     recordings: dict[str, dict[str, Any]]
     maps: dict[str, dict[str, Any]]
+    stimuli: dict[str, dict[str, int]]  # in how many images of a set what was done, as `PIXELS` says it
 
 
 def read_results(study: Study, directory: Path) -> Results:
@@ -93,7 +110,17 @@ def read_results(study: Study, directory: Path) -> Results:
         {name: tables.read_json(file) for name, file in files.items() if file.exists()},  # the rest failed
         cards("recordings", study.recordings, ("neural",)),
         cards("maps", study.maps, ("clickme", "attacks")),
+        {name: read_pixels(directory / "stimuli" / f"{name}.csv") for name in study.stimuli},
     )
+
+
+def read_pixels(path: Path) -> dict[str, int]:
+    """Count what was done to the images of a stimulus table, and copies of others among them."""
+    if not path.exists():  # of a set that no stage reads
+        return {}
+    table = tables.read_table(path, required=("sha256",))
+    copies = int(table["sha256"].duplicated().sum())
+    return images.counts(table["decoded"]) | ({"copies": copies} if copies else {})
 
 
 def span(numbers: Iterable[float]) -> str:
@@ -196,6 +223,7 @@ def of_stimuli(study: Study, results: Results) -> str:
         facts = [SOURCES[row["source"]]]
         if row["source"] == "scenes":
             facts.append(f"n = {row['count']}, seed {row['seed']}")
+        facts += [PIXELS[what].format(n) for what, n in results.stimuli.get(name, {}).items()]
         parts.append(f"{name}: {', '.join(facts)}; {TRANSFORMS[row['transform']]}")
     return f"**Stimuli.** {'. '.join(parts)}."
 
