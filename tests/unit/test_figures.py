@@ -12,6 +12,7 @@ from matplotlib.text import Annotation, Text
 from PIL import Image
 
 from visalign import figures, labels, panels, tables, theme
+from visalign import trend as trend_stage
 from visalign.cli import main
 
 
@@ -124,7 +125,7 @@ def test_a_panel_says_what_its_data_are_and_a_figure_its_versions_and_seed(study
     assert "y: photographs (real, clickme version 3, seed 5)" in " ".join(footer.split())
     assert "test of decline: p" in " ".join(footer.split())
     title = figure.legends[-1].get_title().get_text()
-    assert title.startswith("trend version 3, seed 0, 50 bootstrap draws, inputs ")
+    assert title.startswith(f"trend version {trend_stage.VERSION}, seed 0, 50 bootstrap draws, inputs ")
 
 
 def test_the_two_piece_regression_is_drawn_with_its_band_and_the_interval_of_its_changepoint(study):

@@ -237,7 +237,6 @@ def test_what_is_simulated_stays_so(tmp_path, write, in_file, said, simulated):
         (["--simulated", "false"], "a.nc: simulated: the file says that it is simulated"),
         (["--sha1", "0" * 40], "a.nc: sha1: "),
         (["--region", "V1"], "a.nc: region: no neuroid in 'V1'"),
-        (["--ceiling-splits", "0"], "--ceiling-splits: 0"),
         (["--first-ms", "0"], "--first-ms: the reader assembly does not take it"),
         (
             ["--reader", "arcaro", "--region", "ML", "--subject", "George"],

@@ -24,7 +24,6 @@ EXAMPLES = """\
   python -m visalign models --model lite0_160 --reuse lite0.json --card lite0_160.json --data-config \\
       '{"input_size": [3, 160, 160], "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "crop_pct": 0.875}'
   python -m visalign models --resolve resnet50 vit_base_patch16_224
-  python -m visalign models --facts <<< '[{"architecture": "resnet50", "weights": "hub", "input_size": 160}]'
 """
 
 

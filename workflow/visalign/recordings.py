@@ -110,8 +110,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read a recording, compute its ceilings, write the three outputs; the card comes last."""
-    if args.ceiling_splits < 1:
-        raise InputError(f"--ceiling-splits: {args.ceiling_splits} is not a positive number")
     recording = read(args)
     recording.attrs["simulated"] = int(is_simulated(args.path, recording, args.simulated))
     shown = (

@@ -138,9 +138,6 @@ def fit(args: argparse.Namespace) -> None:
     from visalign import device, training
     from visalign.network import Normalised
 
-    for name in ("steps", "batch_size", "devices", "workers", "checkpoint_every", "evaluate_every"):
-        if getattr(args, name) < 1:
-            raise InputError(f"--{name.replace('_', '-')}: {getattr(args, name)} is not positive")
     if args.batch_size % args.devices:
         raise InputError(f"--batch-size: {args.batch_size} is not a multiple of --devices {args.devices}")
     card = read_json(args.card)
