@@ -110,13 +110,13 @@ def read_results(study: Study, directory: Path) -> Results:
         {name: tables.read_json(file) for name, file in files.items() if file.exists()},  # the rest failed
         cards("recordings", study.recordings, ("neural",)),
         cards("maps", study.maps, ("clickme", "attacks")),
-        {name: read_pixels(directory / "stimuli" / f"{name}.csv") for name in study.stimuli},
+        {name: read_pixels(directory / "stimuli" / f"{name}.csv") for name in study.in_use()["stimuli"]},
     )
 
 
 def read_pixels(path: Path) -> dict[str, int]:
     """Count what was done to the images of a stimulus table, and copies of others among them."""
-    if not path.exists():  # of a set that no stage reads
+    if not path.exists():  # of a set whose stage failed
         return {}
     table = tables.read_table(path, required=("sha256",))
     copies = int(table["sha256"].duplicated().sum())
