@@ -85,7 +85,8 @@ rule simulate_clicks:
             simulated("clicks", w)["teacher"], simulated("clicks", w)["stimuli"]
         ),
         options=lambda w: options(
-            simulated("clicks", w), "teacher_weight", "participants", "clicks", "idiosyncrasy", "seed"
+            simulated("clicks", w),
+            *("teacher_weight", "sharpness", "participants", "clicks", "idiosyncrasy", "seed"),
         ),
     log:
         "logs/simulate/{maps}.log",

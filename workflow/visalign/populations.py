@@ -83,8 +83,9 @@ def within_image_reliability(
     Returns
     -------
     float
-        Reliability of the mean over repetitions: median over sites, mean over images.
+        Reliability of the mean over repetitions: median over sites, then the square of the mean root over
+        images, for a score that is a mean of r over images can reach the mean of their √c.
     """
     variance = signal.reshape(n_images, -1, signal.shape[1]).var(axis=1, ddof=1)
     noise = (1 - reliability) / reliability / repetitions
-    return float(np.median(variance / (variance + noise), axis=1).mean())
+    return float(np.sqrt(np.median(variance / (variance + noise), axis=1)).mean() ** 2)

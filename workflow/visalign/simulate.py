@@ -16,11 +16,11 @@ from scipy.ndimage import gaussian_filter
 from visalign import array_recordings, populations, stimulus_tables, stores
 from visalign.arguments import at_least
 from visalign.images import read as read_image
-from visalign.stats import spearman, spearman_brown
+from visalign.stats import ranks, spearman_brown
 from visalign.tables import write_json
 from visalign.transforms import Transform
 
-VERSION = 2
+VERSION = 3
 EXAMPLES = """\
   python -m visalign simulate recordings --features scenes.zarr --fit-features scenes_fit.zarr \\
       --layer blocks.5 --table scenes.csv --output it.nc --truth it_truth.json
@@ -30,6 +30,9 @@ EXAMPLES = """\
 """
 #: Side of the images and maps of ClickMe, in pixels.
 SIDE = 256
+#: Standard deviations in pixels: of the blur of the saliency, and of the Gaussians of the centre bias and of
+#: a participant's own spot.
+SMOOTHING, CENTRE, SPOT = SIDE / 100, SIDE / 5, SIDE / 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,12 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clicks.add_argument("--saliency", help="the teacher's saliency of the stimuli (.zarr)")
     clicks.add_argument("--shards", help="ClickMe-format shard to write (.tfrecords)")
     clicks.add_argument("--transform", help="transform of the saliency's stimuli")
-    clicks.add_argument("--teacher-weight", type=float, default=0.5)
+    clicks.add_argument("--teacher-weight", type=float, default=0.9, help="the rest is centre bias")
+    clicks.add_argument("--sharpness", type=float, default=3.0, help="power of the smoothed saliency")
     clicks.add_argument("--participants", type=at_least(1), default=24, help="participants an image")
     clicks.add_argument(
         "--clicks", type=at_least(1), default=30, help="mean clicks of a participant on an image"
     )
-    clicks.add_argument("--idiosyncrasy", type=float, default=0.3, help="weight of own preference")
+    clicks.add_argument("--idiosyncrasy", type=float, default=0.2, help="weight of own preference")
 
 
 def recordings(args: argparse.Namespace) -> None:
@@ -186,8 +190,17 @@ def normalised(density: np.ndarray) -> np.ndarray:
     return density / density.sum()
 
 
-def shared_density(saliency: np.ndarray, teacher_weight: float) -> np.ndarray:
-    """Where people click: smoothed saliency mixed with centre bias.
+def gaussian(row: float, column: float, sigma: float) -> np.ndarray:
+    """Gaussian spot around a pixel, (SIDE, SIDE), of sum 1."""
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    return normalised(np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * sigma**2)))
+
+
+def shared_density(saliency: np.ndarray, teacher_weight: float, sharpness: float) -> np.ndarray:
+    """Where people click: a power of the smoothed saliency mixed with centre bias.
+
+    The power counters how flat gradients are once people's clicks are blurred: without it the maps of all
+    images look alike, and other images' maps agree with people nearly as well as people themselves.
 
     Parameters
     ----------
@@ -199,19 +212,18 @@ def shared_density(saliency: np.ndarray, teacher_weight: float) -> np.ndarray:
     ndarray, shape (SIDE, SIDE)
         Sums to 1.
     """
-    rows, columns = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
-    centre = normalised(np.exp(-(rows**2 + columns**2) / (2 * (SIDE / 5) ** 2)))
-    smooth = gaussian_filter(saliency.astype(np.float64), SIDE / 25)
-    return teacher_weight * normalised(smooth) + (1 - teacher_weight) * centre
+    smooth = gaussian_filter(saliency.astype(np.float64), SMOOTHING)
+    salient = normalised(smooth**sharpness)
+    centre = gaussian((SIDE - 1) / 2, (SIDE - 1) / 2, CENTRE)
+    return teacher_weight * salient + (1 - teacher_weight) * centre
 
 
 def participant_clicks(
     density: np.ndarray, idiosyncrasy: float, mean_clicks: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Clicks (k, 2) as x, y pixels of one participant: the shared density and an own spot."""
-    spot = rng.uniform(0.2, 0.8, size=2) * SIDE
-    rows, columns = np.mgrid[:SIDE, :SIDE]
-    own = normalised(np.exp(-((rows - spot[0]) ** 2 + (columns - spot[1]) ** 2) / (2 * (SIDE / 8) ** 2)))
+    """Clicks (k, 2) as x, y pixels of one participant: the shared density and an own spot anywhere."""
+    row, column = rng.uniform(size=2) * SIDE
+    own = gaussian(row, column, SPOT)
     mixture = (1 - idiosyncrasy) * density + idiosyncrasy * own
     count = 2 + rng.poisson(max(mean_clicks - 2, 0))
     flat = rng.choice(mixture.size, size=count, p=mixture.ravel() / mixture.sum())
@@ -248,27 +260,42 @@ def click_log(
     return log
 
 
-def planted_reliability(densities: list[np.ndarray], args: argparse.Namespace, draws: int = 8) -> float:
-    """Expected Spearman ρ between maps of two fresh groups of half the participants.
+def planted_reliability(
+    densities: list[np.ndarray], args: argparse.Namespace, draws: int = 8
+) -> tuple[float, float | None]:
+    """Expected Spearman ρ between maps of two fresh groups of half the participants: ceiling and floor.
 
-    Drawn anew from the planted densities, independently of the log: what a split-half ceiling
-    of the log estimates.
+    Drawn anew from the planted densities, independently of the log: what the ceiling and floor of a log's
+    participants estimate.
+
+    Returns
+    -------
+    ceiling, floor : float
+        Groups that saw the same image, and groups that saw different images (None with one image).
     """
+    rng = np.random.default_rng([args.seed, 1])
+    n, half = len(densities), args.participants // 2
+    rho = np.zeros((n, n))
+    for _ in range(draws):
+        first, second = (processed_maps(densities, half, args, rng) for _group in range(2))
+        rho += np.corrcoef(ranks(first), ranks(second))[:n, n:] / draws
+    floor = float(rho[~np.eye(n, dtype=bool)].mean()) if n > 1 else None
+    return float(np.diag(rho).mean()), floor
+
+
+def processed_maps(
+    densities: list[np.ndarray], participants: int, args: argparse.Namespace, rng: np.random.Generator
+) -> np.ndarray:
+    """Processed map of a new group of participants on each image, (n_images, n_pixels)."""
     from visalign import click_logs, human_maps
 
-    rng = np.random.default_rng([args.seed, 1])
-    half = args.participants // 2
-    rho = []
+    maps = []
     for density in densities:
-        for _ in range(draws):
-            maps = []
-            for _group in range(2):
-                group = [
-                    participant_clicks(density, args.idiosyncrasy, args.clicks, rng) for _ in range(half)
-                ]
-                maps.append(human_maps.process(click_logs.group_map(group)[None]).ravel())
-            rho.append(float(spearman(maps[0], maps[1])))
-    return float(np.mean(rho))
+        group = [
+            participant_clicks(density, args.idiosyncrasy, args.clicks, rng) for _ in range(participants)
+        ]
+        maps.append(click_logs.group_map(group))
+    return human_maps.process(np.stack(maps)).reshape(len(maps), -1)
 
 
 def clicks(args: argparse.Namespace) -> None:
@@ -282,7 +309,7 @@ def clicks(args: argparse.Namespace) -> None:
     densities, images = [], []
     for entry, saliency in zip(table.itertuples(), store["max_abs_gradient"], strict=True):  # type: ignore[arg-type]
         canvas = on_canvas(np.asarray(saliency), entry.height, entry.width, transform)  # type: ignore[arg-type]
-        densities.append(shared_density(canvas, args.teacher_weight))
+        densities.append(shared_density(canvas, args.teacher_weight, args.sharpness))
         image = read_image(str(entry.path), getattr(entry, "background", "")).image
         images.append(np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)))
     rng = np.random.default_rng(args.seed)
@@ -291,15 +318,18 @@ def clicks(args: argparse.Namespace) -> None:
     click_logs.write_log(args.output, **log)
     maps = click_logs.maps_from_log(args.output)
     tfrecords.write_clickme(args.shards, images, [maps[name] for name in names], list(table["label"]))
+    ceiling, floor = planted_reliability(densities, args)
     write_json(
         args.truth,
         {
             "simulated": True,
             "teacher_saliency": args.saliency,
             "teacher_weight": args.teacher_weight,
+            "sharpness": args.sharpness,
             "participants": args.participants,
             "idiosyncrasy": args.idiosyncrasy,
-            "split_half_reliability": planted_reliability(densities, args),
+            "split_half_reliability": ceiling,
+            "split_half_floor": floor,
             "seed": args.seed,
         },
     )
