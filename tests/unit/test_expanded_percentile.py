@@ -30,6 +30,12 @@ def test_draws_without_a_value_are_left_out():
     assert interval([*draws, np.nan, np.nan], 8) == interval(draws, 8)
 
 
+def test_an_end_at_infinity_is_unknown():
+    draws = [*np.linspace(0, 1, 900), *[np.inf] * 100]
+    low, high = interval(draws, 30)
+    assert 0 < low < 0.1 and np.isnan(high)
+
+
 @pytest.mark.parametrize(("draws", "n"), [([0.1, 0.2], 1), ([], 5), ([np.nan], 5)])
 def test_no_interval_without_units_or_values(draws, n):
     assert np.isnan(interval(draws, n)).all()

@@ -37,18 +37,20 @@ def interval(draws: Sequence[float] | np.ndarray, n: int, confidence: float = 0.
     Parameters
     ----------
     draws : array_like, shape (n_draws,)
-        Draws without a value (NaN) are left out.
+        Draws without a value (NaN) are left out; infinite ones count, as those of a ratio whose denominator
+        vanishes.
     n : int
         Units that were resampled.
 
     Returns
     -------
     low, high : float
-        NaN with fewer than two units, or no draw with a value.
+        NaN where unknown: with fewer than two units, without a draw, or at infinity.
     """
     defined = np.asarray(draws, dtype=float)
-    defined = defined[np.isfinite(defined)]
+    defined = defined[~np.isnan(defined)]
     if n < 2 or not len(defined):
         return float("nan"), float("nan")
-    low, high = np.quantile(defined, expanded_quantiles(n, confidence))
-    return float(low), float(high)
+    with np.errstate(invalid="ignore"):  # between two infinite draws
+        low, high = np.quantile(defined, expanded_quantiles(n, confidence))
+    return (float(low) if np.isfinite(low) else np.nan), (float(high) if np.isfinite(high) else np.nan)
