@@ -1,24 +1,33 @@
-"""Noise ceilings of neural recordings: split-half reliability, and prediction between subjects."""
+"""Noise ceilings of neural recordings: the reliability of responses that were repeated."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import fdtrc
 
-from visalign import gram_pls, stats
-from visalign.cross_validation import shuffle_splits
+from visalign import expanded_percentile, resampling, stats
+from visalign.resampling import Draws, mean_of_defined, mean_over_units, median_of_defined
 
-#: Fewer stimuli than these leave less than two, a tenth, to correlate over.
-MIN_STIMULI = 20
+Pair = tuple[np.ndarray, np.ndarray]
+
+#: Level of the F test that tells a reliable neuroid from noise, beside its ceiling.
+ALPHA = 0.05
 
 
 class SplitHalf(NamedTuple):
-    """Split-half reliability of neuroids, Spearman–Brown corrected; NaN where undefined.
+    """Reliability of the means over repetitions; NaN where undefined.
 
-    `per_split` is (n_splits, n_neuroids), with groups (n_splits · n_groups, n_neuroids), `per_neuroid`
-    (n_neuroids,) its mean over splits; `value` is the median over neuroids, then the mean over splits (as
-    Brain-Score's), with a bootstrap interval over neuroids.
+    ``value`` is the c that scores are divided by: the median over neuroids, then the mean over splits, as
+    Brain-Score's; of a map recording (mean over images of √c_i)², as what a noise-free model scores, √c_i on
+    image i, is averaged over images. Its 95 % interval is of a bootstrap over stimuli (images) and neuroids.
+    ``per_split`` is (n_splits, n_neuroids), of a map (n_splits, n_images, n_neuroids), ``per_neuroid``
+    (n_neuroids,) over all splits and images. ``p_value`` (n_neuroids,) is that of an F test against responses
+    that do not depend on the stimulus. ``slots`` is Brain-Score's estimate, halves of repetition *numbers*:
+    the same where repetitions are ``equal``, and even in number.
     """
 
     value: float
@@ -26,63 +35,133 @@ class SplitHalf(NamedTuple):
     ci_high: float
     per_neuroid: np.ndarray
     per_split: np.ndarray
+    p_value: np.ndarray
+    slots: float
+    equal: bool
 
 
-class SubjectCeiling(NamedTuple):
-    """Prediction of neuroids from those of other subjects; NaN where undefined.
-
-    `per_neuroid` is (n_neuroids,); `value` is its median, with a bootstrap interval over neuroids.
-    """
-
-    value: float
-    ci_low: float
-    ci_high: float
-    per_neuroid: np.ndarray
-
-
-def split_half_ceiling(
-    responses: np.ndarray, n_splits: int = 10, seed: int = 1, groups: np.ndarray | None = None
-) -> SplitHalf:
-    """Ceiling of Brain-Score: how well half of the repetitions predicts the other half.
-
-    Per split, the repetitions fall into two random halves; Pearson per neuroid over the stimuli between the
-    halves' means, corrected to the full number of repetitions by 2r/(1 + r) (methods.md §2).
+@dataclass(frozen=True)
+class Trials:
+    """What reliability is computed from: means, their noise, and halves.
 
     Parameters
     ----------
-    responses : ndarray, shape (n_stimuli, n_repetitions, n_neuroids)
-        NaN where missing: each half is averaged over what it has, and a neuroid's correlation runs over
-        the stimuli that it has in both halves.
-    n_splits, seed : int
-        Of scikit-learn's ``ShuffleSplit`` over the repetitions in sorted order.
-    groups : ndarray, shape (n_stimuli,), optional
-        Image of each stimulus of a map recording: the correlation runs over the positions of one image at
-        a time, and the mean over images as well as splits (methods.md §3).
-
-    Returns
-    -------
-    SplitHalf
-        All NaN with fewer than two repetitions.
+    mean : ndarray, shape (n_stimuli, n_neuroids)
+        Over repetitions; NaN where there is none.
+    noise : ndarray, shape (n_stimuli, n_neuroids)
+        Variance of `mean` over new repetitions: the trial variance over their number. NaN where missing.
+    halves : list of (a, b), each of shape (n_stimuli, n_neuroids)
+        Means over halves of the repetitions, where these are equal and even in number; else none.
+    image : ndarray of int, shape (n_stimuli,), optional
+        Number of the image of each stimulus of a map recording, in the order of their names.
     """
-    n_repetitions, n_neuroids = responses.shape[1:]
-    if n_repetitions < 2:
-        undefined = np.full((n_splits, n_neuroids), np.nan)
-        return SplitHalf(np.nan, np.nan, np.nan, undefined[0], undefined)
+
+    mean: np.ndarray
+    noise: np.ndarray
+    halves: list[Pair]
+    image: np.ndarray | None = None
+
+    def of(self, neuroids: np.ndarray) -> Trials:
+        """Those of some neuroids."""
+        halves = [(a[:, neuroids], b[:, neuroids]) for a, b in self.halves]
+        return Trials(self.mean[:, neuroids], self.noise[:, neuroids], halves, self.image)
+
+    @property
+    def images(self) -> list[np.ndarray]:
+        """Stimuli of each image; of whole images all, once."""
+        if self.image is None:
+            return [np.arange(len(self.mean))]
+        return [np.flatnonzero(self.image == i) for i in range(self.image.max() + 1)]
+
+    def per_split(self) -> np.ndarray:
+        """Reliability (n_splits, [n_images,] n_neuroids); one split where there are no halves."""
+        result = np.array(
+            [[under(np.ones((1, len(s))), self, split, s)[0] for s in self.images] for split in self.splits]
+        )
+        return result if self.image is not None else result[:, 0]
+
+    @property
+    def splits(self) -> list[Pair | None]:
+        """The halves, or one that stands for all of them."""
+        return [*self.halves] or [None]
+
+    def resampled(self, draws: Draws) -> np.ndarray:
+        """`c_of` under draws (n_draws,) of stimuli and neuroids."""
+        if self.image is not None:
+            return resampled_maps(self.per_split(), draws)
+        stimuli, values = np.arange(len(self.mean)), []
+        for part in draws.parts():
+            weights = part.of_stimuli()
+            per_split = [part.median(under(weights, self, split, stimuli)) for split in self.splits]
+            values.append(mean_of_defined(np.array(per_split)))
+        return np.concatenate(values)
+
+
+def under(weights: np.ndarray, trials: Trials, split: Pair | None, stimuli: np.ndarray) -> np.ndarray:
+    """Reliability (draws, n_neuroids) of the means of some stimuli under weights (draws, n) of these.
+
+    Of two halves 2r/(1 + r) (Spearman–Brown). Without them 1 − mean noise / variance of the means, which is
+    the mean over all halvings of each stimulus' own repetitions (Cronbach's α, of Rulon's coefficients), and
+    holds for any number of repetitions, equal or not, and for the very stimuli that are scored.
+    """
+    if split is not None:
+        with np.errstate(divide="ignore"):
+            c = stats.spearman_brown(resampling.weighted_pearson(weights, *(half[stimuli] for half in split)))
+        return np.where(np.isfinite(c), c, np.nan)
+    mean, noise = trials.mean[stimuli], trials.noise[stimuli]
+    present = ~np.isnan(noise)
+    total, y = weights @ present, resampling.shifted(mean, present)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = (weights @ (y * y) - (weights @ y) ** 2 / total) / (total - 1)
+        constant = variance <= 1e-24 * (np.where(present, mean, 0) ** 2).max(axis=0)
+        c = 1 - weights @ np.where(present, noise, 0) / total / variance
+    return np.where(constant | ~np.isfinite(c), np.nan, c)
+
+
+def c_of(per_split: np.ndarray) -> float:
+    """What scores are divided by, of (n_splits, [n_images,] n_neuroids), see `SplitHalf`."""
+    medians = mean_of_defined(median_of_defined(per_split))
+    if np.ndim(medians) == 0:
+        return float(medians)
+    return float(mean_of_defined(np.sqrt(np.maximum(medians, 0))) ** 2)
+
+
+def resampled_maps(per_split: np.ndarray, draws: Draws) -> np.ndarray:
+    """`c_of` (n_draws,) under draws of images and neuroids, of (n_splits, n_images, n_neuroids)."""
+    result = []
+    for part in draws.parts():
+        medians = np.array([[part.median(values) for values in split] for split in per_split])
+        roots = np.sqrt(np.maximum(mean_of_defined(medians), 0))  # (images, draws)
+        result.append(mean_over_units(roots, part.weights) ** 2)
+    return np.concatenate(result)
+
+
+def trials(
+    responses: np.ndarray, n_splits: int = 10, seed: int = 1, groups: np.ndarray | None = None
+) -> Trials:
+    """Means, noise and halves of responses; same arguments as `split_half_ceiling`."""
+    present = ~np.isnan(responses)
+    count, repetitions = present.sum(axis=1), responses.shape[1]
+    filled = np.where(present, responses, 0).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(count > 0, filled.sum(axis=1) / count, np.nan)
+        squares = (np.where(present, responses - mean[:, None], 0) ** 2).sum(axis=1)
+        own = np.where(count > 1, squares / (count - 1), np.nan)  # of each stimulus
+        of_all = squares.sum(axis=0) / np.maximum(count - 1, 0).sum(axis=0)
+        noise = np.where(count > 0, np.where(count > 1, own, of_all) / count, np.nan)
+    image = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    equal = present.all() and repetitions % 2 == 0
+    return Trials(mean, noise, slot_halves(filled, present, n_splits, seed) if equal else [], image)
+
+
+def slot_halves(filled: np.ndarray, present: np.ndarray, n_splits: int, seed: int) -> list[Pair]:
+    """Means over halves of the repetition numbers, as scikit-learn's ``ShuffleSplit`` draws them."""
     from sklearn.model_selection import ShuffleSplit  # two seconds, that readers of this module need not pay
 
-    present = ~np.isnan(responses)
-    filled = np.where(present, responses, 0).astype(np.float64)
     splitter = ShuffleSplit(n_splits, train_size=0.5, test_size=None, random_state=seed)
-    images = [slice(None)] if groups is None else [groups == image for image in np.unique(groups)]
-    rows = []
-    for one, other in splitter.split(np.arange(n_repetitions)):
-        a, b = _half_mean(filled, present, one), _half_mean(filled, present, other)
-        rows += [_corrected(a[image], b[image]) for image in images]
-    per_split = np.array(rows)
-    per_neuroid = _mean_of_defined(per_split)
-    defined = per_split.T[~np.isnan(per_neuroid)]
-    low, high = stats.bootstrap_interval(defined, _median_then_mean, rng=np.random.default_rng(seed))
-    return SplitHalf(_median_then_mean(defined), low, high, per_neuroid, per_split)
+    halves = splitter.split(np.arange(filled.shape[1]))
+    a_half = partial(_half_mean, filled, present)
+    return [(a_half(one), a_half(other)) for one, other in halves]
 
 
 def _half_mean(filled: np.ndarray, present: np.ndarray, half: np.ndarray) -> np.ndarray:
@@ -91,148 +170,82 @@ def _half_mean(filled: np.ndarray, present: np.ndarray, half: np.ndarray) -> np.
         return np.where(count > 0, filled[:, half].sum(axis=1) / count, np.nan)
 
 
-def _corrected(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    both = ~np.isnan(a) & ~np.isnan(b)
-    if both.all():
-        r = stats.pearson(a, b)
-    else:
-        columns = zip(a.T, b.T, both.T, strict=True)
-        r = np.array([stats.pearson(x[k], y[k]) if k.sum() > 1 else np.nan for x, y, k in columns])
-    with np.errstate(divide="ignore"):
-        corrected = stats.spearman_brown(r)
-    return np.where(np.isfinite(corrected), corrected, np.nan)
-
-
-def _median_then_mean(sample: np.ndarray) -> float:
-    """Median over neuroids, then mean over splits; `sample` is (n_neuroids, n_splits)."""
-    return float(np.nanmean(np.nanmedian(sample, axis=0))) if sample.size else float("nan")
-
-
-def _mean_of_defined(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis of what is not NaN; NaN where nothing is."""
-    with np.errstate(invalid="ignore"):
-        return np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
-
-
-def subject_ceiling(
+def split_half_ceiling(
     responses: np.ndarray,
-    subjects: np.ndarray,
     n_splits: int = 10,
     seed: int = 1,
-    components: int = 25,
     groups: np.ndarray | None = None,
     pictures: np.ndarray | None = None,
-) -> SubjectCeiling:
-    """How well the neuroids of other subjects predict a neuroid, as a model's features would.
+) -> SplitHalf:
+    """Split-half reliability of the responses that are scored, the means over repetitions.
 
-    For each ordered pair of subjects: cross-validated PLS from all neuroids of the one to those of the other,
-    Pearson per neuroid over held-out stimuli, mean over splits. A neuroid's ceiling is the mean over the
-    other subjects. Not corrected for the noise of either: on the scale of a model's raw r.
+    Where repetitions are equal and even in number, Brain-Score's: per split, Pearson over the stimuli between
+    the means of two random halves, Spearman–Brown corrected (methods.md §2). Else its mean over all halvings
+    of each stimulus' own repetitions, in closed form, see `under`: halves of repetition *numbers* lose the
+    stimuli that only one half has, and those are scored.
 
     Parameters
     ----------
-    responses : ndarray, shape (n_stimuli, n_neuroids)
-        Mean over repetitions; NaN where missing: a pair uses the stimuli that both have whole.
-    subjects : ndarray, shape (n_neuroids,)
-        Subject of each neuroid.
+    responses : ndarray, shape (n_stimuli, n_repetitions, n_neuroids)
+        NaN where missing.
     n_splits, seed : int
-        Of ``ShuffleSplit`` over the stimuli with nine tenths for training.
-    components : int
-        PLS components.
+        Of scikit-learn's ``ShuffleSplit`` over the repetitions in sorted order.
     groups : ndarray, shape (n_stimuli,), optional
-        Image of each stimulus of a map recording: leaves one image out instead (methods.md §3).
+        Image of each stimulus of a map recording: reliability runs over the positions of one image at a time
+        (methods.md §3).
     pictures : ndarray, shape (n_stimuli,), optional
-        Picture of each stimulus: the same one is on one side of every split.
+        Picture of each stimulus, which a bootstrap draws as one (default: each its own).
 
     Returns
     -------
-    SubjectCeiling
-        All NaN with one subject, or too few stimuli to split.
+    SplitHalf
+        All NaN where no stimulus has two repetitions.
     """
-    sources = np.unique(subjects)
-    per_source = np.full((len(sources), len(subjects)), np.nan)
-    for row, source in enumerate(sources):
-        for target in sources[sources != source]:
-            X, Y = responses[:, subjects == source], responses[:, subjects == target]
-            shown = ~np.isnan(X).any(axis=1) & ~np.isnan(Y).any(axis=1)
-            own = (None if names is None else names[shown] for names in (groups, pictures))
-            splits = _splits(int(shown.sum()), n_splits, seed, *own)
-            per_source[row, subjects == target] = _held_out(X[shown], Y[shown], splits, components)
-    per_neuroid = _mean_of_defined(per_source)
-    defined = per_neuroid[~np.isnan(per_neuroid)]
-    low, high = stats.bootstrap_interval(defined, np.median, rng=np.random.default_rng(seed))
-    return SubjectCeiling(float(np.median(defined)) if defined.size else np.nan, low, high, per_neuroid)
+    own = trials(responses, n_splits, seed, groups)
+    per_split, p_value = own.per_split(), p_values(responses, groups)
+    unit = groups if groups is not None else np.arange(len(responses)) if pictures is None else pictures
+    draws = resampling.draw(unit, responses.shape[2], seed)
+    low, high = expanded_percentile.interval(own.resampled(draws), draws.units)
+    slots = value = c_of(per_split)
+    if not own.halves and responses.shape[1] > 1 and groups is None:
+        present = ~np.isnan(responses)
+        filled = np.where(present, responses, 0).astype(np.float64)
+        slots = c_of(replace(own, halves=slot_halves(filled, present, n_splits, seed)).per_split())
+    every = per_neuroid(per_split, own)
+    return SplitHalf(value, low, high, every, per_split, p_value, slots, bool(own.halves))
 
 
-def _splits(
-    n_stimuli: int,
-    n_splits: int,
-    seed: int,
-    groups: np.ndarray | None,
-    pictures: np.ndarray | None,
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Training and test stimuli of each split; none where there are too few pictures or groups."""
-    shown = pictures if pictures is not None else np.arange(n_stimuli) if groups is None else groups
-    if groups is not None:
-        if len(np.unique(shown)) < 2:
-            return []
-        tests = [np.flatnonzero(groups == name) for name in np.unique(groups)]
-        return [(np.flatnonzero(shown != shown[test[0]]), test) for test in tests]
-    if len(np.unique(shown)) < MIN_STIMULI:
-        return []
-    return shuffle_splits(n_stimuli, None, n_splits, 0.9, seed, shown)
+def per_neuroid(per_split: np.ndarray, own: Trials) -> np.ndarray:
+    """Reliability (n_neuroids,) over all splits and images.
 
-
-def _held_out(
-    X: np.ndarray, Y: np.ndarray, splits: list[tuple[np.ndarray, np.ndarray]], components: int
-) -> np.ndarray:
-    """Pearson (n_targets,) of predicted and measured held-out responses, mean over splits."""
-    if not splits:
-        return np.full(Y.shape[1], np.nan)
-    X, Y = (values.astype(np.float64) - values.mean(axis=0, dtype=np.float64) for values in (X, Y))
-    K = X @ X.T
-    r = [stats.pearson(gram_pls.predict(K, Y, train, test, components), Y[test]) for train, test in splits]
-    return _mean_of_defined(np.array(r))
-
-
-class SitePair(NamedTuple):
-    """Likeness of the maps of two sites, where nothing was repeated; NaN where undefined.
-
-    `value` is a correlation between two noisy maps of shared tuning, and so stands in for the
-    reliability c; `best` is the optimistic one of the published code.
+    Of halves, their mean r is corrected, as the correction is concave: a mean of corrected values is low.
     """
-
-    value: float
-    ci_low: float
-    ci_high: float
-    best: float
-    per_neuroid: np.ndarray
+    flat = per_split.reshape(-1, per_split.shape[-1])
+    if not own.halves:
+        return mean_of_defined(flat)
+    return stats.spearman_brown(mean_of_defined(flat / (2 - flat)))
 
 
-def site_pair_ceiling(maps: np.ndarray, seed: int = 1) -> SitePair:
-    """Ceiling of maps without repetitions: how well another site's map resembles a site's own.
+def p_values(responses: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+    """P values (n_neuroids,) of F tests that responses do not depend on the stimulus; NaN where undefined.
 
-    The partner of a site is the one most alike on the other images, so the choice does not flatter
-    the result; Pearson over positions on the image at hand, median over sites, mean over images.
-    The published ceiling chooses the partner on the image at hand itself (`best`).
-
-    Parameters
-    ----------
-    maps : ndarray, shape (n_images, n_positions, n_sites)
-    seed : int
-        Of the bootstrap over sites.
+    Variance of the means between stimuli (positions within an image, with groups) over that between
+    repetitions of one stimulus. Same arguments as `split_half_ceiling`.
     """
-    n_images, _, n_sites = maps.shape
-    nothing = np.full(n_sites, np.nan)
-    if n_sites < 2 or n_images < 2:
-        return SitePair(np.nan, np.nan, np.nan, np.nan, nothing)
-    centred = maps - maps.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
-    r = unit.transpose(0, 2, 1) @ unit  # (image, site, site)
-    itself = np.eye(n_sites, dtype=bool)
-    elsewhere = np.where(itself, -np.inf, r.sum(axis=0) - r)  # on the other images
-    chosen = np.take_along_axis(r, elsewhere.argmax(axis=2)[..., None], axis=2)[..., 0]  # (image, site)
-    low, high = stats.bootstrap_interval(chosen.T, _median_then_mean, rng=np.random.default_rng(seed))
-    best = float(np.median(np.where(itself, -np.inf, r).max(axis=2), axis=1).mean())
-    return SitePair(_median_then_mean(chosen.T), low, high, best, chosen.mean(axis=0))
+    present = ~np.isnan(responses)
+    count = present.sum(axis=1)
+    image = np.zeros(len(responses), int) if groups is None else np.unique(groups, return_inverse=True)[1]
+    of_image = image == np.arange(image.max() + 1)[:, None]
+    filled = np.where(present, responses, 0).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(count > 0, filled.sum(axis=1) / count, 0)
+        grand = (of_image @ (count * mean) / (of_image @ count))[image]
+        between = np.where(count > 0, count * (mean - grand) ** 2, 0).sum(axis=0)
+        within = (np.where(present, responses - mean[:, None], 0) ** 2).sum(axis=(0, 1))
+        shown = count > 0
+        df_between = shown.sum(axis=0) - (of_image @ shown > 0).sum(axis=0)
+        df_within = count.sum(axis=0) - shown.sum(axis=0)
+        scale = (filled**2).sum(axis=(0, 1))
+        f = between / df_between / (within / df_within)
+        constant = between + within <= 1e-24 * scale
+        return np.where(constant | (df_within < 1), np.nan, fdtrc(df_between, df_within, f))

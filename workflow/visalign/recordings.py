@@ -13,18 +13,14 @@ from tqdm import tqdm
 
 from visalign import array_recordings, assemblies, map_recordings, stimulus_tables
 from visalign.arguments import at_least
-from visalign.ceilings import (
-    SitePair,
-    SplitHalf,
-    SubjectCeiling,
-    site_pair_ceiling,
-    split_half_ceiling,
-    subject_ceiling,
-)
+from visalign.ceilings import ALPHA, SplitHalf, split_half_ceiling
 from visalign.errors import InputError
+from visalign.predictivity import mean_over_repetitions
+from visalign.site_pairs import SitePair, site_pair_ceiling
+from visalign.subject_ceilings import SubjectCeiling, subject_ceiling
 from visalign.tables import write_json, write_table
 
-VERSION = 3
+VERSION = 4
 EXAMPLES = """\
   python -m visalign recordings --name majajhong --path assy_dicarlo_MajajHong2015_public.nc \\
       --reader assembly --region IT --sha1 13d28ca0ce88ee550b54db3004374ae19096e9b9 \\
@@ -36,12 +32,19 @@ EXAMPLES = """\
       --output mine.nc --ceilings mine_ceilings.csv --card mine.json
 """
 READERS = ("assembly", "arcaro", "arrays")
+#: By protocol, then whether repetitions are equal and even in number.
 METHODS = {
-    "whole_image": "Pearson between means of random half-splits of the repetitions, Spearman-Brown "
-    "corrected, median over neuroids, mean over splits; 95 % bootstrap interval over neuroids",
-    "map": "Pearson over the grid positions of one image between means of random half-splits of the "
-    "repetitions, Spearman-Brown corrected, median over neuroids, mean over images and splits; "
-    "95 % bootstrap interval over neuroids",
+    ("whole_image", True): "Pearson between means of random half-splits of the repetitions, Spearman-Brown "
+    "corrected, median over neuroids, mean over splits; 95 % bootstrap interval over stimuli and neuroids",
+    ("whole_image", False): "1 - noise variance of the mean responses over their variance, which is the mean "
+    "over all half-splits of each stimulus' own repetitions, median over neuroids; 95 % bootstrap interval "
+    "over stimuli and neuroids; split_slots is Brain-Score's, between halves of repetition numbers",
+    ("map", True): "Pearson over the grid positions of one image between means of random half-splits of the "
+    "repetitions, Spearman-Brown corrected, median over neuroids, mean over splits; square of the mean root "
+    "over images; 95 % bootstrap interval over images and neuroids",
+    ("map", False): "1 - noise variance of the mean responses over their variance over the grid positions of "
+    "one image, median over neuroids; square of the mean root over images; 95 % bootstrap interval over "
+    "images and neuroids",
 }
 SUBJECT_METHODS = {
     "whole_image": "Pearson over held-out stimuli of PLS predictions from the neuroids of one other subject, "
@@ -51,19 +54,19 @@ SUBJECT_METHODS = {
     "neuroids",
 }
 
-
 SITE_PAIR_METHOD = (
-    "site pairs, for want of repetitions: Pearson over the grid positions of an image between a site's map "
-    "and that of the site most alike on the other images, median over sites, mean over images; best_pair "
+    "site pairs, for want of repetitions (no reliability): Pearson over the grid positions of an image "
+    "between a site's map and that of the site most alike on the other images, median over sites, mean over images; best_pair "
     "chooses the site on the image itself, as published"
 )
 
 
 class Ceilings(NamedTuple):
-    """The ceilings of one time bin."""
+    """The ceilings of one time bin; of maps without repetitions `site_pairs` stands in."""
 
     split_half: SplitHalf
     subject: SubjectCeiling
+    site_pairs: SitePair | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +98,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reliability-threshold",
         type=float,
         default=0.1,
-        help="a neuroid is reliable where its split-half ceiling is at least this",
+        help="a neuroid is reliable where its split-half ceiling is at least this, and its responses differ "
+        "between stimuli (F test, 5 %%)",
     )
     parser.add_argument(
         "--simulated",
@@ -152,17 +156,26 @@ def compute_ceilings(
     What one subject's neuroids predict of another's is tested on other `pictures` (n_stimuli,) than fitted.
     """
     images = responses.image_id.values.astype(str) if assemblies.is_map(responses) else None
+    repeated = responses.sizes["repetition"] > 1
     return Ceilings(
-        split_half_ceiling(responses.values, n_splits, seed, images),
+        split_half_ceiling(responses.values, n_splits, seed, images, pictures),
         subject_ceiling(
-            responses.mean("repetition").values,
+            mean_over_repetitions(responses.transpose("stimulus", "neuroid", "repetition").values),
             responses.subject.values.astype(str),
             n_splits,
             seed,
             groups=images,
             pictures=pictures,
         ),
+        None if images is None or repeated else site_pairs(responses, seed),
     )
+
+
+def site_pairs(responses: xr.DataArray, seed: int) -> SitePair:
+    """Likeness of the sites' maps of one time bin, recorded once."""
+    n_images, height, width = assemblies.grid(responses)
+    maps = responses.isel(repetition=0).values.astype(np.float64)
+    return site_pair_ceiling(maps.reshape(n_images, height * width, -1), seed)
 
 
 def is_simulated(path: str, recording: xr.DataArray, said: str | None) -> bool:
@@ -190,12 +203,18 @@ def ceiling_table(
             time_bin_end=end,
             window=window,
             ceiling=ceiling.split_half.per_neuroid,
-            reliable=ceiling.split_half.per_neuroid >= reliability_threshold,
+            p_value=ceiling.split_half.p_value,
+            reliable=reliable(ceiling.split_half, reliability_threshold),
             subject_ceiling=ceiling.subject.per_neuroid,
         )
         for start, end, window, ceiling in bins
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def reliable(ceiling: SplitHalf, threshold: float) -> np.ndarray:
+    """Neuroids (n_neuroids,) with a ceiling from the threshold on, whose responses depend on the stimulus."""
+    return (ceiling.per_neuroid >= threshold) & (ceiling.p_value < ALPHA)
 
 
 def card(
@@ -260,34 +279,29 @@ def describe_ceilings(
     args: argparse.Namespace, recording: xr.DataArray, ceilings: Ceilings
 ) -> dict[str, Any]:
     """Return both ceilings as JSON values; an undefined one has no value and a reason as its status."""
-    split_half, subject = ceilings
+    split_half, subject, pairs = ceilings
     settings = {"n_splits": args.ceiling_splits, "seed": args.seed}
-    reason = "undefined for every neuroid (constant responses, or no stimulus in both halves)"
-    if recording.sizes["repetition"] < 2:
-        reason = "one repetition only: no split-half ceiling"
     subject_reason = "undefined for every neuroid (constant responses, or too few stimuli of both subjects)"
     if len(set(recording.subject.values)) < 2:
         subject_reason = "one subject only: no subject-to-subject ceiling"
-    described = describe(split_half, METHODS[protocol(recording)], reason, settings)
-    if described["value"] is None and assemblies.is_map(recording) and recording.sizes["repetition"] == 1:
-        described = describe_site_pairs(recording, args.seed)
-    reliable = split_half.per_neuroid >= args.reliability_threshold
-    described |= {"reliability_threshold": args.reliability_threshold, "n_reliable": int(reliable.sum())}
+    if pairs is not None:
+        reason = "undefined: one site or image only, or missing responses"
+        described = describe(pairs, SITE_PAIR_METHOD, reason, {"seed": args.seed})
+        described |= {"kind": "site_pairs", "best_pair": None if np.isnan(pairs.best) else pairs.best}
+    else:
+        reason = "undefined for every neuroid (constant responses, or no stimulus was repeated)"
+        if recording.sizes["repetition"] < 2:
+            reason = "one repetition only: no split-half ceiling"
+        method = METHODS[protocol(recording), split_half.equal]
+        described = describe(split_half, method, reason, settings)
+        described |= {"kind": "reliability"}
+        if not (split_half.equal or np.isnan(split_half.slots) or assemblies.is_map(recording)):
+            described |= {"split_slots": split_half.slots}
+    n_reliable = int(reliable(split_half, args.reliability_threshold).sum())
+    described |= {"reliability_threshold": args.reliability_threshold, "n_reliable": n_reliable}
     return {
         "ceiling": described,
         "subject_ceiling": describe(subject, SUBJECT_METHODS[protocol(recording)], subject_reason, settings),
-    }
-
-
-def describe_site_pairs(recording: xr.DataArray, seed: int) -> dict[str, Any]:
-    """Describe the ceiling of maps that were not repeated, which stands in for a reliability."""
-    n_images, height, width = assemblies.grid(recording)
-    values = recording.mean("time_bin") if "time_bin" in recording.dims else recording
-    maps = values.isel(repetition=0).values.astype(np.float64).reshape(n_images, height * width, -1)
-    pairs = site_pair_ceiling(maps, seed)
-    reason = "undefined: one site or image only, or missing responses"
-    return describe(pairs, SITE_PAIR_METHOD, reason, {"seed": seed}) | {
-        "best_pair": None if np.isnan(pairs.best) else pairs.best
     }
 
 
