@@ -20,7 +20,6 @@ from visalign import (
     adversarial_alignment,
     attacks,
     cli,
-    map_alignment,
     minimum_norm,
     scores,
     stores,
@@ -109,7 +108,7 @@ def test_a_model_without_clean_correct_image_gets_a_reason():
 def test_each_reduction_is_scipy_s_spearman_of_its_closed_form():
     rng = np.random.default_rng(0)
     delta, human = rng.standard_normal((5, 3, 8, 9)).astype(np.float32), rng.random((5, 8, 9))
-    found = adversarial_alignment.align(delta, human.astype(np.float32).__getitem__, rng)
+    found = adversarial_alignment.align(delta, human.astype(np.float32).__getitem__)
     expected = {
         "adversarial_alignment": np.sqrt((delta**2).sum(axis=1)),
         "adversarial_alignment_mean": np.abs(delta.mean(axis=1)),
@@ -140,12 +139,13 @@ def files(tmp_path_factory, tiny_model, write_pixels, noise_images):
     table.assign(height=64, width=64).to_csv(folder / "table.csv", index=False)
     maps = np.random.default_rng(2).random((10, 64, 64), dtype=np.float32)
     np.savez(folder / "maps.npz", stimulus_id=np.array(IDS), map=maps)
-    (folder / "maps.json").write_text(json.dumps({"ceiling": {"value": 0.6}}))
+    declared = {"ceiling": {"method": "declared", "value": 0.6}, "floor": {"per_image": [0.1] * 10}}
+    (folder / "ceilings.json").write_text(json.dumps(declared | {"stimulus_id": IDS}))
     return {
         "model": model.arguments(),
         "pixels": write_pixels(folder, noise_images),
         "table": ["--table", str(folder / "table.csv")],
-        "maps": ["--maps", str(folder / "maps.npz"), "--maps-card", str(folder / "maps.json"),
+        "maps": ["--maps", str(folder / "maps.npz"), "--ceilings", str(folder / "ceilings.json"),
                  "--transform", "64x64-center-1-bicubic"],
     }  # fmt: skip
 
@@ -194,6 +194,7 @@ def test_every_image_is_attacked_but_the_misclassified(files, whole):
     for metric in adversarial_alignment.REDUCTIONS:
         conventions = rows[rows["metric"] == metric].set_index("convention")["value"]
         assert conventions["rho/ceiling"] == pytest.approx(conventions["rho"] / 0.6)
+        assert conventions["rho/attainable"] == pytest.approx(conventions["rho"] / 0.75**0.5)
 
 
 def test_stimuli_that_were_not_drawn_are_listed_and_counted_as_excluded(files, tmp_path):
@@ -449,15 +450,13 @@ def test_the_curve_equals_stored_attacks_of_its_budgets_and_never_rises(files, w
     assert got["adversarial_alignment rho"] == pytest.approx(stored["adversarial_alignment", "rho"], abs=1e-3)
 
 
-def test_the_curve_and_the_stage_draw_the_same_floor(files, whole, tmp_path, monkeypatch):
-    """Of more images than a floor takes maps, those it takes are drawn."""
-    monkeypatch.setattr(map_alignment, "FLOOR_MAPS", 4)
+def test_the_curve_and_the_stage_have_the_same_floor_and_ceiling(files, whole, tmp_path):
     command = ["attacks", "curve", *files["model"], "--pixels", files["pixels"][1], *files["table"]]
     output = ["--batch-size", "2", "--budgets", "14", "--output", str(tmp_path / "curve.csv")]
     cli.main([*command, *files["maps"], *output])
     curve = pd.read_csv(tmp_path / "curve.csv").loc[0]
     rows, _ = score(files, whole)
     stored = rows[rows["metric"] == adversarial_alignment.HEADLINE].set_index("convention")["value"]
-    for convention in ("rho", "rho/ceiling", "floor_corrected"):
+    for convention in ("rho", "rho/ceiling", "rho/attainable", "floor_corrected"):
         found = curve[f"adversarial_alignment {convention}"]
         assert found == pytest.approx(stored[convention], abs=1e-6)

@@ -18,6 +18,7 @@ from scipy import stats as scipy_stats
 
 from visalign import (
     cli,
+    click_logs,
     gallery,
     human_maps,
     map_alignment,
@@ -39,7 +40,7 @@ VARIANTS = ["spearman_abs_mean", *(f"spearman{m}_{side}" for side in (4, 16) for
 
 def scored(folder: Path, *more: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     files = {"--saliency": "s.zarr", "--saliency-manifest": "s.json", "--table": "t.csv", "--maps": "m.npz",
-             "--card": "m.json", "--output": "scores.csv", "--images": "images.csv"}  # fmt: skip
+             "--ceilings": "m.json", "--output": "scores.csv", "--images": "images.csv"}  # fmt: skip
     paths = [word for option, name in files.items() for word in (option, str(folder / name))]
     names = ["--model", "m", "--dataset", "d", "--transform", TRANSFORM, "--bootstrap", "200"]
     cli.main(["clickme", "score", *names, *paths, *more])
@@ -59,7 +60,8 @@ def study(tmp_path) -> Path:
     stores.publish(tmp_path / "s.zarr", tmp_path / "s.json", {})
     maps[3], maps[7] = 0, np.nan
     np.savez(tmp_path / "m.npz", stimulus_id=ids, label=LABELS, map=maps)
-    write_json(tmp_path / "m.json", {"ceiling": {"value": 0.9}})
+    declared = {"ceiling": {"method": "declared", "value": 0.9}, "floor": {"per_image": [0.3] * 10}}
+    write_json(tmp_path / "m.json", declared | {"stimulus_id": ids})
     table = {"stimulus_id": ids, "path": "x.png", "sha256": "0", "label": LABELS, "height": 64, "width": 64}
     pd.DataFrame(table).to_csv(tmp_path / "t.csv", index=False)
     return tmp_path
@@ -80,10 +82,12 @@ def test_scores_equal_scipy_under_every_convention(study):
     found = pd.to_numeric(images["rho"])[used], pd.to_numeric(images["floor"])[used]
     np.testing.assert_allclose(found, [own, floor], atol=1e-6)
     headline = scores[scores.metric == "spearman"].set_index("convention")
+    attainable = np.sqrt(1.8 / 1.9)
     expected = {
         "rho": own.mean(),
         "rho/ceiling": own.mean() / 0.9,
-        "floor_corrected": (own.mean() - floor.mean()) / (0.9 - floor.mean()),
+        "rho/attainable": own.mean() / attainable,
+        "floor_corrected": (own.mean() - floor.mean()) / (attainable - 0.3 / attainable),
     }
     for convention, value in expected.items():
         row = headline.loc[convention]
@@ -95,7 +99,8 @@ def test_scores_equal_scipy_under_every_convention(study):
 def test_every_metric_has_its_row_and_its_column(study):
     scores, images = scored(study)
     rows = list(zip(scores.metric, scores.convention, strict=True))
-    headline = [("spearman", convention) for convention in ("floor_corrected", "rho/ceiling", "rho")]
+    conventions = ("floor_corrected", "rho/attainable", "rho/ceiling", "rho")
+    headline = [("spearman", convention) for convention in conventions]
     overlap = [("top10_iou", "overlap"), ("top10_dice", "overlap")]
     assert sorted(rows) == sorted(headline + [(name, "rho") for name in VARIANTS] + overlap)
     assert set(images.columns) == {
@@ -126,7 +131,7 @@ def test_undefined_maps_are_listed_with_their_reason(study):
 def test_saved_maps_are_scored_without_torch(study):
     code = "import sys\nfrom visalign import cli\ncli.main(sys.argv[1:])\nsys.exit('torch' in sys.modules)"
     words = ["clickme", "score", "--model", "m", "--dataset", "d", "--transform", TRANSFORM]
-    files = "saliency=s.zarr saliency-manifest=s.json table=t.csv maps=m.npz card=m.json"
+    files = "saliency=s.zarr saliency-manifest=s.json table=t.csv maps=m.npz ceilings=m.json"
     files += " output=o.csv images=i.csv"
     for option, name in (pair.split("=") for pair in files.split()):
         words += [f"--{option}", str(study / name)]
@@ -387,7 +392,10 @@ def test_an_embedded_model_is_scored_on_the_embedded_photographs(folders, tmp_pa
     rho, floor = scores["rho"]["value"], scores["rho"]["floor"]
     assert rho == pytest.approx(images["rho"].mean()) and -1 < rho < 1
     assert scores["rho/ceiling"]["value"] == pytest.approx(rho / 0.8)
-    assert scores["floor_corrected"]["value"] == pytest.approx((rho - floor) / (0.8 - floor))
+    attainable = np.sqrt(1.6 / 1.8)
+    assert scores["rho/attainable"]["value"] == pytest.approx(rho / attainable)
+    # The maps are noise: those of different images are unlike, and the span is all that is attainable.
+    assert scores["floor_corrected"]["value"] == pytest.approx((rho - floor) / attainable, rel=0.02)
     assert scores["rho"]["ci_low"] < rho < scores["rho"]["ci_high"]
     assert images["name"].tolist() == [name for name, _ in stimuli.photograph_files()]
     assert (images["reason"] == "").all()
@@ -478,6 +486,16 @@ def oblong_study(root: Path, count: int) -> dict[str, str]:
     return {name: str(root / name) for name in ("images", "maps", "labels.csv")}
 
 
+def clicked(root: Path) -> str:
+    """A click log of six of the images, and of one of another set."""
+    rng, names = np.random.default_rng(4), [*(f"{i}.png" for i in range(6)), "other.png"]
+    pairs = [(name, user) for name in names for user in range(5)]
+    clicks = [rng.normal(128, 30, (9, 2)) for _ in pairs]
+    images, users = zip(*pairs, strict=True)
+    click_logs.write_log(root / "c.npz", images, clicks, [f"u{u}" for u in users], [1.0] * 35, [False] * 35)
+    return str(root / "c.npz")
+
+
 def by_stages(root: Path, files: dict[str, str], model: list[str], transform: str, ceiling: list[str]):
     """Scores and per-image table of the stages on the same folders."""
     path = {name: str(root / name) for name in ("t.csv", "m.npz", "p.zarr", "s.zarr", "i", "o.csv", "oi.csv")}
@@ -488,20 +506,23 @@ def by_stages(root: Path, files: dict[str, str], model: list[str], transform: st
               "--images", path["i"]])  # fmt: skip
     cli.main(["maps", "--name", "s", "--reader", "folder", "--path", files["maps"], *labels, *ceiling,
               "--stimuli", path["t.csv"], "--output", path["m.npz"], "--card", maps_card])  # fmt: skip
+    cli.main(["map-ceilings", "--maps", path["m.npz"], *table, "--transform", transform, *ceiling,
+              "--output", str(root / "ceilings.json")])  # fmt: skip
     cli.main(["preprocess", *table, "--transform", transform, *json_of["p.zarr"]])
     manifests = ["--pixels-manifest", str(root / "p.zarr.json")]
     cli.main(["saliency", *model, *pixels, *manifests, *table, *json_of["s.zarr"]])
     cli.main(["clickme", "score", "--model", "m", "--dataset", "s", "--saliency", path["s.zarr"],
               "--saliency-manifest", str(root / "s.zarr.json"), *table, "--transform", transform,
-              "--maps", path["m.npz"], "--card", maps_card, "--output", path["o.csv"],
+              "--maps", path["m.npz"], "--ceilings", str(root / "ceilings.json"), "--output", path["o.csv"],
               "--images", path["oi.csv"]])  # fmt: skip
     return read_scores(path["o.csv"]), pd.read_csv(path["oi.csv"], keep_default_na=False)
 
 
-@pytest.mark.parametrize("ceiling", [[], ["--ceiling", "0.65753"]])
+@pytest.mark.parametrize("ceiling", [[], ["--ceiling", "0.65753"], ["--clicks", "c.npz"]])
 def test_the_command_and_the_stages_give_the_same_numbers(tmp_path, tiny_model, capsys, ceiling):
     """Every entry, its floor and interval, and every image; more images than a batch or a floor holds."""
     files, model = oblong_study(tmp_path, 70), tiny_model(size=160)
+    ceiling = [word if word != "c.npz" else clicked(tmp_path) for word in ceiling]
     config = model.facts["data_config"]
     arguments = ["--images", files["images"], "--maps", files["maps"], "--labels", files["labels.csv"]]
     arguments += ["--model", "test_resnet", "--weights", model.weights, *ceiling]
@@ -509,7 +530,7 @@ def test_the_command_and_the_stages_give_the_same_numbers(tmp_path, tiny_model, 
     command = json.loads(capsys.readouterr().out)["scores"]
     transform = Transform.of_model(config).key
     scores, images = by_stages(tmp_path, files, model.arguments(), transform, ceiling)
-    assert len(scores) == len(command) == (10 if ceiling else 8)
+    assert len(scores) == len(command) == (11 if ceiling else 8)
     for row in scores.to_dict("records"):
         entry = command[row["convention"] if row["metric"] == "spearman" else row["metric"]]
         assert (entry["n"], entry["n_excluded"], entry["status"]) == (68, 2, "ok")

@@ -38,7 +38,7 @@ rule attacks_score:
         perturbations_manifest=lambda w: f"results/attacks/{w.model}/{STUDY.maps[w.maps]['stimuli']}.json",
         table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
         maps="results/maps/{maps}.npz",
-        card="results/maps/{maps}.json",
+        ceilings=lambda w: ceilings_of(w.maps, w.model),
     output:
         scores="results/attacks/{model}/{maps}.csv",
         images="results/attacks/{model}/{maps}_images.csv",
@@ -59,7 +59,7 @@ rule attacks_score:
     shell:
         "python -m visalign attacks score --model {wildcards.model} --dataset {wildcards.maps} "
         "--perturbations {input.perturbations} --perturbations-manifest {input.perturbations_manifest} "
-        "--table {input.table} --transform {params.transform} --maps {input.maps} --maps-card {input.card} "
+        "--table {input.table} --transform {params.transform} --maps {input.maps} --ceilings {input.ceilings} "
         "{params.simulated} {params.options} --seed {params.seed} "
         "--output {output.scores} --images {output.images} &> {log}"
 
@@ -69,7 +69,7 @@ rule attacks_curve:
         unpack(lambda w: network_input(SimpleNamespace(model=w.model, stimuli=STUDY.maps[w.maps]["stimuli"]))),
         table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
         maps="results/maps/{maps}.npz",
-        card_of_maps="results/maps/{maps}.json",
+        ceilings=lambda w: ceilings_of(w.maps, w.model),
     output:
         "results/attacks/{model}/{maps}_curve.csv",
     wildcard_constraints:
@@ -92,5 +92,5 @@ rule attacks_curve:
     shell:
         "python -m visalign attacks curve --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
-        "--maps-card {input.card_of_maps} {params.options} {ATTACK_BATCH} --seed {params.seed} "
+        "--ceilings {input.ceilings} {params.options} {ATTACK_BATCH} --seed {params.seed} "
         "--budgets {params.budgets} --output {output} &> {log}"

@@ -23,7 +23,7 @@ rule clickme:
         saliency_manifest=lambda w: f"results/saliency/{w.model}/{stimuli_of(w)}.json",
         table=lambda w: table_of(stimuli_of(w)),
         maps="results/maps/{maps}.npz",
-        card="results/maps/{maps}.json",
+        ceilings=lambda w: ceilings_of(w.maps, w.model),
     output:
         scores="results/clickme/{model}/{maps}.csv",
         images="results/clickme/{model}/{maps}_images.csv",
@@ -43,7 +43,7 @@ rule clickme:
     shell:
         "python -m visalign clickme score --model {wildcards.model} --dataset {wildcards.maps} "
         "--saliency {input.saliency} --saliency-manifest {input.saliency_manifest} --table {input.table} "
-        "--transform {params.transform} --maps {input.maps} --card {input.card} {params.revelation} "
+        "--transform {params.transform} --maps {input.maps} --ceilings {input.ceilings} {params.revelation} "
         "{params.simulated} {params.options} --seed {params.seed} "
         "--output {output.scores} --images {output.images} &> {log}"
 

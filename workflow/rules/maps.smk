@@ -1,4 +1,16 @@
-# Human importance maps, processed, with ceilings and floors.
+# Human importance maps, processed; ceilings and floors, of whole images and of each crop that models see.
+
+
+def ceilings_of(maps: str, model: str) -> str:
+    """People's agreement on a map set within the crop of a model."""
+    return f"results/maps/{maps}/{STUDY.transform(model, STUDY.maps[maps]['stimuli'])}.json"
+
+
+def click_log(maps: str) -> dict:
+    """Click log of a map set, if there is one."""
+    row = STUDY.maps[maps]
+    path = row["path"] if row["reader"] == "clicks" else row.get("clicks")
+    return {"clicks": path} if path else {}
 
 
 rule maps:
@@ -26,3 +38,25 @@ rule maps:
     shell:
         "python -m visalign maps --name {wildcards.maps} {params.row} --stimuli {input.table} "
         "--seed {params.seed} --output {output.maps} --card {output.card} &> {log}"
+
+
+rule map_ceilings:
+    input:
+        unpack(lambda w: click_log(w.maps)),
+        maps="results/maps/{maps}.npz",
+        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+    output:
+        "results/maps/{maps}/{transform}.json",
+    params:
+        version=version("map_ceilings"),
+        source=lambda w: options(STUDY.maps[w.maps] | click_log(w.maps), "clicks", "ceiling"),
+        seed=config["seed"],
+    log:
+        "logs/map_ceilings/{maps}/{transform}.log",
+    benchmark:
+        "results/benchmarks/map_ceilings/{maps}/{transform}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign map-ceilings --maps {input.maps} --table {input.table} "
+        "--transform {wildcards.transform} {params.source} --seed {params.seed} --output {output} &> {log}"

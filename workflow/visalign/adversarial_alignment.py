@@ -21,9 +21,7 @@ REDUCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 HEADLINE = "adversarial_alignment"
 
 
-def align(
-    delta: zarr.Array | np.ndarray, human: Callable[[Any], np.ndarray], rng: np.random.Generator
-) -> dict[str, Alignment]:
+def align(delta: zarr.Array | np.ndarray, human: Callable[[Any], np.ndarray]) -> dict[str, Alignment]:
     """Compare where perturbations fall with human maps, one comparison a reduction.
 
     Parameters
@@ -44,5 +42,5 @@ def align(
         batch = np.asarray(delta[rows], dtype=np.float32)
         return {metric: reduce(batch) for metric, reduce in REDUCTIONS.items()}
 
-    found = map_alignment.align_batches(delta.shape[0], reduced, human, rng)
+    found = map_alignment.align_batches(delta.shape[0], reduced, human)
     return {metric: found[metric] for metric in REDUCTIONS}

@@ -19,6 +19,8 @@ from tqdm import tqdm
 
 from visalign import (
     adversarial_alignment,
+    alignment_scores,
+    human_agreement,
     label_spaces,
     map_alignment,
     revelation,
@@ -36,16 +38,16 @@ from visalign.transforms import Transform
 if TYPE_CHECKING:
     from visalign.minimum_norm import Finished, MinimumNorm
 
-VERSION = 4
+VERSION = 5
 EXAMPLES = """\
   python -m visalign attacks perturb --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
       --pixels-manifest clickme.json --table clickme.csv --budget 40 \\
       --output attacks.zarr --manifest attacks.json
   python -m visalign attacks score --model lite0 --dataset clickme_simulated --perturbations attacks.zarr \\
       --perturbations-manifest attacks.json --table clickme.csv --transform 224x224-center-0.875-bicubic \\
-      --maps maps.npz --maps-card maps.json --output attacks.csv --images attacks_images.csv
+      --maps maps.npz --ceilings ceilings.json --output attacks.csv --images attacks_images.csv
   python -m visalign attacks curve --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
-      --table clickme.csv --transform 224x224-center-0.875-bicubic --maps maps.npz --maps-card maps.json \\
+      --table clickme.csv --transform 224x224-center-0.875-bicubic --maps maps.npz --ceilings ceilings.json \\
       --budgets 20 40 80 --output attacks_curve.csv
 """
 
@@ -84,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for command in (score, curve):
         command.add_argument("--transform", required=True, help="transform of the attacked stimuli")
         command.add_argument("--maps", required=True, help="processed human maps (.npz)")
-        command.add_argument("--maps-card", required=True, help="their card (.json)")
+        command.add_argument("--ceilings", required=True, help="what map-ceilings wrote for the transform")
     for command in (perturb, score, curve):
         command.add_argument("--table", required=True, help="table of the stimulus set")
         command.add_argument("--target", choices=TARGETS, default="label", help="what has to change")
@@ -246,22 +248,21 @@ def score(args: argparse.Namespace) -> None:
         for name, (_, fill) in PER_IMAGE.items()
     }
     delta, rng = stores.array(store, "delta"), np.random.default_rng(args.seed)
-    # Before the bootstrap, so that the maps of its floor are those that `curve` draws.
-    found = align(args, delta, table, attacked, rng)
+    people = human_agreement.read(args.ceilings, table)
+    found = align(args, delta, table, attacked)
     entries = tolerance.entries(per_image, int(np.prod(delta.shape[1:])), rng, args.bootstrap)
     alignments = {metric: in_table(alignment, attacked, per_image) for metric, alignment in found.items()}
-    ceiling = read_json(args.maps_card)["ceiling"]["value"]
     common = {
         "model": args.model,
         "benchmark": f"attacks/{args.dataset}" + (f"/{args.target}" if args.target != "label" else ""),
         "seed": args.seed,
         "version": VERSION,
-        "inputs_hash": inputs_hash(args.perturbations_manifest, args.maps_card),
+        "inputs_hash": inputs_hash(args.perturbations_manifest, args.ceilings),
     }
     # The images are real whatever the maps are, so only the place of a perturbation can be simulated.
     rows = [score_row(simulated=False, **common, **entry) for entry in entries]
     for metric, alignment in alignments.items():
-        aligned = map_alignment.summarise(alignment, ceiling, rng, args.bootstrap).values()
+        aligned = alignment_scores.summarise(alignment, people, rng, args.bootstrap).values()
         simulated = args.simulated == "true"
         rows += [score_row(metric=metric, simulated=simulated, **common, **entry) for entry in aligned]
     images = pd.DataFrame(
@@ -282,13 +283,10 @@ def spread(values: np.ndarray, attacked: np.ndarray, n: int, fill: float) -> np.
 
 def in_table(alignment: Alignment, attacked: np.ndarray, per_image: dict[str, np.ndarray]) -> Alignment:
     """Alignment of every stimulus of the table, from that of the attacked ones, or the reason for none."""
-    n = len(per_image["success"])
-    reason = ["not drawn"] * n
-    for row, compared in zip(attacked.tolist(), alignment.reason, strict=True):
-        missing = "no perturbation" if per_image["clean_correct"][row] else "not clean-correct"
-        reason[row] = compared if per_image["success"][row] else missing
-    rho, floor = (spread(values, attacked, n, np.nan) for values in (alignment.rho, alignment.floor))
-    return Alignment(rho, floor, reason)
+    placed = alignment.placed(attacked, len(per_image["success"]), "not drawn")
+    for row in attacked[~per_image["success"][attacked]]:
+        placed.reason[row] = "no perturbation" if per_image["clean_correct"][row] else "not clean-correct"
+    return placed
 
 
 def align(
@@ -296,13 +294,12 @@ def align(
     delta: zarr.Array | np.ndarray,
     table: pd.DataFrame,
     attacked: np.ndarray,
-    rng: np.random.Generator,
 ) -> dict[str, Alignment]:
     """Compare where perturbations of attacked stimuli fall with their human maps."""
     maps, transform = map_alignment.read_maps(args.maps, table)[attacked], Transform.from_key(args.transform)
     table = table.iloc[attacked]
     return adversarial_alignment.align(
-        delta, lambda rows: map_alignment.at_input(maps[rows], table.iloc[rows], transform), rng
+        delta, lambda rows: map_alignment.at_input(maps[rows], table.iloc[rows], transform)
     )
 
 
@@ -318,11 +315,12 @@ def curve(args: argparse.Namespace) -> None:
     store, labels = stimuli(args, card, table)
     chosen = choose(len(table), args.images, args.seed)
     search = searcher(args, card, stores.array(store, "pixels"), labels)
-    ceiling, rows = read_json(args.maps_card)["ceiling"]["value"], []
+    people, rows = human_agreement.read(args.ceilings, table), []
     for budget in tqdm(args.budgets, desc=f"attacks {card['model']}", unit="budget"):
         result, rng = search(budget, chosen), np.random.default_rng(args.seed)
-        alignment = align(args, result.delta.numpy(), table, chosen, rng)[adversarial_alignment.HEADLINE]
-        aligned = map_alignment.summarise(alignment, ceiling, rng, draws=1)  # a row has no intervals
+        found = align(args, result.delta.numpy(), table, chosen)[adversarial_alignment.HEADLINE]
+        alignment = found.placed(chosen, len(table), "not drawn")
+        aligned = alignment_scores.summarise(alignment, people, rng, draws=1)  # a row has no intervals
         clean = result.clean_correct
         median = tolerance.quantile(result.norm[clean], result.success[clean], 0.5)
         rows.append(

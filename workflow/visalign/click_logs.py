@@ -345,11 +345,11 @@ def participant_reliability(
         The floor is NaN where there is only one image.
     """
     rng = np.random.default_rng(seed)
-    participants = [_participant_maps(clicks, processed) for clicks in clicks_by_image(log).values()]
+    participants = [participant_maps(clicks, processed) for clicks in clicks_by_image(log).values()]
     n = len(participants)
     same, other = np.full((2, iterations, n), np.nan)
     for iteration in range(iterations):
-        first, second = _halves(participants, rng)
+        first, second = np.stack([random_halves(maps, rng) for maps in participants], axis=1)
         same[iteration] = stats.spearman(first, second)
         if n > 1:
             partner = np.roll(np.arange(n), rng.integers(1, n))
@@ -357,22 +357,22 @@ def participant_reliability(
     return _reliability(same, rng), _reliability(other, rng)
 
 
-def _participant_maps(clicks: list[np.ndarray], processed: bool) -> np.ndarray:
-    # Every step is linear, so it is done once a participant and the halves are averaged afterwards.
+def participant_maps(clicks: list[np.ndarray], processed: bool = True) -> np.ndarray:
+    """Maps of an image's participants, (n_participants, n_pixels), at 64 × 64 as every map is compared.
+
+    Every step from clicks to maps is linear, so that the map of a group is the mean of these.
+    """
     maps = disc_blur(click_counts(clicks))
     if processed:
         maps = human_maps.process(maps)
     return maps.reshape(len(maps), -1).astype(np.float32)
 
 
-def _halves(participants: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    first, second = [], []
-    for maps in participants:
-        order = rng.permutation(len(maps))
-        half = len(maps) // 2
-        first.append(_mean(maps[order[:half]]))
-        second.append(_mean(maps[order[half:]]))
-    return np.array(first), np.array(second)
+def random_halves(maps: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Mean maps of two random halves of participants, (2, n_pixels), of maps (n_participants, n_pixels)."""
+    order = rng.permutation(len(maps))
+    half = len(maps) // 2
+    return np.array([_mean(maps[order[:half]]), _mean(maps[order[half:]])])
 
 
 def _mean(maps: np.ndarray) -> np.ndarray:

@@ -18,9 +18,12 @@ import zarr
 from tqdm import tqdm
 
 from visalign import (
+    alignment_scores,
+    human_agreement,
     human_maps,
     label_spaces,
     map_alignment,
+    map_ceilings,
     revelation,
     saliency_alignment,
     stimulus_tables,
@@ -40,14 +43,15 @@ from visalign.tables import (
 )
 from visalign.transforms import Transform
 
-VERSION = 2
+VERSION = 3
 EXAMPLES = """\
   python -m visalign clickme --model lite0 --images photos/ --maps maps/ --labels labels.csv --json
   python -m visalign clickme --model resnet50 --weights resnet50.safetensors --images photos/ --maps maps/ \\
       --labels labels.csv --ceiling 0.65753 --table resnet50.csv
   python -m visalign clickme score --model lite0 --dataset clickme_simulated --saliency saliency.zarr \\
       --saliency-manifest saliency.json --table clickme.csv --transform 224x224-center-0.875-bicubic \\
-      --maps maps.npz --card maps.json --revelation revelation.npz --output clickme.csv --images images.csv
+      --maps maps.npz --ceilings ceilings.json --revelation revelation.npz --output clickme.csv \\
+      --images images.csv
   python -m visalign clickme reveal --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
       --table clickme.csv --transform 224x224-center-0.875-bicubic --maps maps.npz --output revelation.npz
   python -m visalign clickme gallery --model lite0 --saliency saliency.zarr --pixels clickme.zarr \\
@@ -65,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folder.add_argument("--labels", help="CSV with columns name (of the image) and label (of its class)")
     folder.add_argument("--sheet", default="config/models/embedded.tsv", help="model sheet (TSV)")
     folder.add_argument("--weights", help="weight file (safetensors or a PyTorch state dict)")
-    folder.add_argument("--ceiling", type=float, help="agreement of people with each other on these maps")
+    map_ceilings.add_sources(folder)
     folder.add_argument("--json", action="store_true", help="print JSON")
     folder.add_argument("--table", help="per-image table to write (CSV)")
     add_commands(parser)
@@ -79,7 +83,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     score.add_argument("--dataset", required=True, help="name of the map set")
     score.add_argument("--saliency", required=True, help="saliency store (.zarr)")
     score.add_argument("--saliency-manifest", required=True, help="its manifest (.json)")
-    score.add_argument("--card", required=True, help="card of the maps (.json)")
+    score.add_argument("--ceilings", required=True, help="what map-ceilings wrote for the transform (.json)")
     score.add_argument("--revelation", help="what clickme reveal wrote (.npz)")
     score.add_argument("--human-curve", help="people's accuracy by level (CSV: level, accuracy)")
     score.add_argument("--bootstrap", type=at_least(1), default=2000, help="bootstrap draws over images")
@@ -127,10 +131,9 @@ def score(args: argparse.Namespace) -> None:
     """Write the score rows and the per-image table of one (model, map set)."""
     table = stimulus_tables.read(args.table)
     rng = np.random.default_rng(args.seed)
-    alignments = align(args, table, rng)
-    ceiling = read_json(args.card)["ceiling"]["value"]
-    entries = map_alignment.entries(alignments, ceiling, rng, args.bootstrap)
-    inputs = [args.saliency_manifest, args.card]
+    alignments, people = align(args, table), human_agreement.read(args.ceilings, table)
+    entries = alignment_scores.entries(alignments, people, rng, args.bootstrap)
+    inputs = [args.saliency_manifest, args.ceilings]
     if args.revelation:
         entries += revelation_entries(args, rng)
         inputs += filter(None, [args.revelation, args.human_curve])
@@ -147,7 +150,7 @@ def score(args: argparse.Namespace) -> None:
     write_scores(args.output, [score_row(**common, **entry) for entry in entries])
 
 
-def align(args: argparse.Namespace, table: pd.DataFrame, rng: np.random.Generator) -> dict[str, Alignment]:
+def align(args: argparse.Namespace, table: pd.DataFrame) -> dict[str, Alignment]:
     """Compare stored saliency with human maps, by metric."""
     store = stores.open_store(args.saliency)
     stimulus_tables.check_ids(store, table, args.saliency)
@@ -157,7 +160,7 @@ def align(args: argparse.Namespace, table: pd.DataFrame, rng: np.random.Generato
     def stored(rows: slice) -> dict[str, np.ndarray]:
         return {metric: np.asarray(array[rows]) for metric, array in arrays.items()}
 
-    return saliency_alignment.align(stored, maps, table, transform, rng)
+    return saliency_alignment.align(stored, maps, table, transform)
 
 
 def revelation_entries(args: argparse.Namespace, rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 Images, maps and saliency go through the functions of the stages, so the numbers are those of the pipeline.
 With ``--json`` it prints ``{"model": name, "scores": {key: entry, ...}}``. A key is ``rho``, the mean
-Spearman correlation, and with a ceiling ``rho/ceiling`` and ``floor_corrected``; ``spearman_abs_mean``, the
+Spearman correlation, and with ``--clicks`` or ``--ceiling`` the three that `alignment_scores` explains,
+``floor_corrected``, ``rho/attainable`` and ``rho/ceiling``, which may exceed 1; ``spearman_abs_mean``, the
 same of the other reduction of the gradient; ``spearman_4``, ``spearman_16`` and so on over means of blocks;
 ``top10_iou`` and ``top10_dice``. An entry has
 
@@ -11,7 +12,7 @@ same of the other reduction of the gradient; ``spearman_4``, ``spearman_16`` and
 ``ci_low``, ``ci_high``      95 % bootstrap interval over images; null for a single image
 ``n``, ``n_excluded``        images in the mean, and those with a constant or non-finite map
 ``floor``                    the same with maps of other images; null for a single image
-``ceiling``                  what people reach among each other, where --ceiling gives it
+``ceiling``                  of ``rho`` the agreement of half the people with the other half; else 1
 ``convention``               how value relates to floor and ceiling
 ``status``                   ok, or why value is null
 ===========================  ====================================================================
@@ -32,9 +33,12 @@ import torch
 from tqdm import tqdm
 
 from visalign import (
+    alignment_scores,
     batches,
+    human_agreement,
     label_spaces,
     map_alignment,
+    map_ceilings,
     map_files,
     maps,
     models,
@@ -64,23 +68,25 @@ def run(args: argparse.Namespace) -> None:
     missing = [f"--{name}" for name in ("model", "images", "maps", "labels") if not getattr(args, name)]
     if missing:
         raise InputError(f"{', '.join(missing)}: needed, or one of the commands score, reveal, gallery")
-    if args.ceiling is not None and not 0 < args.ceiling <= 1:
-        raise InputError(f"--ceiling: {args.ceiling} is not in (0, 1]")
+    map_ceilings.check_declared(args.ceiling)
     named = map_files.read_labels(args.labels)
     files = map_files.find(args.maps, named)
     maps.unused_files(args.maps, files)
     table = pd.DataFrame(list(stimuli.folder(args.images, args.labels)))
     sizes = dict(zip(table["stimulus_id"], zip(table["height"], table["width"], strict=True), strict=True))
     map_files.check_shapes(files, sizes)
+    log = map_ceilings.read_log(args.clicks, list(named))
     names, _, human, undefined = maps.process_maps(maps.folder_maps(files, named))
     stimulus_tables.check_order(names.tolist(), table["stimulus_id"].tolist(), args.labels, "the map set")
     maps.named_undefined(args.maps, names, undefined)
     card, model = load_model(args.model, args.weights, args.sheet)
     labels = stimulus_tables.labels(table, label_spaces.classes(card, args.model), args.labels)
-    rng = np.random.default_rng(0)
-    alignments = align(card, model, table, labels, human, rng)
+    transform = Transform.of_model(card["data_config"])
+    described = human_agreement.describe(human, table, transform, log=log, declared=args.ceiling)
+    people = human_agreement.people(described, names.tolist())
+    alignments = align(card, model, table, labels, human, transform)
     scores = {}
-    for entry in map_alignment.entries(alignments, args.ceiling, rng, DRAWS):
+    for entry in alignment_scores.entries(alignments, people, np.random.default_rng(0), DRAWS):
         row = score_row(**entry)
         key = row["convention"] if row["metric"] == "spearman" else row["metric"]
         scores[key] = {field: plain(row[field]) for field in FIELDS}
@@ -139,10 +145,9 @@ def align(
     table: pd.DataFrame,
     labels: np.ndarray,
     human: np.ndarray,
-    rng: np.random.Generator,
+    transform: Transform,
 ) -> dict[str, Alignment]:
     """Compare the saliency of the images of a stimulus table with their processed maps, by metric."""
-    transform = Transform.of_model(card["data_config"])
     files = list(zip(map(Path, table["path"]), table["sha256"], strict=True))
     bar = tqdm(total=len(table), desc=f"saliency {card['model']}", unit="image")
 
@@ -158,4 +163,4 @@ def align(
         return {metric: np.concatenate(parts[name]) for metric, name in saliency_alignment.METRICS.items()}
 
     with bar:
-        return saliency_alignment.align(model_maps, human, table, transform, rng)
+        return saliency_alignment.align(model_maps, human, table, transform)

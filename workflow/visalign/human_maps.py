@@ -113,16 +113,31 @@ def top_overlap(a: np.ndarray, b: np.ndarray, fraction: float = 0.1) -> tuple[np
         Each set has exactly ``round(fraction · n_pixels)`` pixels; pixels tied at its border belong to it in
         equal parts, so that the result does not depend on the order of pixels.
     """
-    a, b = _top_membership(a, fraction), _top_membership(b, fraction)
-    shared = np.minimum(a, b).sum(axis=1)
-    total = a.sum(axis=1) + b.sum(axis=1)
-    return shared / (total - shared), 2 * shared / total
+    return overlap(top_membership(a, fraction), top_membership(b, fraction))
 
 
-def _top_membership(maps: np.ndarray, fraction: float) -> np.ndarray:
+def top_membership(maps: np.ndarray, fraction: float = 0.1) -> np.ndarray:
+    """Share with which each pixel of maps (n, height, width) is among the most important, (n, n_pixels)."""
     flat = maps.reshape(len(maps), -1)
     count = max(1, round(fraction * flat.shape[1]))
     border = -np.partition(-flat, count - 1, axis=1)[:, count - 1 : count]
     above, tied = flat > border, flat == border
     share = (count - above.sum(axis=1, keepdims=True)) / np.maximum(tied.sum(axis=1, keepdims=True), 1)
     return above + tied * share
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Intersection over union, and Dice, of sets of one size as `top_membership` gives them.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (..., n_pixels)
+        Pixels that are not in `b` may be left out of both.
+
+    Returns
+    -------
+    iou, dice : ndarray, shape (...)
+    """
+    shared, size = np.minimum(a, b).sum(axis=-1), b.sum(axis=-1)
+    with np.errstate(invalid="ignore"):
+        return shared / (2 * size - shared), shared / size

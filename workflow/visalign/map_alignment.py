@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from visalign.transforms import Transform
 
 #: Images that are compared at a time: memory does not grow with their number.
 BATCH = 64
-#: At most this many human maps, drawn anew for each batch, make the floor.
-FLOOR_MAPS = 20
-#: Sides of the square blocks, in pixels, whose means are compared beside the pixels themselves.
-BLOCKS = (4, 16)
+#: At most this many human maps, evenly spaced, make the floor of an overlap; that of ρ is of all.
+OVERLAP_MAPS = 20
+#: Sides of the square blocks, in pixels, whose means are compared; first the pixels themselves.
+SIDES = (1, 4, 16)
 
 
 def read_maps(path: str | Path, table: pd.DataFrame) -> np.ndarray:
@@ -128,26 +128,41 @@ def mean_defined(values: np.ndarray, axis: int) -> np.ndarray:
         return np.where(defined, values, 0).sum(axis=axis) / defined.sum(axis=axis)
 
 
-def rank_correlation(
-    model_ranks: np.ndarray, human_ranks: np.ndarray, other_ranks: np.ndarray, own: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Spearman's ρ with each image's own human map, and the mean with those of other images.
+class RankSum:
+    """Sum of the standard ranks of maps, from which ρ with all maps but an image's own is averaged.
 
-    Parameters
-    ----------
-    model_ranks, human_ranks : ndarray, shape (n, n_pixels)
-        `standard_ranks` of the maps of each image.
-    other_ranks : ndarray, shape (n_others, n_pixels)
-        `standard_ranks` of human maps of other images.
-    own : ndarray of bool, shape (n, n_others)
-        Where one of the others is the image itself.
-
-    Returns
-    -------
-    rho, floor : ndarray, shape (n,)
+    ρ is an inner product of standard ranks, so that its mean over many maps is one with their sum: exact, in
+    one pass over the maps, and in the memory of one.
     """
-    rho = np.einsum("np,np->n", model_ranks, human_ranks)
-    return rho, mean_defined(np.where(own, np.nan, model_ranks @ other_ranks.T), axis=1)
+
+    def __init__(self) -> None:
+        self.total: np.ndarray | float = 0.0
+        self.count = 0
+
+    def add(self, ranks: np.ndarray) -> None:
+        """Add standard ranks (n, n_pixels); undefined ones (NaN) are left out."""
+        defined = ranks[~np.isnan(ranks[:, 0])]
+        self.total = self.total + defined.sum(axis=0)
+        self.count += len(defined)
+
+    def mean_with_others(self, ranks: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Mean ρ of each map with all that were added but one.
+
+        Parameters
+        ----------
+        ranks : ndarray, shape (n, n_pixels)
+            `standard_ranks` of the maps.
+        own : ndarray, shape (n,)
+            ρ of each with the one to leave out; NaN where that is undefined, and hence not in the sum.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            NaN where the map is undefined or there is no other.
+        """
+        others = self.count - np.isfinite(own)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(others > 0, (ranks @ self.total - np.nan_to_num(own)) / others, np.nan)
 
 
 # --- comparison of a model's maps with human maps, batch by batch ---
@@ -155,19 +170,38 @@ def rank_correlation(
 
 @dataclass(frozen=True)
 class Alignment:
-    """Per-image comparison: `rho` and `floor` (n,), NaN where undefined, and why in `reason`.
+    """Per-image comparison with human maps; arrays (n,), NaN where undefined.
 
-    `rho` is an overlap where it is not ranks that are compared.
+    Attributes
+    ----------
+    rho : ndarray
+        Spearman's ρ of the image's own two maps; an overlap where it is not ranks that are compared.
+    floor : ndarray
+        Mean of the same between the model's map of the image and the human maps of others.
+    typical : ndarray
+        Mean of the same between the human map of the image and the model's maps of others, which is its part
+        in their floors. NaN of block means and overlaps, which have no ceiling that a floor is set against.
+    reason : list of str
+        Why `rho` is undefined; '' where it is not.
     """
 
     rho: np.ndarray
     floor: np.ndarray
+    typical: np.ndarray
     reason: list[str]
 
     @property
     def valid(self) -> np.ndarray:
         """Images with a defined comparison."""
         return np.isfinite(self.rho)
+
+    def placed(self, rows: np.ndarray, n: int, reason: str) -> Alignment:
+        """Return the same among `n` images, of which these are `rows`; `reason` is that of the others."""
+        rho, floor, typical = np.full((3, n), np.nan)
+        rho[rows], floor[rows], typical[rows] = self.rho, self.floor, self.typical
+        reasons = np.full(n, reason, dtype=object)
+        reasons[rows] = self.reason
+        return Alignment(rho, floor, typical, reasons.tolist())
 
 
 def undefined(maps: np.ndarray, name: str) -> list[str]:
@@ -179,16 +213,83 @@ def undefined(maps: np.ndarray, name: str) -> list[str]:
     ]
 
 
-def compare(
-    model_maps: Mapping[str, np.ndarray], human: np.ndarray, others: np.ndarray, own: np.ndarray
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Every measure of a batch of images, each with its floor; human maps are ranked once.
+def slices(n: int) -> Iterator[slice]:
+    """Batches of the rows of `n` images."""
+    return (slice(first, min(first + BATCH, n)) for first in range(0, n, BATCH))
+
+
+def sums_of_ranks(
+    n: int, maps: Callable[[slice], np.ndarray], sides: Sequence[int] = (1,)
+) -> dict[int, RankSum]:
+    """Sum the ranks of `n` maps, and of their block means, by the side of the blocks."""
+    sums = {side: RankSum() for side in sides}
+    for rows in slices(n):
+        batch = maps(rows)
+        for side in sides:
+            sums[side].add(standard_ranks(block_means(batch, side)))
+    return sums
+
+
+def align_batches(
+    n: int, model_maps: Callable[[slice], Mapping[str, np.ndarray]], human: Callable[[Any], np.ndarray]
+) -> dict[str, Alignment]:
+    """Compare the maps of `n` images, reading a batch of them at a time: human maps three times.
 
     Parameters
     ----------
-    model_maps : mapping of str to ndarray, shape (n, height, width)
-        Maps of the model by the metric that they are to have; the first is the headline.
-    human : ndarray, shape (n, height, width)
+    model_maps : callable
+        Maps of the model, by the metric that they are to have, of a slice of images: arrays (rows, height,
+        width). The first is the headline.
+    human : callable
+        Human maps (rows, height, width) of a slice, or of an index array.
+
+    Returns
+    -------
+    dict of str to Alignment
+        METRIC: Spearman's ρ over all pixels with average ranks (Fel et al. 2022); METRIC_4, METRIC_16: the
+        same over means of blocks; top10_iou, top10_dice: overlap of the headline's top 10 % of the pixels.
+        The floor, what centre bias alone gives, is the mean over the human maps of all other images; that of
+        overlaps, which are no inner products, over those of OVERLAP_MAPS images, evenly spaced.
+    """
+    people = sums_of_ranks(n, human, SIDES)
+    index = np.unique(np.linspace(0, n - 1, OVERLAP_MAPS).astype(int))
+    others = human(index)
+    found: dict[str, np.ndarray] = {}  # rho, floor and typical of each metric
+    models: dict[str, RankSum] = {}
+    overlap, reasons = np.full((2, 2, n), np.nan), []
+    for rows in slices(n):
+        ours, theirs = model_maps(rows), human(rows)
+        for side in SIDES:
+            human_ranks = standard_ranks(block_means(theirs, side))
+            for name, maps in ours.items():
+                ranks = standard_ranks(block_means(maps, side))
+                columns = found.setdefault(f"{name}_{side}" if side > 1 else name, np.full((3, n), np.nan))
+                columns[0, rows] = rho = np.einsum("np,np->n", ranks, human_ranks)
+                columns[1, rows] = people[side].mean_with_others(ranks, rho)
+                if side == 1:
+                    models.setdefault(name, RankSum()).add(ranks)
+        headline = next(iter(ours.values()))
+        lacking = undefined(headline, "model map"), undefined(theirs, "human map")
+        reasons += [a or b for a, b in zip(*lacking, strict=True)]
+        overlap[:, :, rows] = overlaps(headline, theirs, others, np.arange(n)[rows, None] == index)
+    for rows in slices(n):
+        human_ranks = standard_ranks(human(rows))
+        for name, model in models.items():
+            found[name][2, rows] = model.mean_with_others(human_ranks, found[name][0, rows])
+    empty = np.full(n, np.nan)
+    of_ranks = {metric: Alignment(c[0], c[1], c[2], reasons) for metric, c in found.items()}
+    value, floor = overlap
+    return of_ranks | {
+        metric: Alignment(value[kind], floor[kind], empty, reasons)
+        for kind, metric in enumerate(("top10_iou", "top10_dice"))
+    }
+
+
+def overlaps(model: np.ndarray, human: np.ndarray, others: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Overlap of the top 10 % of the pixels of maps (n, height, width): with own human maps, and with others.
+
+    Parameters
+    ----------
     others : ndarray, shape (n_others, height, width)
         Human maps of other images.
     own : ndarray of bool, shape (n, n_others)
@@ -196,66 +297,29 @@ def compare(
 
     Returns
     -------
-    dict of str to (value, floor), each ndarray, shape (n,)
-        METRIC: Spearman's ρ over all pixels with average ranks (Fel et al. 2022); METRIC_4, METRIC_16: the
-        same over means of blocks; top10_iou, top10_dice: overlap of the headline's top 10 % of the pixels.
-        The floor is the mean with `others`, for the overlap the value with one of them.
+    ndarray, shape (2, 2, n)
+        Value and mean with the others, of intersection over union and of Dice; NaN where a map is undefined.
     """
-    result = {}
-    for side in (1, *BLOCKS):
-        human_ranks, other_ranks = (standard_ranks(block_means(maps, side)) for maps in (human, others))
-        for name, maps in model_maps.items():
-            metric = name if side == 1 else f"{name}_{side}"
-            model_ranks = standard_ranks(block_means(maps, side))
-            result[metric] = rank_correlation(model_ranks, human_ranks, other_ranks, own)
-    headline, maps = next(iter(model_maps.items()))
-    lost = np.isnan(result[headline][0])
-    partner = (np.arange(len(maps)) + 1) % len(others)
-    alone = lost | own[np.arange(len(maps)), partner] | np.isnan(other_ranks[partner, 0])
-    overlap = human_maps.top_overlap(maps, human), human_maps.top_overlap(maps, others[partner])
-    for metric, value, floor in zip(("top10_iou", "top10_dice"), *overlap, strict=True):
-        result[metric] = np.where(lost, np.nan, value), np.where(alone, np.nan, floor)
-    return result
+    top_model, top_human, top_others = (top(maps) for maps in (model, human, others))
+    value = np.array(human_maps.overlap(top_model, top_human))
+    floor = np.full((len(others), *value.shape), np.nan)
+    for index, other in enumerate(top_others):
+        inside = other > 0  # a tenth of the pixels; none of an undefined map, whose overlap is NaN
+        floor[index] = human_maps.overlap(top_model[:, inside], other[inside])
+    floor[:, 0][own.T] = floor[:, 1][own.T] = np.nan
+    return np.array([value, mean_defined(floor, axis=0)])
 
 
-def align_batches(
-    n: int,
-    model_maps: Callable[[slice], Mapping[str, np.ndarray]],
-    human: Callable[[Any], np.ndarray],
-    rng: np.random.Generator,
-) -> dict[str, Alignment]:
-    """Compare the maps of `n` images, reading a batch of them at a time.
-
-    Parameters
-    ----------
-    model_maps : callable
-        Maps of the model, by metric, of a slice of images: arrays (rows, height, width).
-    human : callable
-        Human maps (rows, height, width) of a slice, or of an index array.
-    rng : numpy.random.Generator
-        Draws the other images of the floor: for each batch up to FLOOR_MAPS, the same for every model.
-
-    Returns
-    -------
-    dict of str to Alignment
-        By metric, see `compare`. The floor is what centre bias alone gives.
-    """
-    parts, reasons = [], []
-    for first in range(0, n, BATCH):
-        rows = slice(first, min(first + BATCH, n))
-        index = np.sort(rng.choice(n, min(n, FLOOR_MAPS), replace=False))
-        ours, theirs = model_maps(rows), human(rows)
-        parts.append(compare(ours, theirs, human(index), np.arange(n)[rows, None] == index))
-        model_reasons = undefined(next(iter(ours.values())), "model map")
-        reasons += [a or b for a, b in zip(model_reasons, undefined(theirs, "human map"), strict=True)]
-    joined = {metric: np.concatenate([part[metric] for part in parts], axis=1) for metric in parts[0]}
-    return {metric: Alignment(value, floor, reasons) for metric, (value, floor) in joined.items()}
+def top(maps: np.ndarray) -> np.ndarray:
+    """Share with which each pixel is among the top 10 % of its map, (n, n_pixels); NaN of undefined maps."""
+    membership = human_maps.top_membership(maps)
+    membership[np.logical_or(*human_maps.undefined_maps(maps))] = np.nan
+    return membership
 
 
-def align(model_maps: np.ndarray, human: np.ndarray, rng: np.random.Generator) -> Alignment:
+def align(model_maps: np.ndarray, human: np.ndarray) -> Alignment:
     """Spearman correlation of each image's two maps (n, height, width), held in memory."""
-    of_rows = align_batches(len(human), lambda rows: {"rho": model_maps[rows]}, human.__getitem__, rng)
-    return of_rows["rho"]
+    return align_batches(len(human), lambda rows: {"rho": model_maps[rows]}, human.__getitem__)["rho"]
 
 
 def per_image(alignments: Mapping[str, Alignment]) -> dict[str, Any]:
@@ -263,70 +327,3 @@ def per_image(alignments: Mapping[str, Alignment]) -> dict[str, Any]:
     headline, *others = alignments
     columns = {name: getattr(alignments[headline], name) for name in ("rho", "floor", "reason")}
     return columns | {metric: alignments[metric].rho for metric in others}
-
-
-# --- summary over images ---
-
-
-def conventions(rho: Any, floor: Any, ceiling: float | None) -> dict[str, Any]:
-    """A mean ρ under every convention that its ceiling and floor define.
-
-    ``floor_corrected`` (ρ − floor) / (ceiling − floor) is 0 at the floor and 1 at the ceiling;
-    ``rho/ceiling``; ``rho`` raw. Scalars or arrays.
-    """
-    if ceiling is None:
-        return {"rho": rho}
-    corrected = (rho - floor) / (ceiling - floor)
-    known = {} if np.isnan(corrected).all() else {"floor_corrected": corrected}
-    return known | {"rho/ceiling": rho / ceiling, "rho": rho}
-
-
-def summarise(
-    alignment: Alignment, ceiling: float | None, rng: np.random.Generator, draws: int
-) -> dict[str, dict[str, Any]]:
-    """Mean alignment under every convention, with a 95 % bootstrap interval over images.
-
-    Without a comparable image each value is None and the status says why.
-    """
-    valid = alignment.valid
-    counts = {"n": int(valid.sum()), "n_excluded": int((~valid).sum())}
-    if not valid.any():
-        reasons = ", ".join(sorted(set(filter(None, alignment.reason))))
-        empty = {
-            "value": None,
-            "status": f"no image can be compared: {reasons or 'constant block means'}",
-        } | counts
-        return {name: empty | {"convention": name} for name in conventions(0.0, 0.0, ceiling)}
-    images = np.stack([alignment.rho[valid], alignment.floor[valid]])
-    rho, floor = mean_defined(images, axis=1)
-    n = images.shape[1]
-    drawn = [mean_defined(images[:, rng.integers(n, size=n)], axis=1) for _ in range(draws)]
-    rhos, floors = np.array(drawn).T
-    sample = conventions(rhos, floors, ceiling)
-    at_floor = conventions(floor, floor, ceiling)
-    at_ceiling = conventions(ceiling, floor, ceiling)
-    result = {}
-    for name, value in conventions(rho, floor, ceiling).items():
-        low, high = np.nanquantile(sample[name], [0.025, 0.975]) if n > 1 else (np.nan, np.nan)
-        result[name] = counts | {
-            "convention": name,
-            "value": float(value),
-            "ci_low": float(low),
-            "ci_high": float(high),
-            "floor": float(at_floor[name]),
-            "ceiling": at_ceiling[name],
-        }
-    return result
-
-
-def entries(
-    alignments: Mapping[str, Alignment], ceiling: float | None, rng: np.random.Generator, draws: int
-) -> list[dict[str, Any]]:
-    """Summaries with their metric: the headline's under every convention, others raw, without a ceiling."""
-    result = []
-    for metric, alignment in alignments.items():
-        own = ceiling if metric == next(iter(alignments)) else None
-        overlap = {"convention": "overlap"} if metric.startswith("top10") else {}
-        for entry in summarise(alignment, own, rng, draws).values():
-            result.append({"metric": metric} | entry | overlap)
-    return result

@@ -20,7 +20,6 @@ def align(
     maps: np.ndarray,
     table: pd.DataFrame,
     transform: Transform,
-    rng: np.random.Generator,
 ) -> dict[str, Alignment]:
     """Compare saliency with processed human maps of the stimuli of a table.
 
@@ -35,11 +34,10 @@ def align(
     Returns
     -------
     dict of str to Alignment
-        By metric, see `map_alignment.compare`.
+        By metric, see `map_alignment.align_batches`.
     """
     return map_alignment.align_batches(
         len(table),
         saliency,
         lambda rows: map_alignment.at_input(maps[rows], table.iloc[rows], transform),
-        rng,
     )
