@@ -42,7 +42,7 @@ def cka_unbiased(K: np.ndarray, L: np.ndarray) -> float:
     Same arguments as `cka`, at least four stimuli. Its expectation is about 0 for independent
     features of any width, so it can be negative.
     """
-    return _cosine(_u_centred(K), _u_centred(L))
+    return _cosine(u_centred(K), u_centred(L))
 
 
 def rdm(gram: dict[str, np.ndarray], kind: Dissimilarity) -> np.ndarray:
@@ -84,6 +84,18 @@ def rdm_of(Y: np.ndarray, kind: Dissimilarity) -> np.ndarray:
     return rdm(gram_matrix.gram([Y], np.float64), kind)
 
 
+def square(pairs: np.ndarray, n: int) -> np.ndarray:
+    """Symmetric matrix (n, n) of the values (n (n − 1) / 2,) that `rdm` gives, 0 on its diagonal."""
+    result = np.zeros((n, n))
+    result[above_diagonal(n)] = pairs
+    return result + result.T
+
+
+def above_diagonal(n: int) -> np.ndarray:
+    """Mask (n, n) of each pair once, in the order of `rdm`."""
+    return ~np.tri(n, dtype=bool)
+
+
 def compare(a: np.ndarray, b: np.ndarray, method: Literal["pearson", "spearman"]) -> float:
     """Correlation of two dissimilarity matrices over pairs of stimuli (Kriegeskorte et al. 2008)."""
     return float({"pearson": pearson, "spearman": spearman}[method](a, b))
@@ -97,7 +109,7 @@ def _double_centred(K: np.ndarray) -> np.ndarray:
     return centred
 
 
-def _u_centred(K: np.ndarray) -> np.ndarray:
+def u_centred(K: np.ndarray) -> np.ndarray:
     """U-centred Gram matrix: the inner product of two is n (n − 3) times the unbiased HSIC."""
     n = len(K)
     centred = _double_centred(K)  # changes nothing but the rounding of features with an offset
