@@ -119,6 +119,24 @@ def test_the_map_ceiling_matches_the_planted_reliability(small_study):
     assert card["ceiling"]["value"] == pytest.approx(planted, abs=0.03)
 
 
+def test_people_look_elsewhere_in_other_images(small_study):
+    planted = truth(small_study, "clicks", "clickme_simulated")
+    assert planted["split_half_floor"] < 0.6 * planted["split_half_reliability"]
+    card = json.loads((small_study / "results/maps/clickme_simulated.json").read_text())
+    # One log, and one other image in each of 20 iterations: a standard error of about .02.
+    assert card["floor"]["value"] == pytest.approx(planted["split_half_floor"], abs=0.06)
+
+
+def test_the_teacher_of_the_clicks_looks_most_like_people(scores):
+    for convention in ("floor_corrected", "rho"):
+        teacher, other, twin = (
+            value(scores, model, "spearman", convention, "clickme/clickme_simulated")
+            for model in ("lite1", "lite0", "untrained")
+        )
+        assert teacher.value - teacher.floor > 1.15 * (other.value - other.floor)
+        assert other.value - other.floor > 2 * (twin.value - twin.floor)
+
+
 def test_every_stored_perturbation_fools_its_model(small_study):
     import torch
 

@@ -192,8 +192,8 @@ def normalised(density: np.ndarray) -> np.ndarray:
 
 def gaussian(row: float, column: float, sigma: float) -> np.ndarray:
     """Gaussian spot around a pixel, (SIDE, SIDE), of sum 1."""
-    rows, columns = np.mgrid[:SIDE, :SIDE]
-    return normalised(np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * sigma**2)))
+    rows, columns = (np.exp(-((np.arange(SIDE) - at) ** 2) / (2 * sigma**2)) for at in (row, column))
+    return normalised(np.outer(rows, columns))
 
 
 def shared_density(saliency: np.ndarray, teacher_weight: float, sharpness: float) -> np.ndarray:
