@@ -399,6 +399,18 @@ def test_floor_equals_ceiling_where_all_images_are_clicked_alike():
     assert floor.value == pytest.approx(ceiling.value, abs=0.03)
 
 
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_floor_is_never_of_an_image_with_itself(n):
+    """Everyone clicks alike, on each image elsewhere: halves of one image agree wholly, others not at all."""
+    log = simulated_log(np.random.default_rng(0), n, 6)
+    corners = np.array([[40.0, 40.0], [210.0, 210.0], [40.0, 210.0]])
+    clicks = tuple(corners[int(name[-2:])] + [[0, 0], [9, 9]] for name in log.file_pointer)
+    log = click_logs.ClickLog(log.file_pointer, clicks, log.user_id, log.user_catch_trial, log.is_mobile)
+    ceiling, floor = click_logs.participant_reliability(log, iterations=8)
+    np.testing.assert_allclose(ceiling.per_image, 1)
+    assert (floor.per_image < 0).all()
+
+
 def test_identical_participants_reach_one():
     log = simulated_log(np.random.default_rng(0), 2, 6)
     clicks = tuple(np.array([[50.0, 80.0], [60.0, 90.0]]) for _ in log.clicks)

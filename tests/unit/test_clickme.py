@@ -506,7 +506,7 @@ def by_stages(root: Path, files: dict[str, str], model: list[str], transform: st
               "--images", path["i"]])  # fmt: skip
     cli.main(["maps", "--name", "s", "--reader", "folder", "--path", files["maps"], *labels, *ceiling,
               "--stimuli", path["t.csv"], "--output", path["m.npz"], "--card", maps_card])  # fmt: skip
-    cli.main(["map-ceilings", "--maps", path["m.npz"], *table, "--transform", transform, *ceiling,
+    cli.main(["maps-ceilings", "--maps", path["m.npz"], *table, "--transform", transform, *ceiling,
               "--output", str(root / "ceilings.json")])  # fmt: skip
     cli.main(["preprocess", *table, "--transform", transform, *json_of["p.zarr"]])
     manifests = ["--pixels-manifest", str(root / "p.zarr.json")]

@@ -40,7 +40,7 @@ rule maps:
         "--seed {params.seed} --output {output.maps} --card {output.card} &> {log}"
 
 
-rule map_ceilings:
+rule maps_ceilings:
     input:
         unpack(lambda w: click_log(w.maps)),
         maps="results/maps/{maps}.npz",
@@ -48,15 +48,15 @@ rule map_ceilings:
     output:
         "results/maps/{maps}/{transform}.json",
     params:
-        version=version("map_ceilings"),
+        version=version("maps_ceilings"),
         source=lambda w: options(STUDY.maps[w.maps] | click_log(w.maps), "clicks", "ceiling"),
         seed=config["seed"],
     log:
-        "logs/map_ceilings/{maps}/{transform}.log",
+        "logs/maps_ceilings/{maps}/{transform}.log",
     benchmark:
-        "results/benchmarks/map_ceilings/{maps}/{transform}.tsv"
+        "results/benchmarks/maps_ceilings/{maps}/{transform}.tsv"
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign map-ceilings --maps {input.maps} --table {input.table} "
+        "python -m visalign maps-ceilings --maps {input.maps} --table {input.table} "
         "--transform {wildcards.transform} {params.source} --seed {params.seed} --output {output} &> {log}"

@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for command in (score, curve):
         command.add_argument("--transform", required=True, help="transform of the attacked stimuli")
         command.add_argument("--maps", required=True, help="processed human maps (.npz)")
-        command.add_argument("--ceilings", required=True, help="what map-ceilings wrote for the transform")
+        command.add_argument("--ceilings", required=True, help="what maps-ceilings wrote for the transform")
     for command in (perturb, score, curve):
         command.add_argument("--table", required=True, help="table of the stimulus set")
         command.add_argument("--target", choices=TARGETS, default="label", help="what has to change")

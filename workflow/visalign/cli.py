@@ -36,9 +36,10 @@ TOOLS = {
     "list-layers": ("layers", "list the layers of an architecture, with shapes and sizes"),
     "downloads": ("downloads", "fetch a file: resumed, retried, checked"),
     "check": ("check", "say what is wrong with a study before it runs, and what it will measure"),
-    "map-ceilings": ("map_ceilings", "how far people agree on maps within the crop of a transform"),
+    "maps-ceilings": ("maps_ceilings", "how far people agree on maps within the crop of a transform"),
     "plan": ("planning", "say what a study will take: jobs, downloads, disk, hours"),
     "methods": ("methods_text", "write the methods of a study, for a paper"),
+    "compare-models": ("model_differences", "say how models differ on a recording, with intervals"),
     "compare-scores": ("comparison", "say what changed between two score tables"),
 }
 

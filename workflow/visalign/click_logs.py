@@ -33,7 +33,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visalign import click_fields, human_maps, stats
+from visalign import click_fields, expanded_percentile, human_maps, stats
 from visalign.errors import InputError
 from visalign.tables import write_atomic
 from visalign.tfrecords import read_npz
@@ -385,5 +385,10 @@ def _reliability(rho: np.ndarray, rng: np.random.Generator) -> Reliability:
     per_image = np.full(rho.shape[1], np.nan)
     per_image[defined] = np.nanmean(rho[:, defined], axis=0)
     value = float(per_image[defined].mean()) if defined.any() else float("nan")
-    low, high = stats.bootstrap_interval(per_image[defined], rng=rng)
-    return Reliability(value, low, high, per_image, int((~defined).sum()))
+    return Reliability(value, *_interval(per_image[defined], rng), per_image, int((~defined).sum()))
+
+
+def _interval(values: np.ndarray, rng: np.random.Generator, draws: int = 2000) -> tuple[float, float]:
+    n = len(values)
+    means = [values[rng.integers(n, size=n)].mean() for _ in range(draws)] if n > 1 else []
+    return expanded_percentile.interval(means, n)

@@ -23,7 +23,7 @@ from visalign import (
     human_maps,
     label_spaces,
     map_alignment,
-    map_ceilings,
+    maps_ceilings,
     revelation,
     saliency_alignment,
     stimulus_tables,
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folder.add_argument("--labels", help="CSV with columns name (of the image) and label (of its class)")
     folder.add_argument("--sheet", default="config/models/embedded.tsv", help="model sheet (TSV)")
     folder.add_argument("--weights", help="weight file (safetensors or a PyTorch state dict)")
-    map_ceilings.add_sources(folder)
+    maps_ceilings.add_sources(folder)
     folder.add_argument("--json", action="store_true", help="print JSON")
     folder.add_argument("--table", help="per-image table to write (CSV)")
     add_commands(parser)
@@ -83,7 +83,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     score.add_argument("--dataset", required=True, help="name of the map set")
     score.add_argument("--saliency", required=True, help="saliency store (.zarr)")
     score.add_argument("--saliency-manifest", required=True, help="its manifest (.json)")
-    score.add_argument("--ceilings", required=True, help="what map-ceilings wrote for the transform (.json)")
+    score.add_argument("--ceilings", required=True, help="what maps-ceilings wrote for the transform (.json)")
     score.add_argument("--revelation", help="what clickme reveal wrote (.npz)")
     score.add_argument("--human-curve", help="people's accuracy by level (CSV: level, accuracy)")
     score.add_argument("--bootstrap", type=at_least(1), default=2000, help="bootstrap draws over images")

@@ -38,9 +38,9 @@ from visalign import (
     human_agreement,
     label_spaces,
     map_alignment,
-    map_ceilings,
     map_files,
     maps,
+    maps_ceilings,
     models,
     network,
     preprocess,
@@ -68,14 +68,14 @@ def run(args: argparse.Namespace) -> None:
     missing = [f"--{name}" for name in ("model", "images", "maps", "labels") if not getattr(args, name)]
     if missing:
         raise InputError(f"{', '.join(missing)}: needed, or one of the commands score, reveal, gallery")
-    map_ceilings.check_declared(args.ceiling)
+    maps_ceilings.check_declared(args.ceiling)
     named = map_files.read_labels(args.labels)
     files = map_files.find(args.maps, named)
     maps.unused_files(args.maps, files)
     table = pd.DataFrame(list(stimuli.folder(args.images, args.labels)))
     sizes = dict(zip(table["stimulus_id"], zip(table["height"], table["width"], strict=True), strict=True))
     map_files.check_shapes(files, sizes)
-    log = map_ceilings.read_log(args.clicks, list(named))
+    log = maps_ceilings.read_log(args.clicks, list(named))
     names, _, human, undefined = maps.process_maps(maps.folder_maps(files, named))
     stimulus_tables.check_order(names.tolist(), table["stimulus_id"].tolist(), args.labels, "the map set")
     maps.named_undefined(args.maps, names, undefined)

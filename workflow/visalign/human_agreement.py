@@ -1,8 +1,8 @@
 """How far people agree about importance maps, within the crop of the images that a model sees.
 
-ρ with a model is over the pixels of its input, and people agree less there than over the whole image: the
-border, on which they agree that there is nothing, is cut off. Ceiling and floor are therefore taken from maps
-that went through the model's transform, once for all models of that transform.
+ρ with a model is over the pixels of its input, and people agree on these otherwise than on the whole image:
+less, as a rule, since the border is cut off, on which they agree that there is nothing. Ceiling and floor are
+therefore taken from maps that went through the model's transform, once for all models of that transform.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def people(described: dict[str, Any], stimulus_id: list[str]) -> People | None:
 
 
 def read(path: str | Path, table: pd.DataFrame) -> People | None:
-    """Read what ``map-ceilings`` wrote of the images of a stimulus table; None without a ceiling."""
+    """Read what ``maps-ceilings`` wrote of the images of a stimulus table; None without a ceiling."""
     described, ids = read_json(path), list(table["stimulus_id"])
     stimulus_tables.check_order(described["stimulus_id"], ids, path, "the file of ceilings")
     return people(described, ids)

@@ -22,7 +22,7 @@ from visalign.tables import read_table, whole_numbers, write_atomic, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 2
+VERSION = 3
 EXAMPLES = """\
   python -m visalign maps --name clickme --reader tfrecord --path 'clickme/val/*.tfrecords' \\
       --ceiling 0.65753 --output clickme.npz --card clickme.json

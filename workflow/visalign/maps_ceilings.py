@@ -1,4 +1,4 @@
-"""Tool map-ceilings: ceiling and floor of human maps within the crop of one transform.
+"""Tool maps-ceilings: ceiling and floor of human maps within the crop of one transform.
 
 All models that share the transform share the result, which ``clickme score`` and ``attacks score`` read.
 """
@@ -18,15 +18,15 @@ from visalign.transforms import Transform
 
 VERSION = 1
 EXAMPLES = """\
-  python -m visalign map-ceilings --maps maps.npz --table clickme.csv --clicks clicks.npz \\
+  python -m visalign maps-ceilings --maps maps.npz --table clickme.csv --clicks clicks.npz \\
       --transform 224x224-center-0.875-bicubic --output ceilings.json
-  python -m visalign map-ceilings --maps maps.npz --table clickme.csv --ceiling 0.65753 \\
+  python -m visalign maps-ceilings --maps maps.npz --table clickme.csv --ceiling 0.65753 \\
       --transform 224x224-center-0.875-bicubic --output ceilings.json
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``python -m visalign map-ceilings``."""
+    """Arguments of ``python -m visalign maps-ceilings``."""
     parser.add_argument("--maps", required=True, help="processed human maps (.npz)")
     parser.add_argument("--table", required=True, help="table of the stimulus set")
     parser.add_argument("--transform", required=True, help="transform of the stimuli")
