@@ -119,6 +119,12 @@ def test_stimuli_accuracy_recordings_and_maps_are_those_of_sheets_scores_and_car
     assert "clicks (simulated; 20 images; ceiling 0.658 [0.648, 0.668], declared; floor unknown)" in text
 
 
+def test_the_scale_of_alignment_is_said(write):
+    text = write()
+    assert "the headline is (ρ − floor) / (A − F / A), 0 for centre bias alone and 1 for" in text
+    assert "halves of the participants in 20 splits, within the crop of each model" in text
+
+
 def test_what_was_done_to_pixels_is_said_with_its_number(write, tmp_path):
     table = "stimulus_id,sha256,decoded\na,1,exif\nb,2,exif+16-bit\nc,2,\nd,3,alpha\n"
     tables.write_atomic(tmp_path / "results/stimuli/photographs.csv", table)

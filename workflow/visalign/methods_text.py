@@ -18,9 +18,9 @@ import pandas as pd
 
 from visalign import (
     association,
+    human_agreement,
     human_maps,
     images,
-    map_alignment,
     predictivity,
     report_data,
     segmented,
@@ -31,7 +31,7 @@ from visalign.sheets import read_config
 from visalign.study import Study
 from visalign.verdict import LEVEL, decimal, enumeration, listing, of_regions
 
-VERSION = 2
+VERSION = 3
 EXAMPLES = """\
   python -m visalign methods
   python -m visalign methods --config config/config.yaml --directory results --output methods.md
@@ -312,9 +312,14 @@ def of_clickme(study: Study, results: Results) -> str:
         f"{len(human_maps.BLUR_TAPS)} Gaussian, σ = {human_maps.BLUR_SIGMA:g}) and brought to the model's "
         "input.",
         "Saliency is the largest absolute gradient over channels of the ground-truth class's logit. "
-        "Alignment is Spearman's ρ over pixels, mean over images; the headline is (ρ − floor) / (ceiling − "
-        f"floor), where the floor is ρ with maps of up to {map_alignment.FLOOR_MAPS} other images.",
-        f"95 % intervals: {settings['bootstrap']} bootstrap draws over images (seed {study.config['seed']}).",
+        "Alignment is Spearman's ρ over pixels, mean over images; the headline is (ρ − floor) / (A − F / A), "
+        "0 for centre bias alone and 1 for what people would look at without noise. floor is the mean ρ with "
+        "the maps of all other images, F that of people's maps of different images, A = √(2c / (1 + c)) the "
+        "ρ that a map without noise attains (Spearman 1904), c the ceiling: with a click log the agreement "
+        f"of random halves of the participants in {human_agreement.ITERATIONS} splits, within the crop of each "
+        "model as F is; a declared one is of whole images.",
+        f"95 % intervals: {settings['bootstrap']} bootstrap draws over images (seed {study.config['seed']}), "
+        "of which floors and ceilings are drawn anew; expanded percentiles (Hesterberg 2015).",
     ]
     return " ".join(sentences)
 
@@ -333,8 +338,7 @@ def of_attacks(study: Study, results: Results) -> str:
         f"{settings['budget']} gradient evaluations an image, in pixels of [0, 1] at the model's input size, "
         "and verified as stored. Perturbation tolerance is the mean norm over correctly classified images, "
         "images without success at the largest norm tried. Adversarial alignment is Spearman's ρ of the "
-        "perturbation's L2 norm over channels with the human map, between floor and ceiling as for ClickMe "
-        "alignment. "
+        "perturbation's L2 norm over channels with the human map, on the scale of ClickMe alignment. "
         f"95 % intervals: {settings['bootstrap']} bootstrap draws over images."
     )
 
