@@ -316,8 +316,8 @@ def of_clickme(study: Study, results: Results) -> str:
         "0 for centre bias alone and 1 for what people would look at without noise. floor is the mean ρ with "
         "the maps of all other images, F that of people's maps of different images, A = √(2c / (1 + c)) the "
         "ρ that a map without noise attains (Spearman 1904), c the ceiling: with a click log the agreement "
-        f"of random halves of the participants in {human_agreement.ITERATIONS} splits, within the crop of each "
-        "model as F is; a declared one is of whole images.",
+        f"of random halves of the participants in {human_agreement.ITERATIONS} splits, within the crop of "
+        "each model as F is; a declared one is of whole images.",
         f"95 % intervals: {settings['bootstrap']} bootstrap draws over images (seed {study.config['seed']}), "
         "of which floors and ceilings are drawn anew; expanded percentiles (Hesterberg 2015).",
     ]
