@@ -1,8 +1,8 @@
 """Similarity of layers with responses (CKA, RSA): choice of the layer, ceiling, interval and floor.
 
 Nothing is fitted, so all stimuli count; but no layer is chosen on the stimuli that it is reported on: units
-are halved many times, the layer is chosen on one half and measured on the other, in both directions. A layer is
-one dask task; results do not depend on where tasks run.
+are halved many times, the layer is chosen on one half and measured on the other, in both directions. A layer
+is one dask task; results do not depend on where tasks run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from visalign.gram_matrix import gram
 from visalign.layer_scores import Options, Read, with_gram
 from visalign.response_halves import Halved, filled, halved, reliability
 from visalign.stats import pearson, ranks
-from visalign.unit_draws import MIN_UNITS, Draw, derangements, draw_halves, halve, spread
+from visalign.unit_draws import MIN_UNITS, Draw, derangements, draw, halve, spread
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -139,7 +139,7 @@ def score_similarities(
     selection : {"nested", "published"}
         Of the layer.
     halvings, draws : int
-        Of the units: to choose a layer, and for the interval.
+        Of the units, to choose a layer; of units and neuroids, for the interval.
     seed : int
         Of everything random; none of it depends on the features.
     """
@@ -148,7 +148,7 @@ def score_similarities(
     whole = halved(responses[:, :, recorded], generators[0])
     unit = np.unique(unit, return_inverse=True)[1]
     halves = halve(unit, halvings, generators[1])
-    drawn = draw_halves(unit, int(recorded.sum()), draws, generators[2])
+    drawn = draw(unit, int(recorded.sum()), draws, generators[2])
     deranged = derangements(unit, DERANGEMENTS, generators[3])
     shared = client.submit(_itself, whole, pure=False)
 
@@ -170,10 +170,10 @@ def score_similarities(
     ceiling = _ceiling(reliable, chance, metric, options)
     if whole.repeated.any() and not ceiling > 0:
         said.append("no ceiling: halves of the repetitions agree no better than those of different stimuli")
-    change = spread(unit) * _centred(raw)
+    change = _deviations(raw, spread(unit))
     centred = {"raw": choice.value + change}
     if ceiling > 0:  # to first order, since a draw of a low ceiling may be near 0
-        relative = spread(unit) * _centred(reliabilities) / (2 * reliable)
+        relative = _deviations(reliabilities, spread(unit)) / (2 * reliable)
         centred["raw/ceiling"] = (choice.value * (1 - relative) + change) / ceiling
     floor = float(weights @ [floor for _, floor in around])
     n = int(recorded.sum())
@@ -289,10 +289,19 @@ def _draws_and_floor(
 def _reliabilities(
     responses: Halved, metric: str, options: Options, drawn: list[Draw], deranged: list[np.ndarray]
 ) -> tuple[float, float, np.ndarray]:
-    """`reliability` of all responses, its largest value by chance, and that of each draw (draws,)."""
+    """`reliability` of all responses, its largest value by chance, and what each draw (draws,) adds.
+
+    A draw has one halving of the repetitions, and so is compared with all responses in that halving.
+    """
     if not responses.repeated.any():
         return float("nan"), float("nan"), np.full(len(drawn), np.nan)
-    sample = [reliability(responses.take(*draw), metric, options)[0] for draw in drawn]
+    n, m = responses.mean.shape
+
+    def of_one(stimuli: np.ndarray, neuroids: np.ndarray, number: int) -> float:
+        return float(reliability(responses.take(stimuli, neuroids, number), metric, options)[0])
+
+    whole = [of_one(np.arange(n), np.arange(m), number) for number in range(len(responses.halves))]
+    sample = [of_one(*each) - whole[each.number % len(whole)] for each in drawn]
     found, *by_chance = reliability(responses, metric, options, deranged)
     return found, max(by_chance, default=float("nan")), np.array(sample)
 
@@ -309,10 +318,10 @@ def _ceiling(reliable: float, chance: float, metric: str, options: Options) -> f
     return float(6 / np.pi * np.arcsin(min(r, 1) / 2)) if spearman else r
 
 
-def _centred(sample: np.ndarray) -> np.ndarray:
-    """Deviations of draws from their mean, NaN left out."""
+def _deviations(sample: np.ndarray, factor: float) -> np.ndarray:
+    """Deviations (draws,) of draws from their mean, times a factor."""
     defined = sample[~np.isnan(sample)]
-    return sample - defined.mean() if defined.size else sample
+    return factor * (sample - defined.mean()) if defined.size else sample
 
 
 def _deviation(sample: np.ndarray) -> float:

@@ -11,7 +11,7 @@ MIN_UNITS = 4
 
 
 class Draw(NamedTuple):
-    """Stimuli of half of the units, neuroids with replacement, number of the draw."""
+    """Indices of stimuli and of neuroids, and the number of the draw."""
 
     stimuli: np.ndarray
     neuroids: np.ndarray
@@ -33,11 +33,12 @@ def halve(unit: np.ndarray, count: int, rng: np.random.Generator) -> list[tuple[
     return [(np.flatnonzero(half), np.flatnonzero(~half)) for half in first]
 
 
-def draw_halves(unit: np.ndarray, neuroids: int, count: int, rng: np.random.Generator) -> list[Draw]:
+def draw(unit: np.ndarray, neuroids: int, count: int, rng: np.random.Generator) -> list[Draw]:
     """Draws whose deviations from a statistic of everything are as those of new stimuli and neuroids.
 
     Half of the units without replacement, since a pair of copies would be alike in features and in responses:
     a half deviates from all by as much (times `spread`) as all from the truth. Neuroids with replacement.
+    Terms of second order, such as noise by noise, deviate by more: intervals are then too wide.
     """
     halves = halve(unit, count, rng)
     return [Draw(half, rng.integers(neuroids, size=neuroids), d) for d, (half, _) in enumerate(halves)]
