@@ -110,7 +110,7 @@ def under(weights: np.ndarray, trials: Trials, split: Pair | None, stimuli: np.n
         return np.where(np.isfinite(c), c, np.nan)
     mean, noise = trials.mean[stimuli], trials.noise[stimuli]
     present = ~np.isnan(noise)
-    total, y = weights @ present, resampling.shifted(mean, present)
+    total, y = weights @ present.astype(np.float64), resampling.shifted(mean, present)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = (weights @ (y * y) - (weights @ y) ** 2 / total) / (total - 1)
         constant = variance <= 1e-24 * (np.where(present, mean, 0) ** 2).max(axis=0)

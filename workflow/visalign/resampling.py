@@ -97,10 +97,11 @@ def weighted_pearson(weights: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.nd
     present = ~(np.isnan(a) | np.isnan(b))
     # Shifted first: the formulas below cancel for columns far from 0.
     a, b = (shifted(v, present) for v in (a, b))
-    total = weights @ present
-    mean_a, mean_b = (weights @ v / np.maximum(total, 1) for v in (a, b))
-    covariance = weights @ (a * b) - total * mean_a * mean_b
-    spread = [weights @ (v * v) - total * m * m for v, m in ((a, mean_a), (b, mean_b))]
+    total = weights.sum(axis=1)[:, None] if present.all() else weights @ present.astype(np.float64)
+    sums = np.split(weights @ np.hstack([a, b, a * b, a * a, b * b]), 5, axis=1)
+    mean_a, mean_b = (part / np.maximum(total, 1) for part in sums[:2])
+    covariance = sums[2] - total * mean_a * mean_b
+    spread = [part - total * m * m for part, m in zip(sums[3:], (mean_a, mean_b), strict=True)]
     scale = np.sqrt(np.maximum(spread[0], 0) * np.maximum(spread[1], 0))
     floor = 1e-12 * np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):
