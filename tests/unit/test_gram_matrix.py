@@ -42,3 +42,28 @@ def test_blocks_are_all_features_in_order_in_whole_chunks(shape):
 def test_no_features_are_an_error():
     with pytest.raises(InputError, match="no features"):
         gram_matrix.gram([])
+
+
+def test_the_rounding_of_products_is_within_its_bound():
+    rng = np.random.default_rng(7)
+    for scale in (np.ones(500), np.geomspace(1, 0.05, 500)):
+        X = (rng.standard_normal((60, 500)) * scale).astype(np.float32)
+        single, double = (gram_matrix.gram([X[:, :200], X[:, 200:]], t) for t in (np.float32, np.float64))
+        error = np.linalg.norm(single["K"] - double["K"], 2)
+        assert 0 < error < single["rounding"] < 100 * error
+        assert double["rounding"] == 0
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_products_of_uneven_features_are_in_float64(axis):
+    X = np.random.default_rng(8).standard_normal((60, 200)).astype(np.float32)
+    np.moveaxis(X, axis, 0)[3] *= 1e4
+    single, double = (gram_matrix.gram([X], dtype) for dtype in (np.float32, np.float64))
+    assert single["rounding"] == 0
+    assert all(np.array_equal(single[name], double[name]) for name in double)
+
+
+def test_features_that_do_not_vary_make_the_others_no_larger():
+    X = np.random.default_rng(9).standard_normal((60, 200))
+    X[:, :150] = 0
+    assert not gram_matrix.uneven(X)

@@ -3,7 +3,8 @@ import pytest
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.linear_model import LinearRegression
 
-from visalign import gram_matrix, gram_pls
+from visalign import gram_matrix, gram_pls, primal_pls
+from visalign.stats import pearson
 
 
 def problem(n=120, p=400, m=15, rank=12, noise=0.5, seed=0):
@@ -25,7 +26,9 @@ def test_gram_pls_equals_scikit_learn(components):
 
 def test_every_component_count_of_one_fit_equals_scikit_learn():
     X, Y, train, test = problem()
-    ours = gram_pls.predict_counts(X @ X.T, Y, train, test, 12)
+    [fit] = gram_pls.fit_splits(X @ X.T, Y, [(train, test)], 12)
+    ours = fit.predicted_by_count
+    assert fit.used == 12
     assert ours.shape == (12, len(test), Y.shape[1])
     for count, predicted in enumerate(ours, start=1):
         reference = PLSRegression(count, scale=False, tol=1e-20, max_iter=100_000).fit(X[train], Y[train])
@@ -129,3 +132,47 @@ def test_components_beyond_the_rank_of_the_features_change_nothing(offset):
     reference = LinearRegression().fit(X[:60], Y[:60]).predict(X[60:])
     ours = gram_pls.predict(X @ X.T, Y, np.arange(60), np.arange(60, 80), 25)
     np.testing.assert_allclose(ours, reference, atol=1e-8)
+
+
+def low_rank(rank=10):
+    """Float32 features of `rank` dimensions, so that all beyond are rounding, and responses to them."""
+    rng = np.random.default_rng(1)
+    Z = rng.standard_normal((208, rank))
+    X = (Z @ rng.standard_normal((rank, 800))).astype(np.float32)
+    return Z, X, Z @ rng.standard_normal((rank, 40)) / 3 + 0.7 * rng.standard_normal((208, 40))
+
+
+def test_components_are_not_fitted_to_the_rounding_of_float32_products():
+    Z, X, Y = low_rank()
+    train, test = np.arange(187), np.arange(187, 208)
+    reference = LinearRegression().fit(Z[train], Y[train]).predict(Z[test])
+    gram = gram_matrix.gram([X[:, :300], X[:, 300:]])
+    for K, rounding in ((gram["K"], float(gram["rounding"])), ((X @ X.T), None)):
+        [fit] = gram_pls.fit_splits(K, Y, [(train, test)], 25, rounding)
+        assert fit.used == 10
+        np.testing.assert_allclose(fit.predicted, reference, atol=1e-4 * Y.std())
+
+
+@pytest.mark.parametrize("times", [1e3, 3e3, 1e4])
+def test_one_large_feature_leaves_the_others_their_precision(times):
+    rng = np.random.default_rng(1)
+    latent = rng.standard_normal((208, 40))
+    Y = latent @ rng.standard_normal((40, 20)) / 6 + 0.7 * rng.standard_normal((208, 20))
+    X = latent @ rng.standard_normal((40, 800)) + 0.3 * rng.standard_normal((208, 800))
+    X[:, 0] = times * rng.standard_normal(208) * X.std()
+    X, train, test = X.astype(np.float32), np.arange(187), np.arange(187, 208)
+    gram = gram_matrix.gram([X])
+    [fit] = gram_pls.fit_splits(gram["K"], Y, [(train, test)], 25, float(gram["rounding"]))
+    assert fit.used == 25
+    [expected] = primal_pls.predict_splits_primal(X, Y, [(train, test)])
+    # Of products in float32, r changes by .001, .01 and .1.
+    np.testing.assert_allclose(pearson(fit.predicted, Y[test]), pearson(expected, Y[test]), atol=3e-4)
+
+
+def test_held_out_stimuli_tell_a_fit_nothing():
+    X, Y, train, test = problem()
+    elsewhere = Y.copy()
+    elsewhere[test] = 1e3 * np.random.default_rng(1).standard_normal((len(test), Y.shape[1]))
+    K = X @ X.T
+    ours = gram_pls.predict(K, elsewhere, train, test)
+    np.testing.assert_allclose(ours, gram_pls.predict(K, Y, train, test), atol=1e-8 * Y.std())

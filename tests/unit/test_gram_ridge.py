@@ -98,3 +98,48 @@ def test_inputs_are_left_alone():
         gram_ridge.predict(K, Y, np.arange(100), TEST, gram_ridge.penalty_grid(K, TRAIN))
         assert np.array_equal(K, before[0])
         assert np.array_equal(Y, before[1])
+
+
+@pytest.mark.parametrize("p", [12, 300])
+def test_errors_equal_those_of_leaving_each_group_out(p):
+    X, Y = problem(p)
+    groups = np.r_[np.repeat(np.arange(12), 7), np.arange(100, 116)]  # images of 7 positions, then of one
+    penalties = gram_ridge.penalty_grid(X @ X.T, TRAIN, 4)
+    errors = gram_ridge.fit(X @ X.T, Y, TRAIN, penalties, groups)[2]
+    for penalty, ours in zip(penalties, errors, strict=True):
+        explicit = np.zeros(Y.shape[1])
+        for name in np.unique(groups[TRAIN]):
+            out, others = TRAIN[groups[TRAIN] == name], TRAIN[groups[TRAIN] != name]
+            prediction = Ridge(penalty).fit(X[others], Y[others]).predict(X[out])
+            explicit += ((Y[out] - prediction) ** 2).sum(axis=0) / len(TRAIN)
+        np.testing.assert_allclose(ours, explicit, rtol=1e-8)
+
+
+def test_groups_of_one_stimulus_or_of_all_change_nothing():
+    X, Y = problem(30)
+    penalties = gram_ridge.penalty_grid(X @ X.T, TRAIN)
+    plain = gram_ridge.fit(X @ X.T, Y, TRAIN, penalties)
+    for groups in (np.arange(100), np.zeros(100)):
+        for ours, expected in zip(gram_ridge.fit(X @ X.T, Y, TRAIN, penalties, groups), plain, strict=True):
+            assert np.array_equal(ours, expected)
+
+
+def test_positions_of_an_image_that_share_their_noise_ask_for_a_higher_penalty():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(10), 10)
+    common = rng.standard_normal((10, 1, 60)) + 0.3 * rng.standard_normal((10, 10, 60))
+    X = common.reshape(100, 60)
+    Y = X @ rng.standard_normal((60, 8)) / 8 + rng.standard_normal((10, 8))[groups]
+    penalties = gram_ridge.penalty_grid(X @ X.T, TRAIN)
+    alone, together = (gram_ridge.fit(X @ X.T, Y, TRAIN, penalties, g)[1] for g in (None, groups))
+    assert np.median(together) > 10 * np.median(alone)
+
+
+def test_held_out_responses_choose_no_penalty():
+    X, Y = problem(30)
+    K = X @ X.T
+    penalties = gram_ridge.penalty_grid(K, TRAIN)
+    expected = gram_ridge.predict(K, Y, TRAIN, TEST, penalties)
+    for seed in range(3):
+        Y[TEST] = 1e3 * np.random.default_rng(seed).standard_normal((len(TEST), Y.shape[1]))
+        assert np.array_equal(gram_ridge.predict(K, Y, TRAIN, TEST, penalties), expected)

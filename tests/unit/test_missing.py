@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.cross_decomposition import PLSRegression
 
 from visalign import gram_pls, gram_ridge, missing
 from visalign.stats import pearson
@@ -40,20 +41,69 @@ def test_groups_partition_the_neuroids_by_the_stimuli_they_have(mask):
 def test_ridge_with_missing_equals_each_neuroid_fitted_alone_on_what_it_has():
     K, Y = problem()
     ridge = predict_ridge(K)
-    predicted, groups = missing.predict_with_missing(ridge, K, Y, TRAIN, TEST)
-    assert groups == 3
+    predicted = missing.predict_with_missing(ridge, K, Y, TRAIN, TEST)
     for neuroid in range(6):
         have = TRAIN[~np.isnan(Y[TRAIN, neuroid])]
         alone = ridge(K, np.nan_to_num(Y[:, [neuroid]]), have, TEST)[:, 0]
         np.testing.assert_allclose(predicted[:, neuroid], alone, rtol=1e-10)
 
 
-def test_pls_with_missing_equals_a_fit_of_each_group():
+def fits_of(K):
+    return lambda Y, pairs: gram_pls.fit_splits(K, Y, pairs, 5)
+
+
+def test_gaps_of_a_joint_fit_hold_what_was_fitted():
+    # By scikit-learn: training means in the gaps, then twice the fitted values, then the fit that counts.
+    X = np.random.default_rng(0).standard_normal((80, 10))
     K, Y = problem()
-    predicted, _ = missing.predict_with_missing(gram_pls.predict, K, Y, TRAIN, TEST)
-    have = np.r_[0:3, 20:60]
-    expected = gram_pls.predict(K, np.nan_to_num(Y[:, [1, 4]]), have, TEST)
-    np.testing.assert_allclose(predicted[:, [1, 4]], expected, rtol=1e-10)
+    filled = np.where(np.isnan(Y), np.nanmean(Y[TRAIN], axis=0), Y)
+    for _ in range(3):
+        reference = PLSRegression(5, scale=False, tol=1e-20, max_iter=100_000).fit(X[TRAIN], filled[TRAIN])
+        filled = np.where(np.isnan(Y), reference.predict(X), Y)
+    ours = missing.fit_jointly(fits_of(K), Y, (TRAIN, TEST)).predicted
+    np.testing.assert_allclose(ours, reference.predict(X[TEST]), atol=1e-6 * np.nanstd(Y))
+
+
+def test_held_out_responses_tell_a_joint_fit_nothing():
+    K, Y = problem()
+    expected = missing.fit_jointly(fits_of(K), Y, (TRAIN, TEST)).predicted
+    Y[TEST] = 1e3 * np.random.default_rng(1).standard_normal((len(TEST), 6))
+    np.testing.assert_allclose(
+        missing.fit_jointly(fits_of(K), Y, (TRAIN, TEST)).predicted, expected, rtol=1e-8
+    )
+
+
+def test_a_neuroid_with_one_training_response_enters_no_joint_fit():
+    K, Y = problem()
+    expected = missing.fit_jointly(fits_of(K), Y[:, :5], (TRAIN, TEST))
+    Y[1:60, 5] = np.nan
+    fit = missing.fit_jointly(fits_of(K), Y, (TRAIN, TEST))
+    assert np.isnan(fit.predicted[:, 5]).all()
+    np.testing.assert_allclose(fit.predicted[:, :5], expected.predicted, rtol=1e-12)
+    assert missing.filled(Y, TRAIN) == 2 * 17 + 2
+    Y[1:60] = np.nan
+    assert np.isnan(missing.fit_jointly(fits_of(K), Y, (TRAIN, TEST)).predicted).all()
+
+
+def test_one_missing_response_of_each_neuroid_costs_a_joint_fit_next_to_nothing():
+    """Sixty neuroids of twelve shared dimensions: alone, each would lose a quarter of its r."""
+    rng = np.random.default_rng(3)
+    latent = rng.standard_normal((208, 150))
+    signal = latent[:, :12] @ rng.standard_normal((12, 60))
+    Y = signal / signal.std(axis=0) + 0.5 * rng.standard_normal(signal.shape)
+    X = (latent * np.arange(1, 151) ** -0.5) @ rng.standard_normal((150, 1000))
+    train, test, K = np.arange(168), np.arange(168, 208), X @ X.T
+
+    def score(Y):
+        fit = missing.fit_jointly(lambda Y, pairs: gram_pls.fit_splits(K, Y, pairs), Y, (train, test))
+        return np.median(missing.pearson_present(fit.predicted, Y[test]))
+
+    whole = score(Y)
+    for gaps, least in ((1, -0.01), (20, -0.02)):
+        lacking = Y.copy()
+        for column in lacking.T:
+            column[rng.choice(208, gaps, replace=False)] = np.nan
+        assert score(lacking) - whole > least
 
 
 def test_without_missing_the_call_is_the_plain_one():
@@ -65,8 +115,7 @@ def test_without_missing_the_call_is_the_plain_one():
         calls.append(arguments)
         return gram_pls.predict(*arguments)
 
-    predicted, groups = missing.predict_with_missing(predict, K, Y, TRAIN, TEST)
-    assert groups == 1
+    predicted = missing.predict_with_missing(predict, K, Y, TRAIN, TEST)
     assert all(given is passed for given, passed in zip(calls[0], (K, Y, TRAIN, TEST), strict=True))
     assert np.array_equal(predicted, gram_pls.predict(K, Y, TRAIN, TEST))
 
@@ -77,16 +126,14 @@ def test_responses_missing_in_the_test_set_alone_change_nothing(predict):
     Y = np.nan_to_num(Y)
     expected = predict(K, Y, TRAIN, TEST)
     Y[TEST[::2]] = np.nan
-    predicted, groups = missing.predict_with_missing(predict, K, Y, TRAIN, TEST)
-    assert groups == 1
+    predicted = missing.predict_with_missing(predict, K, Y, TRAIN, TEST)
     np.testing.assert_allclose(predicted, expected, rtol=1e-12)
 
 
 def test_a_neuroid_with_one_training_stimulus_is_not_predicted():
     K, Y = problem()
     Y[1:60, 5] = np.nan
-    predicted, groups = missing.predict_with_missing(predict_ridge(K), K, Y, TRAIN, TEST)
-    assert groups == 4
+    predicted = missing.predict_with_missing(predict_ridge(K), K, Y, TRAIN, TEST)
     assert np.array_equal(np.isnan(predicted).all(axis=0), np.arange(6) == 5)
     assert np.isnan(predicted).any(axis=0).sum() == 1
 
@@ -111,3 +158,12 @@ def test_pearson_of_present_stimuli_equals_pearson_neuroid_by_neuroid(seed):
 def test_pearson_of_complete_responses_is_pearson():
     predicted, Y = np.random.default_rng(0).standard_normal((2, 30, 4))
     np.testing.assert_allclose(missing.pearson_present(predicted, Y), pearson(predicted, Y), atol=1e-12)
+
+
+def test_a_neuroid_whose_responses_are_one_value_has_no_correlation_whatever_the_value():
+    predicted, Y = np.random.default_rng(0).standard_normal((2, 21, 3))
+    Y[:, 0] = 0.1
+    Y[3:, 1] = np.nan
+    Y[:3, 1] = 0.7
+    r = missing.pearson_present(predicted, Y)
+    assert np.isnan(r[:2]).all() and np.isfinite(r[2])

@@ -56,3 +56,32 @@ def test_bootstrap_interval_of_a_mean_matches_its_standard_error():
     # 2 × 1.96 standard errors; 4000 draws fix the width to about 3 %.
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.08)
     assert np.isnan(stats.bootstrap_interval(values[:1], rng=np.random.default_rng(3))).all()
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 1.7, 123.456, 1e6 + 0.1, 0])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_constant_has_no_correlation_whatever_its_value(value, dtype):
+    for n in (2, 5, 59, 3200):
+        b = np.random.default_rng(n).standard_normal((n, 2))
+        constant = np.full((n, 2), value, dtype)
+        constant[0, 1] = np.nextafter(constant[0, 1], dtype(np.inf))  # as of a mean of other repetitions
+        assert np.isnan(stats.pearson(constant[:, :1], b[:, :1])).all()
+        assert value == 0 or np.isnan(stats.pearson(b, constant)).all()
+        assert np.isnan(stats.pearson(constant, b, where=np.arange(n)[:, None] != n // 2)[0])
+    assert np.isnan(stats.spearman(constant[:, 0], b[:, 0]))
+
+
+@pytest.mark.parametrize(("offset", "size"), [(1e6, 1e-5), (300, 1e-9), (0, 1e-100)])
+def test_variation_that_float64_resolves_on_an_offset_correlates(offset, size):
+    b = np.random.default_rng(0).standard_normal(1000)
+    # The offset rounds what it is added to: 1e6 · 2^-53 / 1e-5 = 1e-5 of it.
+    assert stats.pearson(offset + size * b, b) == pytest.approx(1, abs=1e-4)
+
+
+def test_pearson_of_some_samples_is_that_of_the_others_left_out():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 30, 4)) + 5
+    where = rng.random((30, 4)) < 0.6
+    a[~where] = np.nan
+    expected = [np.corrcoef(x[k], y[k])[0, 1] for x, y, k in zip(a.T, b.T, where.T, strict=True)]
+    np.testing.assert_allclose(stats.pearson(a, b, where), expected, atol=1e-12)

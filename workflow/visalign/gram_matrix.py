@@ -11,6 +11,9 @@ from visalign.errors import InputError
 
 #: Bytes of one block of features in float32: the memory bound, beside n² of the matrix itself.
 BLOCK_BYTES = 128 << 20
+#: Features this many times as large as the median one, and stimuli likewise, leave little of the others to
+#: float32 products, whose rounding goes with the largest.
+UNEVEN_FEATURES, UNEVEN_STIMULI = 100, 30
 
 
 def column_ranges(array: zarr.Array, block_bytes: int = BLOCK_BYTES) -> list[slice]:
@@ -40,28 +43,52 @@ def gram(feature_blocks: Iterable[np.ndarray], dtype: type = np.float32) -> dict
     ----------
     feature_blocks : iterable of ndarray, shape (n_stimuli, n_block_features)
     dtype : {numpy.float32, numpy.float64}
-        Type of the products; blocks are summed in float64.
+        Type of the products, float64 for a block that is `uneven`; blocks are summed in float64.
 
     Returns
     -------
     dict
         ``K`` (n, n) float64, K = (X − μ)(X − μ)ᵀ; ``row_sum`` (n,) Σ_f X; ``row_dot_mean`` (n,) X μ;
         ``mean_dot_mean`` () μ·μ; ``n_features`` (). The last four give back the Gram of unshifted
-        features, and so Pearson RDMs: X Xᵀ = K + Xμ 1ᵀ + 1 (Xμ)ᵀ − μ·μ.
+        features, and so Pearson RDMs: X Xᵀ = K + Xμ 1ᵀ + 1 (Xμ)ᵀ − μ·μ. And ``rounding`` (): bound on the
+        norm of the rounding of float32 products in K, 0 of float64 ones.
     """
     result: dict[str, np.ndarray] = {}
     for block in feature_blocks:
-        shift = block.mean(axis=0, dtype=np.float64).astype(dtype)
-        shifted = np.subtract(block, shift, dtype=dtype)
+        shift, shifted = _shifted(block, dtype)
+        if dtype != np.float64 and uneven(shifted):
+            shift, shifted = _shifted(block, np.float64)
         mean = shift.astype(np.float64)
+        product = shifted @ shifted.T
+        eps = np.finfo(np.float32).eps if product.dtype == np.float32 else 0.0
         parts = {
-            "K": (shifted @ shifted.T).astype(np.float64, copy=False),
+            "K": product.astype(np.float64, copy=False),
             "row_sum": block.sum(axis=1, dtype=np.float64),
             "row_dot_mean": shifted @ shift + mean @ mean,
             "mean_dot_mean": np.asarray(mean @ mean),
             "n_features": np.asarray(block.shape[1]),
+            "rounding": np.asarray(eps * np.linalg.norm(product), np.float64),
         }
         result = {name: result[name] + part for name, part in parts.items()} if result else parts
     if not result:
         raise InputError("features: no features")
     return result
+
+
+def _shifted(block: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of each feature, rounded to `dtype`, and the features without it."""
+    shift = block.mean(axis=0, dtype=np.float64).astype(dtype)
+    return shift, np.subtract(block, shift, dtype=dtype)
+
+
+def uneven(shifted: np.ndarray) -> bool:
+    """Whether one feature, or one stimulus, of (n_stimuli, n_features) is far larger than most.
+
+    Then eps of float32 times the largest is no longer small beside the others. Those that do not vary at all
+    count for nothing.
+    """
+    for axes, factor in (("ij,ij->j", UNEVEN_FEATURES), ("ij,ij->i", UNEVEN_STIMULI)):
+        size = np.einsum(axes, shifted, shifted, dtype=np.float64)
+        if size.any() and size.max() > factor**2 * np.median(size[size > 0]):
+            return True
+    return False

@@ -13,9 +13,54 @@ share one product K Y and one product of K with the newest score of each split p
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
+
+
+@dataclass(frozen=True)
+class Fit:
+    """PLS fitted on a training set: what predicts responses to its test stimuli.
+
+    ``scores`` (components, n_test) and ``loadings`` (components, m), 0 from the component on at which
+    features or responses are exhausted; ``mean`` (m,): mean training response.
+    """
+
+    scores: np.ndarray
+    loadings: np.ndarray
+    mean: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Predictions with all components, shape (n_test, m)."""
+        return self.scores.T @ self.loadings + self.mean
+
+    @property
+    def predicted_by_count(self) -> np.ndarray:
+        """Predictions with 1, 2, ... components, shape (components, n_test, m)."""
+        return np.cumsum(self.scores[..., None] * self.loadings[:, None], axis=0) + self.mean
+
+    @property
+    def used(self) -> int:
+        """Components that were not exhausted."""
+        return int(self.loadings.any(axis=1).sum())
+
+
+def fit_splits(
+    K: np.ndarray,
+    Y: np.ndarray,
+    splits: Sequence[tuple[np.ndarray, np.ndarray]],
+    components: int = 25,
+    rounding: float | None = None,
+) -> list[Fit]:
+    """Fit the training set of each split; arguments as of `predict_splits`, and `rounding` as of `scores`."""
+    fits = []
+    T = scores(K, Y, [train for train, _ in splits], components, rounding)
+    for (train, test), t in zip(splits, T, strict=True):
+        mean = Y[train].mean(axis=0)
+        fits.append(Fit(t[:, test], t[:, train] @ (Y[train] - mean), mean))
+    return fits
 
 
 def predict_splits(
@@ -38,13 +83,7 @@ def predict_splits(
     list of ndarray, shape (n_test, m)
         In the units of `Y`.
     """
-    predictions = []
-    for (train, test), T in zip(
-        splits, scores(K, Y, [train for train, _ in splits], components), strict=True
-    ):
-        mean = Y[train].mean(axis=0)
-        predictions.append(T[:, test].T @ (T[:, train] @ (Y[train] - mean)) + mean)
-    return predictions
+    return [fit.predicted for fit in fit_splits(K, Y, splits, components)]
 
 
 def predict(
@@ -54,17 +93,13 @@ def predict(
     return predict_splits(K, Y, [(train, test)], components)[0]
 
 
-def predict_counts(
-    K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray, components: int = 25
+def scores(
+    K: np.ndarray,
+    Y: np.ndarray,
+    trains: Sequence[np.ndarray],
+    components: int,
+    rounding: float | None = None,
 ) -> np.ndarray:
-    """Predict with 1, 2, ..., `components` components, shape (components, n_test, m), from one fit."""
-    T = scores(K, Y, [train], components)[0]
-    mean = Y[train].mean(axis=0)
-    loadings = T[:, train] @ (Y[train] - mean)
-    return np.cumsum(T[:, test, None] * loadings[:, None], axis=0) + mean
-
-
-def scores(K: np.ndarray, Y: np.ndarray, trains: Sequence[np.ndarray], components: int) -> np.ndarray:
     """Scores of every stimulus on the PLS components of each training set.
 
     Each weight is the dominant singular vector of the deflated XᵀY, found exactly by an
@@ -79,6 +114,9 @@ def scores(K: np.ndarray, Y: np.ndarray, trains: Sequence[np.ndarray], component
     trains : sequence of ndarray of int
         Indices of the training stimuli of each of s splits.
     components : int
+    rounding : float, optional
+        Bound on the norm of the rounding that K comes with (`gram_matrix.gram` gives it); that of its type
+        by default, which is 0 for float64. A score that this would explain is none.
 
     Returns
     -------
@@ -87,9 +125,12 @@ def scores(K: np.ndarray, Y: np.ndarray, trains: Sequence[np.ndarray], component
         or Y is exhausted. Beside K, and the rows of K that one split leaves out, about
         s (2 n components + n m + m²) 8 bytes are in use, where m > n counts as n.
     """
+    if rounding is None:
+        eps = float(np.finfo(np.float32).eps) if K.dtype == np.float32 else 0.0
+        rounding = eps * float(np.linalg.norm(K))
     K, Y = np.asarray(K, np.float64), np.asarray(Y, np.float64)
-    # A score up to this length is rounding: X or Y is exhausted.
-    rounding = 10 * np.finfo(np.float64).eps * len(K) * K.diagonal().max() * np.linalg.norm(Y)
+    # A score up to this length is rounding of the sums below: X or Y is exhausted.
+    least = 10 * np.finfo(np.float64).eps * np.linalg.norm(K) * np.linalg.norm(Y)
     Y = Y - Y.mean(axis=0)
     if Y.shape[1] > len(Y):  # scores depend on Y only through Y Yᵀ
         Y = np.linalg.qr(Y.T)[1].T
@@ -109,7 +150,9 @@ def scores(K: np.ndarray, Y: np.ndarray, trains: Sequence[np.ndarray], component
         for _ in range(2):  # twice is enough for orthogonality to rounding
             t -= ((inside * t)[:, None] @ T[:, :a].mT @ T[:, :a])[:, 0]
         length = np.linalg.norm(inside * t, axis=1, keepdims=True)
-        T[:, a] = t * np.divide(1, length, out=np.zeros_like(length), where=length > rounding)
+        residual = (weight @ Y.T - (weight @ Q[:, :a].mT) @ T[:, :a])[:, 0]
+        own = least + rounding * np.linalg.norm(inside * residual, axis=1, keepdims=True)
+        T[:, a] = t * np.divide(1, length, out=np.zeros_like(length), where=length > own)
         t = inside * T[:, a]
         Kt = t @ K
         KT[:, a] = Kt - (inside * Kt).sum(axis=1, keepdims=True) / size

@@ -5,6 +5,10 @@ training stimuli. One eigendecomposition K = Q Λ Qᵀ gives every penalty α at
 Q f Qᵀ Y with f = α / (λ + α), the leverages h = 1/n + diag(Q (1 − f) Qᵀ), and the leave-one-out
 errors residual / (1 − h), exactly (Rifkin and Lippert 2007). scikit-learn's
 ``RidgeCV(alphas, alpha_per_target=True)`` finds the same from X.
+
+Stimuli of one group g (the positions of an image, copies of a picture) tell of each other, so they are left
+out together: with the same I − H, their errors are (I − H)_gg⁻¹ residual_g, exactly, of which the above is
+the case of one stimulus.
 """
 
 from __future__ import annotations
@@ -37,7 +41,12 @@ def penalty_grid(K: np.ndarray, train: np.ndarray, count: int = 15) -> np.ndarra
 
 
 def predict(
-    K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray, penalties: np.ndarray
+    K: np.ndarray,
+    Y: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    penalties: np.ndarray,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray:
     """Predict responses to test stimuli.
 
@@ -51,18 +60,25 @@ def predict(
         Indices of stimuli.
     penalties : ndarray, shape (count,)
         Penalties to choose from, positive, in the units of `K` (see `penalty_grid`).
+    groups : ndarray, shape (n,), optional
+        Group of each stimulus, left out as one where the penalty is chosen; each its own by default, or
+        where the training stimuli are one group.
 
     Returns
     -------
     ndarray, shape (n_test, m)
         In the units of `Y`.
     """
-    weights, _, _ = fit(K, Y, train, penalties)
+    weights, _, _ = fit(K, Y, train, penalties, groups)
     return _centred(K, test, train) @ weights + Y[train].mean(axis=0)
 
 
 def fit(
-    K: np.ndarray, Y: np.ndarray, train: np.ndarray, penalties: np.ndarray
+    K: np.ndarray,
+    Y: np.ndarray,
+    train: np.ndarray,
+    penalties: np.ndarray,
+    groups: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit ridge regression, each neuroid at the penalty of its smallest leave-one-out error.
 
@@ -84,14 +100,26 @@ def fit(
     )
     eigenvalues = np.maximum(eigenvalues, 0)
     projected = Q.T @ (Y[train] - Y[train].mean(axis=0))
+    several = [] if groups is None else _several(groups[train])
     errors = np.empty((len(penalties), Y.shape[1]))
     for row, penalty in zip(errors, penalties, strict=True):
         kept = penalty / (eigenvalues + penalty)
         residual = Q @ (kept[:, None] * projected)
-        residual /= (np.einsum("ij,ij,j->i", Q, Q, kept) - 1 / n)[:, None]
-        row[:] = (residual**2).mean(axis=0)
+        left_out = residual / (np.einsum("ij,ij,j->i", Q, Q, kept) - 1 / n)[:, None]
+        for members in several:
+            half = Q[members] * np.sqrt(kept)
+            left_out[members] = linalg.solve(half @ half.T - 1 / n, residual[members], assume_a="pos")
+        row[:] = (left_out**2).mean(axis=0)
     chosen = np.asarray(penalties)[errors.argmin(axis=0)]
     return Q @ (projected / (eigenvalues[:, None] + chosen)), chosen, errors
+
+
+def _several(groups: np.ndarray) -> list[np.ndarray]:
+    """Positions of the members of each group (n,) of more than one; none where all are in one group."""
+    names, group, size = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(names) == 1:
+        return []
+    return [np.flatnonzero(group == index) for index in np.flatnonzero(size > 1)]
 
 
 def _centred(K: np.ndarray, rows: np.ndarray, train: np.ndarray) -> np.ndarray:

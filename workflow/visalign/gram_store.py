@@ -11,8 +11,8 @@ from visalign import stores
 from visalign.gram_matrix import gram
 from visalign.primal_pls import use_primal
 
-#: Sums that a Gram matrix comes with; see `gram_matrix.gram`.
-SUMS = ("row_sum", "row_dot_mean", "mean_dot_mean", "n_features")
+#: What a Gram matrix comes with; see `gram_matrix.gram`.
+SUMS = ("row_sum", "row_dot_mean", "mean_dot_mean", "n_features", "rounding")
 
 
 def of_features(X: np.ndarray, dtype: type = np.float32) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ A layer is one dask task a block of splits; results do not depend on where tasks
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,21 +41,30 @@ class Block:
 
     ``values`` (splits, m): Pearson r per neuroid on outer test stimuli, or one similarity; ``inner``
     (splits,): mean over inner pairs of the median value, on training stimuli only; ``predicted``: for
-    regressions the outer predictions (n_test, m) of each split; ``groups``: largest number of groups of
-    neuroids with the same missing responses.
+    regressions the outer predictions (n_test, m) of each split; ``filled``: most missing responses of a
+    training set that PLS fills (see `missing.fit_jointly`); ``used``: fewest PLS components of a fit, fewer
+    than asked for where the rest would be rounding (0 of other metrics).
     """
 
     values: np.ndarray
     inner: np.ndarray
     predicted: list[np.ndarray]
-    groups: int = 1
+    filled: int = 0
+    used: int = 0
 
 
 #: Gives one layer for the stimuli of a recording: what `gram_matrix.gram` gives, or the features X.
 Read = Callable[[], dict[str, np.ndarray]]
 
 
-def score_block(read: Read, Y: np.ndarray, splits: list[Split], metric: str, options: Options) -> Block:
+def score_block(
+    read: Read,
+    Y: np.ndarray,
+    splits: list[Split],
+    metric: str,
+    options: Options,
+    groups: np.ndarray | None = None,
+) -> Block:
     """Score one layer on some splits.
 
     Parameters
@@ -64,6 +73,8 @@ def score_block(read: Read, Y: np.ndarray, splits: list[Split], metric: str, opt
         Gives what `gram_matrix.gram` gives, or features ``X`` (n, p).
     Y : ndarray, shape (n, m)
         Responses, NaN where missing.
+    groups : ndarray, shape (n,), optional
+        Unit of each stimulus, such as the image of a map: ridge leaves it out as one to choose penalties.
     """
     layer = read()
     if metric in SIMILARITIES:
@@ -77,7 +88,13 @@ def score_block(read: Read, Y: np.ndarray, splits: list[Split], metric: str, opt
         inner = [value(split.train) if split.inner else np.nan for split in splits]
         return Block(np.array([[value(split.test)] for split in splits]), np.array(inner), [])
     pairs = [pair for split in splits for pair in split.pairs]
-    predicted, groups = predict(layer, Y, pairs, metric, options)
+    filled, used = 0, 0
+    if metric == "pls":
+        fits = pls(layer, Y, pairs, options.components)
+        predicted, used = [fit.predicted for fit in fits], min(fit.used for fit in fits)
+        filled = max(missing.filled(Y, split.train) for split in splits)
+    else:
+        predicted = ridge(layer, Y, pairs, options.penalties, groups)
     r = [missing.pearson_present(p, Y[test]) for p, (_, test) in zip(predicted, pairs, strict=True)]
     values, inner, outer = [], [], []
     for split in splits:
@@ -86,7 +103,7 @@ def score_block(read: Read, Y: np.ndarray, splits: list[Split], metric: str, opt
         medians = [median_of_defined(r.pop(0)) for _ in split.inner]
         del predicted[: len(split.inner)]
         inner.append(np.mean(medians) if medians else np.nan)
-    return Block(np.array(values), np.array(inner), outer, groups)
+    return Block(np.array(values), np.array(inner), outer, filled, used)
 
 
 def with_gram(layer: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -94,23 +111,45 @@ def with_gram(layer: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return layer if "K" in layer else gram_matrix.gram([layer["X"]], np.float64)
 
 
-def predict(
-    layer: dict[str, np.ndarray], Y: np.ndarray, pairs: list[Pair], metric: str, options: Options
-) -> tuple[list[np.ndarray], int]:
-    """Predictions (n_test, m) of a regression for each (train, test), and the number of neuroid groups."""
-    if metric == "pls" and not np.isnan(Y).any():  # all pairs share their products
+def pls(
+    layer: dict[str, np.ndarray], Y: np.ndarray, pairs: list[Pair], components: int
+) -> list[gram_pls.Fit]:
+    """PLS fitted on each (train, test); NaN for neuroids of fewer than two training responses."""
+
+    def fits(Y: np.ndarray, pairs: list[Pair]) -> list[gram_pls.Fit]:
         if "X" in layer:
-            return primal_pls.predict_splits_primal(layer["X"], Y, pairs, options.components), 1
-        return gram_pls.predict_splits(layer["K"], Y, pairs, options.components), 1
+            return primal_pls.fit_splits_primal(layer["X"], Y, pairs, components)
+        rounding = float(layer["rounding"]) if "rounding" in layer else None
+        return gram_pls.fit_splits(layer["K"], Y, pairs, components, rounding)
+
+    if not np.isnan(Y).any():  # all pairs share their products
+        return fits(Y, pairs)
+    return [missing.fit_jointly(fits, Y, pair) for pair in pairs]
+
+
+def ridge(
+    layer: dict[str, np.ndarray], Y: np.ndarray, pairs: list[Pair], penalties: int, groups: np.ndarray | None
+) -> list[np.ndarray]:
+    """Predictions (n_test, m) of ridge regression for each (train, test)."""
+    K = with_gram(layer)["K"]
 
     def fit(K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        if metric == "pls":
-            return gram_pls.predict(K, Y, train, test, options.components)
-        return gram_ridge.predict(K, Y, train, test, gram_ridge.penalty_grid(K, train, options.penalties))
+        return gram_ridge.predict(K, Y, train, test, gram_ridge.penalty_grid(K, train, penalties), groups)
 
-    K = with_gram(layer)["K"]
-    found = [missing.predict_with_missing(fit, K, Y, train, test) for train, test in pairs]
-    return [predicted for predicted, _ in found], max(groups for _, groups in found)
+    return [missing.predict_with_missing(fit, K, Y, train, test) for train, test in pairs]
+
+
+def component_curve(read: Read, Y: np.ndarray, splits: list[Split], components: int) -> np.ndarray:
+    """Score of PLS with 1, 2, ... `components` components, shape (components,), from one fit a split.
+
+    As `median_score`: median over neuroids of r on the test stimuli, mean over splits.
+    """
+    fits = pls(read(), Y, [(split.train, split.test) for split in splits], components)
+    values = [
+        [missing.pearson_present(predicted, Y[split.test]) for predicted in fit.predicted_by_count]
+        for fit, split in zip(fits, splits, strict=True)
+    ]
+    return median_of_defined(np.array(values)).mean(axis=0)
 
 
 def subset(gram: dict[str, np.ndarray], stimuli: np.ndarray) -> dict[str, np.ndarray]:
@@ -131,13 +170,23 @@ def similar(
 
 @dataclass(frozen=True)
 class LayerScores:
-    """Scores of all layers: `values` (layers, splits, m), `inner` (layers, splits), see `Block`."""
+    """Scores of all layers: `values` (layers, splits, m), `inner` (layers, splits), see `Block`.
+
+    `filled` is of all layers; `exhausted` names layers that gave PLS fewer components than asked for, and how
+    many.
+    """
 
     layers: list[str]
     values: np.ndarray
     inner: np.ndarray
     predicted: list[list[np.ndarray]]
-    groups: int = 1
+    filled: int = 0
+    exhausted: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def said(self) -> list[str]:
+        """What a status says of the fits."""
+        return [f"{self.filled} missing training responses filled by a joint fit"] if self.filled else []
 
     @property
     def chosen(self) -> np.ndarray:
@@ -167,7 +216,13 @@ class Selected:
 
 
 def score_layers(
-    client: Client, reads: dict[str, Read], Y: np.ndarray, splits: list[Split], metric: str, options: Options
+    client: Client,
+    reads: dict[str, Read],
+    Y: np.ndarray,
+    splits: list[Split],
+    metric: str,
+    options: Options,
+    groups: np.ndarray | None = None,
 ) -> LayerScores:
     """Score every layer on every split.
 
@@ -176,16 +231,25 @@ def score_layers(
     blocks = [splits[first : first + BLOCK] for first in range(0, len(splits), BLOCK)]
     responses = client.submit(np.asarray, Y, pure=False)
     futures: list[list[Any]] = [
-        [client.submit(score_block, read, responses, block, metric, options, pure=False) for block in blocks]
+        [
+            client.submit(score_block, read, responses, block, metric, options, groups, pure=False)
+            for block in blocks
+        ]
         for read in reads.values()
     ]
     results: list[list[Block]] = client.gather(futures)
+    used = {
+        name: min(block.used for block in layer)
+        for name, layer in zip(reads, results, strict=True)
+        if metric == "pls"
+    }
     return LayerScores(
         list(reads),
         np.array([np.concatenate([block.values for block in layer]) for layer in results]),
         np.array([np.concatenate([block.inner for block in layer]) for layer in results]),
         [[predicted for block in layer for predicted in block.predicted] for layer in results],
-        max(block.groups for layer in results for block in layer),
+        max(block.filled for layer in results for block in layer),
+        {layer: count for layer, count in used.items() if count < options.components},
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from visalign.gram_pls import deflate, dominant
+from visalign.gram_pls import Fit, deflate, dominant
 
 
 def use_primal(n: int, p: int) -> bool:
@@ -27,7 +27,14 @@ def use_primal(n: int, p: int) -> bool:
 def predict_splits_primal(
     X: np.ndarray, Y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]], components: int = 25
 ) -> list[np.ndarray]:
-    """Predict responses to the test stimuli of each split.
+    """Predict responses (n_test, m) to the test stimuli of each split; see `fit_splits_primal`."""
+    return [fit.predicted for fit in fit_splits_primal(X, Y, splits, components)]
+
+
+def fit_splits_primal(
+    X: np.ndarray, Y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]], components: int = 25
+) -> list[Fit]:
+    """Fit the training set of each split.
 
     Parameters
     ----------
@@ -41,8 +48,9 @@ def predict_splits_primal(
 
     Returns
     -------
-    list of ndarray, shape (n_test, m)
-        In the units of `Y`. Beside X and Y in float64, s (p² + 2 p m + m²) 8 bytes are in use for s splits.
+    list of Fit
+        Predictions are in the units of `Y`. Beside X and Y in float64, s (p² + 2 p m + m²) 8 bytes are in
+        use for s splits.
     """
     X, Y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
     rounding = 10 * np.finfo(np.float64).eps * np.linalg.norm(X) * np.linalg.norm(Y)
@@ -51,7 +59,7 @@ def predict_splits_primal(
     C, B = covariances(X, Y, [train for train, _ in splits])
     R = rotations(C, B, components, rounding * np.linalg.norm(X))
     return [
-        (X[test] - X[train].mean(axis=0)) @ r.T @ (r @ b.T) + Y[train].mean(axis=0) + y_mean
+        Fit(r @ (X[test] - X[train].mean(axis=0)).T, r @ b.T, Y[train].mean(axis=0) + y_mean)
         for (train, test), r, b in zip(splits, R, B, strict=True)
     ]
 

@@ -6,23 +6,55 @@ import numpy as np
 from scipy.special import ndtri
 
 
-def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def pearson(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
     """Pearson correlation of matching columns.
 
     Parameters
     ----------
     a, b : ndarray, shape (n_samples, ...)
+    where : ndarray of bool, shape (n_samples, ...), optional
+        Samples that count; all of them if not given.
 
     Returns
     -------
     ndarray, shape (...)
-        NaN where a column is constant.
+        NaN where a column is constant, up to the rounding of its values and of their mean.
     """
-    a = a - a.mean(axis=0)
-    b = b - b.mean(axis=0)
+    a, b = deviations(a, where), deviations(b, where)
     scale = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(scale > 0, (a * b).sum(axis=0) / scale, np.nan)
+
+
+def deviations(a: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+    """Deviations of columns from their means, float64.
+
+    A column is constant where its root mean square deviation is within the rounding of its mean: eps of its
+    type for each value, and eps of float64 for each sample that the mean adds up (0.1 repeated has a mean
+    that is not 0.1).
+
+    Parameters
+    ----------
+    a : ndarray, shape (n_samples, ...)
+    where : ndarray of bool, shape (n_samples, ...), optional
+        Samples that count; all of them if not given.
+
+    Returns
+    -------
+    ndarray, shape (n_samples, ...)
+        0 for samples that do not count, and all through a constant column.
+    """
+    eps = np.finfo(a.dtype if a.dtype.kind == "f" else np.float64).eps
+    rounding = 8 * eps + len(a) * np.finfo(np.float64).eps
+    if where is None:
+        mean, count = a.mean(axis=0, dtype=np.float64), len(a)
+        deviation = a - mean
+    else:
+        count = np.maximum(where.sum(axis=0), 1)
+        mean = a.sum(axis=0, dtype=np.float64, where=where) / count
+        deviation = np.where(where, a - mean, 0)
+    constant = (deviation * deviation).sum(axis=0) <= (rounding * mean) ** 2 * count
+    return np.where(constant, 0, deviation) if np.any(constant) else deviation
 
 
 def ranks(a: np.ndarray) -> np.ndarray:
