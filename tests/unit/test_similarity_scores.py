@@ -152,7 +152,7 @@ def test_a_stimulus_whose_features_are_all_equal_is_left_out_and_counted():
     expected = score({"x": X[others]}, Y[others], "rsa").choice.value
     # Ranks of responses are those among all pairs: equal but for the pairs of the stimulus left out.
     assert found.choice.value == pytest.approx(expected, abs=2e-3)
-    assert "1 of 100 stimuli without a pattern left out" in found.said
+    assert "1 of 100 stimuli without responses or a pattern left out" in found.said
     assert not np.isnan(found.draws["raw/ceiling"]).any()
 
 
@@ -165,6 +165,18 @@ def test_a_twentieth_of_the_responses_missing_changes_little_and_is_counted(metr
     # A gap in one of 15 neuroids takes 5 % of the pattern: measured -.02 to -.04 of .6 to .9.
     assert found.choice.value == pytest.approx(score({"x": X}, Y, metric).choice.value, abs=0.06)
     assert f"{gaps.sum()} of {gaps.size} missing responses at their neuroid's mean" in found.said
+
+
+@pytest.mark.parametrize("metric", ["cka", "rsa"])
+def test_a_stimulus_without_responses_is_left_out_and_counted(metric):
+    X, _, Y = planted(0, n=50)
+    others = np.delete(np.arange(50), 7)
+    expected = score({"x": X[others]}, Y[others], metric)
+    Y[7] = np.nan
+    found = score({"x": X}, Y, metric)
+    assert found.said == ["1 of 50 stimuli without responses or a pattern left out"]
+    assert found.choice.value == pytest.approx(expected.choice.value, abs=2e-3)  # ranks, as above
+    assert found.ceiling == pytest.approx(expected.ceiling, abs=0.03)  # halves are drawn anew
 
 
 def test_a_gap_is_filled_with_the_mean_of_its_neuroid():
@@ -272,7 +284,7 @@ def test_the_interval_holds_the_mean_of_replicated_experiments():
         latent, own = rng.standard_normal((40, 8)), rng.standard_normal((40, 2))
         signal = latent @ rng.standard_normal((8, 20)) / 3 + own @ rng.standard_normal((2, 20)) / 2
         Y = signal[:, None] + rng.standard_normal((40, 2, 20))
-        entry = score({"x": latent @ A}, Y, draws=20, halvings=0, seed=seed).entries()["raw/ceiling"]
+        entry = score({"x": latent @ A}, Y, draws=30, halvings=0, seed=seed).entries()["raw/ceiling"]
         ends.append((entry["value"], entry["ci_low"], entry["ci_high"]))
     value, low, high = np.array(ends).T
     assert ((low < value.mean()) & (value.mean() < high)).sum() >= 34

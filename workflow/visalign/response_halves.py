@@ -111,7 +111,8 @@ def reliability(
         return np.full(1 + len(deranged), np.nan)
     neuroids = ~np.isnan(responses.halves[0, 0]).all(axis=0)
     mean = filled(responses.mean[:, neuroids])
-    whole, _ = _relations(mean, metric, options)
+    shown = ~np.isnan(responses.mean).all(axis=1)
+    whole, _ = _relations(mean[shown], metric, options)
     norm = _relations(mean[stimuli], metric, options)[1]
     products = np.zeros(1 + len(deranged))
     for pair in responses.halves:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from visalign import similarity
+from visalign.expanded_percentile import interval
 from visalign.gram_matrix import gram
 from visalign.layer_scores import Options, Read, with_gram
 from visalign.response_halves import Halved, filled, halved, reliability
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 HALVINGS = 50
 DRAWS = 200
 DERANGEMENTS = 20
-#: Half of a 95 % interval in standard deviations.
-NORMAL = 1.96
 
 Halves = list[tuple[np.ndarray, np.ndarray]]
 
@@ -59,6 +58,8 @@ class SimilarityScores:
         differences between models can be taken draw by draw.
     floor : float
         The selected score, of responses that are assigned to other units.
+    units : int
+        Of the stimuli.
     n, n_excluded : int
         Neuroids.
     said : list of str
@@ -71,6 +72,7 @@ class SimilarityScores:
     ceiling: float
     draws: dict[str, np.ndarray]
     floor: float
+    units: int
     n: int
     n_excluded: int
     said: list[str]
@@ -98,11 +100,11 @@ class SimilarityScores:
         """One entry a convention, the headline first: value, 95 % interval, floor, ceiling, counts."""
         result = {}
         for name, scale in self.scales.items():
-            value, half = self.choice.value / scale, NORMAL * _deviation(self.draws[name])
+            low, high = interval(self.draws[name], min(self.units, self.n))
             result[name] = {
-                "value": value,
-                "ci_low": value - half,
-                "ci_high": value + half,
+                "value": self.choice.value / scale,
+                "ci_low": low,
+                "ci_high": high,
                 "n": self.n,
                 "n_excluded": self.n_excluded,
                 "floor": self.floor / scale,
@@ -176,8 +178,8 @@ def score_similarities(
         relative = _deviations(reliabilities, spread(unit)) / (2 * reliable)
         centred["raw/ceiling"] = (choice.value * (1 - relative) + change) / ceiling
     floor = float(weights @ [floor for _, floor in around])
-    n = int(recorded.sum())
-    return SimilarityScores(list(reads), values, choice, ceiling, centred, floor, n, len(recorded) - n, said)
+    units, n, excluded = int(unit.max()) + 1, int(recorded.sum()), int((~recorded).sum())
+    return SimilarityScores(list(reads), values, choice, ceiling, centred, floor, units, n, excluded, said)
 
 
 def choose(whole: np.ndarray, halves: np.ndarray, selection: str) -> Choice:
@@ -210,18 +212,24 @@ def choose(whole: np.ndarray, halves: np.ndarray, selection: str) -> Choice:
     return Choice(shares, nested if selection == "nested" else published, nested, published, optimism)
 
 
-def relations(features: dict[str, np.ndarray], metric: str, options: Options) -> np.ndarray:
+def relations(
+    features: dict[str, np.ndarray], metric: str, options: Options, absent: np.ndarray | None = None
+) -> np.ndarray:
     """Relations (n, n) of all pairs of stimuli: Gram matrix, dissimilarities, or the ranks of those.
 
-    Ranks are those among all pairs also where some of the stimuli are compared: they order these alike.
+    NaN for stimuli (n,) that are `absent`. Ranks are those among all pairs also where some of the stimuli are
+    compared: they order these alike.
     """
+    n = len(features["K"])
+    apart = np.zeros((n, n), bool) if absent is None else absent[:, None] | absent
     if metric == "cka":
-        return features["K"]
+        return np.where(apart, np.nan, features["K"]) if apart.any() else features["K"]
     distances = similarity.rdm(features, options.dissimilarity)
+    distances[apart[similarity.above_diagonal(n)]] = np.nan
     if options.comparison == "spearman":
         defined = ~np.isnan(distances)
         distances[defined] = ranks(distances[defined])
-    return similarity.square(distances, len(features["K"]))
+    return similarity.square(distances, n)
 
 
 def agreement(a: np.ndarray, b: np.ndarray, metric: str) -> tuple[float, int]:
@@ -248,7 +256,7 @@ def _itself(value: Any) -> Any:
 
 def _of_responses(mean: np.ndarray, metric: str, options: Options) -> np.ndarray:
     """`relations` of responses (n, m), NaN where missing."""
-    return relations(gram([filled(mean)], np.float64), metric, options)
+    return relations(gram([filled(mean)], np.float64), metric, options, np.isnan(mean).all(axis=1))
 
 
 def _on_all_and_halves(
@@ -324,12 +332,6 @@ def _deviations(sample: np.ndarray, factor: float) -> np.ndarray:
     return factor * (sample - defined.mean()) if defined.size else sample
 
 
-def _deviation(sample: np.ndarray) -> float:
-    """Standard deviation of what is not NaN; NaN of fewer than two."""
-    defined = sample[~np.isnan(sample)]
-    return float(defined.std()) if defined.size > 1 else float("nan")
-
-
 def _argmax(values: np.ndarray) -> int:
     """Index of the largest; NaN is least."""
     return int(np.nan_to_num(values, nan=-np.inf).argmax())
@@ -340,12 +342,12 @@ def _said(responses: Halved, undefined: int, unit: np.ndarray) -> list[str]:
     n = len(unit)
     said = []
     if undefined:
-        said.append(f"{undefined} of {n} stimuli without a pattern left out")
-    gaps = np.isnan(responses.mean)
+        said.append(f"{undefined} of {n} stimuli without responses or a pattern left out")
+    gaps = np.isnan(responses.mean) & ~np.isnan(responses.mean).all(axis=1, keepdims=True)
     if gaps.any():
         said.append(f"{gaps.sum()} of {gaps.size} missing responses at their neuroid's mean")
-    single = int((~responses.repeated).sum())
-    if 0 < single < n:
+    single = int((~responses.repeated & ~np.isnan(responses.mean).all(axis=1)).sum())
+    if single and responses.repeated.any():
         said.append(f"{single} of {n} stimuli with one repetition not in the ceiling")
     if unit.max() + 1 < MIN_UNITS:
         said.append(f"{unit.max() + 1} units are too few to halve: no layer choice, no interval")
