@@ -80,20 +80,20 @@ def test_raw_rsa_on_all_stimuli_equals_scipy(kind, comparison, scipy):
 
 @pytest.mark.parametrize("c", [0.5, 0.2])
 def test_corrected_cka_does_not_depend_on_the_noise_where_the_raw_one_does(c):
-    """Mean over 10 experiments; 4 standard errors of their paired difference to the noise-free value."""
+    """Mean over 8 experiments; 4 standard errors of their paired difference to the noise-free value."""
     pairs = []
-    for seed in range(10):
+    for seed in range(8):
         X, signal, Y = planted(seed, c, n=150)
         clean = score({"x": X}, signal[:, None], draws=0, halvings=0).choice.value
         found = score({"x": X}, Y, draws=0, halvings=0)
         pairs.append((found.choice.value / found.ceiling - clean, found.choice.value - clean))
     corrected, raw = np.array(pairs).T
-    assert abs(corrected.mean()) < 4 * corrected.std() / np.sqrt(10)
+    assert abs(corrected.mean()) < 4 * corrected.std() / np.sqrt(8)
     assert raw.mean() < -0.2
 
 
 @pytest.mark.parametrize("repetitions", [2, 3, 12])
-@pytest.mark.parametrize("c", [0.8, 0.5])
+@pytest.mark.parametrize("c", [0.5])
 def test_the_ceiling_of_rsa_is_the_similarity_of_noise_free_responses(c, repetitions):
     """Within .04: the sd of the mean of 4 experiments is .015, the rest is what ranks and norms leave."""
     found, truth = [], []
@@ -205,16 +205,16 @@ def test_each_stimulus_halves_its_own_repetitions():
 
 
 def test_corrected_cka_holds_where_half_of_the_stimuli_have_one_repetition():
-    """Mean of 10 experiments, 4 standard errors of their difference to the noise-free value."""
+    """Mean of 8 experiments, 4 standard errors of their difference to the noise-free value."""
     off = []
-    for seed in range(10):
+    for seed in range(8):
         X, signal, Y = planted(seed, c=0.9, repetitions=12, n=150)
         Y[::2, 1:] = np.nan
         found = score({"x": X}, Y, draws=0, halvings=0)
         assert "75 of 150 stimuli with one repetition not in the ceiling" in found.said
         clean = score({"x": X}, signal[:, None], draws=0, halvings=0).choice.value
         off.append(found.choice.value / found.ceiling - clean)
-    assert abs(np.mean(off)) < 4 * np.std(off) / np.sqrt(10)
+    assert abs(np.mean(off)) < 4 * np.std(off) / np.sqrt(8)
 
 
 @pytest.mark.parametrize("sizes", [[1] * 9, [4] * 5, [3, 1, 2, 1, 5, 1, 1]])
@@ -268,9 +268,9 @@ def test_models_share_draws_so_that_their_difference_has_a_narrower_interval():
     X, _, Y = planted(0)
     rng = np.random.default_rng(3)
     near, far = (X + 0.1 * rng.standard_normal(X.shape), X + rng.standard_normal(X.shape))
-    one, two, other = (score({"x": features}, Y, draws=60).draws["raw"] for features in (X, near, far))
+    one, two, other = (score({"x": features}, Y, draws=30).draws["raw"] for features in (X, near, far))
     assert np.std(one - two) < 0.5 * np.std(one)
-    assert np.array_equal(one, score({"renamed": X}, Y, draws=60).draws["raw"])
+    assert np.array_equal(one, score({"renamed": X}, Y, draws=30).draws["raw"])
     assert np.mean(one) == pytest.approx(score({"x": X}, Y).choice.value, abs=1e-12)
     assert np.std(other) > 0
 
