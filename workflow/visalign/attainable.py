@@ -71,7 +71,14 @@ def attainable(
     """Score of a perfect readout of a layer, of as many neuroids with as much signal and noise.
 
     Of a layer that does not carry all of the signal it is the score if the layer did: that of neuroids with
-    all their signal spread as the part is that the layer carries.
+    all their signal spread as the part is that the layer carries. A poor layer spreads it widely and attains
+    less, so models are compared by the attainable score of one layer, the best, not each by its own.
+
+    With 100 and 208 stimuli, 60 neuroids and c from .3 to .96, r²/c of one recording is within .04 on
+    average of what the exact layer scores, with a standard deviation of up to .08, if the power of the signal
+    falls over up to 40 leading components. It is up to .09 low at c = .3 with half of the signal outside the
+    layer, and .1 to .3 high where the signal is spread as the layer's own variance down to its least
+    components: that much of it is taken for signal outside the layer.
 
     Parameters
     ----------
