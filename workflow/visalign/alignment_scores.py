@@ -15,7 +15,9 @@ Four conventions, of the mean ρ over images:
     that of centre bias does; 1 for what all participants would look at without noise. floor is the mean ρ of
     the model's maps with those of other images, F that of the people's maps of different images. Without
     noise these correlate by φ = F / C, so that the ideal map reaches A on its own image and A φ = F / A on
-    others. No model enters the denominator A (1 − φ): it is one number for all of them.
+    others. No model enters the denominator A (1 − φ): it is one number for all of them. It is no upper bound:
+    a map of nothing but what is specific to its image, less centred than people are, has ρ = A √(1 − φ) and
+    floor 0, and hence up to 1 / √(1 − φ). **The value may exceed 1** where people's maps are much alike.
 """
 
 from __future__ import annotations
