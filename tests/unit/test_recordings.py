@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.io
 
-from visalign import assemblies, ceilings, cli, sheets
+from visalign import assemblies, ceilings, cli, sheets, site_pairs, subject_ceilings
 from visalign.errors import InputError
 
 
@@ -82,7 +82,8 @@ def test_the_ceiling_is_that_of_the_responses(tmp_path, write):
         | {name: card[name] for name in ("ceiling", "subject_ceiling")}
     ]
     table = pd.read_csv(tmp_path / "out/r.csv")
-    columns = "neuroid_id region subject time_bin_start time_bin_end window ceiling reliable subject_ceiling"
+    columns = "neuroid_id region subject time_bin_start time_bin_end window ceiling p_value reliable"
+    columns += " subject_ceiling"
     assert table.columns.tolist() == columns.split()
     np.testing.assert_allclose(table["ceiling"], expected.per_neuroid)
 
@@ -116,6 +117,7 @@ def test_neuroids_are_reliable_from_the_threshold_on(tmp_path, write):
     threshold = float(table["ceiling"].sort_values().iloc[3:5].mean())
     card = run(tmp_path, "--reliability-threshold", str(threshold))
     reliable = pd.read_csv(tmp_path / "out/r.csv")["reliable"]
+    assert (table["p_value"] < 0.05).all()
     np.testing.assert_array_equal(reliable, table["ceiling"] >= threshold)
     assert reliable.sum() == 8 == sum(window["ceiling"]["n_reliable"] for window in card["time_bins"])
     assert card["ceiling"]["reliability_threshold"] == threshold
@@ -132,7 +134,7 @@ def test_two_subjects_give_a_subject_ceiling_of_the_mean_responses(tmp_path, wri
     subjects = np.array(["Chabo", "Tito"] * 3)
     responses = write(subject=subjects)
     card = run(tmp_path)
-    expected = ceilings.subject_ceiling(responses[..., 0].mean(axis=1), subjects)
+    expected = subject_ceilings.subject_ceiling(responses[..., 0].mean(axis=1), subjects)
     assert card["subject_ceiling"]["status"] == "ok"
     assert card["subject_ceiling"]["value"] == pytest.approx(expected.value)
     np.testing.assert_allclose(pd.read_csv(tmp_path / "out/r.csv")["subject_ceiling"], expected.per_neuroid)
@@ -168,18 +170,63 @@ def test_the_ceiling_of_maps_is_taken_within_images(tmp_path, write_maps):
 def test_maps_without_repetitions_have_the_ceiling_of_site_pairs_by_that_name(tmp_path, write_maps):
     write_maps(1)
     card = run(tmp_path, path="card.yaml", reader="arrays")
-    assert card["ceiling"]["method"].startswith("site pairs, for want of repetitions")
+    assert card["ceiling"]["method"].startswith("site pairs, for want of repetitions (no reliability)")
+    assert card["ceiling"]["kind"] == "site_pairs"
     recording = assemblies.read_recording(tmp_path / "out/r.nc")
     maps = (
         recording.mean("time_bin")
         .values[:, 0]
         .reshape(*assemblies.grid(recording)[:1], -1, recording.sizes["neuroid"])
     )
-    expected = ceilings.site_pair_ceiling(maps)
+    expected = site_pairs.site_pair_ceiling(maps)
     assert card["ceiling"]["value"] == pytest.approx(expected.value)
     assert card["ceiling"]["best_pair"] == pytest.approx(expected.best) and expected.best >= expected.value
     assert card["ceiling"]["n_reliable"] == 0
     assert not pd.read_csv(tmp_path / "out/r.csv")["reliable"].any()
+
+
+def test_site_pairs_of_a_window_are_those_of_its_own_responses(tmp_path, monkeypatch):
+    """Noise in the first window, shared tuning in the second: sites are alike in the second only."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    tuning = np.einsum("ck,nkyx->ncyx", rng.standard_normal((20, 3)), rng.standard_normal((8, 3, 7, 7)))
+    responses = np.repeat(rng.standard_normal((8, 20, 2, 7, 7)), 10, axis=2)  # ten samples a window
+    responses[:, :, 10:] += 2 * tuning[:, :, None]
+    names = np.array([f"im{i}" for i in range(8)], dtype=object)
+    scipy.io.savemat("ml.mat", {"imageRF": responses.transpose(4, 3, 2, 1, 0), "UniqueNames": names})
+    settings = ["--region", "ML", "--subject", "Red", "--windows", "0-9,10-19"]
+    card = run(tmp_path, *settings, path="ml.mat", reader="arcaro")
+    recording = assemblies.read_recording(tmp_path / "out/r.nc")
+    for index, window in enumerate(card["time_bins"]):
+        own = recording.isel(time_bin=index, repetition=0).values.reshape(8, 49, -1)
+        assert window["ceiling"]["value"] == pytest.approx(site_pairs.site_pair_ceiling(own).value, abs=1e-6)
+    noise, tuned = (window["ceiling"]["value"] for window in card["time_bins"])
+    assert abs(noise) < 0.1 and tuned > 0.7
+
+
+def test_repetitions_that_differ_have_brain_scores_ceiling_beside_their_own(tmp_path, write):
+    responses = write()
+    assert "split_slots" not in run(tmp_path)["ceiling"]
+    holes = assemblies.read_assembly(tmp_path / "a.nc")
+    values = holes.values.copy()
+    values[::2, 2:] = np.nan
+    assemblies.write_recording(tmp_path / "r.nc", holes.copy(data=values))
+    expected = ceilings.split_half_ceiling(values[..., 0])
+    assert not expected.equal and expected.slots != pytest.approx(expected.value, abs=0.01)
+    assert responses.shape[1] == 8
+
+
+def test_noise_is_reliable_no_more_often_than_the_level_of_the_test(tmp_path, monkeypatch):
+    """Of 200 neuroids of noise with 3 repetitions 28 pass a threshold of .1, and 5 % the test as well."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    np.save("r.npy", rng.standard_normal((60, 200, 3)))
+    (tmp_path / "s.csv").write_text("\n".join(["stimulus_id", *(f"s{i:02d}" for i in range(60))]))
+    (tmp_path / "card.yaml").write_text("{responses: r.npy, stimulus_ids: s.csv, time_bins: [[70, 170]]}")
+    card = run(tmp_path, path="card.yaml", reader="arrays")
+    table = pd.read_csv(tmp_path / "out/r.csv")
+    assert (table["ceiling"] >= 0.1).sum() > 20 > card["ceiling"]["n_reliable"]
+    assert card["ceiling"]["n_reliable"] == table["reliable"].sum()
 
 
 def test_a_map_file_becomes_a_recording_with_its_windows_and_exclusions(tmp_path, monkeypatch):

@@ -16,7 +16,9 @@ rule neural:
         card="results/recordings/{recording}.json",
         table=lambda w: f"results/stimuli/{STUDY.recordings[w.recording]['stimuli']}.csv",
     output:
-        "results/neural/{model}/{recording}.csv",
+        scores="results/neural/{model}/{recording}.csv",
+        neuroids="results/neural/{model}/{recording}_neuroids.parquet",
+        draws="results/neural/{model}/{recording}_draws.parquet",
     params:
         version=version("neural"),
         metrics=" ".join(config["neural"]["metrics"]),
@@ -40,4 +42,4 @@ rule neural:
         "--gram {input.gram} --gram-manifest {input.gram_manifest} --recording {input.recording} "
         "--card {input.card} --ceilings {input.ceilings} --table {input.table} --metric {params.metrics} {params.options} "
         "{params.simulated} --seed {params.seed} --threads {threads} {DASK} "
-        "--output {output} &> {log}"
+        "--output {output.scores} --neuroids {output.neuroids} --draws {output.draws} &> {log}"

@@ -14,6 +14,8 @@ import numpy as np
 from visalign.errors import InputError
 
 Pair = tuple[np.ndarray, np.ndarray]
+#: Fewer stimuli are no test: without any relation, r has a standard deviation of 1/√(n − 1), .5 here.
+MIN_TEST = 5
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,16 @@ def leave_out_splits(
         )
         result.append(Split(train, np.flatnonzero(groups == name), pairs))
     return result
+
+
+def check_tests(splits: list[Split], where: str) -> None:
+    """Raise InputError where a test set is too small to correlate over."""
+    least = min(len(split.test) for split in splits)
+    if least < MIN_TEST:
+        raise InputError(
+            f"{where}: {least} stimuli in a test set: a correlation over fewer than {MIN_TEST} says nothing; "
+            "bring more stimuli, or lower --train-size (neural: train_size)"
+        )
 
 
 def copies(pictures: np.ndarray) -> str:

@@ -19,7 +19,7 @@ from visalign.tables import inputs_hash
 if TYPE_CHECKING:
     from distributed import Client
 
-VERSION = 2
+VERSION = 3
 EXAMPLES = """\
   python -m visalign gram --features features.zarr --features-manifest features.json \\
       --output gram.zarr --manifest gram.json

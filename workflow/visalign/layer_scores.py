@@ -1,4 +1,4 @@
-"""Scores of every layer on every split, for each way to compare features with responses.
+"""Scores of every layer on every split, by a regression of responses on features.
 
 A layer is one dask task a block of splits; results do not depend on where tasks run.
 """
@@ -13,6 +13,7 @@ import numpy as np
 
 from visalign import gram_matrix, gram_pls, gram_ridge, missing, primal_pls, similarity
 from visalign.cross_validation import Pair, Split
+from visalign.resampling import median_of_defined
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -39,9 +40,9 @@ class Options:
 class Block:
     """Scores of one layer on some splits.
 
-    ``values`` (splits, m): Pearson r per neuroid on outer test stimuli, or one similarity; ``inner``
-    (splits,): mean over inner pairs of the median value, on training stimuli only; ``predicted``: for
-    regressions the outer predictions (n_test, m) of each split; ``filled``: most missing responses of a
+    ``values`` (splits, m): Pearson r per neuroid on outer test stimuli; ``inner`` (splits,): mean over inner
+    pairs of the median value, on training stimuli only; ``predicted``: the outer predictions (n_test, m) of
+    each split; ``filled``: most missing responses of a
     training set that PLS fills (see `missing.fit_jointly`); ``used``: fewest PLS components of a fit, fewer
     than asked for where the rest would be rounding (0 of other metrics).
     """
@@ -65,7 +66,7 @@ def score_block(
     options: Options,
     groups: np.ndarray | None = None,
 ) -> Block:
-    """Score one layer on some splits.
+    """Score one layer on some splits by a regression.
 
     Parameters
     ----------
@@ -77,16 +78,6 @@ def score_block(
         Unit of each stimulus, such as the image of a map: ridge leaves it out as one to choose penalties.
     """
     layer = read()
-    if metric in SIMILARITIES:
-        gram = with_gram(layer)
-        complete = Y[:, ~np.isnan(Y).any(axis=0)]
-        responses = gram_matrix.gram([complete], np.float64)
-
-        def value(stimuli: np.ndarray) -> float:
-            return similar(subset(gram, stimuli), subset(responses, stimuli), metric, options)
-
-        inner = [value(split.train) if split.inner else np.nan for split in splits]
-        return Block(np.array([[value(split.test)] for split in splits]), np.array(inner), [])
     pairs = [pair for split in splits for pair in split.pairs]
     filled, used = 0, 0
     if metric == "pls":
@@ -152,22 +143,6 @@ def component_curve(read: Read, Y: np.ndarray, splits: list[Split], components: 
     return median_of_defined(np.array(values)).mean(axis=0)
 
 
-def subset(gram: dict[str, np.ndarray], stimuli: np.ndarray) -> dict[str, np.ndarray]:
-    """Gram matrix and sums of some stimuli."""
-    chosen = {name: gram[name][stimuli] for name in ("row_sum", "row_dot_mean")}
-    return gram | chosen | {"K": gram["K"][np.ix_(stimuli, stimuli)]}
-
-
-def similar(
-    features: dict[str, np.ndarray], responses: dict[str, np.ndarray], metric: str, options: Options
-) -> float:
-    """Similarity of features and responses of the same stimuli."""
-    if metric == "cka":
-        return similarity.cka_unbiased(features["K"], responses["K"])
-    a, b = (similarity.rdm(gram, options.dissimilarity) for gram in (features, responses))
-    return similarity.compare(a, b, options.comparison)  # type: ignore[arg-type]
-
-
 @dataclass(frozen=True)
 class LayerScores:
     """Scores of all layers: `values` (layers, splits, m), `inner` (layers, splits), see `Block`.
@@ -202,7 +177,7 @@ class LayerScores:
         """Scores under a layer selection, ``nested`` or ``published``."""
         splits = np.arange(self.values.shape[1])
         index = self.chosen if selection == "nested" else np.full(len(splits), self.best)
-        predicted = [self.predicted[i][s] for i, s in zip(index, splits, strict=True) if self.predicted[i]]
+        predicted = [self.predicted[i][s] for i, s in zip(index, splits, strict=True)]
         return Selected(self.layers[int(np.bincount(index).argmax())], self.values[index, splits], predicted)
 
 
@@ -256,10 +231,3 @@ def score_layers(
 def median_score(values: np.ndarray) -> float:
     """Brain-Score's aggregate of (splits, m): median over neuroids, mean over splits."""
     return float(median_of_defined(values).mean(axis=-1))
-
-
-def median_of_defined(values: np.ndarray) -> np.ndarray:
-    """Median over the last axis of what is not NaN; NaN, without a warning, where nothing is."""
-    undefined = np.isnan(values).all(axis=-1)
-    medians = np.nanmedian(np.where(undefined[..., None], 0, values), axis=-1)
-    return np.where(undefined, np.nan, medians)

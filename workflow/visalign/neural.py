@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visalign import dask_client, gram_store, neural_arrays, stimulus_tables, stores
+from visalign import dask_client, gram_store, neural_arrays, neural_rows, stimulus_tables, stores
 from visalign.arguments import at_least, proportion
-from visalign.cross_validation import Split, copies, leave_out_splits, nested_splits, strata
+from visalign.cross_validation import Split, check_tests, copies, leave_out_splits, nested_splits, strata
 from visalign.errors import InputError
-from visalign.layer_scores import METRICS, SIMILARITIES, Options, Read, median_score
-from visalign.predictivity import Responses, Scored, conventions, generator, mean_over_repetitions, optimism
-from visalign.spatial import Protocol, map_spearman
-from visalign.tables import inputs_hash, numbers, read_json, read_table, score_row, write_scores
+from visalign.layer_scores import METRICS, SIMILARITIES, Options, Read
+from visalign.predictivity import generator
+from visalign.spatial import Protocol
+from visalign.tables import inputs_hash, numbers, read_json, read_table, write_scores
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-VERSION = 3
+VERSION = 4
 EXAMPLES = """\
   python -m visalign neural --features X.npy --responses Y.npy --json
   python -m visalign neural --features X.npy --responses Y.npy --leave-out image.npy --metric ridge --json
@@ -77,7 +77,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="nested",
         help="nested: on inner splits; published: the best on the reported stimuli, which is optimistic",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of bootstrap and permutation")
+    parser.add_argument("--seed", type=int, default=0, help="seed of bootstrap and floor")
+    parser.add_argument(
+        "--neuroids", help="table to write (parquet): r of every neuroid on every split, with its ceiling"
+    )
+    parser.add_argument(
+        "--draws",
+        help="table to write (parquet): bootstrap draws of every score, of the same stimuli and neuroids for "
+        "every model: compare-models reads it",
+    )
     dask_client.add_arguments(parser)
 
 
@@ -95,7 +103,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def run_stage(args: argparse.Namespace) -> None:
-    """Write the score rows of one model on one recording, for every time bin."""
+    """Write the score rows of one model on one recording, for every time bin, and what they are made from."""
     from visalign import assemblies
 
     recording = assemblies.read_recording(args.recording)
@@ -110,8 +118,10 @@ def run_stage(args: argparse.Namespace) -> None:
         else None
     )
     splits = split(recording, pictures, args)
+    check_tests(splits, args.recording)
     said = [reason for reason in (copied(recording, pictures), not_stratified(recording)) if reason]
-    unit = recording["image_id"].values.astype(str) if protocol.grid else np.arange(len(order))
+    images = recording["image_id"].values.astype(str) if protocol.grid else None
+    alike = pictures if pictures is not None else images if images is not None else np.arange(len(order))
     ceilings = read_ceilings(args.ceilings)
     reads: dict[str, Read] = {
         layer: partial(gram_store.read, args.gram, layer, order)
@@ -119,6 +129,7 @@ def run_stage(args: argparse.Namespace) -> None:
     }
     region = "+".join(sorted({str(value) for value in np.atleast_1d(recording["region"].values)}))
     rows: list[dict[str, Any]] = []
+    neuroids, draws = [], []
     with dask_client.connect(args.dask, args.threads, args.dask_options) as client:
         for index, window in enumerate(card["time_bins"]):
             name = f"{args.dataset}/{region}/{window['window'] or 'unstated'}/{card['protocol']}"
@@ -130,15 +141,41 @@ def run_stage(args: argparse.Namespace) -> None:
                 "version": VERSION,
                 "inputs_hash": inputs_hash(args.gram_manifest, args.card),
             }
-            own = ceilings[ceilings["window"] == window["window"]].set_index("neuroid_id")
-            own = own.loc[[str(name) for name in recording["neuroid_id"].values]]
-            responses = Responses(mean_responses(recording.isel(time_bin=index)), splits, unit)
+            names = np.array([str(name) for name in recording["neuroid_id"].values])
+            own = ceilings[ceilings["window"] == window["window"]].set_index("neuroid_id").loc[names]
+            data = neural_rows.time_bin(
+                recording.isel(time_bin=index).transpose("stimulus", "repetition", "neuroid").values,
+                *(splits, images, alike),
+                n_splits=window["ceiling"].get("n_splits", 1),
+                ceiling_seed=window["ceiling"]["seed"],
+                neuroids=names,
+                reliable=own["reliable"].to_numpy(dtype=bool),
+                seed=args.seed,
+            )
+            check_ceiling(data.ceiling.value, window["ceiling"]["value"], args.card)
             for metric in args.metric:
                 rng = generator(args.seed, index, metric)
-                scored = Scored(client, reads, responses, metric, options(args))
-                c = window["ceiling"]["value"]
-                rows += score_rows(scored, c, own, args.layer_selection, protocol, rng, common, said)
+                score = neural_rows.similarity if metric in SIMILARITIES else neural_rows.regression
+                result = score(
+                    client, reads, data, metric, options(args), args.layer_selection, rng, protocol
+                )
+                rows += neural_rows.score_rows(result, common, said)
+                labels = {"model": args.model, "benchmark": common["benchmark"], "metric": metric}
+                neuroids.append((labels, result.neuroids))
+                draws.append((labels, result.draws))
+    neural_rows.write_parquet(args.neuroids, neuroids)
+    neural_rows.write_parquet(args.draws, draws)
     write_scores(args.output, rows)
+
+
+def check_ceiling(found: float | None, given: float | None, where: str) -> None:
+    """Raise InputError where a card has another ceiling than the responses of its recording."""
+    one, other = (np.nan if value is None else float(value) for value in (found, given))
+    if not np.isclose(one, other, rtol=0, atol=1e-6, equal_nan=True):
+        raise InputError(
+            f"{where}: ceiling: {given}, where the recording has {found}: they are not of one run of stage "
+            "recordings"
+        )
 
 
 def read_ceilings(path: str) -> pd.DataFrame:
@@ -149,75 +186,6 @@ def read_ceilings(path: str) -> pd.DataFrame:
     return table.assign(
         ceiling=numbers(table, "ceiling", path, missing=True), reliable=table["reliable"] == "True"
     )
-
-
-def score_rows(
-    scored: Scored,
-    c: float | None,
-    ceilings: Any,
-    selection: str,
-    protocol: Protocol,
-    rng: np.random.Generator,
-    common: dict[str, Any],
-    said: list[str],
-) -> list[dict[str, Any]]:
-    """Rows of the selected score under every convention, its variants, then the layer curve.
-
-    The status of the first says what is `said` of the splits.
-    """
-    metric, scores, responses = scored.metric, scored.scores, scored.responses
-    selected, entries = scored.headline(selection, c, rng)
-    headline = next(iter(entries.values()))
-    if scores.groups > 1:
-        said = [f"{scores.groups} groups of neuroids with the same missing responses", *said]
-    status = ", ".join(["ok", "; ".join(said)] if said else ["ok"])
-    rows = [
-        score_row(**common, metric=metric, layer=selected.layer, status=status, **entry)
-        for entry in entries.values()
-    ]
-    shared = {"n": headline["n"], "convention": headline["convention"]}
-
-    def more(name: str, value: float, layer: str, **other: Any) -> None:
-        rows.append(
-            score_row(**common, metric=f"{metric}_{name}", value=value, layer=layer, **shared | other)
-        )
-
-    def headline_of(values: np.ndarray, c: float | None) -> float:
-        return next(iter(conventions(median_score(values), None if metric in SIMILARITIES else c).values()))
-
-    other = "published" if selection == "nested" else "nested"
-    alternative = scores.select(other)
-    more(other, headline_of(alternative.values, c), alternative.layer)
-    more("optimism", optimism(scores, None if metric in SIMILARITIES else c), alternative.layer)
-    reliable = ceilings["reliable"].to_numpy(dtype=bool)
-    if metric not in SIMILARITIES and reliable.any():
-        own = float(np.median(ceilings["ceiling"].to_numpy(dtype=float)[reliable]))
-        value = headline_of(selected.values[:, reliable], own)
-        more(
-            "reliable",
-            value,
-            selected.layer,
-            n=int(reliable.sum()),
-            n_excluded=int((~reliable).sum()),
-            ceiling=1,
-        )
-    if metric not in SIMILARITIES and protocol.grid:
-        for name, factor in (("map", 1), ("map_quarter", 2)):
-            value = site_mean_alignment(selected.predicted, responses, protocol.grid, factor)
-            n = len(responses.splits)
-            more(name, value, selected.layer, n=n, convention="spearman", ceiling=None)
-    for layer, values in zip(scores.layers, scores.values, strict=True):
-        more("layer", headline_of(values, c), layer)
-    return rows
-
-
-def site_mean_alignment(predicted: list[np.ndarray], responses: Responses, grid: int, factor: int) -> float:
-    """Rank correlation of site-mean predicted and measured maps, mean over images."""
-    rho = [
-        map_spearman(values, responses.Y[split.test], grid, factor)
-        for values, split in zip(predicted, responses.splits, strict=True)
-    ]
-    return float(np.nanmean(rho)) if not np.isnan(rho).all() else float("nan")
 
 
 def check_grid(protocol: Protocol, card: dict[str, Any], where: str) -> None:
@@ -260,8 +228,3 @@ def not_stratified(recording: xr.DataArray) -> str:
 def stimulus_order(have: list[str], want: list[str], where: str) -> np.ndarray:
     """Positions of `want` in `have`; a stimulus that was not preprocessed is an InputError."""
     return stimulus_tables.positions(have, want, where, "the stimulus set")
-
-
-def mean_responses(recording: xr.DataArray) -> np.ndarray:
-    """Responses (stimulus, neuroid) averaged over the repetitions that were recorded, NaN where none was."""
-    return mean_over_repetitions(recording.transpose("stimulus", "neuroid", "repetition").values)

@@ -11,13 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from visalign import dask_client, gram_store
+from visalign import dask_client, gram_store, neural_rows
 from visalign.array_files import read_npy, read_numbers
-from visalign.ceilings import site_pair_ceiling, split_half_ceiling
-from visalign.cross_validation import Split, copies, leave_out_splits, nested_splits, strata
+from visalign.cross_validation import (
+    Split,
+    check_tests,
+    copies,
+    leave_out_splits,
+    nested_splits,
+    strata,
+)
 from visalign.errors import InputError
-from visalign.layer_scores import Options, Read
-from visalign.predictivity import Responses, Scored, generator, mean_over_repetitions
+from visalign.layer_scores import SIMILARITIES, Options, Read
+from visalign.predictivity import generator
+from visalign.spatial import Protocol
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,19 +56,42 @@ def run(args: argparse.Namespace, options: Options) -> None:
         print(f"{args.features}: {reason} (rows that are the same)", file=sys.stderr)
     if groups is not None and images is None and 1 < len(np.unique(groups)) == len(groups):
         print(f"{args.stratify}: splits are not stratified: every category has one stimulus", file=sys.stderr)
-    responses = Responses(
-        mean_over_repetitions(Y),
-        splits(args, len(X), groups, pictures),
-        np.arange(len(X)) if images is None else images,
+    outer = splits(args, len(X), groups, pictures)
+    check_tests(outer, args.features)
+    data = neural_rows.time_bin(
+        Y.transpose(0, 2, 1),
+        *(outer, images, pictures),
+        n_splits=10,
+        ceiling_seed=args.split_seed,
+        neuroids=np.arange(Y.shape[1]).astype(str),
+        reliable=np.zeros(Y.shape[1], dtype=bool),
+        seed=args.seed,
     )
-    c = ceiling(Y, images, args.split_seed)
     reads: dict[str, Read] = {"features": partial(gram_store.of_features, X)}
-    result: dict[str, Any] = {}
+    found: dict[str, neural_rows.Result] = {}
     with dask_client.connect(args.dask, args.threads, args.dask_options) as client:
         for metric in args.metric:
-            scored = Scored(client, reads, responses, metric, options)
-            result[metric] = scored.headline("nested", c, generator(args.seed, 0, metric))[1]
-    show(result, args.json)
+            score = neural_rows.similarity if metric in SIMILARITIES else neural_rows.regression
+            rng = generator(args.seed, 0, metric)
+            found[metric] = score(
+                client, reads, data, metric, options, "nested", rng, Protocol("whole_image")
+            )
+    for metric, result in found.items():
+        for reason in result.rows[0]["said"]:
+            print(f"{metric}: {reason}", file=sys.stderr)
+    for path, name in ((args.neuroids, "neuroids"), (args.draws, "draws")):
+        tables = [({"metric": metric}, getattr(result, name)) for metric, result in found.items()]
+        neural_rows.write_parquet(path, tables)
+    show({metric: shown(metric, result) for metric, result in found.items()}, args.json)
+
+
+def shown(metric: str, result: neural_rows.Result) -> dict[str, Any]:
+    """Entries of a metric by convention, then what a perfect model of these features would score."""
+    entries = dict(result.entries)
+    for row in result.rows:
+        if row["metric"] == f"{metric}_attainable":
+            entries["attainable"] = {name: row.get(name) for name in next(iter(result.entries.values()))}
+    return entries
 
 
 def alike(X: np.ndarray, images: np.ndarray | None) -> np.ndarray:
@@ -87,11 +117,10 @@ def show(result: dict[str, Any], as_json: bool) -> None:
         print(json.dumps(without_nan(result)))
         return
     for metric, entries in result.items():
-        for entry in entries.values():
-            interval = (
-                "" if np.isnan(entry["ci_low"]) else f"  95 % {entry['ci_low']:.4f} .. {entry['ci_high']:.4f}"
-            )
-            print(f"{metric:6s} {entry['convention']:8s} {entry['value']:.4f}{interval}")
+        for name, entry in entries.items():
+            low, high = entry["ci_low"], entry["ci_high"]
+            interval = "" if low is None or np.isnan(low) else f"  95 % {low:.4f} .. {high:.4f}"
+            print(f"{metric:6s} {name:11s} {entry['value']:.4f}{interval}")
 
 
 def without_nan(value: Any) -> Any:
@@ -107,27 +136,6 @@ def splits(args: argparse.Namespace, n: int, groups: np.ndarray | None, pictures
         assert groups is not None
         return leave_out_splits(groups, args.split_seed, 0, pictures)
     return nested_splits(n, strata(groups), args.splits, args.train_size, args.split_seed, 0, pictures)
-
-
-def ceiling(Y: np.ndarray, images: np.ndarray | None, seed: int) -> float | None:
-    """Ceiling of responses: split-half over repetitions; of maps without any, site pairs; else None.
-
-    Parameters
-    ----------
-    Y : ndarray, shape (n_stimuli, n_neuroids, n_repetitions)
-    """
-    if Y.shape[2] > 1:
-        value = split_half_ceiling(Y.transpose(0, 2, 1), 10, seed, images).value
-    elif (
-        images is not None
-        and not np.isnan(Y).any()
-        and len(set(np.unique(images, return_counts=True)[1])) == 1
-    ):
-        order = np.argsort(images, kind="stable").reshape(len(np.unique(images)), -1)
-        value = site_pair_ceiling(Y[order, :, 0].astype(np.float64), seed).value
-    else:
-        return None
-    return None if np.isnan(value) else value
 
 
 def read_array(path: str, ndims: tuple[int, ...], missing: bool = False) -> np.ndarray:

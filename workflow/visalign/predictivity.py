@@ -1,38 +1,41 @@
-"""From correlations per neuroid to a score: aggregate, intervals, conventions, floor."""
+"""From correlations per neuroid to a score of a regression: aggregate, conventions, interval, floor."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from visalign import expanded_percentile, resampling
 from visalign.cross_validation import Split
 from visalign.layer_scores import (
     METRICS,
-    SIMILARITIES,
     LayerScores,
     Options,
     Read,
     Selected,
-    median_of_defined,
     median_score,
+    score_block,
     score_layers,
 )
+from visalign.resampling import Draws, mean_over_units, weighted_pearson
+from visalign.unit_draws import derangements
 
 if TYPE_CHECKING:
     from distributed import Client
 
-DRAWS = 1000
-#: Draws of stimuli that are weighted at a time: bounds memory at this many by the test stimuli.
-DRAWS_AT_ONCE = 100
+#: Assignments of responses to the wrong stimuli whose mean score is the floor.
+FLOORS = 20
 
 
 @dataclass(frozen=True)
 class Responses:
     """What is predicted: `Y` (stimuli, neuroids), NaN where missing; the split of each stimulus' unit.
 
-    ``unit`` (stimuli,): what a bootstrap over stimuli draws: the stimulus, or the image of a map.
+    ``unit`` (stimuli,): what a bootstrap over stimuli draws and a floor moves: the stimulus, the picture that
+    several stimuli show, or the image of a map.
     """
 
     Y: np.ndarray
@@ -40,125 +43,94 @@ class Responses:
     unit: np.ndarray
 
 
-def conventions(r: float, c: float | None) -> dict[str, float]:
-    """A raw correlation under every convention.
+class Ceiling(NamedTuple):
+    """What scores are divided by: `value`, None where there is none, and its draws (n_draws,).
+
+    ``kind``: a "reliability" c, so that √c is the best attainable r; or "site_pairs", which is none.
+    """
+
+    kind: str = "reliability"
+    value: float | None = None
+    resampled: Callable[[Draws], np.ndarray] | None = None
+
+
+def conventions(r: Any, c: Any, kind: str = "reliability") -> dict[str, Any]:
+    """A raw correlation, or draws of it, under every convention.
 
     `c` is a reliability, so √c is the best attainable r and only ``r2/c`` is 1 for a perfect model;
-    ``(r/c)2`` and ``r/c`` may exceed 1. A negative r keeps its sign in the squared ones.
+    ``(r/c)2`` and ``r/c`` may exceed 1. A negative r keeps its sign in the squared ones. The likeness of site
+    pairs is no reliability: r comes first, then ``r/site_pairs``, as published, which may exceed 1 too.
     """
-    if c is None or not c > 0:
+    if c is None or not np.any(np.asarray(c) > 0):
         return {"r": r}
+    c = np.where(np.asarray(c) > 0, c, np.nan)[()]
+    if kind == "site_pairs":
+        return {"r": r, "r/site_pairs": r / c}
     return {"r2/c": r * abs(r) / c, "r": r, "(r/c)2": r * abs(r) / c**2, "r/c": r / c}
 
 
-def bootstrap_neuroids(
-    values: np.ndarray, rng: np.random.Generator, draws: int = DRAWS
-) -> tuple[float, float]:
-    """95 % interval of `median_score` over resampled neuroids, values of shape (splits, neuroids)."""
-    if values.shape[1] < 2:
-        return float("nan"), float("nan")
-    index = rng.integers(values.shape[1], size=(draws, values.shape[1]))
-    sample = median_of_defined(values[:, index]).mean(axis=0)
-    return interval(sample)
+def resampled_scores(selected: Selected, responses: Responses, draws: Draws) -> np.ndarray:
+    """Score (n_draws,) under draws of stimuli and neuroids, with the predictions as they are.
 
-
-def bootstrap_stimuli(
-    predicted: list[np.ndarray], responses: Responses, rng: np.random.Generator, draws: int = DRAWS
-) -> tuple[float, float]:
-    """95 % interval of the score over resampled stimuli, with the predictions as they are.
-
-    A draw weights each unit by how often it is drawn; a test set that is one unit (leave one image
-    out) then weights its whole split.
-
-    Parameters
-    ----------
-    predicted : list of ndarray, shape (n_test, m)
-        Of each split.
+    A test set that is one unit (leave one image out) is weighted as a whole.
     """
-    names, unit = np.unique(responses.unit, return_inverse=True)
-    if len(names) < 2:
-        return float("nan"), float("nan")
-    sample = []
-    for first in range(0, draws, DRAWS_AT_ONCE):
-        count = min(DRAWS_AT_ONCE, draws - first)
-        weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=count)
-        score, total = np.zeros(count), np.zeros(count)
-        for values, split in zip(predicted, responses.splits, strict=True):
-            own = weights[:, unit[split.test]].astype(np.float64)
-            if np.unique(unit[split.test]).size == 1:
-                medians, weight = np.full(count, split_median(values, responses.Y[split.test])), own[:, 0]
-            else:
-                medians = median_of_defined(weighted_pearson(own, values, responses.Y[split.test]))
-                weight = np.ones(count)
-            score += weight * medians
-            total += weight
-        sample.append(score / np.where(total > 0, total, np.nan))
-    return interval(np.concatenate(sample))
-
-
-def split_median(predicted: np.ndarray, Y: np.ndarray) -> float:
-    """Median over neuroids of r on one split."""
-    return float(median_of_defined(weighted_pearson(np.ones((1, len(Y))), predicted, Y))[0])
-
-
-def weighted_pearson(weights: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson correlation of matching columns under weights of the rows.
-
-    Parameters
-    ----------
-    weights : ndarray, shape (draws, n)
-    a, b : ndarray, shape (n, m)
-        NaN where missing.
-
-    Returns
-    -------
-    ndarray, shape (draws, m)
-        NaN where a column does not vary.
-    """
-    present = ~(np.isnan(a) | np.isnan(b))
-    # Shifted first: the formulas below cancel for columns far from 0.
-    a, b = (np.where(present, v - np.nanmean(v, axis=0), 0) for v in (a, b))
-    total = weights @ present
-    mean_a, mean_b = (weights @ v / np.maximum(total, 1) for v in (a, b))
-    covariance = weights @ (a * b) - total * mean_a * mean_b
-    spread = [weights @ (v * v) - total * m * m for v, m in ((a, mean_a), (b, mean_b))]
-    scale = np.sqrt(np.maximum(spread[0], 0) * np.maximum(spread[1], 0))
-    floor = 1e-12 * np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(scale > floor, covariance / scale, np.nan)
+    result = []
+    for part in draws.parts():
+        medians, weights = [], []
+        for r, predicted, split in zip(selected.values, selected.predicted, responses.splits, strict=True):
+            whole = np.unique(draws.unit[split.test]).size == 1
+            own = part.of_stimuli(split.test)
+            values = r if whole else weighted_pearson(own, predicted, responses.Y[split.test])
+            medians.append(part.median(values))
+            weights.append(own[:, 0] if whole else np.ones(len(own)))
+        result.append(mean_over_units(np.array(medians), np.array(weights).T))
+    return np.concatenate(result)
 
 
 class Scored:
-    """Scores of one metric on one time bin, and the floor of any of its layers."""
+    """Scores of one regression on one time bin, and the floor of any of its layers.
+
+    ``alike`` (stimuli,): picture of each stimulus, which a ridge penalty is not chosen across.
+    """
 
     def __init__(
-        self, client: Client, reads: dict[str, Read], responses: Responses, metric: str, options: Options
+        self,
+        client: Client,
+        reads: dict[str, Read],
+        responses: Responses,
+        metric: str,
+        options: Options,
+        alike: np.ndarray | None = None,
     ) -> None:
-        self.client, self.reads, self.responses, self.metric, self.options = (
-            client, reads, responses, metric, options,
+        self.client, self.reads, self.responses, self.metric, self.options, self.alike = (
+            client, reads, responses, metric, options, alike,
         )  # fmt: skip
-        self.scores = self.score(reads, responses)
-
-    def score(self, reads: dict[str, Read], responses: Responses) -> LayerScores:
-        """Score layers on responses."""
-        return score_layers(self.client, reads, responses.Y, responses.splits, self.metric, self.options)
+        self.scores: LayerScores = score_layers(
+            client, reads, responses.Y, responses.splits, metric, options, alike
+        )
 
     def floor(self, layer: str, rng: np.random.Generator) -> float:
-        """Score of a layer when responses are assigned to the wrong stimuli, or maps to the wrong images."""
-        scores = self.score({layer: self.reads[layer]}, shuffled(self.responses, rng))
-        return median_score(scores.values[0])
+        """Mean score of a layer when responses go to the wrong stimuli, or maps to the wrong images.
 
-    def headline(
-        self, selection: str, c: float | None, rng: np.random.Generator
-    ) -> tuple[Selected, dict[str, dict[str, Any]]]:
-        """The selected layer and its entries, one a convention."""
-        selected = self.scores.select(selection)
-        floor = self.floor(selected.layer, rng)
-        return selected, summarise(selected, self.responses, c, floor, rng, self.metric)
+        No stimulus keeps the responses to its own unit: in a mean over few images one that does would count.
+        """
+        unit = np.unique(self.responses.unit, return_inverse=True)[1]
+        bare = [Split(split.train, split.test) for split in self.responses.splits]
+        orders = derangements(unit, FLOORS, rng)
+        tasks = [
+            self.client.submit(
+                score_block,
+                *(self.reads[layer], self.responses.Y[order], bare, self.metric, self.options, self.alike),
+                pure=False,
+            )
+            for order in orders
+        ]
+        found = [median_score(block.values) for block in self.client.gather(tasks)]
+        return float(np.mean(found)) if found else float("nan")
 
 
 def generator(seed: int, time_bin: int, metric: str) -> np.random.Generator:
-    """Generator of the floor and the interval of a metric on a time bin."""
+    """Generator of the floor of a metric on a time bin."""
     return np.random.default_rng([seed, time_bin, METRICS.index(metric)])
 
 
@@ -174,72 +146,63 @@ def mean_over_repetitions(responses: np.ndarray) -> np.ndarray:
     return np.where(count > 0, np.nansum(values, axis=-1) / np.maximum(count, 1), np.nan)
 
 
-def interval(sample: np.ndarray) -> tuple[float, float]:
-    """Percentile interval of bootstrap draws, 95 %."""
-    if np.isnan(sample).all():
-        return float("nan"), float("nan")
-    low, high = np.nanquantile(sample, [0.025, 0.975])
-    return float(low), float(high)
+class Summary(NamedTuple):
+    """Entries of a score by convention, the headline first, and its draws (n_draws,) by convention."""
 
-
-def wider(*intervals: tuple[float, float]) -> tuple[float, float]:
-    """The widest of some intervals; undefined ones are left out."""
-    defined = [pair for pair in intervals if not np.isnan(pair[0])]
-    return max(defined, key=lambda pair: pair[1] - pair[0]) if defined else (float("nan"), float("nan"))
-
-
-def shuffled(responses: Responses, rng: np.random.Generator) -> Responses:
-    """Responses assigned to the wrong stimuli; of maps to the wrong images, positions kept."""
-    names, unit = np.unique(responses.unit, return_inverse=True)
-    order = np.argsort(unit, kind="stable").reshape(len(names), -1)
-    Y = np.empty_like(responses.Y)
-    Y[order] = responses.Y[order[rng.permutation(len(names))]]
-    bare = [Split(split.train, split.test) for split in responses.splits]
-    return Responses(Y, bare, responses.unit)
+    entries: dict[str, dict[str, Any]]
+    draws: dict[str, np.ndarray]
 
 
 def summarise(
-    selected: Selected,
-    responses: Responses,
-    c: float | None,
-    floor: float,
-    rng: np.random.Generator,
-    metric: str = "pls",
-) -> dict[str, dict[str, Any]]:
+    selected: Selected, responses: Responses, ceiling: Ceiling, floor: float, draws: Draws
+) -> Summary:
     """One entry a convention: value, interval, floor, ceiling, counts.
 
-    The interval is the wider one of a bootstrap over neuroids and one over stimuli. A similarity has no
-    value per neuroid, so no interval, and is not divided by a ceiling.
+    The 95 % interval is of draws of stimuli and neuroids, the ceiling of each draw its own.
     """
-    value, n, excluded = median_score(selected.values), responses.Y.shape[1], 0
-    low = high = float("nan")
-    if metric in SIMILARITIES:
-        c = None
-        excluded = int(np.isnan(responses.Y).any(axis=0).sum())
-    else:
-        excluded = int(np.isnan(selected.values).all(axis=0).sum())
-        low, high = wider(
-            bootstrap_neuroids(selected.values, rng), bootstrap_stimuli(selected.predicted, responses, rng)
-        )
-    at = [conventions(number, c) for number in (value, low, high, floor)]
-    best = conventions(np.sqrt(c) if c is not None and c > 0 else np.nan, c)
-    return {
-        name: {
-            "value": at[0][name],
-            "ci_low": at[1][name],
-            "ci_high": at[2][name],
+    n, c = responses.Y.shape[1], ceiling.value
+    excluded = int(np.isnan(selected.values).all(axis=0).sum())
+    r_draws = resampled_scores(selected, responses, draws)
+    c_draws = ceiling.resampled(draws) if ceiling.resampled is not None and c is not None else None
+    value = conventions(median_score(selected.values), c, ceiling.kind)
+    at_floor = conventions(floor, c, ceiling.kind)
+    sample = conventions(r_draws, c_draws, ceiling.kind)
+    entries = {}
+    for name in value:
+        low, high = expanded_percentile.interval(sample.get(name, np.array([])), draws.units)
+        entries[name] = {
+            "value": value[name],
+            "ci_low": low,
+            "ci_high": high,
             "n": n - excluded,
             "n_excluded": excluded,
-            "floor": at[3][name],
-            "ceiling": best[name] if c is not None else None,
-            "convention": name if metric not in SIMILARITIES else "raw",
+            "floor": at_floor[name],
+            "ceiling": best(name, c, ceiling.kind),
+            "convention": name,
         }
-        for name in at[0]
-    }
+    return Summary(entries, sample)
 
 
-def optimism(scores: LayerScores, c: float | None) -> float:
+def best(convention: str, c: float | None, kind: str) -> float | None:
+    """What a model of the noise-free responses has in a convention; of site pairs, their own likeness."""
+    if c is None or not c > 0:
+        return None
+    if kind == "site_pairs":
+        return {"r": float(c), "r/site_pairs": 1.0}[convention]
+    return float(conventions(np.sqrt(c), c)[convention])
+
+
+def optimism(scores: LayerScores, ceiling: Ceiling) -> float:
     """What choosing the layer on the reported stimuli adds to the score, in the headline convention."""
-    pair = (median_score(scores.select(how).values) for how in ("published", "nested"))
-    published, nested = (next(iter(conventions(value, c).values())) for value in pair)
+    published, nested = (headline(scores.select(how).values, ceiling) for how in ("published", "nested"))
     return published - nested
+
+
+def headline(values: np.ndarray, ceiling: Ceiling) -> float:
+    """Score of correlations (splits, neuroids) in the headline convention."""
+    return float(next(iter(conventions(median_score(values), ceiling.value, ceiling.kind).values())))
+
+
+def draw(responses: Responses, neuroids: int | None, seed: int) -> Draws:
+    """Draws of the units and neuroids of responses, the same for every model."""
+    return resampling.draw(responses.unit, responses.Y.shape[1] if neuroids is None else neuroids, seed)

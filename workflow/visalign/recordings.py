@@ -56,8 +56,8 @@ SUBJECT_METHODS = {
 
 SITE_PAIR_METHOD = (
     "site pairs, for want of repetitions (no reliability): Pearson over the grid positions of an image "
-    "between a site's map and that of the site most alike on the other images, median over sites, mean over images; best_pair "
-    "chooses the site on the image itself, as published"
+    "between a site's map and that of the site most alike on the other images, median over sites, mean over "
+    "images; best_pair chooses the site on the image itself, as published"
 )
 
 

@@ -29,8 +29,8 @@ METRICS = {
     "top5": "fraction of images whose label is among the five largest outputs; n images",
     "pls": "held-out correlation of PLS predictions, layer chosen on inner splits; n neuroids",
     "ridge": "the same of ridge predictions, a penalty a neuroid by leave-one-out; n neuroids",
-    "cka": "linear CKA (unbiased) of features and responses on held-out stimuli; n neuroids",
-    "rsa": "correlation of both dissimilarity matrices on held-out stimuli; n neuroids",
+    "cka": "linear CKA (unbiased) of features and responses, layer chosen on other stimuli; n neuroids",
+    "rsa": "correlation of both dissimilarity matrices, layer chosen on other stimuli; n neuroids",
     **{
         f"{metric}_{variant}": meaning
         for metric in ("pls", "ridge", "cka", "rsa")
@@ -39,7 +39,8 @@ METRICS = {
             ("nested", "the same, layer chosen on inner splits"),
             ("published", "the same, layer chosen on the reported stimuli: optimistic"),
             ("optimism", "published less nested"),
-            ("reliable", "the same over reliable neuroids only; n of these"),
+            ("reliable", "the same over reliable neuroids only, divided by their own ceiling; n of these"),
+            ("attainable", "what a perfect model of that layer would score with these trials; n neuroids"),
             ("map", "rank correlation of site-mean predicted and measured maps; n images"),
             ("map_quarter", "the same with half the positions a side"),
         )

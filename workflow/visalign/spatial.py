@@ -10,6 +10,7 @@ import zarr
 
 from visalign.errors import InputError
 from visalign.human_maps import bilinear_matrix
+from visalign.resampling import mean_of_defined
 from visalign.stats import spearman
 
 
@@ -110,13 +111,18 @@ def at_positions(maps: np.ndarray, grid: int, minmax: bool = False) -> np.ndarra
 def map_spearman(predicted: np.ndarray, measured: np.ndarray, grid: int, factor: int = 1) -> float:
     """Rank correlation of the site-mean predicted and measured map of one image.
 
+    NaN where a position has no site.
+
     Parameters
     ----------
     predicted, measured : ndarray, shape (grid², n_sites)
+        A mean over sites runs over those that have a value of both at the position.
     factor : int
         1: full grid; 2: quarter grid, half the positions a side (area means).
     """
     side = max(2, grid // factor)
     pool = area_matrix(grid, side)
-    maps = (pool @ values.mean(axis=1).reshape(grid, grid) @ pool.T for values in (predicted, measured))
+    present = ~(np.isnan(predicted) | np.isnan(measured))
+    means = (mean_of_defined(np.where(present, values, np.nan).T) for values in (predicted, measured))
+    maps = (pool @ values.reshape(grid, grid) @ pool.T for values in means)
     return float(spearman(*(values.ravel() for values in maps)))
