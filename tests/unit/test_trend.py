@@ -410,7 +410,8 @@ def test_a_panel_knows_measure_data_versions_and_seeds(panels):
 
 def test_a_score_without_ceiling_says_that_the_headline_convention_is_missing(tmp_path):
     scores = synthetic_scores.score_table()
-    panels = panels_of(tmp_path, scores[~((scores.metric == "pls") & (scores.convention == "r2/c"))])
+    alone = scores.model == "tf_efficientnet_lite0"
+    panels = panels_of(tmp_path, scores[~(alone & (scores.metric == "pls") & (scores.convention == "r2/c"))])
     reasons = {entry["model"]: entry["reason"] for entry in panels[0]["excluded"]}
     assert reasons["tf_efficientnet_lite0"] == "pls: no r2/c value"
 
@@ -470,3 +471,14 @@ def test_a_model_without_a_name_is_an_error_that_names_its_line(tmp_path, capsys
     with pytest.raises(SystemExit):
         main(["trend", "--scores", scores, "--models", sheet, "--output", str(tmp_path / "trend.json")])
     assert f"{sheet}: model: line 6: empty, expected a name" in capsys.readouterr().err
+
+
+def test_a_recording_whose_reliability_is_not_known_has_a_panel_of_r(tmp_path):
+    """Maps that were not repeated have no r²/c: their likeness of site pairs is none to divide by."""
+    scores = synthetic_scores.score_table()
+    (panel,) = [p for p in panels_of(tmp_path, scores) if p["benchmark"] == synthetic_scores.IT]
+    assert panel["convention"] == "r2/c" and panel["y_label"].endswith("explained variance r²/c")
+    scores = scores[~((scores.metric == "pls") & (scores.convention == "r2/c"))]
+    (panel,) = [p for p in panels_of(tmp_path, scores) if p["benchmark"] == synthetic_scores.IT]
+    assert panel["convention"] == "r" and panel["y_label"].endswith("Pearson r (reliability not known)")
+    assert panel["n"] > 10

@@ -95,6 +95,6 @@ rule simulate_clicks:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign simulate clicks --table {input.table} --saliency {input.saliency} "
+        "python -m visalign simulate clicks --name {wildcards.maps} --table {input.table} --saliency {input.saliency} "
         "--transform {params.transform} {params.options} "
         "--output {output.log} --shards {output.shards} --truth {output.truth} &> {log}"

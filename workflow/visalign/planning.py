@@ -140,6 +140,8 @@ class Sizes:
                 return self.images(stimuli)
             case "accuracy", (_, stimuli):
                 return self.images(stimuli)
+            case "maps_ceilings", (maps, transform):
+                return self.images(self.study.maps[maps]["stimuli"]) * transform_pixels(transform)
             case "attacks_score", (_, maps):
                 return self.attacked(self.study.maps[maps]["stimuli"])
             case ("clickme" | "maps", (*_, maps)):

@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--truth", required=True, help="data card of what was planted (.json)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--name", default="simulated", help="name of the recording or map set")
     recordings = parser.add_argument_group("recordings and maps")
-    recordings.add_argument("--name", default="simulated", help="identifier of the assembly")
     recordings.add_argument("--features", help="the teacher's features of the stimuli (.zarr)")
     recordings.add_argument("--fit-features", help="the teacher's features of other stimuli (.zarr)")
     recordings.add_argument("--layer", help="layer that the sites read")
@@ -313,7 +313,7 @@ def clicks(args: argparse.Namespace) -> None:
         image = read_image(str(entry.path), getattr(entry, "background", "")).image
         images.append(np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)))
     rng = np.random.default_rng(args.seed)
-    names = list(table["stimulus_id"])
+    names = [tfrecords.stimulus_id(args.name, index) for index in range(len(table))]  # as of the shard
     log = click_log(densities, names, args, rng)
     click_logs.write_log(args.output, **log)
     maps = click_logs.maps_from_log(args.output)

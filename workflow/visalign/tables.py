@@ -233,8 +233,9 @@ def score_row(**values: Any) -> dict[str, Any]:
     row = dict.fromkeys(SCORE_COLUMNS) | {"n_excluded": 0, "status": "ok"} | values
     if row["value"] is not None and row["value"] != row["value"]:  # NaN
         row["value"] = None
-        if row["status"] == "ok" or row["status"].startswith("ok, "):
-            row["status"] = "undefined (not a number)" + row["status"][2:]
+        status = str(row["status"])
+        if status == "ok" or status.startswith("ok, "):
+            row["status"] = f"undefined (not a number){status[2:]}"
     return row
 
 

@@ -11,7 +11,7 @@ import argparse
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from visalign.fitted_curve import fitted_curve
 from visalign.joined import inner_join, numeric, read, read_pairs, without
 from visalign.overlays import read_overlay
 
-VERSION = 4
+VERSION = 5
 
 EXAMPLES = """\
   python -m visalign trend scores_per_model.csv --x top1 --y it_pls --label model
@@ -48,7 +48,7 @@ class Headline:
     label: str
 
 
-CORRECTED = "(ρ − floor) / (ceiling − floor)"
+CORRECTED = "(ρ − floor) / (A − F / A)"
 #: The measures of the combined figure, in panel order.
 HEADLINES = (
     Headline("neural", "neural", "Neural predictivity", "pls", "r2/c", "explained variance r²/c"),
@@ -184,6 +184,15 @@ def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
     return [n for n in names if not any(other.startswith(f"{n}/") for other in names)] or [""]
 
 
+def scaled(scores: pd.DataFrame, headline: Headline, benchmark: str) -> Headline:
+    """Return a headline in the convention of a benchmark: r where no score is divided by a reliability."""
+    rows = scores[(scores["benchmark"] == benchmark) & (scores["metric"] == headline.metric)]
+    found = set(rows["convention"])
+    if headline.stage == "neural" and headline.convention not in found and "r" in found:
+        return replace(headline, convention="r", label="Pearson r (reliability not known)")
+    return headline
+
+
 def title(headline: Headline, benchmark: str) -> str:
     """Return the title of a panel: of neurons, the predictivity of the regions that were recorded."""
     if headline.stage != "neural":
@@ -206,6 +215,7 @@ def panel(
 
     `overlay`, published points of the measure, is handed on as it is.
     """
+    headline = scaled(scores, headline, benchmark)
     x_rows = select(scores, *accuracy, "proportion")
     y_rows = select(scores, benchmark, headline.metric, headline.convention)
     points, excluded = gather(sheet, x_rows, y_rows, (f"{accuracy[0]} {accuracy[1]}", headline.metric))
