@@ -288,6 +288,18 @@ def test_a_stimulus_that_was_not_shown_to_the_model_is_named():
         neural.stimulus_order(["a", "b"], ["b", "c"], "recording.nc")
 
 
+def test_scores_by_number_of_components_end_in_the_score(population, tmp_path, capsys):
+    X, signal, _ = population
+    Y = signal[:100] + np.random.default_rng(4).standard_normal((100, 40))
+    x, y = saved(tmp_path, X=X[:100], Y=Y)
+    arrays = ["neural", "--features", x, "--responses", y, "--components", "6", "--json"]
+    cli.main([*arrays, "--counts"])
+    curve = json.loads(capsys.readouterr().out)["pls"]["components"]
+    cli.main(arrays)
+    score = json.loads(capsys.readouterr().out)["pls"]["r"]["value"]
+    assert len(curve) == 6 and curve[-1] == pytest.approx(score, abs=1e-9) and curve[0] < curve[-1]
+
+
 # --- what is kept ---
 
 

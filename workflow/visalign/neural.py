@@ -31,6 +31,7 @@ VERSION = 4
 EXAMPLES = """\
   python -m visalign neural --features X.npy --responses Y.npy --json
   python -m visalign neural --features X.npy --responses Y.npy --leave-out image.npy --metric ridge --json
+  python -m visalign neural --features X.npy --responses Y.npy --components 40 --counts
   python -m visalign neural --model lite0 --dataset it_simulated --gram gram.zarr --gram-manifest gram.json \\
       --recording it.nc --card it.json --ceilings it_ceilings.csv --table scenes.csv --output neural.csv
 """

@@ -22,7 +22,7 @@ from visalign.cross_validation import (
     strata,
 )
 from visalign.errors import InputError
-from visalign.layer_scores import SIMILARITIES, Options, Read
+from visalign.layer_scores import SIMILARITIES, Options, Read, component_curve
 from visalign.predictivity import generator
 from visalign.spatial import Protocol
 
@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stratify", "--groups", help="G.npy, one category a stimulus, balanced in every split"
     )
     groups.add_argument("--leave-out", help="G.npy, one group (image) a stimulus, left out in turn: maps")
+    arrays.add_argument(
+        "--counts",
+        action="store_true",
+        help="give r of PLS with 1, 2, … up to --components components instead, from one fit a split",
+    )
     arrays.add_argument("--json", action="store_true", help="print JSON: metric, then convention")
 
 
@@ -68,6 +73,11 @@ def run(args: argparse.Namespace, options: Options) -> None:
         seed=args.seed,
     )
     reads: dict[str, Read] = {"features": partial(gram_store.of_features, X)}
+    if args.counts:
+        show_counts(
+            component_curve(reads["features"], data.responses.Y, outer, options.components), args.json
+        )
+        return
     found: dict[str, neural_rows.Result] = {}
     with dask_client.connect(args.dask, args.threads, args.dask_options) as client:
         for metric in args.metric:
@@ -83,6 +93,15 @@ def run(args: argparse.Namespace, options: Options) -> None:
         tables = [({"metric": metric}, getattr(result, name)) for metric, result in found.items()]
         neural_rows.write_parquet(path, tables)
     show({metric: shown(metric, result) for metric, result in found.items()}, args.json)
+
+
+def show_counts(curve: np.ndarray, as_json: bool) -> None:
+    """Print r by number of components (n_components,)."""
+    if as_json:
+        print(json.dumps({"pls": {"components": without_nan(curve.tolist())}}))
+        return
+    for count, r in enumerate(curve, 1):
+        print(f"pls    {count:3d} components {r:.4f}")
 
 
 def shown(metric: str, result: neural_rows.Result) -> dict[str, Any]:
@@ -127,6 +146,8 @@ def without_nan(value: Any) -> Any:
     """Replace NaN, which JSON does not have, by null."""
     if isinstance(value, dict):
         return {key: without_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [without_nan(part) for part in value]
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
