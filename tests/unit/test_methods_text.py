@@ -3,11 +3,13 @@
 import argparse
 import json
 
+import numpy as np
 import pytest
 import yaml
 
-from visalign import methods_text, tables
+from visalign import methods_neural, methods_text, predictivity, recordings, resampling, tables
 from visalign.errors import InputError
+from visalign.layer_scores import LayerScores
 
 MODELS = """\
 model\tarchitecture\tweights\tsource\tfamily\tinput_size
@@ -28,18 +30,18 @@ it_maps\tarrays\tit.yaml\tscenes\t9\tfalse
 MAPS = "maps\treader\tpath\tstimuli\tsimulated\nclicks\ttfrecord\tc.tfrecords\tphotographs\ttrue\n"
 
 
-def ceiling(value, method):
-    return {"value": value, "ci_low": value - 0.01, "ci_high": value + 0.01, "method": method}
+def ceiling(value, method="random half-splits of trials", **more):
+    return {"value": value, "ci_low": value - 0.01, "ci_high": value + 0.01, "method": method} | more
 
 
 def recording_card(simulated, n_neuroids, repetitions=(12, 12), regions=("IT",), **ceilings):
-    windows = [{"window": window, "ceiling": ceiling(value, "halves")} for window, value in ceilings.items()]
+    windows = [{"window": window, "ceiling": ceiling(value)} for window, value in ceilings.items()]
     sizes = {"n_neuroids": n_neuroids, "n_stimuli": 123, "n_repetitions": max(repetitions)}
     sizes["repetitions_per_stimulus"] = dict(zip(("min", "max"), repetitions, strict=True))
     return sizes | {
         "simulated": simulated,
         "regions": dict.fromkeys(regions, 10),
-        "ceiling": ceiling(0.8, "halves"),
+        "ceiling": ceiling(0.8),
         "time_bins": windows,
     }
 
@@ -113,7 +115,7 @@ def test_stimuli_accuracy_recordings_and_maps_are_those_of_sheets_scores_and_car
     assert "scenes: procedural scenes of objects on photographs, n = 123, seed 7" in text
     assert "Top-1 and top-5 accuracy on photographs (n = 20 images)" in text
     assert "it (simulated; IT, 168 neuroids, 123 stimuli, 12 repetitions; whole image; " in text
-    assert "70-170 ms 0.842 [0.832, 0.852]: halves)" in text
+    assert "70-170 ms 0.842 [0.832, 0.852]: random half-splits of trials)" in text
     assert "it_maps (measured; IT and V4, 31 neuroids, 123 stimuli, 6 to 10 repetitions; " in text
     assert "map-9; ceiling 51-90 ms 0.610 [0.600, 0.620], 91-130 ms 0.720" in text
     assert "clicks (simulated; 20 images; ceiling 0.658 [0.648, 0.668], declared; floor unknown)" in text
@@ -123,6 +125,69 @@ def test_the_scale_of_alignment_is_said(write):
     text = write()
     assert "the headline is (ρ − floor) / (A − F / A), 0 for centre bias alone and 1 for" in text
     assert "halves of the participants in 20 splits, within the crop of each model" in text
+
+
+def test_intervals_and_floors_of_predictions_are_said_with_their_numbers(write):
+    text = write()
+    assert f"{resampling.DRAWS} bootstrap draws of stimuli (maps: images) and neuroids together" in text
+    assert f"mean scores of {predictivity.FLOORS} derangements" in text
+    assert "position k of G, from 0, is taken to be the centre of cell k" in text
+
+
+def change(tmp_path, name, **changes):
+    """Change what the card of a recording says of its ceiling and otherwise."""
+    path = tmp_path / "results" / "recordings" / f"{name}.json"
+    card = tables.read_json(path)
+    tables.write_json(path, card | changes | {"ceiling": card["ceiling"] | changes.get("ceiling", {})})
+
+
+def test_half_splits_are_spoken_of_only_where_a_ceiling_comes_from_them(write, tmp_path):
+    for protocol in ("whole_image", "map"):
+        assert methods_neural.HALVES in recordings.METHODS[protocol, True]
+        assert methods_neural.HALVES not in recordings.METHODS[protocol, False]
+    assert "Split-half ceilings come from 10 half-splits" in write()
+    change(tmp_path, "it", ceiling={"method": recordings.METHODS["whole_image", False]})
+    assert "Split-half ceilings come from 10 half-splits" in write()
+    change(tmp_path, "it_maps", ceiling={"method": recordings.METHODS["map", False]})
+    assert "Split-half ceilings" not in write()
+
+
+def test_site_pairs_are_no_reliability_and_r_is_their_headline(write, tmp_path):
+    assert "site" not in write().split("**ClickMe")[0].split("the headline is")[1]
+    change(tmp_path, "it_maps", ceiling={"kind": "site_pairs", "method": "site pairs"})
+    text = write()
+    assert "The maps of it_maps were not repeated: what is given as their ceiling is the likeness" in text
+    assert "There the headline is r; r/site_pairs, as published, may exceed 1." in text
+    assert "the headline is r²/c" in text  # of the other recording
+    change(tmp_path, "it", ceiling={"kind": "site_pairs", "method": "site pairs"})
+    assert "r²/c" not in write()
+
+
+def test_a_ceiling_that_is_undefined_is_so_with_its_reason(write, tmp_path):
+    undefined = dict.fromkeys(("value", "ci_low", "ci_high")) | {"status": "one repetition only"}
+    change(tmp_path, "it", ceiling=undefined, time_bins=[])
+    text = write()
+    assert "whole image; ceiling unknown: one repetition only)" in text
+    assert "Without a ceiling (it) the score is r." in text
+
+
+def test_gaps_of_responses_are_spoken_of_where_the_status_of_a_score_is(write, tmp_path):
+    assert "Missing responses" not in write()
+    [said] = LayerScores([], np.zeros(0), np.zeros(0), [], filled=17).said
+    scores = tables.read_scores(tmp_path / "results" / "scores.csv")
+    tables.write_table(tmp_path / "results" / "scores.csv", scores.assign(status=f"ok, {said}"))
+    assert "Missing responses were filled by a joint fit of all neuroids" in write()
+
+
+def test_similarities_have_sentences_of_their_own(write):
+    text = write(neural={"metrics": ["cka", "rsa"]})
+    assert "CKA and RSA, in which nothing is fitted, are of all stimuli: in 50 halvings" in text
+    assert "The headline is raw/ceiling" in text
+    assert "shuffle splits" not in text and "bootstrap draws of stimuli" not in text
+    assert "the layer was the best on all of them" in write(
+        neural={"metrics": ["cka"], "layer_selection": "published"}
+    )
+    assert "nothing is fitted" not in write()
 
 
 def test_what_was_done_to_pixels_is_said_with_its_number(write, tmp_path):
@@ -144,7 +209,10 @@ def test_what_is_simulated_is_said_first_and_how(write):
     ("config", "said"),
     [
         ({"neural": {"components": 17}}, "partial least squares with 17 components"),
-        ({"neural": {"metrics": ["pls", "ridge"], "penalties": 13}}, "ridge regression with 13 penalties"),
+        (
+            {"neural": {"metrics": ["pls", "ridge"], "penalties": 13}},
+            "13 penalties to choose from for each neuroid, by the exact errors on training images left out",
+        ),
         (
             {"neural": {"splits": 8, "train_size": 0.85, "split_seed": 5}},
             "8 shuffle splits with 0.85 of the stimuli for training (seed 5)",
@@ -155,6 +223,7 @@ def test_what_is_simulated_is_said_first_and_how(write):
             {"recordings": {"sheet": "recordings.tsv", "ceiling_splits": 12, "ceiling_seed": 9}},
             "12 half-splits of the repetitions (seed 9)",
         ),
+        ({"seed": 8}, "the same for all models (seed 8); expanded percentiles"),
         ({"clickme": {"bootstrap": 1234}, "seed": 21}, "1234 bootstrap draws over images (seed 21)"),
         ({"attacks": {"budget": 77, "images": 6}, "seed": 3}, "For 6 images (seed 3) of clicks"),
         ({"attacks": {"budget": 77}}, "77 gradient evaluations an image"),

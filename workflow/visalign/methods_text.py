@@ -21,15 +21,16 @@ from visalign import (
     human_agreement,
     human_maps,
     images,
-    predictivity,
+    methods_neural,
     report_data,
     segmented,
     tables,
 )
 from visalign.errors import InputError
+from visalign.methods_neural import kind, reliability, span
 from visalign.sheets import read_config
 from visalign.study import Study
-from visalign.verdict import LEVEL, decimal, enumeration, listing, of_regions
+from visalign.verdict import LEVEL, enumeration, listing
 
 VERSION = 3
 EXAMPLES = """\
@@ -63,12 +64,6 @@ WEIGHTS = {
     "package": "with weights of Python packages",
     "random": "untrained controls",
     "train": "trained here from another one",
-}
-SELECTION = {
-    "nested": "The layer was chosen in each split on {inner_splits} inner splits of its training stimuli, "
-    "never on the stimuli that are reported.",
-    "published": "The layer was the best on the reported stimuli themselves, as published, which is "
-    "optimistic.",
 }
 CHANGES = {"label": "a correct answer", "superclass": "a correct answer from animate to inanimate, or back,"}
 REFERENCES = (
@@ -121,27 +116,6 @@ def read_pixels(path: Path) -> dict[str, int]:
     table = tables.read_table(path, required=("sha256",))
     copies = int(table["sha256"].duplicated().sum())
     return images.counts(table["decoded"]) | ({"copies": copies} if copies else {})
-
-
-def span(numbers: Iterable[float]) -> str:
-    """Return one number, or the least and the largest, as text."""
-    ordered = sorted(set(numbers))
-    return f"{ordered[0]:g}" if len(ordered) == 1 else f"{ordered[0]:g} to {ordered[-1]:g}"
-
-
-def kind(card: Mapping[str, Any]) -> str:
-    """Say whether data are simulated."""
-    return "simulated" if card["simulated"] else "measured"
-
-
-def reliability(card: Mapping[str, Any]) -> str:
-    """Return a ceiling or floor with its interval as text."""
-    if card["value"] is None:
-        return "unknown"
-    interval = (
-        "" if card["ci_low"] is None else f" [{decimal(card['ci_low'], 3)}, {decimal(card['ci_high'], 3)}]"
-    )
-    return decimal(card["value"], 3) + interval
 
 
 def of_simulation(study: Study, results: Results) -> str:
@@ -237,61 +211,9 @@ def of_accuracy(study: Study, results: Results) -> str:
     return f"**Accuracy.** Top-1 and top-5 accuracy on {name}{n}, with 95 % Wilson intervals."
 
 
-def of_recording(name: str, card: Mapping[str, Any], protocol: str) -> str:
-    """Describe one recording with the ceiling of each time window."""
-    windows = [
-        f"{window['window']} ms {reliability(window['ceiling'])}"
-        for window in card["time_bins"]
-        if window["window"]
-    ]
-    shown = card["repetitions_per_stimulus"]
-    most = shown["max"]
-    repetitions = f"{span((shown['min'], most))} repetition{'s' if most > 1 else ''}"
-    return (
-        f"{name} ({kind(card)}; {enumeration(filter(None, card['regions'])) or 'unknown region'}, "
-        f"{card['n_neuroids']} neuroids, {card['n_stimuli']} stimuli, {repetitions}; "
-        f"{protocol.replace('_', ' ')}; "
-        f"ceiling {', '.join(windows) or reliability(card['ceiling'])}: {card['ceiling']['method']})"
-    )
-
-
 def of_neural(study: Study, results: Results) -> str:
-    """Describe the prediction of neural responses."""
-    settings = study.config["neural"]
-    protocols = {name: study.protocol(name) for name in study.recordings}
-    regions = [region for card in results.recordings.values() for region in card["regions"]]
-    recordings = [of_recording(name, card, protocols[name]) for name, card in results.recordings.items()]
-    ways = {
-        "pls": f"partial least squares with {settings['components']} components (centred, not scaled)",
-        "ridge": f"ridge regression with {settings['penalties']} penalties to choose from",
-        "cka": "linear centred kernel alignment",
-        "rsa": f"representational similarity ({settings['dissimilarity']} of stimuli, "
-        f"{settings['comparison']} of dissimilarities)",
-    }
-    sentences = [
-        f"**{of_regions(regions)}.** Recordings: {listing(recordings)}.",
-        "Features and responses were compared by "
-        f"{', '.join(ways[metric] for metric in settings['metrics'])}.",
-    ]
-    if "whole_image" in protocols.values():
-        sentences.append(
-            f"Whole images: {settings['splits']} shuffle splits with {settings['train_size']:g} of the "
-            f"stimuli for training (seed {settings['split_seed']}), Pearson r per neuroid on held-out "
-            "stimuli, median over neuroids, mean over splits."
-        )
-    if any(protocol.startswith("map-") for protocol in protocols.values()):
-        sentences.append(
-            "Maps: features pooled to the grid of the recording, one image left out at a time, Pearson r per "
-            "site over its positions, median over sites, mean over images."
-        )
-    sentences += [
-        SELECTION[settings["layer_selection"]].format(**settings),
-        f"Split-half ceilings come from {study.config['recordings']['ceiling_splits']} half-splits of the "
-        f"repetitions (seed {study.config['recordings']['ceiling_seed']}).",
-        "The ceiling c is a reliability: the headline is r²/c, 1 for a perfect model. 95 % intervals: "
-        f"{predictivity.DRAWS} bootstrap draws.",
-    ]
-    return " ".join(sentences)
+    """Describe the comparison of features with neural responses."""
+    return methods_neural.of_neural(study, results.recordings, results.scores["status"])
 
 
 def of_maps(results: Results) -> str:
@@ -313,11 +235,12 @@ def of_clickme(study: Study, results: Results) -> str:
         "input.",
         "Saliency is the largest absolute gradient over channels of the ground-truth class's logit. "
         "Alignment is Spearman's ρ over pixels, mean over images; the headline is (ρ − floor) / (A − F / A), "
-        "0 for centre bias alone and 1 for what people would look at without noise. floor is the mean ρ with "
-        "the maps of all other images, F that of people's maps of different images, A = √(2c / (1 + c)) the "
-        "ρ that a map without noise attains (Spearman 1904), c the ceiling: with a click log the agreement "
-        f"of random halves of the participants in {human_agreement.ITERATIONS} splits, within the crop of "
-        "each model as F is; a declared one is of whole images.",
+        "0 for centre bias alone and 1 for what people would look at without noise (maps less centred than "
+        "theirs may exceed 1). floor is the mean ρ with the maps of all other images, F that of people's "
+        "maps of different images, A = √(2c / (1 + c)) the ρ that a map without noise attains (Spearman "
+        "1904), c the ceiling: with a click log the agreement of random halves of the participants in "
+        f"{human_agreement.ITERATIONS} splits, within the crop of each model as F is; a declared one is of "
+        "whole images. ρ / c, as published, may exceed 1, as c is of half the participants.",
         f"95 % intervals: {settings['bootstrap']} bootstrap draws over images (seed {study.config['seed']}), "
         "of which floors and ceilings are drawn anew; expanded percentiles (Hesterberg 2015).",
     ]
