@@ -7,7 +7,7 @@ VENV := .venv
 IN := . $(VENV)/bin/activate &&
 STAMP := $(VENV)/.installed
 
-.PHONY: reproduce setup test test-slow test-slurm lint bench refresh harmonize-demo harmonize-study clean help
+.PHONY: reproduce setup test test-slow test-slurm mutants lint bench refresh harmonize-demo harmonize-study clean help
 
 reproduce: setup  ## set up, then run config/config.yaml: scores, figures, report (the default)
 	$(IN) snakemake --cores $(CORES) || { \
@@ -35,6 +35,9 @@ test-slurm: setup  ## start a Slurm of one node and run the tests on it (as root
 	command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && \
 	  apt-get install -qq -y --no-install-recommends slurmctld slurmd slurm-client munge; } || true
 	$(IN) pytest -m slurm tests/slurm
+
+mutants: setup  ## can the tests fail? wrong estimators that they must notice (an hour); tests/mutants.py --help
+	$(IN) python tests/mutants.py --json results/mutants.json
 
 lint: setup  ## check style and types
 	$(IN) ruff check workflow tests bench

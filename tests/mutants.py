@@ -129,8 +129,8 @@ def judge(returncode: int | None, line: str) -> str:
     """Status of a mutant, from how its tests ended."""
     if returncode is None:
         return "TIMEOUT"
-    # A mutant that is no program tells nothing of what tests claim.
-    if returncode not in (0, 1) or re.search(r" - (\w+\.)*(Name|Syntax|Import|Attribute)Error", line):
+    # A mutant that does not run tells nothing of what tests claim.
+    if returncode not in (0, 1) or re.search(r" - (\w+\.)*(Name|Import|Attribute)Error", line):
         return "BROKEN"
     return "KILLED" if returncode == 1 else "SURVIVED"
 
@@ -145,10 +145,13 @@ def attempt(mutant: Mutant, checkout: Path, timeout: float) -> Outcome:
     else:
         path.write_text(changed, encoding="utf-8")
         try:
+            compile(changed, str(path), "exec")
             returncode, detail = run_tests(checkout, mutant.noticed_by, timeout)
+            status = judge(returncode, detail)
+        except SyntaxError as error:
+            status, detail = "BROKEN", str(error)
         finally:
             path.write_text(source, encoding="utf-8")
-        status = judge(returncode, detail)
     return Outcome(mutant.name, mutant.module, mutant.noticed_by, status, detail, time.monotonic() - start)
 
 

@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from visalign import alignment_scores, click_logs, human_agreement, map_alignment, stats
 from visalign.alignment_scores import People
+from visalign.expanded_percentile import expanded_quantiles
 from visalign.map_alignment import Alignment
 
 SIDE = 24
@@ -245,3 +246,14 @@ def test_a_declared_ceiling_is_the_same_for_every_image():
     people = human_agreement.people(described, ["a", "b", "c"])
     assert people is not None and people.ceiling.tolist() == [0.65] * 3 and people.paired
     np.testing.assert_array_equal(people.floor, [0.1, np.nan, 0.3])
+
+
+def test_the_interval_is_of_95_percent_of_the_draws():
+    """Expanded for the number of images, as every interval is."""
+    expected, human, people = planted(np.random.default_rng(2), 20, 6)
+    alignment = map_alignment.align(expected, human)
+    found = alignment_scores.summarise(alignment, people, np.random.default_rng(4), 400)
+    drawn = alignment_scores.samples(alignment, people, np.random.default_rng(4), 400)
+    for name, values in alignment_scores.conventions(*drawn).items():
+        ends = np.quantile(values, expanded_quantiles(20))
+        assert (found[name]["ci_low"], found[name]["ci_high"]) == pytest.approx(tuple(ends), abs=1e-12)

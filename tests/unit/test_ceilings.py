@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from visalign import ceilings, resampling
+from visalign import ceilings, expanded_percentile, resampling
 
 
 def population(
@@ -267,3 +267,30 @@ def test_one_image_is_no_different_from_no_images():
     one, other = (ceilings.split_half_ceiling(responses, groups=g) for g in (None, np.zeros(40)))
     np.testing.assert_array_equal(one.per_split, other.per_split[:, 0])
     assert one.value == pytest.approx(other.value)
+
+
+def test_the_interval_of_a_ceiling_is_of_95_percent_of_the_draws():
+    """Expanded for the fewer of stimuli and neuroids, as every interval is."""
+    responses = population(30, 4, 6, 0.5)
+    found = ceilings.split_half_ceiling(responses, 3, 2)
+    drawn = ceilings.trials(responses, 3, 2).resampled(resampling.draw(np.arange(30), 6, 2))
+    ends = np.quantile(drawn, expanded_percentile.expanded_quantiles(6))
+    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(ends), abs=1e-12)
+
+
+def test_a_drawn_ceiling_of_maps_is_the_squared_mean_root_over_the_drawn_images():
+    responses, groups = planted_maps(n_images=5)
+    own = ceilings.trials(responses, 3, 2, groups)
+    draws = resampling.draw(groups, responses.shape[2], seed=0, draws=8)
+    for found, weights, chosen in zip(own.resampled(draws), draws.weights, draws.neuroids, strict=True):
+        of_images = np.median(own.per_split()[:, :, chosen], axis=2).mean(axis=0)
+        expected = np.average(np.sqrt(np.maximum(of_images, 0)), weights=weights) ** 2
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_without_halves_the_ceiling_is_one_less_the_inverse_of_scipys_f():
+    """Of equal repetitions: the intraclass correlation of their mean, 1 - 1 / F, whatever their number."""
+    responses = population(9, 3, 4, 0.5)
+    f = [scipy_stats.f_oneway(*responses[..., neuroid]).statistic for neuroid in range(4)]
+    found = ceilings.split_half_ceiling(responses)
+    np.testing.assert_allclose(found.per_neuroid, 1 - 1 / np.array(f), atol=1e-12)

@@ -114,3 +114,11 @@ def test_too_few_stimuli_are_named(n, groups):
 def test_responses_are_averaged_over_what_was_recorded():
     values = np.array([[[1.0, np.nan, 3], [np.nan] * 3]], dtype=np.float32)
     np.testing.assert_array_equal(predictivity.mean_over_repetitions(values), [[2, np.nan]])
+
+
+@pytest.mark.parametrize("pictures", [None, PICTURES])
+def test_inner_splits_are_of_their_own_training_set(pictures):
+    for split in nested_splits(160, GROUPS, 5, 0.9, 1, 3, pictures):
+        assert len(split.inner) == 3
+        for train, test in split.inner:
+            assert sorted([*train, *test]) == sorted(split.train)

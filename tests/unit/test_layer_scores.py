@@ -95,3 +95,51 @@ def test_layers_that_are_exhausted_are_named_and_filled_responses_counted():
     assert whole.exhausted == {"b": 3} and whole.said == []
     assert lacking.said == [f"{lacking.filled} missing training responses filled by a joint fit"]
     assert ridge.exhausted == {} and ridge.said == []
+
+
+# --- choice of the layer ---
+
+
+class Now:
+    """Runs tasks at once, where a client would send them to workers."""
+
+    def submit(self, function, *arguments, pure):
+        return function(*arguments)
+
+    def gather(self, results):
+        return results
+
+
+def noise_layers(seed, count=8, n=60):
+    """Layers and responses that know nothing of each other."""
+    rng = np.random.default_rng([7, seed])
+    layers = {f"l{i}": {"X": rng.standard_normal((n, 12))} for i in range(count)}
+    return {name: lambda layer=layer: layer for name, layer in layers.items()}, rng.standard_normal((n, 6))
+
+
+@pytest.mark.parametrize("metric", REGRESSIONS)
+def test_layers_of_noise_score_zero_unless_they_are_chosen_on_what_is_reported(metric):
+    """Means of 16 experiments against 4 of their standard errors."""
+    nested, published = [], []
+    for seed in range(16):
+        reads, Y = noise_layers(seed)
+        splits = nested_splits(60, None, 4, 0.8, seed, 2)
+        scores = score_layers(Now(), reads, Y, splits, metric, Options(3, 5))
+        nested.append(median_score(scores.select("nested").values))
+        published.append(median_score(scores.select("published").values))
+    assert abs(np.mean(nested)) < 4 * np.std(nested) / 4
+    assert np.mean(published) > 4 * np.std(published) / 4
+
+
+@pytest.mark.parametrize("metric", REGRESSIONS)
+def test_the_layer_is_chosen_without_the_stimuli_that_it_is_reported_on(metric):
+    """Whatever the held-out responses are, the choice is the same; the best reported layer is not."""
+    reads, Y = noise_layers(0)
+    [split] = nested_splits(60, None, 1, 0.8, 1, 2)
+    chosen, best = set(), set()
+    for seed in range(8):
+        Y[split.test] = np.random.default_rng(seed).standard_normal((len(split.test), Y.shape[1]))
+        scores = score_layers(Now(), reads, Y, [split], metric, Options(3, 5))
+        chosen.add(scores.select("nested").layer)
+        best.add(scores.select("published").layer)
+    assert len(chosen) == 1 and len(best) > 2

@@ -80,6 +80,13 @@ def test_draws_do_not_depend_on_the_model():
     np.testing.assert_array_equal(one.neuroids, other.neuroids)
 
 
+def test_draws_do_not_depend_on_what_units_are_called():
+    names = np.array(["b", "a", "a", "c", "b"])
+    np.testing.assert_array_equal(resampling.numbered(names), [0, 1, 1, 2, 0])
+    one, other = (resampling.draw(unit, 3, seed=0) for unit in (names, np.array([9, 5, 5, 7, 9])))
+    np.testing.assert_array_equal(one.of_stimuli(), other.of_stimuli())
+
+
 def test_copies_of_a_picture_are_drawn_together():
     draws = resampling.draw(np.repeat(np.arange(5), 2), 3, seed=0)
     weights = draws.of_stimuli()
@@ -199,3 +206,26 @@ def test_the_floor_is_a_mean_that_hardly_depends_on_the_draw():
         for k in range(20)
     ]
     assert np.std(floors) < 0.5 * np.std(alone)
+
+
+# --- conventions ---
+
+
+def test_a_negative_correlation_keeps_its_sign_in_squares():
+    found = conventions(-0.1, 0.5)
+    assert found == pytest.approx({"r2/c": -0.02, "r": -0.1, "(r/c)2": -0.04, "r/c": -0.2})
+
+
+def test_the_best_attainable_correlation_is_the_root_of_the_reliability():
+    best = {name: predictivity.best(name, 0.64, "reliability") for name in ("r2/c", "r", "(r/c)2", "r/c")}
+    assert best == pytest.approx({"r2/c": 1, "r": 0.8, "(r/c)2": 1 / 0.64, "r/c": 1.25})
+
+
+def test_the_ceiling_is_drawn_with_the_score_it_divides():
+    """Draws that raise r and c alike leave r2/c alone: each value is its own r over its own c."""
+    selected, responses = experiment(0)
+    draws = predictivity.draw(responses, None, 0)
+    c = np.linspace(0.3, 0.9, len(draws.weights))
+    ceiling = Ceiling(value=0.5, resampled=lambda _: c)
+    found = predictivity.summarise(selected, responses, ceiling, 0.0, draws).draws
+    np.testing.assert_allclose(found["r2/c"], found["r"] * np.abs(found["r"]) / c, atol=1e-12)

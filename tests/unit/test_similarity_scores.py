@@ -8,6 +8,7 @@ from scipy.spatial.distance import pdist
 from scipy.stats import pearsonr, spearmanr
 
 from visalign import dask_client, gram_matrix
+from visalign.expanded_percentile import expanded_quantiles
 from visalign.layer_scores import Options
 from visalign.response_halves import filled, halved, reliability
 from visalign.similarity_scores import score_similarities
@@ -298,3 +299,18 @@ def test_workers_give_the_same_as_no_workers():
         found = score_similarities(client, layers, Y, np.arange(30), "rsa", PATTERN, halvings=5, draws=5)
     expected = score_similarities(Now(), layers, Y, np.arange(30), "rsa", PATTERN, halvings=5, draws=5)
     assert found.entries() == expected.entries()
+
+
+def test_the_interval_is_of_95_percent_of_the_draws():
+    """Expanded for the fewer of units and neuroids, as every interval is."""
+    X, _, Y = planted(0)
+    found = score({"x": X}, Y, draws=60)
+    for name, entry in found.entries().items():
+        expected = np.quantile(found.draws[name], expanded_quantiles(15))
+        assert (entry["ci_low"], entry["ci_high"]) == pytest.approx(tuple(expected), abs=1e-12)
+
+
+def test_draws_repeat_some_neuroids_and_lack_others():
+    drawn = draw(np.arange(40), 20, 20, np.random.default_rng(1))
+    assert all(len(set(each.neuroids)) < 20 for each in drawn)
+    assert len({tuple(each.neuroids) for each in drawn}) == 20
