@@ -249,7 +249,7 @@ def simulate(study: str, replications: int, draws: int, only: str) -> None:
             print(f"| {' | '.join(cells)} |", flush=True)
         tables.append(table)
         RESULTS.mkdir(parents=True, exist_ok=True)
-        pd.concat(tables).to_csv(RESULTS / f"coverage_{study}.csv", header=HEADER, index=False)
+        pd.concat(tables).to_csv(RESULTS / f"coverage_{study}.csv", header=list(HEADER), index=False)
 
 
 def main() -> None:
