@@ -114,7 +114,7 @@ class Scored:
 
         No stimulus keeps the responses to its own unit: in a mean over few images one that does would count.
         """
-        unit = np.unique(self.responses.unit, return_inverse=True)[1]
+        unit = resampling.numbered(self.responses.unit)
         bare = [Split(split.train, split.test) for split in self.responses.splits]
         orders = derangements(unit, FLOORS, rng)
         tasks = [

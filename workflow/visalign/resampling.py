@@ -60,11 +60,18 @@ def draw(unit: np.ndarray, n_neuroids: int, seed: int, draws: int = DRAWS) -> Dr
         Name of the unit of each stimulus.
     """
     rng = np.random.default_rng(seed)
-    names, number = np.unique(unit, return_inverse=True)
-    weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    number = numbered(unit)
+    n = number.max() + 1
+    weights = rng.multinomial(n, np.full(n, 1 / n), size=draws)
     return Draws(
         number, weights.astype(np.int32), rng.integers(n_neuroids, size=(draws, n_neuroids), dtype=np.int32)
     )
+
+
+def numbered(unit: np.ndarray) -> np.ndarray:
+    """Number (n,) of each name, from 0 in the order in which names come: whatever units are called."""
+    _, first, number = np.unique(unit, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[number]
 
 
 def mean_over_units(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ METRICS = {
     "top1": "fraction of images whose label is the largest output; n images",
     "top5": "fraction of images whose label is among the five largest outputs; n images",
     "pls": "held-out correlation of PLS predictions, layer chosen on inner splits; n neuroids",
-    "ridge": "the same of ridge predictions, a penalty a neuroid by leave-one-out; n neuroids",
+    "ridge": "the same of ridge predictions, a penalty a neuroid by leaving out images; n neuroids",
     "cka": "linear CKA (unbiased) of features and responses, layer chosen on other stimuli; n neuroids",
     "rsa": "correlation of both dissimilarity matrices, layer chosen on other stimuli; n neuroids",
     **{

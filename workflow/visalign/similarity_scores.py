@@ -16,6 +16,7 @@ from visalign import similarity
 from visalign.expanded_percentile import interval
 from visalign.gram_matrix import gram
 from visalign.layer_scores import Options, Read, with_gram
+from visalign.resampling import numbered
 from visalign.response_halves import Halved, filled, halved, reliability
 from visalign.stats import pearson, ranks
 from visalign.unit_draws import MIN_UNITS, Draw, derangements, draw, halve, spread
@@ -148,7 +149,7 @@ def score_similarities(
     generators = [np.random.default_rng([seed, stream]) for stream in range(5)]
     recorded = ~np.isnan(responses).all(axis=(0, 1))
     whole = halved(responses[:, :, recorded], generators[0])
-    unit = np.unique(unit, return_inverse=True)[1]
+    unit = numbered(unit)
     halves = halve(unit, halvings, generators[1])
     drawn = draw(unit, int(recorded.sum()), draws, generators[2])
     deranged = derangements(unit, DERANGEMENTS, generators[3])

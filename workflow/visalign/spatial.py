@@ -85,6 +85,8 @@ def channels_first(features: np.ndarray, axes: tuple[str, ...], token_grid: list
 def at_positions(maps: np.ndarray, grid: int, minmax: bool = False) -> np.ndarray:
     """Features at grid positions, one row an image and position.
 
+    Position k of `grid`, from 0, is the centre of cell k of equal ones, (k + ½) / grid of the side.
+
     Parameters
     ----------
     maps : ndarray, shape (n, channel, y, x)
