@@ -36,7 +36,7 @@ test-slurm: setup  ## start a Slurm of one node and run the tests on it (as root
 	  apt-get install -qq -y --no-install-recommends slurmctld slurmd slurm-client munge; } || true
 	$(IN) pytest -m slurm tests/slurm
 
-mutants: setup  ## can the tests fail? wrong estimators that they must notice (an hour); tests/mutants.py --help
+mutants: setup  ## can the tests fail? wrong estimators that they must notice (half an hour)
 	$(IN) python tests/mutants.py --json results/mutants.json
 
 lint: setup  ## check style and types
