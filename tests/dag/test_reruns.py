@@ -34,7 +34,7 @@ ATTACKS = {"attacks": 4, "attacks_score": 4}
 AFTER_FEATURES = {
     "accuracy": 8, "simulate_recordings": 1, "simulate_maps": 1, "recordings": 2, "gram": 8, "neural": 8,
 } | PAGES  # fmt: skip
-MAPS = {"maps": 1, "clickme_reveal": 4} | CLICKME | {"attacks_score": 4} | PAGES
+MAPS = {"maps": 1, "maps_ceilings": 4, "clickme_reveal": 4} | CLICKME | {"attacks_score": 4} | PAGES
 OWN_IMAGES = {"stimuli": 1, "preprocess": 4, "features": 4, "accuracy": 4} | PAGES
 MODEL = {
     "models": 1, "features": 3, "accuracy": 2, "gram": 2, "neural": 2, "saliency": 1, "clickme_reveal": 1,
@@ -78,7 +78,7 @@ CHANGES = (
     Change("no change", {}),
     Change(
         "a new row in the model sheet",
-        {"preprocess": 4} | MODEL,
+        {"preprocess": 4, "maps_ceilings": 1} | MODEL,
         (("append", MODELS, LITE2.replace("112", "96")),),
         spared=(*OTHER_MODELS, "lite2_112"),
     ),
@@ -134,7 +134,7 @@ CHANGES = (
     ),
     Change(
         "new content of the shard of a stimulus set with maps",
-        {"stimuli": 1, "preprocess": 4, "maps": 1, "saliency": 4, "clickme_reveal": 4}
+        {"stimuli": 1, "preprocess": 4, "maps": 1, "maps_ceilings": 4, "saliency": 4, "clickme_reveal": 4}
         | CLICKME
         | ATTACKS
         | PAGES,
@@ -176,7 +176,7 @@ CHANGES = (
         "seed",
         "seed: 0\n",
         "seed: 1\n",
-        {"neural": 8, "maps": 1, "clickme_reveal": 4} | CLICKME | ATTACKS | PAGES,
+        {"neural": 8, "maps": 1, "maps_ceilings": 4, "clickme_reveal": 4} | CLICKME | ATTACKS | PAGES,
     ),
     Change(
         "no change, with `--forcerun trend`",
