@@ -104,6 +104,7 @@ def copy_checkout(folder: Path) -> Path:
 def run_tests(checkout: Path, tests: tuple[str, ...], timeout: float) -> tuple[int | None, str]:
     """Exit status of pytest (None: it was stopped) and the line of the first failure."""
     paths = {"PYTHONPATH": str(checkout / "workflow"), "PYTHONDONTWRITEBYTECODE": "1"}
+    paths["COLUMNS"] = "250"  # the whole line of a failure
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--basetemp",
                str(checkout / "temporary"), *tests]  # fmt: skip
     with subprocess.Popen(
