@@ -37,7 +37,8 @@ class Attainable(NamedTuple):
 
     ``r`` is the score as `median_score` gives it, mean over draws, ``sd`` its standard deviation over draws;
     ``c`` the reliability that was planted, so that r²/c is what a perfect model attains of 1;
-    ``components`` the number that carry the planted signal; ``n_neuroids`` were planted, ``n_excluded`` left
+    ``components`` the number that carry the planted signal, and ``carried`` the share of the recorded signal
+    on them, beyond what any direction has; ``n_neuroids`` were planted, ``n_excluded`` left
     out: noise exceeds the variance of their mean responses, or is not known.
     """
 
@@ -45,6 +46,7 @@ class Attainable(NamedTuple):
     sd: float
     c: float
     components: int
+    carried: float
     n_neuroids: int
     n_excluded: int
 
@@ -71,8 +73,9 @@ def attainable(
     """Score of a perfect readout of a layer, of as many neuroids with as much signal and noise.
 
     Of a layer that does not carry all of the signal it is the score if the layer did: that of neuroids with
-    all their signal spread as the part is that the layer carries. A poor layer spreads it widely and attains
-    less, so models are compared by the attainable score of one layer, the best, not each by its own.
+    all their signal spread as the part is that the layer carries: ``carried`` says how much that is. A poor
+    layer may spread the signal widely and attain less, or carry little of it on few components and attain
+    nearly 1; so models are compared by the attainable score of one layer, the best, not each by its own.
 
     With 100 and 208 stimuli, 60 neuroids and c from .3 to .96, r²/c of one recording is within .04 on
     average of what the exact layer scores, with a standard deviation of up to .08, if the power of the signal
@@ -103,17 +106,18 @@ def attainable(
     Y, noise, signal = Y[:, some], noise[:, some], signal[some]
     counts = (int(some.sum()), int((~some).sum()))
     if not some.any():
-        return Attainable(np.nan, np.nan, np.nan, 0, *counts)
+        return Attainable(np.nan, np.nan, np.nan, 0, 0.0, *counts)
     layer = read()
     U = directions(layer, len(Y), rng)
-    F, components = planted(U, Y, noise, signal)
+    F, components, carried = planted(U, Y, noise, signal)
     if not components:
-        return Attainable(np.nan, np.nan, np.nan, 0, *counts)
+        return Attainable(np.nan, np.nan, np.nan, 0, 0.0, *counts)
     noisy = F + np.sqrt(noise) * rng.standard_normal((draws, *F.shape))
     bare = [Split(split.train, split.test) for split in splits]
     r = score_draws(layer, noisy, bare, metric, options)
     sd = r.std(ddof=1) if draws > 1 else np.nan
-    return Attainable(float(r.mean()), float(sd), reliability(F, noise, groups), components, *counts)
+    c = reliability(F, noise, groups)
+    return Attainable(float(r.mean()), float(sd), c, components, carried, *counts)
 
 
 def means(values: np.ndarray) -> np.ndarray:
@@ -159,8 +163,10 @@ def directions(layer: dict[str, np.ndarray], n: int, rng: np.random.Generator) -
     return np.hstack([U, linalg.qr(outside, mode="economic")[0]])
 
 
-def planted(U: np.ndarray, Y: np.ndarray, noise: np.ndarray, signal: np.ndarray) -> tuple[np.ndarray, int]:
-    """Noise-free responses (n, m) that are linear in the layer, and how many components they are on.
+def planted(
+    U: np.ndarray, Y: np.ndarray, noise: np.ndarray, signal: np.ndarray
+) -> tuple[np.ndarray, int, float]:
+    """Noise-free responses (n, m) linear in the layer, number of components, share of the signal on these.
 
     The recorded responses, filtered so that the power on each component is that of the signal: a neuroid
     keeps its own readout and its likeness to others as far as noise lets them be known.
@@ -177,14 +183,16 @@ def planted(U: np.ndarray, Y: np.ndarray, noise: np.ndarray, signal: np.ndarray)
     coefficients = U.T @ np.where(present, Y - means(Y), 0)
     of_noise = (U**2).T @ np.where(present, noise, 0)
     variance = signal + means(noise)
-    share, level, components = spread(((coefficients**2 - of_noise) / variance).mean(axis=1))
+    of_signal = ((coefficients**2 - of_noise) / variance).mean(axis=1)
+    share, level, components = spread(of_signal)
     if not components:
-        return np.zeros(Y.shape), 0
+        return np.zeros(Y.shape), 0, 0.0
     power = share[:, None] * signal * count
     F = U @ (np.sqrt(power / np.maximum(power + of_noise + level * variance, power)) * coefficients)
     F = np.where(present, F, np.nan)
     F -= means(F)
-    return F * np.sqrt(signal * (count - 1) / count / means(F**2)), components
+    carried = (of_signal[:components] - level).sum() / (signal * (count - 1) / variance).mean()
+    return F * np.sqrt(signal * (count - 1) / count / means(F**2)), components, min(float(carried), 1.0)
 
 
 def spread(power: np.ndarray) -> Spread:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tqdm import tqdm
 
 from visalign import dask_client, gram_store, neural_arrays, neural_rows, stimulus_tables, stores
 from visalign.arguments import at_least, proportion
@@ -154,7 +155,7 @@ def run_stage(args: argparse.Namespace) -> None:
                 seed=args.seed,
             )
             check_ceiling(data.ceiling.value, window["ceiling"]["value"], args.card)
-            for metric in args.metric:
+            for metric in tqdm(args.metric, desc=f"neural {window['window']}", unit="metric"):
                 rng = generator(args.seed, index, metric)
                 score = neural_rows.similarity if metric in SIMILARITIES else neural_rows.regression
                 result = score(

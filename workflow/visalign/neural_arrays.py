@@ -139,7 +139,8 @@ def show(result: dict[str, Any], as_json: bool) -> None:
         for name, entry in entries.items():
             low, high = entry["ci_low"], entry["ci_high"]
             interval = "" if low is None or np.isnan(low) else f"  95 % {low:.4f} .. {high:.4f}"
-            print(f"{metric:6s} {name:11s} {entry['value']:.4f}{interval}")
+            name = "attainable r2/c" if name == "attainable" else name
+            print(f"{metric:6s} {name:15s} {entry['value']:.4f}{interval}")
 
 
 def without_nan(value: Any) -> Any:

@@ -176,7 +176,9 @@ def attained(scored: Scored, data: TimeBin, layer: str, rng: np.random.Generator
         groups=None if trials.image is None else unit,
     )
     counts = {"n": found.n_neuroids, "n_excluded": found.n_excluded}
-    status = "ok" if np.isfinite(found.r) else "no signal beyond the noise that the layer could carry"
+    status = f"ok, of a layer that carries {found.carried:.0%} of the signal"
+    if not np.isfinite(found.r):
+        status = "no signal beyond the noise that the layer could carry"
     value = found.r * abs(found.r) / found.c
     return counts | {"value": value, "layer": layer, "convention": "r2/c", "ceiling": 1, "status": status}
 

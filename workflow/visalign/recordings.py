@@ -293,7 +293,9 @@ def describe_ceilings(
         if recording.sizes["repetition"] < 2:
             reason = "one repetition only: no split-half ceiling"
         method = METHODS[protocol(recording), split_half.equal]
-        described = describe(split_half, method, reason, settings)
+        described = describe(
+            split_half, method, reason, settings if split_half.equal else {"seed": args.seed}
+        )
         described |= {"kind": "reliability"}
         if not (split_half.equal or np.isnan(split_half.slots) or assemblies.is_map(recording)):
             described |= {"split_slots": split_half.slots}
