@@ -185,10 +185,10 @@ def test_maps_are_planted_with_the_reliability_that_map_scores_are_divided_by():
 
 @pytest.mark.parametrize(("outside", "carried"), [(False, 1.0), (True, 0.5)])
 def test_the_share_of_the_signal_that_the_layer_carries_is_told(outside, carried):
-    """Mean of four recordings; of one it scatters by about .05, as the flat level is known with error."""
+    """Mean of four recordings; of one it scatters by .02 (12 seeds), and .004 where there is nothing outside."""
     found = []
     for seed in range(4):
         study = Study(seed, 12, 0.8, outside)
         U = directions(study.layer, len(study.Y), study.rng)
         found.append(planted(U, study.Y, study.noise, signal_variance(study.Y, study.noise))[2])
-    assert np.mean(found) == pytest.approx(carried, abs=0.12)
+    assert np.mean(found) == pytest.approx(carried, abs=0.05)

@@ -180,7 +180,8 @@ def test_a_scheduler_elsewhere_gives_the_same_and_a_killed_worker_costs_only_its
     np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-10)
 
 
-def test_a_scheduler_that_does_not_answer_is_named():
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setattr(dask_client, "TIMEOUT", 1)
     with (
         pytest.raises(InputError, match=r"dask: 'tcp://127\.0\.0\.1:1': no scheduler answers"),
         dask_client.connect("tcp://127.0.0.1:1"),

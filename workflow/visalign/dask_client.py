@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+#: Seconds to wait for a scheduler.
+TIMEOUT = 30
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every command that computes on dask."""
     group = parser.add_argument_group("dask")
@@ -82,7 +86,7 @@ def connect(
             yield client
     else:
         try:
-            client = Client(where, timeout=30)
+            client = Client(where, timeout=TIMEOUT)
         except (OSError, ValueError) as error:
             raise InputError(f"dask: {where!r}: no scheduler answers: {error}") from None
         with client:
