@@ -185,7 +185,7 @@ def test_maps_are_planted_with_the_reliability_that_map_scores_are_divided_by():
 
 @pytest.mark.parametrize(("outside", "carried"), [(False, 1.0), (True, 0.5)])
 def test_the_share_of_the_signal_that_the_layer_carries_is_told(outside, carried):
-    """Mean of four recordings; of one it scatters by .02 (12 seeds), and .004 where there is nothing outside."""
+    """Mean of four recordings; of one it scatters by .02 (12 seeds), .004 with nothing outside."""
     found = []
     for seed in range(4):
         study = Study(seed, 12, 0.8, outside)
