@@ -143,3 +143,12 @@ def test_held_out_responses_choose_no_penalty():
     for seed in range(3):
         Y[TEST] = 1e3 * np.random.default_rng(seed).standard_normal((len(TEST), Y.shape[1]))
         assert np.array_equal(gram_ridge.predict(K, Y, TRAIN, TEST, penalties), expected)
+
+
+@pytest.mark.filterwarnings("error")
+def test_features_that_do_not_depend_on_the_stimulus_predict_the_mean():
+    Y = np.random.default_rng(0).standard_normal((30, 3))
+    train, test = np.arange(24), np.arange(24, 30)
+    K = gram_matrix.gram([np.ones((30, 5))], np.float64)["K"]
+    predicted = gram_ridge.predict(K, Y, train, test, gram_ridge.penalty_grid(K, train))
+    np.testing.assert_allclose(predicted, np.tile(Y[train].mean(axis=0), (6, 1)), atol=1e-12)

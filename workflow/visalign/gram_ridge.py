@@ -37,7 +37,8 @@ def penalty_grid(K: np.ndarray, train: np.ndarray, count: int = 15) -> np.ndarra
         Rising, in the units of `K`.
     """
     mean_eigenvalue = K.diagonal()[train].mean() - K[np.ix_(train, train)].mean()
-    return mean_eigenvalue * np.geomspace(1e-4, 1e4, count)
+    # Features that do not depend on the stimulus: any penalty predicts the mean.
+    return (mean_eigenvalue if mean_eigenvalue > 0 else 1.0) * np.geomspace(1e-4, 1e4, count)
 
 
 def predict(
