@@ -36,7 +36,6 @@ import numpy as np
 from visalign import click_fields, expanded_percentile, human_maps, stats
 from visalign.errors import InputError
 from visalign.tables import write_atomic
-from visalign.tfrecords import read_npz
 
 #: Side of the images that participants clicked on, in pixels.
 SIZE = 256
@@ -147,6 +146,9 @@ def read_log(path: str | Path) -> ClickLog:
         share of catch trials that is none, a flag that is neither 0 nor 1; clicks that are not finite or no
         pixels of the image. Names file, field and entry (from 0).
     """
+    # The CRC package of its module is no part of the environment of stages that read ceilings only.
+    from visalign.tfrecords import read_npz
+
     arrays = read_npz(path, FIELDS, optional=("click_offsets",), advice=CONVERT)
     if arrays["file_pointer"].ndim != 1:
         shape = arrays["file_pointer"].shape
