@@ -23,7 +23,6 @@ from visalign import (
     human_maps,
     label_spaces,
     map_alignment,
-    maps_ceilings,
     revelation,
     saliency_alignment,
     stimulus_tables,
@@ -69,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folder.add_argument("--labels", help="CSV with columns name (of the image) and label (of its class)")
     folder.add_argument("--sheet", default="config/models/embedded.tsv", help="model sheet (TSV)")
     folder.add_argument("--weights", help="weight file (safetensors or a PyTorch state dict)")
-    maps_ceilings.add_sources(folder)
+    human_agreement.add_sources(folder)
     folder.add_argument("--json", action="store_true", help="print JSON")
     folder.add_argument("--table", help="per-image table to write (CSV)")
     add_commands(parser)

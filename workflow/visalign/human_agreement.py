@@ -7,6 +7,7 @@ therefore taken from maps that went through the model's transform, once for all 
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ DEFINITIONS = {
     "floor": "Spearman between maps of different images, over the pixels of the model's input; mean over all "
     "pairs",
 }
+
+
+def add_sources(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Arguments that say where people's agreement comes from."""
+    parser.add_argument("--clicks", help="click log (npz) that the ceiling is computed from, within the crop")
+    parser.add_argument(
+        "--ceiling", type=float, help="declared ceiling, of whole images; without a click log"
+    )
 
 
 def split_half(log: ClickLog, table: pd.DataFrame, transform: Transform, seed: int) -> dict[str, float]:

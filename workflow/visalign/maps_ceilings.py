@@ -30,17 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--maps", required=True, help="processed human maps (.npz)")
     parser.add_argument("--table", required=True, help="table of the stimulus set")
     parser.add_argument("--transform", required=True, help="transform of the stimuli")
-    add_sources(parser)
+    human_agreement.add_sources(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the half-splits")
     parser.add_argument("--output", required=True, help="ceiling and floor, with those of each image (JSON)")
-
-
-def add_sources(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """Arguments that say where people's agreement comes from."""
-    parser.add_argument("--clicks", help="click log (npz) that the ceiling is computed from, within the crop")
-    parser.add_argument(
-        "--ceiling", type=float, help="declared ceiling, of whole images; without a click log"
-    )
 
 
 def check_declared(ceiling: float | None) -> None:
