@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 IT = "neural/it_simulated/IT/70-170/whole_image"
 
 
