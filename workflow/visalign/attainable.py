@@ -19,6 +19,7 @@ from scipy import linalg, optimize
 
 from visalign.cross_validation import Split
 from visalign.layer_scores import Options, Read, median_score, score_block
+from visalign.resampling import mean_of_defined
 
 #: Leading principal components of a layer that may carry signal: bounds time for many stimuli.
 LEADING = 1000
@@ -100,7 +101,7 @@ def attainable(
     groups : ndarray, shape (n,), optional
         Image of each stimulus of a map recording, whose c is (mean over images of √(median c_i))².
     """
-    noise = np.where(np.isnan(Y), np.nan, np.where(np.isnan(noise), means(noise), noise))
+    noise = np.where(np.isnan(Y), np.nan, np.where(np.isnan(noise), mean_of_defined(noise), noise))
     signal = signal_variance(Y, noise)
     some = signal > 0
     Y, noise, signal = Y[:, some], noise[:, some], signal[some]
@@ -120,13 +121,6 @@ def attainable(
     return Attainable(float(r.mean()), float(sd), c, components, carried, *counts)
 
 
-def means(values: np.ndarray) -> np.ndarray:
-    """Mean (m,) of each column of what is not NaN; NaN where nothing is."""
-    present = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(present, values, 0).sum(axis=0) / present.sum(axis=0)
-
-
 def signal_variance(Y: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Variance (m,) of the noise-free responses: that of the mean responses, less their noise.
 
@@ -134,9 +128,9 @@ def signal_variance(Y: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """
     count = (~np.isnan(Y)).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = means((Y - means(Y)) ** 2) * count / (count - 1)
-        signal = variance - means(noise)
-        varies = variance > 1e-24 * means(Y**2)
+        variance = mean_of_defined((Y - mean_of_defined(Y)) ** 2) * count / (count - 1)
+        signal = variance - mean_of_defined(noise)
+        varies = variance > 1e-24 * mean_of_defined(Y**2)
     return np.where(varies & (signal > 0), signal, 0)
 
 
@@ -180,9 +174,9 @@ def planted(
     """
     present = ~np.isnan(Y)
     count = present.sum(axis=0)
-    coefficients = U.T @ np.where(present, Y - means(Y), 0)
+    coefficients = U.T @ np.where(present, Y - mean_of_defined(Y), 0)
     of_noise = (U**2).T @ np.where(present, noise, 0)
-    variance = signal + means(noise)
+    variance = signal + mean_of_defined(noise)
     of_signal = ((coefficients**2 - of_noise) / variance).mean(axis=1)
     share, level, components = spread(of_signal)
     if not components:
@@ -190,9 +184,13 @@ def planted(
     power = share[:, None] * signal * count
     F = U @ (np.sqrt(power / np.maximum(power + of_noise + level * variance, power)) * coefficients)
     F = np.where(present, F, np.nan)
-    F -= means(F)
+    F -= mean_of_defined(F)
     carried = (of_signal[:components] - level).sum() / (signal * (count - 1) / variance).mean()
-    return F * np.sqrt(signal * (count - 1) / count / means(F**2)), components, min(float(carried), 1.0)
+    return (
+        F * np.sqrt(signal * (count - 1) / count / mean_of_defined(F**2)),
+        components,
+        min(float(carried), 1.0),
+    )
 
 
 def spread(power: np.ndarray) -> Spread:
@@ -238,5 +236,5 @@ def shares(F: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Share (m,) of the variance of responses that is signal, not noise."""
     count = (~np.isnan(F)).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        signal = means((F - means(F)) ** 2) * count / (count - 1)
-        return signal / (signal + means(noise))
+        signal = mean_of_defined((F - mean_of_defined(F)) ** 2) * count / (count - 1)
+        return signal / (signal + mean_of_defined(noise))
