@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from visalign import segmented
-from visalign.association import family_codes
+from visalign.correlation import family_codes
 
 #: Bootstrap draws of the band, the first of those of the regression; an edge to look at needs no more.
 DRAWS = 200

@@ -1,80 +1,11 @@
-"""Claims about correlations, their intervals, and what covariates change."""
+"""Claims about what covariates change, and about their intervals."""
 
 import numpy as np
 import pytest
 import scipy.stats
 from sklearn.linear_model import LinearRegression
 
-from visalign import stats
-from visalign.association import adjusted, clustered_regression, correlation, correlations, power_law
-
-
-def test_spearman_equals_scipy_with_ties():
-    rng = np.random.default_rng(1)
-    x, y = rng.integers(5, size=40).astype(float), rng.integers(5, size=40).astype(float)
-    found = correlation(x, y, np.arange(len(x)), seed=0, draws=200)
-    assert found["value"] == pytest.approx(scipy.stats.spearmanr(x, y).statistic, abs=1e-12)
-    assert found["ci_low"] < found["value"] < found["ci_high"]
-    assert found["n"] == 40
-
-
-def test_bootstrap_interval_is_reproducible_and_follows_the_seed():
-    x, y = np.random.default_rng(2).standard_normal((2, 30))
-    assert correlation(x, y, np.arange(len(x)), seed=3, draws=100) == correlation(
-        x, y, np.arange(len(x)), seed=3, draws=100
-    )
-    assert correlation(x, y, np.arange(len(x)), seed=3, draws=100) != correlation(
-        x, y, np.arange(len(x)), seed=4, draws=100
-    )
-
-
-def test_bootstrap_interval_covers_the_true_correlation_nine_times_in_ten():
-    rng = np.random.default_rng(5)
-    truth = 6 / np.pi * np.arcsin(0.6 / 2)  # Spearman's ρ of a bivariate normal with r = .6
-    hits = 0
-    for _ in range(60):
-        x, y = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], size=60).T
-        found = correlation(x, y, np.arange(len(x)), seed=0, draws=200)
-        hits += found["ci_low"] <= truth <= found["ci_high"]
-    assert hits >= 50  # nominal 57; fewer than 50 would happen once in a thousand at 95 % coverage
-
-
-def test_a_constant_or_too_small_sample_has_no_correlation():
-    assert correlation(np.ones(20), np.arange(20.0), np.arange(20), seed=0, draws=10)["value"] is None
-    assert correlation(np.arange(4.0), np.arange(4.0), np.arange(4), seed=0, draws=10)["value"] is None
-
-
-def test_the_changepoint_counts_on_neither_side():
-    x = np.arange(13.0)
-    y = np.concatenate([x[:6], [99], -x[7:]])
-    found = correlations(x, y, ["a"] * 7 + ["b"] * 6, 6.0, seed=0, draws=50)
-    assert (found["below"]["n"], found["above"]["n"], found["overall"]["n"]) == (6, 6, 13)
-    assert found["below"]["value"] == pytest.approx(1)
-    assert found["above"]["value"] == pytest.approx(-1)
-    assert {name: part["n"] for name, part in found["by_family"].items()} == {"a": 7, "b": 6}
-
-
-def test_pearson_equals_scipy_and_has_intervals():
-    x, y = np.random.default_rng(1).standard_normal((2, 40))
-    found = correlation(x, y, np.arange(40), stats.pearson, seed=0, draws=200)
-    assert found["value"] == pytest.approx(scipy.stats.pearsonr(x, y).statistic, abs=1e-12)
-    assert found["ci_low"] < found["value"] < found["ci_high"]
-
-
-def test_interval_over_families_is_wider_where_families_stray_together():
-    rng = np.random.default_rng(0)
-    families = np.repeat(np.arange(8), 10)
-    x, y = rng.standard_normal((2, 8))[:, families] + 0.1 * rng.standard_normal((2, 80))
-    found = correlation(x, y, families, seed=0, draws=300)
-    width, family_width = (found[f"{kind}_high"] - found[f"{kind}_low"] for kind in ("ci", "family_ci"))
-    assert family_width > 1.5 * width
-
-
-@pytest.mark.parametrize("families", [np.arange(40), np.arange(40) % 4], ids=["all alone", "four"])
-def test_there_is_no_interval_over_families_without_families_or_with_four(families):
-    x, y = np.random.default_rng(1).standard_normal((2, 40))
-    found = correlation(x, y, families, seed=0, draws=50)
-    assert found["ci_low"] is not None and found["family_ci_low"] is None
+from visalign.covariates import adjusted, clustered_regression, power_law
 
 
 @pytest.fixture
@@ -130,6 +61,31 @@ def test_betas_are_those_of_scikit_learn_on_standardised_columns(studied):
     assert sorted(found["betas"]) == sorted(names)
     expected = LinearRegression().fit(X, z[2]).coef_
     assert [found["betas"][name]["value"] for name in names] == pytest.approx(expected, abs=1e-10)
+
+
+def test_a_relation_that_the_input_side_explains_is_none_beside_it(studied):
+    _, _, families, _, classes = studied
+    rng, sides = np.random.default_rng(2), np.repeat([112.0, 224, 384, 448, 518, 768], 10)
+    x, y = np.log10(sides) + 0.1 * rng.standard_normal((2, 60))
+    unknown = np.full(60, np.nan)
+    alone = adjusted(x, y, families, unknown, [""] * 60, sides=sides, seed=0, draws=20)
+    xy, xz, yz = (scipy.stats.spearmanr(a, b).statistic for a, b in ((x, y), (x, sides), (y, sides)))
+    expected = (xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2))
+    assert alone["partial"]["value"] == pytest.approx(expected, abs=1e-10)
+    assert xy > 0.6 and abs(expected) < 0.3  # |ρ| of 60 independent pairs is below .3 in 49 of 50 studies
+    found = adjusted(x, y, families, unknown, classes, sides=sides, seed=0, draws=20)
+    z = [scipy.stats.zscore(values, ddof=1) for values in (x, np.log10(sides), y)]
+    X = np.column_stack([*z[:2], classes == "imagenet-22k", classes == "laion-2b"])
+    betas = [found["betas"][name]["value"] for name in ("accuracy", "log side")]
+    assert betas == pytest.approx(LinearRegression().fit(X, z[2]).coef_[:2], abs=1e-10)
+
+
+def test_one_side_of_all_inputs_is_no_covariate_and_a_model_of_unknown_side_is_left_out(studied):
+    x, y, families, parameters, _ = studied
+    sides = np.full(60, 224.0)
+    sides[3] = np.nan
+    found = adjusted(x, y, families, parameters, [""] * 60, sides=sides, seed=0, draws=20)
+    assert found["n"] == 59 and "log side" not in found["betas"]
 
 
 def test_classes_of_fewer_than_five_models_are_pooled(studied):
