@@ -25,7 +25,7 @@ SHEETS = {
     "train": "model\tbase\tmaps\tstimuli\tvalidation\tbaseline\tfamily\tinput_size\tsteps\t"
     "supervision\tshare\n"
     "a+none\ta\tclickme\tphotographs\t\t\t\t\t\tnone\n"
-    "a+harmonized\ta\tclickme\tphotographs\theld_out\ta+none\tharmonized\t64\t50\n"
+    "a+harmonized\ta\tclickme\tphotographs\theld_out\ta\tharmonized\t64\t50\n"
     "b+harmonized\tb\tmasks\t\t\tb\n"
     "a+twice\ta+harmonized\tclickme\n",
     "stimuli": "stimuli\tsource\tlabel_space\n"
@@ -76,7 +76,7 @@ def test_a_study_without_a_sheet_trains_nothing(config):
 def test_a_trained_model_inherits_what_its_row_does_not_say(config):
     models = load(config).models
     inherited = {key: models["a"][key] for key in INHERITED}
-    own = {"family": "harmonized", "input_size": 64, "baseline": "a+none"}
+    own = {"family": "harmonized", "input_size": 64, "baseline": "a"}
     made = {"architecture": "test_resnet", "weights": "train", "label_space": "imagenet-1k"}
     assert models["a+none"] == inherited | made | {"model": "a+none", "source": "a"}
     assert models["a+harmonized"] == inherited | made | own | {"model": "a+harmonized", "source": "a"}
@@ -175,6 +175,14 @@ def test_without_further_images_every_image_has_a_map_unless_the_row_says_otherw
         ),
         ("train", "\tsteps\t", "\tstep\t", "train.tsv:1: step: unknown column (known: base, "),
         ("train", "\t50\n", "\t0\n", "train.tsv:3: steps: 0 is less than the minimum of 1"),
+        (
+            "train", "held_out\ta\t", "held_out\ta+none\t",
+            "train.tsv: a+harmonized: baseline: a+none is of another recipe: input_size 64, not",
+        ),
+        (
+            "train", "\tmasks\t\t\tb", "\tmasks\t\t\ta+none",
+            "train.tsv: b+harmonized: baseline: a+none is of another recipe: base b, not a; maps",
+        ),
         ("train", "\tnone\n", "\tnothing\n", "train.tsv:2: supervision: 'nothing' is not one of"),
         (
             "train", "b+harmonized\tb\tmasks", "b+harmonized\tb\t",

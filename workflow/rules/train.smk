@@ -148,7 +148,7 @@ rule train_compare:
         table="results/train/comparison.csv",
         text="results/train/comparison.md",
     params:
-        version=version("train"),
+        version=version("arms"),
         maps=train_measured(),
         options=options(config["trend"], "bootstrap"),
         seed=config["seed"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from visalign import low_level
 from visalign.errors import InputError, collected, raise_any
 
 #: Keys of the config's train section that are no part of a row's recipe.
@@ -19,6 +20,8 @@ INHERITED = (
     "interpolation",
     "input_size",
 )
+#: What a trained model and its baseline need not share.
+OF_ARM = ("model", "baseline", "family", "role", "validation", "supervision", "weight")
 
 
 def complete(row: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
@@ -28,6 +31,20 @@ def complete(row: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     if "stimuli" not in row and "share" not in row:
         recipe["share"] = 1.0
     return recipe
+
+
+def unequal_pairs(recipes: dict[str, dict[str, Any]], where: str) -> list[str]:
+    """Faults of complete recipes whose baseline is of another one, a line each."""
+    faults = []
+    for name, own in recipes.items():
+        other = recipes.get(own.get("baseline", ""), own)
+        apart = [key for key in sorted(own | other) if own.get(key) != other.get(key)]
+        values = [f"{key} {own.get(key)}, not {other.get(key)}" for key in apart if key not in OF_ARM]
+        if values:
+            faults.append(
+                f"{where}: {name}: baseline: {own['baseline']} is of another recipe: {'; '.join(values)}"
+            )
+    return faults
 
 
 def model_rows(
@@ -93,6 +110,8 @@ def model_row(
         listed = ", ".join(f"{one}: {space}" for one, space in spaces.items())
         raise InputError(f"{where}: {name}: label spaces of its images must be one ({listed})")
     base = known[row["base"]]
+    if base["weights"] == low_level.WEIGHTS:
+        raise InputError(f"{where}: {name}: base: {row['base']!r} is a low-level model, which has no weights")
     inherited = {key: base[key] for key in INHERITED if key in base}
     own = {key: row[key] for key in ("family", "role", "input_size", "baseline") if key in row}
     made = {"model": name, "architecture": base["architecture"], "weights": "train", "source": row["base"]}

@@ -331,6 +331,7 @@ def write(
         "data_config": card["data_config"],
         **{name: card[name] for name in ("model_args",) if name in card},
         "base_sha256": card["sha256"],
+        "trained_on": inputs_hash(*filter(None, (args.mapped, args.maps, args.stimuli))),
         "recipe": asdict(recipe) | data,
         "metrics": {name: None if value != value else value for name, value in progress.rows[-1].items()},
     }
