@@ -168,14 +168,14 @@ def test_columns_of_parameters_and_training_data_are_used_where_the_table_has_th
     rows.to_csv(table, index=False)
     trend = trend_of(capsys, *argv, "--exclude", "model=net0")["trend"]
     assert trend["adjusted"]["n"] == trend["power_law"]["n"] == 10
-    assert list(trend["adjusted"]["betas"]) == ["accuracy", "log parameters", "training data: a"]
+    assert list(trend["adjusted"]["betas"])[:2] == ["accuracy", "log parameters"]
     main(["trend", *map(str, argv)])
     text = capsys.readouterr().out
     for expected in (
-        "rho given the covariates",
+        "Spearman's ρ given log parameters, training data",
         "coefficient, log parameters",
         "power law",
-        "segmented: BIC",
+        "two pieces (descriptive): BIC",
     ):
         assert expected in text
 
@@ -214,10 +214,14 @@ def test_missing_table_is_named(capsys):
 # --- panels of the pipeline ----------------------------------------------------------------------------
 
 
-def panels_of(folder: Path, scores: pd.DataFrame) -> list[dict]:
+def panels_of(
+    folder: Path, scores: pd.DataFrame, sheet: pd.DataFrame | None = None, *more: str
+) -> list[dict]:
     paths = synthetic_scores.write_study(folder)
     tables.write_table(paths[0], scores)
-    argv = ["--scores", paths[0], "--models", paths[1], "--bootstrap", "50"]
+    if sheet is not None:
+        sheet.to_csv(paths[1], sep="\t", index=False)
+    argv = ["--scores", paths[0], "--models", paths[1], "--bootstrap", "50", *more]
     main(["trend", *argv, "--output", str(folder / "trend.json")])
     return tables.read_json(folder / "trend.json")["panels"]
 
@@ -253,7 +257,8 @@ def panels(tmp_path_factory):
 def test_panels_are_the_four_measures_in_fixed_order(panels):
     assert [panel["title"] for panel in panels] == TITLES
     assert [panel["simulated"] for panel in panels] == [True, True, True, False]
-    assert [panel["n"] for panel in panels] == [14, 14, 11, 11]
+    assert [panel["n"] for panel in panels] == [11] * 4
+    assert [len(panel["shown_only"]) for panel in panels] == [3, 3, 0, 0]
 
 
 TREND_FIELDS = {
@@ -281,8 +286,8 @@ def test_a_panel_of_neurons_names_the_regions_that_were_recorded(tmp_path, bench
 
 def test_every_trend_has_the_same_fields(panels):
     for panel in panels:
-        assert set(panel["trend"]) == TREND_FIELDS
-        assert set(panel["trend"]["decline"]) == {"statistic", "p", "start", "reason"}
+        assert set(panel["trend"]) >= TREND_FIELDS
+        assert set(panel["trend"]["decline"]) >= {"statistic", "p", "start", "reason"}
         assert set(panel["trend"]["shapes"] or ()) <= {"linear", "plateau", "segmented"}
 
 
@@ -293,14 +298,129 @@ def test_four_families_are_too_few_for_a_test_of_decline(panels):
 def test_parameters_and_training_data_of_the_model_sheet_are_used(tmp_path):
     scores, sheet = synthetic_scores.write_study(tmp_path)
     rows = synthetic_scores.model_sheet()
-    rows["parameters"] = [str(5_000_000 + 100_000 * i) for i in range(14)] + [""]
+    rows["parameters"] = [str(5_000_000 + 100_000 * i) for i in range(14)] + [""]  # of a control
     rows["training_data"] = ["imagenet-1k", "imagenet-22k"] * 7 + ["imagenet-1k"]
     rows.to_csv(sheet, sep="\t", index=False)
     output = tmp_path / "trend.json"
     main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "20", "--output", str(output)])
     trend = tables.read_json(output)["panels"][0]["trend"]
-    assert trend["adjusted"]["n"] == trend["power_law"]["n"] == 13
-    assert list(trend["adjusted"]["betas"])[1:] == ["log parameters", "training data: imagenet-22k"]
+    assert trend["adjusted"]["n"] == trend["power_law"]["n"] == 11
+    assert list(trend["adjusted"]["betas"])[1:] == [
+        "log parameters",
+        "log side",
+        "training data: others",
+    ]
+
+
+def test_models_of_another_role_change_no_statistic_and_are_shown_with_it(tmp_path):
+    """Planted: eleven models without a trend, and three that would make one, as their role is not `model`."""
+    scores, sheet = synthetic_scores.score_table(), synthetic_scores.model_sheet()
+    untrained = scores["model"].str.contains("untrained")
+    pulling = scores["metric"].isin(["pls", "spearman"]) & untrained
+    scores.loc[pulling, ["value", "ci_low", "ci_high"]] -= 5
+    found = panels_of(tmp_path, scores, sheet)[:2]
+    for panel, alone in zip(found, panels_of(tmp_path, scores[~untrained], sheet)[:2], strict=True):
+        assert panel["trend"] == alone["trend"] and panel["n"] == 11
+        assert {point["role"] for point in panel["points"]} == {"model"}
+        assert [point["role"] for point in panel["shown_only"]] == ["control"] * 3
+        assert min(point["y"] for point in panel["shown_only"]) < -3
+    asked = panels_of(tmp_path, scores, sheet, "--roles", "model", "control")[0]
+    assert asked["n"] == 14 and asked["shown_only"] == []
+    assert asked["trend"]["pearson"]["overall"]["value"] > 0.9
+    marked = sheet.assign(role=["adversarial" if "_80" in model else "" for model in sheet["model"]])
+    shown = panels_of(tmp_path, scores, marked)[1]["shown_only"]
+    assert [point["role"] for point in shown] == [
+        "adversarial",
+        "control",
+        "adversarial",
+        "control",
+        "control",
+    ]
+
+
+def test_a_control_without_an_accuracy_is_a_line_and_any_other_model_is_excluded(tmp_path):
+    scores, sheet = synthetic_scores.score_table(), synthetic_scores.model_sheet()
+    no_accuracy = scores["model"].isin(["tf_efficientnet_lite0_untrained", "tf_efficientnet_lite0_80"])
+    no_accuracy &= scores["benchmark"] == "accuracy/photographs"
+    scores.loc[no_accuracy, "value"] = np.nan
+    scores.loc[no_accuracy, "status"] = "no classes"
+    panel = panels_of(tmp_path, scores, sheet)[1]
+    row = scores.query("model == 'tf_efficientnet_lite0_untrained' and convention == 'floor_corrected'").iloc[
+        0
+    ]
+    (line,) = panel["reference_lines"]
+    assert (line["model"], line["y"]) == (row["model"], pytest.approx(row["value"]))
+    assert (line["y_low"], line["y_high"]) == pytest.approx((row["ci_low"], row["ci_high"]))
+    excluded = {entry["model"]: entry["reason"] for entry in panel["excluded"]}
+    assert excluded["tf_efficientnet_lite0_80"] == "accuracy/photographs top1: no classes"
+    assert line["model"] not in excluded and len(panel["shown_only"]) == 2
+
+
+def test_the_side_of_the_input_is_a_covariate_and_said_where_sides_differ(tmp_path):
+    """Planted: tolerance rises with the side alone, and so does accuracy: given the side nothing is left."""
+    scores, sheet = synthetic_scores.score_table(), synthetic_scores.model_sheet()
+    sides = dict(
+        zip(sheet["model"], sheet["input_size"].where(sheet["input_size"] != "untrained", "80"), strict=True)
+    )
+    size = scores["model"].map(sides).astype(float)
+    net = scores["model"].str.extract(r"lite(\d)")[0].astype(int)
+    for metric, factor, order in (("top1", 0.003, [0, 1, 2]), ("perturbation_tolerance", 1e-5, [1, 2, 0])):
+        rows = (scores["metric"] == metric) & scores["value"].notna()
+        scores.loc[rows, "value"] = factor * (size + net.map(dict(enumerate(order))))[rows]
+    argv = ("--sides", json.dumps({model: int(side) for model, side in sides.items()}))
+    panel = panels_of(tmp_path, scores, sheet.drop(columns="input_size"), *argv)[3]
+    assert panel["trend"]["spearman"]["overall"]["value"] > 0.9
+    partial = panel["trend"]["adjusted"]["partial"]["value"]
+    assert abs(partial) < 0.7 and "log side" in panel["trend"]["adjusted"]["betas"]
+    assert panel["sides"].startswith("Input sides differ (80 to 224 pixels); ρ given log side = ")
+    alike = ("--sides", json.dumps(dict.fromkeys(sides, 224)))
+    assert panels_of(tmp_path, scores, sheet.drop(columns="input_size"), *alike)[3]["sides"] == ""
+
+
+def test_the_headline_of_tolerance_is_free_of_input_size_and_images(panels):
+    assert panels[3]["convention"] == "rms/image_effects"
+    assert panels[3]["y_label"] == (
+        "Perturbation tolerance: RMS of the smallest perturbation, image effects removed"
+    )
+
+
+def test_a_tolerance_of_censored_norms_is_no_point_whatever_its_value(tmp_path):
+    """Twelve models that decline and a masked one: what is left is the trend of the twelve."""
+    accuracy, rng = np.linspace(0.5, 0.8, 12), np.random.default_rng(0)
+    tolerance = 0.2 - 0.2 * (accuracy - 0.5) + 0.01 * rng.standard_normal(12)
+
+    def scored(model, x, y, status="ok"):
+        keys = {"model": model, "simulated": False, "version": 1, "seed": 0}
+        top1 = {"metric": "top1", "convention": "proportion"}
+        norm = {"metric": "perturbation_tolerance", "convention": "rms/image_effects"}
+        return [
+            tables.score_row(**keys, **top1, benchmark="accuracy/photographs", value=x),
+            tables.score_row(**keys, **norm, benchmark="attacks/c", value=y, status=status),
+        ]
+
+    rows = [row for i in range(12) for row in scored(f"m{i}", accuracy[i], tolerance[i])]
+    masked = scored("masked", 0.82, 107.0, "ok, 3 of 6 censored at the largest tried norm")
+    sheet = pd.DataFrame({"model": [*(f"m{i}" for i in range(12)), "masked"]})
+    panel = panels_of(tmp_path, pd.DataFrame(rows + masked), sheet)[3]
+    assert panel["n"] == 12 and panel["trend"]["changepoint"]["model"] != "masked"
+    assert panel["trend"]["pearson"]["overall"]["value"] < -0.8
+    (entry,) = panel["excluded"]
+    assert entry["model"] == "masked" and entry["reason"].endswith(
+        "3 of 6 censored at the largest tried norm"
+    )
+
+
+def test_another_accuracy_may_be_the_x_axis(tmp_path):
+    panel = panels_of(tmp_path, synthetic_scores.score_table(), None, "--metric", "top5")[0]
+    top5 = synthetic_scores.score_table().query("metric == 'top5'").set_index("model")["value"]
+    assert panel["x_label"] == "top-5 accuracy, photographs"
+    assert all(point["x"] == pytest.approx(top5[point["model"]]) for point in panel["points"])
+
+
+def test_an_x_axis_that_was_not_measured_is_an_error_that_names_those_that_were(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        panels_of(tmp_path, synthetic_scores.score_table(), None, "--accuracy", "accuracy/imagenet")
+    assert "'accuracy/imagenet' (there: accuracy/photographs)" in capsys.readouterr().err
 
 
 def test_a_model_with_two_rows_in_the_sheet_is_an_error(tmp_path, capsys):
@@ -327,7 +447,7 @@ def test_failed_models_are_excluded_with_their_status(panels):
     for panel in panels:
         reasons = {entry["model"]: entry["reason"] for entry in panel["excluded"]}
         assert reasons["tf_efficientnet_lite2_80"] == synthetic_scores.FAILED
-        assert len(panel["points"]) + len(panel["excluded"]) == 15
+        assert sum(len(panel[part]) for part in ("points", "shown_only", "excluded")) == 15
     untrained = next(e for e in panels[2]["excluded"] if e["model"] == "tf_efficientnet_lite0_untrained")
     assert untrained["reason"] == f"adversarial_alignment: {synthetic_scores.UNDEFINED}"
 
@@ -339,6 +459,7 @@ def test_a_model_without_any_row_is_excluded_as_such(tmp_path):
         assert {
             "model": gone,
             "family": "EfficientNet-Lite1",
+            "role": "model",
             "reason": "no row in the score table",
         } in panel["excluded"]
 
@@ -389,7 +510,7 @@ def test_panels_of_time_windows_are_in_the_order_of_time(tmp_path):
 def test_a_score_with_a_remark_in_its_status_is_a_point(tmp_path):
     scores = synthetic_scores.score_table()
     chosen = (scores.model == "tf_efficientnet_lite0") & (scores.metric == "perturbation_tolerance")
-    scores.loc[chosen, "status"] = "ok, 1 of 20 censored at the largest tried norm"
+    scores.loc[chosen, "status"] = "ok, 18 images common to all models"
     panels = panels_of(tmp_path, scores)
     assert "tf_efficientnet_lite0" in [point["model"] for point in panels[3]["points"]]
 
@@ -420,7 +541,7 @@ def test_fewer_than_ten_models_give_points_but_no_trend(tmp_path):
     scores = synthetic_scores.score_table()
     few = synthetic_scores.model_sheet()["model"][:9]
     panels = panels_of(tmp_path, scores[scores.model.isin(few)])
-    assert panels[0]["n"] == 9 and len(panels[0]["points"]) == 9
+    assert panels[0]["n"] == len(panels[0]["points"]) == 8 and len(panels[0]["shown_only"]) == 1
     assert panels[0]["trend"] is None and "at least 10" in panels[0]["reason"]
 
 
@@ -432,7 +553,8 @@ def test_two_rows_of_one_score_are_an_error(tmp_path, capsys):
 
 
 def test_the_command_on_a_table_gives_the_trend_of_the_stage_on_the_same_numbers(tmp_path, capsys):
-    panel = panels_of(tmp_path, synthetic_scores.score_table())[0]
+    sheet = synthetic_scores.model_sheet().drop(columns="input_size")
+    panel = panels_of(tmp_path, synthetic_scores.score_table(), sheet)[0]
     table = tmp_path / "points.csv"
     pd.DataFrame(panel["points"])[["model", "family", "x", "y"]].to_csv(table, index=False)
     capsys.readouterr()

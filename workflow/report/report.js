@@ -2,7 +2,7 @@
 // Linked panels, search, families, marks and the sortable table. One state, one redraw of what it changed.
 (() => {
   const study = JSON.parse(document.getElementById("study").textContent);
-  const { models, family, baseline, styles, measures, panels } = study;
+  const { models, family, baseline, quiet, styles, measures, panels } = study;
   const parameters = {
     name: "parameters, millions", metric: "parameters", convention: "", benchmark: "", log: true, simulated: false,
     value: study.parameters, low: models.map(() => null), high: models.map(() => null),
@@ -59,9 +59,9 @@
   }
 
   // From a measure's values to pixels start … end, with room at both sides.
-  function scale(measure, members, start, end) {
+  function scale(measure, members, start, end, others = []) {
     const inside = measure.log ? Math.log10 : (value) => value;
-    const numbers = members.flatMap((i) => [measure.value[i], measure.low[i], measure.high[i]]).filter((v) => v !== null);
+    const numbers = members.flatMap((i) => [measure.value[i], measure.low[i], measure.high[i]]).concat(others).filter((v) => v !== null);
     let [low, high] = [Math.min(...numbers), Math.max(...numbers)].map(inside);
     const room = (high - low || Math.abs(high) || 1) * 0.06;
     [low, high] = [low - room, high + room];
@@ -127,7 +127,8 @@
     const [width, left, right, top, bottom] = [plot.clientWidth || 520, 54, 10, 20, 44];
     const height = Math.round(Math.min(400, Math.max(280, width * 0.75)));
     const across = scale(x, members, left, width - right);
-    const up = scale(y, members, height - bottom, top);
+    const lines = own ? panel.own.reference : [];
+    const up = scale(y, members, height - bottom, top, lines.map(([, value]) => value));
     for (const i of members) panel.at.set(i, [across.place(x.value[i]), up.place(y.value[i])]);
     const simulated = x.simulated || y.simulated;
     plot.innerHTML = `
@@ -137,6 +138,7 @@
       <text class="label" x="${(left + width - right) / 2}" y="${height - 6}" text-anchor="middle">${escape(x.name)}</text>
       <text class="label" transform="translate(13 ${(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle">${escape(`${y.metric.replaceAll("_", " ")}, ${y.convention}`)}</text>
       ${simulated ? `<text class="simulated" x="${left}" y="12">SIMULATED DATA</text>` : ""}
+      ${lines.map((line) => referenceShape(line, up.place, left, width - right)).join("")}
       ${own && panel.own.trend ? trendShapes(panel.own.trend, across.place, up.place) : ""}
       ${members.filter((i) => panel.at.has(baseline[i])).map((i) => arrowShape(panel.at.get(baseline[i]), panel.at.get(i))).join("")}
       ${members.map((i) => pointShape(i, panel, across.place, up.place)).join("")}
@@ -162,6 +164,11 @@
       <circle class="peak" r="11" cx="${across(trend.peak[0])}" cy="${up(trend.peak[1])}"/>`;
   }
 
+  function referenceShape([name, value], up, left, right) {
+    return `<path class="reference" d="M${left} ${up(value)}H${right}"/>
+      <text class="name" x="${right - 2}" y="${up(value) - 3}" text-anchor="end">${escape(name)}</text>`;
+  }
+
   // From a baseline to the model that was trained beside it, short of both marks.
   function arrowShape([fromX, fromY], [toX, toY]) {
     const length = Math.hypot(toX - fromX, toY - fromY);
@@ -177,7 +184,7 @@
     const radius = panel.members.length > CROWD ? 3.5 : 5.5;
     let bars = x.low[i] === null ? "" : `M${across(x.low[i]) - left} 0H${across(x.high[i]) - left}`;
     if (panel.y.low[i] !== null) bars += `M0 ${up(panel.y.low[i]) - top}V${up(panel.y.high[i]) - top}`;
-    return `<g class="point" data-model="${i}" tabindex="-1" role="button" transform="translate(${left} ${top})"
+    return `<g class="point${quiet[i] ? " shown-only" : ""}" data-model="${i}" tabindex="-1" role="button" transform="translate(${left} ${top})"
       aria-label="${escape(`${models[i]}, ${family[i]}: ${x.name} ${number(x.value[i])}, ${panel.y.metric} ${number(panel.y.value[i])}`)}">
       <path class="bars" d="${bars}" stroke="${styles[family[i]].color}"/><circle class="ring" r="10"/>
       ${mark(family[i])} transform="scale(${radius})"/></g>`;

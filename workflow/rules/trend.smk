@@ -11,8 +11,12 @@ rule trend:
         report("results/trend.json", caption="../report/trend.rst", category="Trend"),
     params:
         version=version("trend"),
-        accuracy=f"accuracy/{config['accuracy']['stimuli'][0]}",
-        options=options(config["trend"], "bootstrap"),
+        accuracy=config["trend"]["accuracy"] or f"accuracy/{config['accuracy']['stimuli'][0]}",
+        options=options(config["trend"], "bootstrap", "metric", "confirmatory"),
+        roles=" ".join(config["trend"]["roles"]),
+        sides=json.dumps(
+            {m: card["input_size"][-1] for m, card in STUDY.data_configs.items() if m not in STUDY.unavailable}
+        ),
         overlay=f"--overlay {shlex.quote(json.dumps(OVERLAY))}" if OVERLAY else "",
         seed=config["seed"],
     log:
@@ -23,7 +27,8 @@ rule trend:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign trend --scores {input.scores} --models {input.sheet} "
-        "--accuracy {params.accuracy} --metric top1 {params.options} {params.overlay} --seed {params.seed} "
+        "--accuracy {params.accuracy} {params.options} --roles {params.roles} --sides {params.sides:q} "
+        "{params.overlay} --seed {params.seed} "
         "--output {output} &> {log}"
 
 

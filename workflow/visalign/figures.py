@@ -19,9 +19,9 @@ from tqdm import tqdm
 from visalign import tables, theme
 from visalign.arguments import at_least
 from visalign.errors import InputError
-from visalign.panels import Styles, draw_panel, place_names
+from visalign.panels import Styles, draw_panel, place_names, shown_points
 
-VERSION = 2
+VERSION = 3
 
 EXAMPLES = """\
   python -m visalign figures --trend results/trend.json --output-dir results/figures \\
@@ -39,7 +39,7 @@ def named_styles(panels: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     family = {
         entry["model"]: entry["family"]
         for panel in panels
-        for entry in (*panel["points"], *panel["excluded"])
+        for entry in (*shown_points(panel), *panel["reference_lines"], *panel["excluded"])
     }
     ranked = theme.family_styles(family.values()).items()
     return dict([(name, style) for name, style in ranked if name][: theme.MAX_FAMILIES])
@@ -47,7 +47,8 @@ def named_styles(panels: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
 
 def family_handles(panels: list[dict[str, Any]], styles: Styles) -> list[Artist]:
     """Return a legend entry for each family that is drawn, the others together last."""
-    drawn = {point["family"] for panel in panels for point in panel["points"]}
+    family = {point["model"]: point["family"] for panel in panels for point in shown_points(panel)}
+    drawn = {name or (model,) for model, name in family.items()}  # a model without a family is one of its own
     shown = {name: style for name, style in styles.items() if name in drawn}
     if others := drawn - set(styles):
         shown |= {"other" + (f" ({len(others)} families)" if len(others) > 1 else ""): theme.OTHER}
@@ -71,7 +72,14 @@ def trend_handles(panels: list[dict[str, Any]]) -> list[Artist]:
                 [], [], color=theme.QUIET, ls="--", label="published rising and falling line (descriptive)"
             ),
         ]
-    if any("baseline" in point for panel in panels for point in panel["points"]):
+    points = [point for panel in panels for point in shown_points(panel)]
+    if any(panel["shown_only"] for panel in panels):
+        hollow: dict[str, Any] = {"ls": "", "marker": "o", "ms": 7, "mfc": "none", "mec": theme.QUIET}
+        handles += [Line2D([], [], label="hollow: shown only, in no statistic", **hollow)]
+    if any(panel["reference_lines"] for panel in panels):
+        dotted: dict[str, Any] = {"color": theme.QUIET, "lw": 0.8, "ls": (0, (2, 2))}
+        handles += [Line2D([], [], label="a control without an accuracy", **dotted)]
+    if any("baseline" in point for point in points):
         arrow: dict[str, Any] = {"marker": ">", "markevery": [1], "ms": 4, "color": theme.INK, "lw": 1.0}
         label = "from a baseline to the same training with human maps"
         handles += [Line2D([0, 1], [0, 0], label=label, **arrow)]

@@ -14,14 +14,15 @@ from matplotlib.text import Annotation, Text
 
 from visalign import theme
 from visalign.labels import place
+from visalign.roles import of_counts
 from visalign.verdict import decimal
 
 #: Up to so many points all are named; beyond, only the envelope's and the extremes.
 MAX_NAMED = 60
 #: Sides of a model's marker and of the ring around the changepoint, printer's points.
 MARKER, RING = 6.5, 13
-#: Characters that fit in a line of a panel: of its title, and of its footer.
-TITLE_WIDTH, FOOTER_WIDTH = 66, 112
+#: Characters that fit in a line of a panel: of its title, of the legend of published models, of its footer.
+TITLE_WIDTH, LEGEND_WIDTH, FOOTER_WIDTH = 66, 96, 112
 
 Styles = Mapping[str, Mapping[str, str]]
 
@@ -49,11 +50,16 @@ def asymmetric(points: list[dict[str, Any]], axis: str) -> np.ndarray:
     return np.array(lengths).reshape(-1, 2).T
 
 
+def shown_points(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the models that are points: those of the statistics, then those that are only shown."""
+    return [*panel["points"], *panel["shown_only"]]
+
+
 def named_points(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the points to name: all of few, the envelope's and the extremes of many."""
-    points = panel["points"]
+    points = shown_points(panel)
     if len(points) <= MAX_NAMED:
-        return list(points)
+        return points
     chosen = set()
     for axis in "xy":
         ascending = sorted(points, key=itemgetter(axis))
@@ -63,28 +69,38 @@ def named_points(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [point for point in points if point["model"] in chosen]
 
 
-def draw_points(axes: Axes, points: list[dict[str, Any]], styles: Styles) -> None:
-    """Draw the models with their intervals, one colour and marker a family; ``other`` where it has none."""
-    crowded = len(points) > MAX_NAMED
+def draw_points(
+    axes: Axes, points: list[dict[str, Any]], styles: Styles, *, crowded: bool, hollow: bool
+) -> None:
+    """Draw models with their intervals, a colour and marker a family; hollow, those that are only shown."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for point in points:
-        groups.setdefault(point["family"] if point["family"] in styles else "other", []).append(point)
+        groups.setdefault(point["family"] if point["family"] in styles else "", []).append(point)
     for family, members in groups.items():
         style = styles.get(family, theme.OTHER)
+        quiet = theme.QUIET if style is theme.OTHER else style["color"]
         axes.errorbar(
             [point["x"] for point in members],
             [point["y"] for point in members],
             xerr=asymmetric(members, "x"),
             yerr=asymmetric(members, "y"),
             fmt=style["marker"],
-            color=style["color"],
+            color="none" if hollow else style["color"],
             markersize=4 if crowded else MARKER,
-            markeredgecolor=theme.INK,
-            markeredgewidth=0.3 if crowded else 0.6,
+            markeredgecolor=quiet if hollow else theme.INK,
+            markeredgewidth=1.0 if hollow else 0.3 if crowded else 0.6,
             elinewidth=0.5 if crowded else 0.9,
-            ecolor=(theme.QUIET if style is theme.OTHER else style["color"], 0.2 if crowded else 0.35),
-            zorder=3,
+            ecolor=(quiet, 0.2 if crowded or hollow else 0.35),
+            zorder=2.9 if hollow else 3,
         )
+
+
+def draw_reference_lines(axes: Axes, lines: list[dict[str, Any]]) -> None:
+    """Draw a line with its name for each control that has a score but no accuracy."""
+    for line in lines:
+        axes.axhline(line["y"], color=theme.QUIET, lw=0.8, ls=(0, (2, 2)), zorder=1.2)
+        axes.annotate(line["model"], (1, line["y"]), (-2, 1), ("axes fraction", "data"), "offset points",
+                      ha="right", va="bottom", fontsize=6.5, color=theme.QUIET)  # fmt: skip
 
 
 def draw_arrows(axes: Axes, points: list[dict[str, Any]]) -> None:
@@ -98,12 +114,50 @@ def draw_arrows(axes: Axes, points: list[dict[str, Any]]) -> None:
             )
 
 
+def overlay_legend(overlay: Mapping[str, Any]) -> str:
+    """Say what published models are drawn: how many, of which columns, and where an axis is their own."""
+    x, y = overlay["x"], f"{overlay['y']}, {overlay['convention']}"
+    x += (" in per cent" if overlay["percent"] else "") + (" (axis above)" if overlay["own_x"] else "")
+    y += " (axis at the right)" if overlay["own_y"] else ""
+    text = f"{overlay['n']} published models of {overlay['table']}: {y}, against {x}"
+    if names := overlay["left_out"]:
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        text += f"; left out, since their accuracy is none: {', '.join(names[:4])}{more}"
+    return textwrap.fill(text, LEGEND_WIDTH)
+
+
+def own_axes(axes: Axes, overlay: Mapping[str, Any]) -> Axes:
+    """Return axes for published models: the panel's, or with scales of their own, named, right and above."""
+    own = axes
+    if overlay["own_y"]:
+        own = own.twinx()
+        own.set_ylabel(f"{overlay['y']}, {overlay['convention']}", color=theme.QUIET)
+        own.spines["right"].set_visible(True)
+        own.grid(False)
+    if overlay["own_x"]:
+        own = own.twiny()
+        own.set_xlabel(f"{overlay['x']} of {overlay['table']}", color=theme.QUIET)
+        own.spines["top"].set_visible(True)
+        own.grid(False)
+    if own is not axes:
+        axes.set_zorder(1)  # the study's own models stay in front
+        axes.patch.set_visible(False)
+    return own
+
+
 def draw_overlay(axes: Axes, overlay: Mapping[str, Any]) -> None:
     """Draw published models behind all else; a legend over the panel says which, and how many."""
-    label = f"{overlay['n']} published models: {overlay['y']} of {overlay['table']}, as published"
     x, y = ([point[axis] for point in overlay["points"]] for axis in "xy")
-    dots = axes.scatter(x, y, s=9, color=theme.OVERLAY, linewidths=0, zorder=0.5, label=label)
-    axes.legend(handles=[dots], loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, handletextpad=0)
+    dots = own_axes(axes, overlay).scatter(
+        x, y, s=9, color=theme.OVERLAY, linewidths=0, zorder=0.5, label=overlay_legend(overlay)
+    )
+    axes.legend(
+        handles=[dots],
+        loc="lower left",
+        bbox_to_anchor=(0, 1.09 if overlay["own_x"] else 1),
+        borderpad=0,
+        handletextpad=0,
+    )
 
 
 def draw_trend(axes: Axes, panel: Mapping[str, Any]) -> None:
@@ -170,7 +224,7 @@ def place_names(axes: Axes, names: list[Annotation], panel: Mapping[str, Any]) -
     def places(xy: list[tuple[float, float]]) -> np.ndarray:
         return axes.transData.transform(xy) * to_points
 
-    covered = [(point["x"], point["y"], MARKER) for point in panel["points"]]
+    covered = [(point["x"], point["y"], MARKER) for point in shown_points(panel)]
     if panel["trend"]:
         covered.append((panel["trend"]["changepoint"]["x"], panel["trend"]["changepoint"]["y"], RING))
     obstacles = np.array([[*places([(x, y)])[0], side, side] for x, y, side in covered])
@@ -194,8 +248,10 @@ def of_source(source: Mapping[str, Any]) -> str:
 
 def footer(panel: Mapping[str, Any]) -> str:
     """Return the lines under a panel: how many models, the trend in words, and the data of both axes."""
-    counts = f"n = {panel['n']} models, {len(panel['excluded'])} excluded"
+    counts = of_counts(panel)
     lines = ["x: {} · y: {}".format(*map(of_source, panel["sources"]))]
+    if panel["sides"]:
+        lines.insert(0, panel["sides"])
     if panel["trend"] is None:
         counts += f" · no trend drawn: {panel['reason']}"
     else:
@@ -215,26 +271,37 @@ def draw_empty(axes: Axes, panel: Mapping[str, Any]) -> None:
               color=theme.QUIET, transform=axes.transAxes)  # fmt: skip
 
 
+def title_pad(overlay: Mapping[str, Any] | None) -> float:
+    """Return the points between a panel and its title: room for published models' legend, and their axis."""
+    if overlay is None:
+        return 8
+    return 8 + 10 * (overlay_legend(overlay).count("\n") + 1) + (28 if overlay["own_x"] else 0)
+
+
 def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Styles) -> list[Annotation]:
     """Draw one panel; return its names, not yet placed."""
     title = panel["title"] + (", SIMULATED DATA" if panel["simulated"] else "")
     color = theme.SIMULATED if panel["simulated"] else theme.INK
     lines = [title, *textwrap.wrap(panel["subtitle"], TITLE_WIDTH)]
-    axes.set_title("\n".join(lines), color=color, pad=18 if panel["overlay"] else 8)
+    axes.set_title("\n".join(lines), color=color, pad=title_pad(panel["overlay"]))
     axes.set_xlabel(panel["x_label"])
     axes.annotate(footer(panel), (0, 0), (0, -34), "axes fraction", "offset points",
                   va="top", fontsize=7.5, color=theme.QUIET)  # fmt: skip
     axes.set_ylabel(panel["y_label"])
-    if not panel["points"]:
+    shown = shown_points(panel)
+    if not shown and not panel["reference_lines"]:
         draw_empty(axes, panel)
         return []
-    draw_points(axes, panel["points"], styles)
-    draw_arrows(axes, panel["points"])
-    shown = list(panel["points"])
-    if panel["overlay"]:
-        draw_overlay(axes, panel["overlay"])
-        shown += panel["overlay"]["points"]
-    limit_x(axes, [point["x"] for point in shown])
+    crowded = len(shown) > MAX_NAMED
+    for points, hollow in ((panel["points"], False), (panel["shown_only"], True)):
+        draw_points(axes, points, styles, crowded=crowded, hollow=hollow)
+    draw_arrows(axes, shown)
+    draw_reference_lines(axes, panel["reference_lines"])
+    on_axis = [point["x"] for point in shown]
+    if overlay := panel["overlay"]:
+        draw_overlay(axes, overlay)
+        on_axis += [] if overlay["own_x"] else [point["x"] for point in overlay["points"]]
+    limit_x(axes, on_axis)
     if panel["trend"]:
         draw_trend(axes, panel)
     return name_points(axes, panel)

@@ -13,10 +13,10 @@ from urllib.parse import quote
 import jinja2
 import pandas as pd
 
-from visalign import report_data, report_pages, tables, verdict
+from visalign import report_data, report_pages, tables, trend_text, verdict
 from visalign.errors import InputError
 
-VERSION = 4
+VERSION = 5
 
 EXAMPLES = """\
   python -m visalign report --scores results/scores.csv --trend results/trend.json \\
@@ -73,7 +73,9 @@ def study_pages(args: argparse.Namespace, scores: pd.DataFrame) -> dict[Path, st
         "simulation": verdict.of_simulation(simulated),
         "panels": report_data.panels(scores, trend, {k: v for k, v in parameters.items() if v}),
         "verdicts": [
-            panel | {"name": report_data.measure_name(panel), "sentences": verdict.of_panel(panel)}
+            panel
+            | {"name": report_data.measure_name(panel), "sentences": verdict.of_panel(panel)}
+            | {"further": trend_text.further(panel["trend"]) if panel["trend"] else []}
             for panel in trend["panels"]
         ],
         "columns": report_data.headlines(trend),

@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from visalign import verdict
+from visalign.headlines import ACCURACIES
 
 #: The convention on whose scale floor and ceiling are shown beside a headline value.
-RAW = {"r2/c": "r", "floor_corrected": "rho"}
+RAW = {"r2/c": "r", "floor_corrected": "rho", "rms/image_effects": "l2"}
 
 #: Ends the name of a metric that has a row a layer; the metric itself is that of the chosen layer.
 PER_LAYER = "_layer"
@@ -48,8 +49,8 @@ def measure_name(panel: dict[str, Any]) -> str:
 
 def plain_name(benchmark: str, metric: str) -> str:
     """Return the name of a measure that is not a headline: metric, then data set, region and window."""
-    stage, _, rest = benchmark.partition("/")
-    title = f"{metric.replace('top', 'top-')} accuracy" if stage == "accuracy" else metric.replace("_", " ")
+    rest = benchmark.partition("/")[2]
+    title = ACCURACIES.get(metric, metric.replace("_", " "))
     return f"{title}, {rest.replace('/', ' ').replace('_', ' ')}"
 
 
@@ -69,13 +70,14 @@ def headlines(trend: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def shown(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every model of a panel: of the statistics, shown only, and excluded."""
+    return [entry for part in ("points", "shown_only", "reference_lines", "excluded") for entry in panel[part]]
+
+
 def families(scores: pd.DataFrame, trend: dict[str, Any]) -> dict[str, str]:
     """Return model -> family, '' where unknown, of every model in the order of the report."""
-    known = {
-        entry["model"]: entry["family"]
-        for panel in trend["panels"]
-        for entry in panel["points"] + panel["excluded"]
-    }
+    known = {entry["model"]: entry["family"] for panel in trend["panels"] for entry in shown(panel)}
     return dict.fromkeys(known | dict.fromkeys(scores["model"]), "") | known
 
 
@@ -201,8 +203,8 @@ def panels(scores: pd.DataFrame, trend: dict[str, Any], parameters: Mapping[str,
     -------
     dict
         models, family (one a model), baseline (index of the model that an arrow comes from, one a model),
-        styles (family -> colour and marker), measures, parameters (millions, one a model), panels: y (index
-        of its measure; x is measure 0), note, trend.
+        quiet (whether it is in no statistic, one a model), styles (family -> colour and marker), measures, parameters (millions, one a model), panels: y (index
+        of its measure; x is measure 0), note, trend, reference (name and y of each such line).
     """
     from visalign import theme  # matplotlib is slow to import, and the page of one model needs none
 
@@ -211,8 +213,14 @@ def panels(scores: pd.DataFrame, trend: dict[str, Any], parameters: Mapping[str,
     baseline = {
         entry["model"]: models.index(entry["baseline"])
         for panel in trend["panels"]
-        for entry in panel["points"] + panel["excluded"]
+        for entry in shown(panel)
         if entry.get("baseline") in family
+    }
+    quiet = {
+        entry["model"]
+        for panel in trend["panels"]
+        for entry in shown(panel)
+        if entry.get("role", "model") not in trend["roles"]
     }
     found = measures(scores, trend, models)
     place = {(m["benchmark"], m["metric"], m["convention"]): i for i, m in enumerate(found)}
@@ -220,6 +228,7 @@ def panels(scores: pd.DataFrame, trend: dict[str, Any], parameters: Mapping[str,
         "models": models,
         "family": list(family.values()),
         "baseline": [baseline.get(model) for model in models],
+        "quiet": [model in quiet for model in models],
         "styles": theme.family_styles(family.values()),
         "measures": found,
         "parameters": [rounded(parameters[m] / 1e6) if m in parameters else None for m in models],
@@ -228,6 +237,7 @@ def panels(scores: pd.DataFrame, trend: dict[str, Any], parameters: Mapping[str,
                 "y": place[panel["benchmark"], panel["metric"], panel["convention"]],
                 "note": verdict.of_panel(panel)[1],
                 "trend": drawn_trend(panel),
+                "reference": [[line["model"], rounded(line["y"])] for line in panel["reference_lines"]],
             }
             for panel in trend["panels"]
         ],

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from visalign import low_level
+
 #: Role -> what one model, and what several, are called.
 ROLES = {
     "model": ("model", "models"),
@@ -22,11 +24,11 @@ ROLES = {
 def role_of(row: Mapping[str, Any]) -> str:
     """Return the role of a row of the model sheet, whose cells may be empty: its own, or what it is.
 
-    Networks with random weights are controls, and trained models that have a baseline are arms.
+    Networks with random weights and low-level models are controls, trained models that have a baseline arms.
     """
     if row.get("role"):
         return str(row["role"])
-    if row.get("weights") == "random":
+    if row.get("weights") in ("random", low_level.WEIGHTS):
         return "control"
     return "arm" if row.get("weights") == "train" and row.get("baseline") else "model"
 
@@ -37,3 +39,12 @@ def enumerated(roles: Iterable[str]) -> str:
     return ", ".join(
         f"{counts[role]} {words[counts[role] > 1]}" for role, words in ROLES.items() if counts[role]
     )
+
+
+def of_counts(panel: Mapping[str, Any]) -> str:
+    """Say how many models of a panel are in the statistics, how many only shown and as what, and excluded."""
+    others = [*panel["shown_only"], *panel["reference_lines"]]
+    parts = [f"n = {panel['n']} models in the statistics"]
+    if others:
+        parts.append(f"{len(others)} shown only ({enumerated(other['role'] for other in others)})")
+    return "; ".join([*parts, f"{len(panel['excluded'])} excluded"])

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from visalign import label_spaces, model_facts, recipes
+from visalign import label_spaces, low_level, model_facts, recipes
 from visalign.errors import collected, raise_any
-from visalign.sheets import Sheet, read_published, read_rows, usable_config
+from visalign.sheets import Sheet, read_published, read_rows, row_defaults, usable_config
 from visalign.transforms import Transform
 from visalign.weights import weights_id
 
@@ -94,11 +94,16 @@ class Study:
         with collected(found):
             named = named and select(named, config["models"]["select"], config["models"]["sheet"])
         models.rows = {name: row for name, row in named.items() if row}
-        for name, row in models.rows.items():
+        for name, row in list(models.rows.items()):
             if row["weights"] == "train":
                 found.append(
                     f"{config['models']['sheet']}: {name}: weights: 'train' is for rows of the sheet of train"
                 )
+            if row["weights"] == low_level.WEIGHTS:
+                if wrong := low_level.faults(row, row_defaults("models")):
+                    found += [f"{config['models']['sheet']}: {name}: {fault}" for fault in wrong]
+                    del models.rows[name]
+                row |= {"label_space": "none", "source": str(low_level.VERSION)}
         stimuli, recordings, maps = (sheets[kind].rows for kind in ("stimuli", "recordings", "maps"))
         with collected(found):
             trained = recipes.model_rows(
@@ -111,6 +116,7 @@ class Study:
             for name, row in sheets["train"].rows.items()
             if name in models.rows
         }
+        found += recipes.unequal_pairs(study.trained, config["train"]["sheet"])
         study.check_references(where, sheets, found)
         if faults is None:
             raise_any(found)
@@ -159,10 +165,11 @@ class Study:
             base, reason = self.models[name]["source"], self.misfit(name)
             if reason:  # the head of a base of the same label space, which would be trained
                 faults.append(f"{places[name]}: {name}: base: {base}: {reason}")
-        for name, options in self.config["simulate"]["clicks"].items():
-            teacher = options["teacher"]
-            if teacher in self.models and (reason := self.mismatch(teacher, options["stimuli"])):
-                faults.append(f"{where}: simulate.clicks.{name}.teacher: {teacher}: {reason}")
+        for kind, measure in (("recordings", "neural"), ("clicks", "clickme")):
+            for name, options in self.config["simulate"][kind].items():
+                teacher = options["teacher"]
+                if teacher in self.models and (reason := self.lacking(measure, teacher, options["stimuli"])):
+                    faults.append(f"{where}: simulate.{kind}.{name}.teacher: {teacher}: {reason}")
         raise_any(faults)
 
     def misfit(self, model: str) -> str | None:
@@ -193,6 +200,11 @@ class Study:
                 if "label_space" not in self.stimuli[name]:
                     faults.append(f"{where}: accuracy.stimuli: {name!r} has no label_space")
         config["accuracy"]["stimuli"] = labelled
+        axis = config["trend"]["accuracy"]
+        if axis and axis.removeprefix("accuracy/") not in labelled:
+            faults.append(
+                f"{where}: trend.accuracy: {axis!r} is none of accuracy.stimuli ({', '.join(labelled)})"
+            )
         for kind, datasets in config["simulate"].items():
             for name, options in list(datasets.items()):
                 place = f"{where}: simulate.{kind}.{name}"
@@ -226,6 +238,10 @@ class Study:
         named |= {settings["table"] for settings in tables if settings}
         named |= set(filter(None, [self.config["clickme"]["revelation"]["human_curve"]]))
         return {path for path in named if not path.startswith("results/")}
+
+    def is_low_level(self, model: str) -> bool:
+        """Whether a model is an image statistic and no network, see `low_level`."""
+        return self.models[model]["weights"] == low_level.WEIGHTS
 
     def weights(self, model: str) -> str:
         """Path of a model's weights and of the card beside them, without suffix."""
@@ -296,6 +312,12 @@ class Study:
         """Why a model has no score on a benchmark, known before any job runs, or None."""
         if not self.enabled(measure):
             return f"stage {measure} is switched off"
+        return self.lacking(measure, model, stimuli)
+
+    def lacking(self, measure: str, model: str, stimuli: str) -> str | None:
+        """Why a model cannot have a score on a benchmark, or None."""
+        if self.is_low_level(model):
+            return low_level.undefined(self.models[model]["architecture"], measure)
         return None if measure == "neural" else self.mismatch(model, stimuli)
 
     def score_files(self) -> Iterator[tuple[str, str, str]]:

@@ -1,31 +1,32 @@
 """Accuracy against alignment: one panel a headline measure, and the same statistics on any table.
 
 The statistics of one cloud of models are ``visalign.association``; here they meet the score table of the
-pipeline, or two columns of a user's table. Columns ``parameters`` and ``training_data`` of the model sheet or
-of the user's table are used where they are.
+pipeline, or two columns of a user's table. Columns ``parameters``, ``training_data`` and ``input_size`` of
+the model sheet or of the user's table are used where they are.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from visalign import tables, verdict
+from visalign import headlines, multiplicity, tables, trend_text, verdict
 from visalign.association import describe, too_few
 from visalign.errors import InputError
 from visalign.fitted_curve import fitted_curve
+from visalign.headlines import ACCURACIES, HEADLINES, MEASURES, Headline
 from visalign.joined import inner_join, numeric, read, read_pairs, without
-from visalign.overlays import read_overlay
+from visalign.overlays import on_axes, read_overlay
+from visalign.roles import ROLES, role_of
 
-VERSION = 5
+VERSION = 6
 
 EXAMPLES = """\
   python -m visalign trend scores_per_model.csv --x top1 --y it_pls --label model
@@ -34,64 +35,6 @@ EXAMPLES = """\
   python -m visalign trend --scores results/scores.csv --models config/models/embedded.tsv \\
       --accuracy accuracy/photographs --output results/trend.json
 """
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The one metric and convention by which a measure enters the accuracy-versus-alignment figure."""
-
-    measure: str
-    stage: str
-    title: str
-    metric: str
-    convention: str
-    label: str
-
-
-CORRECTED = "(ρ − floor) / (A − F / A)"
-#: The measures of the combined figure, in panel order.
-HEADLINES = (
-    Headline("neural", "neural", "Neural predictivity", "pls", "r2/c", "explained variance r²/c"),
-    Headline("clickme", "clickme", "ClickMe alignment", "spearman", "floor_corrected", CORRECTED),
-    Headline(
-        *("adversarial_alignment", "attacks", "Adversarial alignment"),
-        *("adversarial_alignment", "floor_corrected", CORRECTED),
-    ),
-    Headline(
-        *("perturbation_tolerance", "attacks", "Perturbation tolerance"),
-        *("perturbation_tolerance", "l2", "mean smallest L2 norm"),
-    ),
-)
-MEASURES = tuple(headline.measure for headline in HEADLINES)
-
-
-def select(scores: pd.DataFrame, benchmark: str, metric: str, convention: str) -> dict[str, dict[str, Any]]:
-    """Return model -> score row of one benchmark, metric and convention.
-
-    A model without such a row may have one that says why: of the dataset instead of its region and window
-    (the model failed before they were read), without a convention, or of another metric. That row then
-    stands in, without a value.
-    """
-    here = scores[[f"{benchmark}/".startswith(f"{name}/") for name in scores["benchmark"]]]
-    of_metric = here[here["metric"] == metric]
-    exact = of_metric[(of_metric["convention"] == convention) & (of_metric["benchmark"] == benchmark)]
-    twice = exact["model"][exact["model"].duplicated()]
-    if len(twice):
-        where = f"{benchmark} {metric} {convention}"
-        raise InputError(f"score table: model {twice.iloc[0]!r} has two rows of {where}")
-    elsewhere = of_metric[of_metric["status"] == "ok"].assign(status=f"no {convention} value")
-    failed = here[here["status"] != "ok"]
-    reasons = pd.concat([elsewhere, failed, failed[failed["metric"] == metric]]).assign(value=np.nan)
-    return {str(row["model"]): dict(row) for part in (reasons, exact) for _, row in part.iterrows()}
-
-
-def missing(row: dict[str, Any] | None) -> str:
-    """Return why a score row has no value, or '' when it has one."""
-    if row is None:
-        return "no row in the score table"
-    if np.isfinite(row["value"]):  # its status may say more, such as how many images are censored
-        return ""
-    return "no finite value" if row["status"] == "ok" else str(row["status"])
 
 
 def number(value: Any) -> float | None:
@@ -104,44 +47,62 @@ def is_true(values: Iterable[Any]) -> bool:
     return any(str(value).lower() == "true" for value in values)
 
 
-def coordinates(x: dict[str, Any], y: dict[str, Any]) -> dict[str, float | None]:
-    """Return the values and intervals of two score rows as a point."""
+def coordinates(**rows: dict[str, Any]) -> dict[str, float | None]:
+    """Return the values and intervals of score rows, by the axis of each, as a point."""
     return {
         f"{axis}{bound}": number(row[column])
-        for axis, row in (("x", x), ("y", y))
+        for axis, row in rows.items()
         for bound, column in (("", "value"), ("_low", "ci_low"), ("_high", "ci_high"))
     }
 
 
 def gather(
-    sheet: pd.DataFrame, x_rows: dict[str, dict], y_rows: dict[str, dict], names: tuple[str, str]
-) -> tuple[list[dict], list[dict]]:
-    """Return (points, excluded models with their reasons), in the order of the model sheet."""
-    points, excluded = [], []
-    baselines = sheet.get("baseline", pd.Series("", sheet.index))
-    for model, family, baseline in zip(sheet["model"], sheet["family"], baselines, strict=True):
+    sheet: pd.DataFrame,
+    x_rows: Mapping[str, dict],
+    y_rows: Mapping[str, dict],
+    names: tuple[str, str],
+    roles: Sequence[str],
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what a panel shows, each in the order of the model sheet.
+
+    Returns
+    -------
+    dict
+        ``points``: the models of the statistics. ``shown_only``: points of models of other roles.
+        ``reference_lines``: controls that have a score and cannot have an accuracy. ``excluded``: the others,
+        with their reasons.
+    """
+    found: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in ("points", "shown_only", "reference_lines", "excluded")
+    }
+    for row in sheet.to_dict("records"):
+        model, role = row["model"], role_of(row)
+        entry = {"model": model, "family": row["family"], "role": role}
+        entry |= {"baseline": row["baseline"]} if row.get("baseline") else {}
         x, y = x_rows.get(model), y_rows.get(model)
-        reasons = (missing(x), missing(y))
-        entry = {"model": model, "family": family} | ({"baseline": baseline} if baseline else {})
+        reasons = (headlines.missing(x), headlines.missing(y))
         if x is not None and y is not None and not any(reasons):
-            points.append(entry | coordinates(x, y))
+            found["points" if role in roles else "shown_only"].append(entry | coordinates(x=x, y=y))
+        elif role == "control" and y is not None and not reasons[1]:
+            found["reference_lines"].append(entry | coordinates(y=y))
         elif reasons[0] == reasons[1]:
-            excluded.append(entry | {"reason": reasons[0]})
+            found["excluded"].append(entry | {"reason": reasons[0]})
         else:
             named = [f"{name}: {why}" for name, why in zip(names, reasons, strict=True) if why]
-            excluded.append(entry | {"reason": "; ".join(named)})
+            found["excluded"].append(entry | {"reason": "; ".join(named)})
     unlisted = [model for model in y_rows if model not in set(sheet["model"])]
-    excluded += [{"model": model, "family": "", "reason": "not in the model sheet"} for model in unlisted]
-    return points, excluded
+    found["excluded"] += [{"model": m, "family": "", "reason": "not in the model sheet"} for m in unlisted]
+    return found
 
 
 def covariates(table: pd.DataFrame, file: str) -> dict[str, Any]:
-    """Return the columns ``parameters`` and ``training_data``, where a table has them, for ``describe``."""
+    """Return the covariates that a table has, as ``describe`` takes them; sides are its ``input_size``."""
     found: dict[str, Any] = {}
-    if "parameters" in table.columns:
-        found["parameters"] = numeric(table.replace("", np.nan), "parameters", file)
-        for wrong in found["parameters"][found["parameters"] <= 0]:
-            raise InputError(f"{file}: column 'parameters': {wrong:g} is not positive")
+    for column, name in (("parameters", "parameters"), ("input_size", "sides")):
+        if column in table.columns:
+            found[name] = numeric(table.replace("", np.nan), column, file)
+            for wrong in found[name][found[name] <= 0]:
+                raise InputError(f"{file}: column {column!r}: {wrong:g} is not positive")
     if "training_data" in table.columns:
         found["training_data"] = table["training_data"].fillna("").astype(str).to_numpy(dtype=object)
     return found
@@ -167,37 +128,14 @@ def source(benchmark: str, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def in_order(benchmark: str) -> list[str | int]:
-    """Return a sorting key by which numbers count as such: the window 51-90 comes before 131-170."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", benchmark)]
+@dataclass(frozen=True)
+class Settings:
+    """What every panel of a study is made with."""
 
-
-def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
-    """Return the benchmarks that have a headline's metric, sorted; [''] where there is none.
-
-    A benchmark above another (``neural/DATASET`` of a model that failed before regions and windows were
-    read, above ``neural/DATASET/IT/70-170/whole_image``) is not one of its own.
-    """
-    of_stage = scores[scores["benchmark"].str.split("/").str[0] == headline.stage]
-    with_metric = of_stage[of_stage["metric"] == headline.metric]
-    names = sorted(set((with_metric if len(with_metric) else of_stage)["benchmark"]), key=in_order)
-    return [n for n in names if not any(other.startswith(f"{n}/") for other in names)] or [""]
-
-
-def scaled(scores: pd.DataFrame, headline: Headline, benchmark: str) -> Headline:
-    """Return a headline in the convention of a benchmark: r where no score is divided by a reliability."""
-    rows = scores[(scores["benchmark"] == benchmark) & (scores["metric"] == headline.metric)]
-    found = set(rows["convention"])
-    if headline.stage == "neural" and headline.convention not in found and "r" in found:
-        return replace(headline, convention="r", label="Pearson r (reliability not known)")
-    return headline
-
-
-def title(headline: Headline, benchmark: str) -> str:
-    """Return the title of a panel: of neurons, the predictivity of the regions that were recorded."""
-    if headline.stage != "neural":
-        return headline.title
-    return verdict.of_regions("".join(benchmark.split("/")[2:3]).split("+"))
+    accuracy: tuple[str, str]  # benchmark and metric of the x axis
+    roles: Sequence[str]  # of the models that the statistics are of
+    seed: int
+    draws: int
 
 
 def panel(
@@ -205,73 +143,80 @@ def panel(
     sheet: pd.DataFrame,
     headline: Headline,
     benchmark: str,
-    accuracy: tuple[str, str],
-    *,
     overlay: dict[str, Any] | None,
-    seed: int,
-    draws: int,
+    settings: Settings,
 ) -> dict[str, Any]:
-    """Return one panel: points, excluded models, and the trend where there are points enough.
+    """Return one panel: its models, by what they are to it, and the trend where there are points enough.
 
-    `overlay`, published points of the measure, is handed on as it is.
+    Parameters
+    ----------
+    sheet : DataFrame
+        model, family, and what `covariates` makes of it.
+    overlay : dict, optional
+        Published points of the measure, to be shown.
     """
-    headline = scaled(scores, headline, benchmark)
-    x_rows = select(scores, *accuracy, "proportion")
-    y_rows = select(scores, benchmark, headline.metric, headline.convention)
-    points, excluded = gather(sheet, x_rows, y_rows, (f"{accuracy[0]} {accuracy[1]}", headline.metric))
-    place = " ".join(benchmark.split("/")[1:]).replace("_", " ")
-    reason = too_few(len(points))
-    trend = None
+    headline = headlines.scaled(scores, headline, benchmark)
+    x_benchmark, x_metric = settings.accuracy
+    x_rows = headlines.select(scores, *settings.accuracy, "proportion")
+    y_rows = headlines.select(scores, benchmark, headline.metric, headline.convention)
+    found = gather(sheet, x_rows, y_rows, (f"{x_benchmark} {x_metric}", headline.metric), settings.roles)
+    points = found["points"]
+    trend, reason = None, too_few(len(points))
+    rows = sheet.set_index("model").loc[[point["model"] for point in points]]
     if not reason:
         x, y = (np.array([point[axis] for point in points]) for axis in "xy")
         names, families = ([point[field] for point in points] for field in ("model", "family"))
-        rows = sheet.set_index("model").loc[names]
-        given: dict[str, Any] = {c: rows[c].to_numpy() for c in ("parameters", "training_data") if c in rows}
-        trend = describe(x, y, names, families, **given, seed=seed, draws=draws)
-        trend["fitted_curve"] = fitted_curve(x, y, families, seed=seed, draws=draws)
-    sources = [source(accuracy[0], x_rows.values()), source(benchmark, y_rows.values())]
+        columns = ("parameters", "training_data", "sides")
+        given: dict[str, Any] = {name: rows[name].to_numpy() for name in columns if name in rows}
+        trend = describe(x, y, names, families, **given, seed=settings.seed, draws=settings.draws)
+        trend["fitted_curve"] = fitted_curve(x, y, families, seed=settings.seed, draws=settings.draws)
+    sources = [source(x_benchmark, x_rows.values()), source(benchmark, y_rows.values())]
+    title = headlines.title(headline, benchmark)
     return {
         "measure": headline.measure,
-        "title": title(headline, benchmark),
-        "subtitle": place,
+        "title": title,
+        "subtitle": " ".join(benchmark.split("/")[1:]).replace("_", " "),
         "benchmark": benchmark,
         "metric": headline.metric,
         "convention": headline.convention,
         "simulated": any(axis["simulated"] for axis in sources),
         "sources": sources,
-        "x_label": f"{accuracy[1].replace('top', 'top-')} accuracy, {accuracy[0].split('/', 1)[-1]}",
-        "y_label": f"{title(headline, benchmark)}: {headline.label}",
+        "x_label": f"{ACCURACIES[x_metric]}, {x_benchmark.split('/', 1)[-1]}",
+        "y_label": f"{title}: {headline.label}",
         "n": len(points),
-        "points": points,
-        "excluded": excluded,
-        "overlay": overlay,
+        **found,
+        "overlay": overlay and on_axes(overlay, x_metric, headline.convention),
         "trend": trend,
         "reason": reason,
+        "sides": trend_text.of_sides(rows["sides"].min(), rows["sides"].max(), trend)
+        if "sides" in rows
+        else "",
     }
 
 
 def panels(
     scores: pd.DataFrame,
     sheet: pd.DataFrame,
-    accuracy: tuple[str, str],
-    overlays: dict[str, dict[str, Any]],
-    *,
-    seed: int,
-    draws: int,
+    overlays: Mapping[str, dict[str, Any]],
+    settings: Settings,
+    confirmatory: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the panels of all headline measures: each has at least one, with or without values."""
-
-    def of(headline: Headline, benchmark: str) -> dict[str, Any]:
-        overlay = overlays.get(headline.measure)
-        return panel(scores, sheet, headline, benchmark, accuracy, overlay=overlay, seed=seed, draws=draws)
-
-    return [of(headline, benchmark) for headline in HEADLINES for benchmark in benchmarks(scores, headline)]
+    found = [
+        panel(scores, sheet, headline, benchmark, overlays.get(headline.measure), settings)
+        for headline in HEADLINES
+        for benchmark in headlines.benchmarks(scores, headline)
+    ]
+    multiplicity.adjust(found, confirmatory)
+    for trend in (panel["trend"] for panel in found if panel["trend"]):
+        trend["verdict"] = verdict.of_trend(trend)  # of adjusted p, which take all panels
+    return found
 
 
 def run_pipeline(args: argparse.Namespace) -> None:
     """Write the panels of a score table as JSON."""
     scores = tables.read_scores(args.scores)
-    sheet = tables.read_table(args.models, required=("model",), dtype=str, keep_default_na=False)
+    sheet = tables.read_table(args.models, required=("model",), dtype=str, keep_default_na=False).fillna("")
     if "family" not in sheet:
         sheet["family"] = ""  # each model is one of its own
     for path, table in ((args.scores, scores), (args.models, sheet)):
@@ -280,9 +225,16 @@ def run_pipeline(args: argparse.Namespace) -> None:
         table["model"] = tables.words(table, "model", path)
     for model in sheet["model"][sheet["model"].duplicated()]:
         raise InputError(f"{args.models}: model {model!r} has two rows")
+    if args.accuracy not in set(scores["benchmark"]):
+        there = sorted(name for name in set(scores["benchmark"]) if name.startswith("accuracy/"))
+        raise InputError(
+            f"{args.scores}: no row of the x axis, {args.accuracy!r} (there: {', '.join(there)})"
+        )
+    if args.sides:
+        sheet["input_size"] = [str(args.sides.get(model, "")) for model in sheet["model"]]
     sheet = sheet.assign(**covariates(sheet, args.models))
     overlays = read_overlay(args.overlay, MEASURES) if args.overlay else {}
-    accuracy = (args.accuracy, args.metric)
+    settings = Settings((args.accuracy, args.metric), args.roles, args.seed, args.bootstrap)
     tables.write_json(
         args.output,
         {
@@ -291,8 +243,9 @@ def run_pipeline(args: argparse.Namespace) -> None:
             "bootstrap": args.bootstrap,
             "confidence": 0.95,
             "accuracy": {"benchmark": args.accuracy, "metric": args.metric, "convention": "proportion"},
+            "roles": args.roles,
             "inputs_hash": tables.inputs_hash(args.scores, args.models),
-            "panels": panels(scores, sheet, accuracy, overlays, seed=args.seed, draws=args.bootstrap),
+            "panels": panels(scores, sheet, overlays, settings, args.confirmatory),
         },
     )
 
@@ -346,84 +299,14 @@ def of_table(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def interval_text(estimate: dict[str, Any], name: str) -> str:
-    """Return the interval ``name_low``, ``name_high`` as text, '' where there is none."""
-    low, high = estimate[f"{name}_low"], estimate[f"{name}_high"]
-    return "" if low is None else f" [{low:+.3f}, {high:+.3f}]"
-
-
-def correlation_text(part: dict[str, Any]) -> str:
-    """Return a correlation with its intervals as text."""
-    if part["value"] is None:
-        return f"too few points or constant (n = {part['n']})"
-    by_family = interval_text(part, "family_ci")
-    by_family = by_family and f", over families{by_family}"
-    return f"{part['value']:+.3f}{interval_text(part, 'ci')}{by_family} (n = {part['n']})"
-
-
-def estimate_text(estimate: dict[str, Any]) -> str:
-    """Return a number with its interval over families as text."""
-    value = "undefined" if estimate["value"] is None else f"{estimate['value']:+.3f}"
-    return value + interval_text(estimate, "family_ci")
-
-
-def pieces_text(trend: dict[str, Any]) -> list[str]:
-    """Return the regressions of a trend as lines to read."""
-    lines = []
-    pieces = trend["segmented"]
-    if pieces:
-        parts = [
-            f"{name.replace('_', ' ')} {pieces[name]:.4g}{interval_text(pieces, name)}"
-            for name in ("changepoint", "slope_below", "slope_beyond")
-        ]
-        lines.append("two-piece regression: " + ", ".join(parts))
-    for shape, fit in (trend["shapes"] or {}).items():
-        bic = "none (perfect fit)" if fit["bic"] is None else f"{fit['bic']:.1f}"
-        error = "none (one family)" if fit["cv_rmse"] is None else f"{fit['cv_rmse']:.4g}"
-        lines.append(f"{shape}: BIC {bic}, cross-validated error {error} (descriptive)")
-    if trend["adjusted"]:
-        partial = estimate_text(trend["adjusted"]["partial"])
-        lines.append(f"Spearman's rho given the covariates: {partial} (n = {trend['adjusted']['n']})")
-        betas = trend["adjusted"]["betas"].items()
-        lines += [f"standardised coefficient, {name}: {estimate_text(beta)}" for name, beta in betas]
-    if trend["power_law"]:
-        law = trend["power_law"]
-        lines.append(f"power law of parameters: exponent {estimate_text(law['exponent'])} (n = {law['n']})")
-    return lines
-
-
-def as_text(answer: dict[str, Any]) -> str:
-    """Return the trend of a table as lines to read."""
-    lines = [
-        f"{answer['y']} against {answer['x']}: n = {answer['n']}",
-        f"left out: {answer['n_missing']} rows with an empty or not finite value, "
-        f"{answer['n_unmatched']} without a partner in the joined table, "
-        f"{answer['n_excluded']} excluded on request",
-    ]
-    trend = answer["trend"]
-    if trend is None:
-        points = [f"  {p['model']}: {p['x']:g}, {p['y']:g}" for p in answer["points"]]
-        return "\n".join([*lines, f"no trend: {answer['reason']}", *points])
-    lines.append(trend["verdict"])
-    for name, key in (("Spearman's rho", "spearman"), ("Pearson's r", "pearson")):
-        parts = [(part, trend[key][part]) for part in ("overall", "below", "above")]
-        parts += [(f"family {family}", part) for family, part in trend[key]["by_family"].items()]
-        lines += [f"{name}, {where}: {correlation_text(part)}" for where, part in parts]
-    peak = trend["changepoint"]
-    place = f"{peak['model']}, {peak['x']:.4g}, {peak['y']:.4g}"
-    lines.append(f"changepoint (the highest point; any data has one): {place}")
-    for name in ("rising", "falling"):
-        drawn = trend[name]
-        equation = f"y = {drawn['slope']:.3f} x {drawn['intercept']:+.3f} ({drawn['rule']})" if drawn else ""
-        lines.append(f"{name} line: {equation or 'none, no point on that side'}")
-    lines.append("envelope: " + ", ".join(point["model"] for point in trend["envelope"]))
-    return "\n".join(lines + pieces_text(trend))
-
-
 def run_table(args: argparse.Namespace) -> None:
     """Print the trend of two columns of any table."""
     answer = of_table(args)
-    print(json.dumps(answer, indent=1, allow_nan=False, ensure_ascii=False) if args.json else as_text(answer))
+    print(
+        json.dumps(answer, indent=1, allow_nan=False, ensure_ascii=False)
+        if args.json
+        else trend_text.as_text(answer)
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -445,9 +328,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--scores", metavar="CSV", help="score table of every model and measure")
     option("--models", metavar="TSV", help="model sheet (columns model, family)")
     option("--accuracy", default="accuracy/photographs", metavar="BENCHMARK", help="x axis (%(default)s)")
-    option("--metric", default="top1", help="metric of the x axis (%(default)s)")
+    option("--metric", choices=ACCURACIES, default="top1", help="metric of the x axis (%(default)s)")
+    option("--roles", nargs="+", choices=ROLES, default=["model"],
+           help="roles of the models that enter the statistics; others are only shown (model)")  # fmt: skip
+    option(
+        "--sides", type=json.loads, metavar="JSON", help="input side of each model in pixels: {model: side}"
+    )
+    option("--confirmatory", metavar="BENCHMARK", help="the one panel whose p values are not adjusted")
     option("--overlay", type=json.loads, metavar="JSON",
-           help="published points to show: {table, model, x, y: {measure: column}}")  # fmt: skip
+           help="published points to show: trend.overlay of the config")  # fmt: skip
     option("--output", type=Path, metavar="JSON", help="panels, for figures and report")
     both = parser.add_argument_group("both uses")
     both.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (%(default)s)")

@@ -1,14 +1,19 @@
 """What a panel's numbers say in plain words, never stronger than the numbers.
 
-An interval that includes 0 is no evidence of a relation, in either direction. The two sides of the envelope's
-changepoint are described, not tested: it was chosen as the highest model. A decline is claimed where the test
-of decline rejects and the slope beyond the fitted changepoint is below 0 with its interval.
+An interval that includes 0 is no evidence of a relation, in either direction, and where models are alike
+within families no direction is claimed with fewer than ``MIN_FAMILIES``. The two sides of the envelope's
+changepoint are described, not tested: it was chosen as the highest model. A decline beyond a place is claimed
+where the test of decline rejects and the slope beyond the fitted changepoint is below 0 with its interval.
+The mean score and the upper envelope may decline without each other, so each has its sentence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from visalign.roles import of_counts
+from visalign.segmented import MIN_FAMILIES
 
 #: A test rejects at this p.
 LEVEL = 0.05
@@ -28,8 +33,13 @@ def bounds(numbers: Mapping[str, Any], name: str, digits: int = 2, *, sign: bool
 
 
 def interval_of(rho: Mapping[str, Any]) -> str:
-    """Return which interval of a correlation to judge by: over families where there is one."""
-    return "ci" if rho.get("family_ci_low") is None else "family_ci"
+    """Return which interval of a correlation to judge by: over families where models are alike within them.
+
+    '' where these are too few for one.
+    """
+    if rho.get("family_ci_low") is not None:
+        return "family_ci"
+    return "ci" if rho.get("n_families") in (None, rho["n"]) else ""
 
 
 def of_correlation(rho: Mapping[str, Any], where: str) -> str:
@@ -38,16 +48,22 @@ def of_correlation(rho: Mapping[str, Any], where: str) -> str:
     Parameters
     ----------
     rho : mapping
-        value, ci_low, ci_high, n; family_ci_low and family_ci_high, by which it is judged where they are.
+        value, ci_low, ci_high, n; family_ci_low and family_ci_high, by which it is judged where models are
+        alike within families; n_families.
     where : str
         Which models, to begin the sentence with.
     """
     if rho["value"] is None:
         return f"{where} (n = {rho['n']}): too few models, or all equal, for a correlation."
     start = f"{where} (n = {rho['n']}): ρ = {decimal(rho['value'], sign=True)}"
+    judged = interval_of(rho)
+    if not judged:
+        return (
+            f"{start}. Models are alike within their {rho['n_families']} families: no direction is claimed, "
+            f"that takes {MIN_FAMILIES} families."
+        )
     if rho["ci_low"] is None:
         return f"{start}, without an interval: nothing can be said."
-    judged = interval_of(rho)
     over = " over families" if judged == "family_ci" else ""
     start = f"{start}, 95 % interval{over} {bounds(rho, judged, sign=True)}."
     if rho[f"{judged}_low"] > 0:
@@ -57,39 +73,91 @@ def of_correlation(rho: Mapping[str, Any], where: str) -> str:
     return f"{start} The interval includes 0: no evidence of a relation in either direction."
 
 
+def of_p(test: Mapping[str, Any]) -> tuple[float, str]:
+    """Return the p that decides, corrected for the number of panels where that is known, and its text."""
+
+    def text(p: float) -> str:
+        return f"= {decimal(p, 3)}" if p >= 0.001 else "< 0.001"
+
+    p, corrected = test["p"], test.get("p_adjusted")
+    if corrected is None or test.get("n_panels", 2) == 1:
+        return p, f"p {text(p)}"
+    many = f" for {test['n_panels']} panels" if "n_panels" in test else ""
+    return corrected, f"p {text(p)}, {text(corrected).removeprefix('= ')} corrected{many}"
+
+
 def of_trend(trend: Mapping[str, Any]) -> str:
-    """Say whether scores decline with accuracy, and beyond which, as far as the test of decline goes.
+    """Say whether the mean score, and the upper envelope, decline with accuracy, as far as their tests go.
 
     Parameters
     ----------
     trend : mapping
-        spearman, segmented and decline, as ``association.describe`` finds them.
+        spearman, segmented, decline and envelope_decline, as ``association.describe`` finds them.
     """
+    return f"{of_mean(trend)} {of_envelope(trend['envelope_decline'])}"
+
+
+def of_mean(trend: Mapping[str, Any]) -> str:
+    """Say whether the mean score declines, and beyond which accuracy."""
     test, pieces = trend["decline"], trend["segmented"]
     if test["p"] is None:
-        return f"Not tested for a decline: {test['reason']}."
-    p = f"p = {decimal(test['p'], 3)}" if test["p"] >= 0.001 else "p < 0.001"
-    if test["p"] > LEVEL:
+        return f"The mean score is not tested for a decline: {test['reason']}."
+    p, told = of_p(test)
+    if p > LEVEL:
         rho = trend["spearman"]["overall"]
-        rises = (rho[f"{interval_of(rho)}_low"] or 0) > 0
+        judged, least = interval_of(rho), test.get("smallest_detectable")
+        rises = judged and (rho[f"{judged}_low"] or 0) > 0
+        power = (
+            f"a fall of {decimal(least, 1)} residual SDs over the upper third of the models would have been "
+            "found in 80 % of such studies"
+            if least is not None
+            else "no fall would have been found in 80 % of such studies"
+        )
         return (
-            f"{'Rises with accuracy; no' if rises else 'No'} evidence of decline (test of decline: {p}), "
-            "which is not evidence that there is none."
+            f"{'Rises with accuracy; no' if rises else 'No'} evidence of decline of the mean score (test of "
+            f"decline: {told}), which is not evidence that there is none: {power}."
         )
     if pieces is None:
-        return f"Declines with accuracy (test of decline: {p}); where it begins cannot be fitted."
-    place = f"x = {decimal(pieces['changepoint'])} (95 % {bounds(pieces, 'changepoint')})"
-    slope = f"slope {decimal(pieces['slope_beyond'], 3)}, 95 % {bounds(pieces, 'slope_beyond', 3)}"
-    if pieces["slope_beyond_high"] >= 0:
-        return (
-            f"Declines somewhere (test of decline: {p}), but where is uncertain: the slope beyond the fitted "
-            f"changepoint {place} may be 0 ({slope})."
+        return f"The mean score declines with accuracy (test of decline: {told}); where cannot be fitted."
+    level = f"{'about ' if pieces['coverage'] < 0.95 else ''}{pieces['coverage'] * 100:.0f} %"
+    place = f"x = {decimal(pieces['changepoint'])} ({level} {bounds(pieces, 'changepoint')})"
+
+    def slope(side: str) -> str:
+        name = f"slope_{side}"
+        return f"slope {decimal(pieces[name], 3)}, {level} {bounds(pieces, name, 3)}"
+
+    def sign(side: str) -> str:
+        if pieces[f"slope_{side}_low"] > 0:
+            return "is above 0"
+        return "is below 0" if pieces[f"slope_{side}_high"] < 0 else "may be 0"
+
+    below, beyond = sign("below"), sign("beyond")
+    if beyond == "is below 0":
+        start = {"is above 0": "rises, then declines", "is below 0": "declines below and"}.get(
+            below, "declines"
         )
-    if pieces["slope_below_low"] > 0:
-        start = "Rises, then declines"
-    else:
-        start = "Declines below and" if pieces["slope_below_high"] < 0 else "Declines"
-    return f"{start} beyond {place}: {slope}; test of decline: {p}."
+        return f"The mean score {start} beyond {place}: {slope('beyond')}; test of decline: {told}."
+    if below == "is below 0":
+        then = (
+            f"rises beyond: {slope('beyond')}" if beyond == "is above 0" else f"beyond it {slope('beyond')}"
+        )
+        return f"The mean score falls below {place}: {slope('below')}; {then}; test of decline: {told}."
+    return (
+        f"The mean score declines somewhere (test of decline: {told}), but where is uncertain: at the fitted "
+        f"changepoint {place} the slope below {below} ({slope('below')}), that beyond {beyond} "
+        f"({slope('beyond')})."
+    )
+
+
+def of_envelope(test: Mapping[str, Any]) -> str:
+    """Say whether the upper envelope, a quantile of the score given accuracy, declines."""
+    name = f"upper envelope ({test['tau']:g} quantile)"
+    if test["p"] is None:
+        return f"The {name} is not tested for a decline: {test['reason']}."
+    p, told = of_p(test)
+    if p > LEVEL:
+        return f"No evidence of decline of the {name}; test of its decline: {told}."
+    return f"The {name} declines somewhere; test of its decline: {told}."
 
 
 def of_changepoint(panel: Mapping[str, Any]) -> str:
@@ -114,7 +182,9 @@ def of_line(line: Mapping[str, Any] | None, name: str) -> str:
     if line is None:
         return f"{name} line: none, no envelope point on that side."
     slope, intercept = decimal(line["slope"], 3), decimal(line["intercept"], 3, sign=True)
-    return f"{name} line: y = {slope} x {intercept} ({line['rule']})."
+    equation = f"{name} line: y = {slope} x {intercept} ({line['rule']})"
+    any_has = "; any set of points has a line from its highest point on" if name == "Falling" else ""
+    return f"{equation}{any_has}."
 
 
 def of_panel(panel: Mapping[str, Any]) -> list[str]:
@@ -125,8 +195,7 @@ def of_panel(panel: Mapping[str, Any]) -> list[str]:
     panel : mapping
         As the trend stage writes it.
     """
-    total = panel["n"] + len(panel["excluded"])
-    sentences = [f"{panel['n']} of {total} models have both an accuracy and a score."]
+    sentences = [f"{of_counts(panel)}."]
     if panel["trend"] is None:
         return [*sentences, f"No trend is given: {panel['reason']}."]
     rho, split = panel["trend"]["spearman"], decimal(panel["trend"]["changepoint"]["x"])
@@ -137,6 +206,7 @@ def of_panel(panel: Mapping[str, Any]) -> list[str]:
         of_correlation(rho["below"], f"Accuracy below {split}"),
         of_correlation(rho["above"], f"Accuracy above {split}"),
     ]
+    sentences += [panel["sides"]] if panel["sides"] else []
     sentences += [of_correlation(part, f"Family {family}") for family, part in rho["by_family"].items()]
     return [
         *sentences,

@@ -1,0 +1,107 @@
+"""What a trend says in numbers, for the terminal and for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SHAPES = {"linear": "a line", "plateau": "rise, then plateau", "segmented": "two pieces"}
+
+
+def interval_text(estimate: Mapping[str, Any], name: str) -> str:
+    """Return the interval ``name_low``, ``name_high`` as text, '' where there is none."""
+    low, high = estimate[f"{name}_low"], estimate[f"{name}_high"]
+    return "" if low is None else f" [{low:+.3f}, {high:+.3f}]"
+
+
+def correlation_text(part: Mapping[str, Any]) -> str:
+    """Return a correlation with its intervals as text."""
+    if part["value"] is None:
+        return f"too few points or constant (n = {part['n']})"
+    by_family = interval_text(part, "family_ci")
+    by_family = by_family and f", over families{by_family}"
+    return f"{part['value']:+.3f}{interval_text(part, 'ci')}{by_family} (n = {part['n']})"
+
+
+def estimate_text(estimate: Mapping[str, Any]) -> str:
+    """Return a number with its interval over families as text."""
+    value = "undefined" if estimate["value"] is None else f"{estimate['value']:+.3f}"
+    return value + interval_text(estimate, "family_ci")
+
+
+def covariate_names(adjusted: Mapping[str, Any]) -> str:
+    """Name the covariates of ``adjusted``, the classes of training data together."""
+    names = [name.split(":")[0] for name in adjusted["betas"] if name != "accuracy"]
+    return ", ".join(dict.fromkeys(names))
+
+
+def further(trend: Mapping[str, Any]) -> list[tuple[str, str, int | None]]:
+    """Return what stands beside correlations and tests: name, value with 95 % interval over families, n.
+
+    Parameters
+    ----------
+    trend : mapping
+        As ``association.describe`` finds it.
+    """
+    rows: list[tuple[str, str, int | None]] = []
+    if adjusted := trend["adjusted"]:
+        name = f"Spearman's ρ given {covariate_names(adjusted)}"
+        rows.append((name, estimate_text(adjusted["partial"]), adjusted["n"]))
+        for beta, found in adjusted["betas"].items():
+            rows.append((f"standardised coefficient, {beta}", estimate_text(found), adjusted["n"]))
+    if law := trend["power_law"]:
+        rows.append(("power law of parameters, exponent", estimate_text(law["exponent"]), law["n"]))
+    for shape, fit in (trend["shapes"] or {}).items():
+        bic = "none (perfect fit)" if fit["bic"] is None else f"{fit['bic']:.1f}"
+        error = "none (one family)" if fit["cv_rmse"] is None else f"{fit['cv_rmse']:.4g}"
+        rows.append((f"{SHAPES[shape]} (descriptive)", f"BIC {bic}, cross-validated error {error}", None))
+    return rows
+
+
+def of_sides(low: float, high: float, trend: Mapping[str, Any] | None) -> str:
+    """Say that input sides, in pixels, differ, and what accuracy says given them; '' where they do not."""
+    if not low < high:
+        return ""
+    start = f"Input sides differ ({low:.0f} to {high:.0f} pixels)"
+    adjusted = trend and trend["adjusted"]
+    if not adjusted or "log side" not in adjusted["betas"]:
+        return f"{start}, which no statistic allows for."
+    return f"{start}; ρ given {covariate_names(adjusted)} = {estimate_text(adjusted['partial'])}.".replace(
+        "-", "−"
+    )
+
+
+def as_text(answer: Mapping[str, Any]) -> str:
+    """Return the trend of a table as lines to read."""
+    lines = [
+        f"{answer['y']} against {answer['x']}: n = {answer['n']}",
+        f"left out: {answer['n_missing']} rows with an empty or not finite value, "
+        f"{answer['n_unmatched']} without a partner in the joined table, "
+        f"{answer['n_excluded']} excluded on request",
+    ]
+    trend = answer["trend"]
+    if trend is None:
+        points = [f"  {p['model']}: {p['x']:g}, {p['y']:g}" for p in answer["points"]]
+        return "\n".join([*lines, f"no trend: {answer['reason']}", *points])
+    lines.append(trend["verdict"])
+    for name, key in (("Spearman's rho", "spearman"), ("Pearson's r", "pearson")):
+        parts = [(part, trend[key][part]) for part in ("overall", "below", "above")]
+        parts += [(f"family {family}", part) for family, part in trend[key]["by_family"].items()]
+        lines += [f"{name}, {where}: {correlation_text(part)}" for where, part in parts]
+    peak = trend["changepoint"]
+    place = f"{peak['model']}, {peak['x']:.4g}, {peak['y']:.4g}"
+    lines.append(f"changepoint (the highest point; any data has one): {place}")
+    for name in ("rising", "falling"):
+        drawn = trend[name]
+        equation = f"y = {drawn['slope']:.3f} x {drawn['intercept']:+.3f} ({drawn['rule']})" if drawn else ""
+        lines.append(f"{name} line: {equation or 'none, no point on that side'}")
+    lines.append("envelope: " + ", ".join(point["model"] for point in trend["envelope"]))
+    if pieces := trend["segmented"]:
+        parts = [
+            f"{name.replace('_', ' ')} {pieces[name]:.4g}{interval_text(pieces, name)}"
+            for name in ("changepoint", "slope_below", "slope_beyond")
+        ]
+        lines.append("two-piece regression: " + ", ".join(parts))
+    for name, value, n in further(trend):
+        lines.append(f"{name}: {value}" + (f" (n = {n})" if n is not None else ""))
+    return "\n".join(lines)
