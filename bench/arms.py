@@ -1,9 +1,8 @@
-"""How often 95 % intervals of the effect of a training hold it, by simulation: seeds, noise of training, images.
+"""How often 95 % intervals of the effect of a training miss it, by simulation.
 
-Both arms of a seed are measured on the same 400 images. Logits are difficulty of the image, plus noise of each
-image (SD .5), plus that of the training (`noise`); training also moves each image by its own amount (`images`).
-The statistic is the mean change of the logit. Prints a table of misses in Markdown and writes
-``results/bench/arms.csv``. Two minutes on one core.
+Both arms of a seed are measured on the same 400 images. Logits have noise of each image (SD .5) and of the
+training (`noise`); besides, training moves each image by its own amount (`images`). The statistic is the mean
+change of the logit. Prints a table of misses in Markdown and writes ``results/bench/arms.csv``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -331,6 +332,26 @@ def test_a_layer_beyond_float16_is_kept_in_float32_from_the_first_stimulus_on(
     assert (store["layer2"].dtype, store["layer1"].dtype) == (np.float32, np.float16)
     assert store.attrs["float32_layers"][0] == "layer2"
     assert np.abs(store["layer2"][8:]).max() > 65504
+    assert "beyond float16, so kept in float32: layer2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1e-8, 0), (1, 3e3)])
+def test_a_layer_that_float16_would_round_away_is_kept_in_float32(
+    tmp_path, tiny_model, pixels, monkeypatch, capsys, scale, offset
+):
+    load = network.load
+
+    def loaded(*args):
+        model = load(*args)
+        model.layer2.register_forward_hook(lambda module, inputs, output: output * scale + offset)
+        return model
+
+    monkeypatch.setattr(network, "load", loaded)
+    cli.main(arguments(tiny_model(), pixels, tmp_path, "--layers", "layer1,layer2"))
+    store = stores.open_store(tmp_path / "f.zarr")
+    assert (store["layer2"].dtype, store["layer1"].dtype) == (np.float32, np.float16)
+    assert store.attrs["float32_layers"] == ["layer2"]
+    assert json.loads((tmp_path / "f.json").read_text())["arrays"]["layer2"]["dtype"] == "float32"
     assert "beyond float16, so kept in float32: layer2" in capsys.readouterr().err
 
 

@@ -131,6 +131,30 @@ def test_recording_stops_with_its_block():
     assert outputs == {}
 
 
+@pytest.mark.parametrize(("mean", "sd"), [(1000, 0.3), (3000, 1), (0, 1e-5), (0, 1e-7), (0, 1e-8), (0, 1)])
+def test_the_share_lost_to_float16_is_that_of_the_variance(mean, sd):
+    """One pair of stimuli and 5000 features tell it within 10 %."""
+    values = mean + sd * np.random.default_rng(0).standard_normal((40, 5000))
+    stored = values.astype(np.float16)
+    errors = (values - stored).var(axis=0).sum() / values.var(axis=0).sum()
+    pair = torch.from_numpy(values[[0, -1]]), torch.from_numpy(stored[[0, -1]])
+    assert float(network.share_lost(*pair)) == pytest.approx(errors, rel=0.1)
+    assert (errors < 1e-3) == ((mean, sd) in [(0, 1), (0, 1e-5)])
+
+
+def test_a_single_stimulus_loses_what_its_own_values_lose():
+    values = 3000 + torch.randn(1, 5000, generator=torch.Generator().manual_seed(0))
+    assert float(network.share_lost(values, values.half())) == pytest.approx(
+        0.33, rel=0.1
+    )  # steps of 2: 4 / 12
+    assert float(network.share_lost(values, values)) == 0
+
+
+def test_stimuli_that_are_the_same_lose_nothing():
+    values = torch.full((3, 10), 0.1)
+    assert not float(network.share_lost(values, values.half())) > 0
+
+
 def test_a_layer_is_kept_in_the_type_asked_for():
     model = Small()
     with torch.inference_mode(), network.recorded(model, {"0": torch.float16}) as outputs:

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+import timm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -44,7 +45,7 @@ def by_timm(transform: Transform, image: Image.Image) -> np.ndarray:
 @pytest.mark.parametrize("mode", CROP_MODES)
 def test_pixels_equal_those_of_timm(mode, interpolation, size):
     image = noise(*size)
-    for (height, width), crop_pct in itertools.product([(64, 64), (97, 97), (60, 90)], [0.875, 1.0]):
+    for (height, width), crop_pct in itertools.product([(64, 64), (97, 97), (60, 90)], [0.875, 1.0, 1.15]):
         transform = Transform(height, width, mode, crop_pct, interpolation, FILL)
         ours, theirs = transform.apply(image), by_timm(transform, image)
         assert ours.dtype == theirs.dtype == np.uint8
@@ -54,7 +55,7 @@ def test_pixels_equal_those_of_timm(mode, interpolation, size):
 @given(
     size=st.tuples(st.integers(8, 240), st.integers(8, 240)),
     target=st.integers(16, 96),
-    crop_pct=st.floats(0.5, 1),
+    crop_pct=st.floats(0.5, 2),
     mode=st.sampled_from(CROP_MODES),
 )
 @settings(max_examples=60, deadline=None)
@@ -62,6 +63,23 @@ def test_any_square_target_equals_timm(size, target, crop_pct, mode):
     transform = Transform(target, target, mode, crop_pct, "bilinear", FILL)
     image = noise(*size)
     np.testing.assert_array_equal(transform.apply(image), by_timm(transform, image))
+
+
+def test_every_transform_of_timm_is_one_of_ours():
+    """All pretrained tags; VOLO's largest have a crop fraction above 1."""
+    configs = [timm.get_pretrained_cfg(name).to_dict() for name in timm.list_pretrained()]
+    resolved = [timm.data.resolve_data_config(pretrained_cfg=config) for config in configs]
+    assert max(config["crop_pct"] for config in resolved) > 1
+    keys = {Transform.of_model(config).key for config in resolved if config["input_size"][0] == 3}
+    assert all(Transform.from_key(key).key == key for key in keys)
+
+
+def test_the_largest_volo_sees_what_timm_shows_it():
+    image, config = noise(375, 500), timm.get_pretrained_cfg("volo_d5_512.sail_in1k").to_dict()
+    transform = Transform.of_model(timm.data.resolve_data_config(pretrained_cfg=config))
+    result = transform.apply(image)
+    np.testing.assert_array_equal(result, by_timm(transform, image))
+    assert (result[:, :33] == 0).all() and result[:, 34:-34].any(axis=(0, 2)).all()
 
 
 def test_full_size_photograph_equals_timm():
@@ -94,7 +112,7 @@ transforms = st.builds(
     height=st.integers(1, 2048),
     width=st.integers(1, 2048),
     crop_mode=st.sampled_from(["center", "squash"]),
-    crop_pct=st.floats(0.01, 1),
+    crop_pct=st.floats(0.01, 2),
     interpolation=st.sampled_from(sorted(INTERPOLATIONS)),
 ) | st.builds(
     Transform,
@@ -128,7 +146,7 @@ def test_a_bad_key_is_named(key):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("crop_mode", "corner"), ("interpolation", "cubic"), ("crop_pct", 0.0), ("crop_pct", 1.5)],
+    [("crop_mode", "corner"), ("interpolation", "cubic"), ("crop_pct", 0.0), ("crop_pct", 87.5)],
 )
 def test_a_bad_field_is_named_with_its_value(field, value):
     with pytest.raises(InputError, match=f"{field}: .*{value}"):

@@ -17,7 +17,7 @@ FLOAT16_INFINITY, FLOAT16_SIGN = 0x7C00, 0x8000
 
 
 class Overflow(Exception):
-    """Layers with activations beyond float16: the pass must start again with these in float32."""
+    """Layers with activations beyond float16's range or precision: the pass must start again with float32."""
 
     def __init__(self, layers: list[str]) -> None:
         super().__init__(", ".join(layers))

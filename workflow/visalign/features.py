@@ -13,12 +13,15 @@ from typing import Any
 import zarr
 from tqdm import tqdm
 
-from visalign import label_spaces, stores
+from visalign import label_spaces, low_level, low_level_stores, stores
 from visalign.arguments import at_least
 from visalign.errors import InputError
 from visalign.tables import inputs_hash, read_json
 
-VERSION = 2
+VERSION = 3
+#: A layer that loses a larger share of its variance over stimuli in float16 is kept in float32. Small values
+#: are rounded to steps of 6e-8, values far from zero to 1 in 2000 of their distance from it.
+MOST_LOST = 1e-3
 EXAMPLES = """\
   python -m visalign features --card lite0.json --weights lite0.safetensors --pixels photographs.zarr \\
       --pixels-manifest photographs.json --output features.zarr --manifest features.json
@@ -85,8 +88,11 @@ class Pass:
         self.shapes = network.layer_shapes(self.model, layers, self.size) if layers else {}
 
     @contextmanager
-    def recording(self, wide: list[str]) -> Iterator[dict[str, Any]]:
-        """Record the layers of each forward pass of the block, those of `wide` in float32."""
+    def recording(self, wide: list[str], lost: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """Record the layers of each forward pass of the block, those of `wide` in float32.
+
+        `lost` gets the share of variance that the others lose in float16.
+        """
         import torch
 
         from visalign import network
@@ -96,7 +102,7 @@ class Pass:
         dtypes = {layer: torch.float32 if layer in wide else narrow for layer in self.shapes}
         on = self.autocast != "off"
         autocast = torch.autocast(device().type, getattr(torch, self.autocast) if on else None, enabled=on)
-        with torch.inference_mode(), autocast, network.recorded(self.model, dtypes) as outputs:
+        with torch.inference_mode(), autocast, network.recorded(self.model, dtypes, lost) as outputs:
             yield outputs
 
     def batch_size(self, n_stimuli: int) -> int:
@@ -132,8 +138,10 @@ class Pass:
         visalign.feature_writer.Overflow
             Layers that need float32.
         """
+        import torch
+
         from visalign import batches, network
-        from visalign.feature_writer import FeatureWriter
+        from visalign.feature_writer import FeatureWriter, Overflow
 
         dimensions = {
             name: network.dimensions(self.model, name, shape) for name, shape in self.shapes.items()
@@ -146,10 +154,14 @@ class Pass:
             desc=f"features {self.card['model']}",
             unit="image",
         )
-        with bar, self.recording(stores.attribute(group, "float32_layers", [])) as outputs:
+        lost: dict[str, torch.Tensor] = {}
+        with bar, self.recording(stores.attribute(group, "float32_layers", []), lost) as outputs:
             prepare = self.forward.normalise
             for stimuli, batch in batches.pixel_batches(pixels, rows, writer.complete, prepare):
                 logits = self.model(batch).float()
+                if damaged := [layer for layer, share in lost.items() if share > MOST_LOST]:
+                    writer.wait()
+                    raise Overflow(damaged)
                 writer.submit(stimuli, {**outputs, "logits": logits})
                 bar.update(len(batch))
             writer.wait()
@@ -192,18 +204,27 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"{args.pixels}: pixels: shape {pixels.shape[1:]}, the card says {expected}")
     group = stores.open_partial(args.output, identity)
     stores.write_strings(group, "stimulus_id", stores.strings(store), "stimulus")
-    work = Pass(card, args.weights, layers=args.layers, dtype=args.dtype, autocast=args.autocast)
-    digests = record(work, pixels, group, args.batch_size)
-    stores.publish(args.output, args.manifest, provenance(args, card, work, store), digests)
+    if card["weights"] == low_level.WEIGHTS:
+        layers = low_level_stores.write_features(card, pixels, group, args.batch_size)
+        own, digests = {"layers": layers, "dtype": "float32"}, None
+    else:
+        work = Pass(card, args.weights, layers=args.layers, dtype=args.dtype, autocast=args.autocast)
+        digests = record(work, pixels, group, args.batch_size)
+        own = of_network(args, work)
+    stores.publish(args.output, args.manifest, provenance(args, card, store) | own, digests)
 
 
-def provenance(
-    args: argparse.Namespace, card: dict[str, Any], work: Pass, pixels: zarr.Group
-) -> dict[str, Any]:
-    """What a store says of its making."""
+def of_network(args: argparse.Namespace, work: Pass) -> dict[str, Any]:
+    """What a store says of the pass of a network that filled it."""
     from visalign import network
     from visalign.device import device
 
+    about = {"layers": [*work.shapes, "logits"], "dtype": args.dtype, "autocast": args.autocast}
+    return about | {"device": str(device())} | network.token_layout(work.model)
+
+
+def provenance(args: argparse.Namespace, card: dict[str, Any], pixels: zarr.Group) -> dict[str, Any]:
+    """What a store says of its making."""
     return stores.provenance(
         model=card["model"],
         weights_sha256=card["sha256"],
@@ -211,11 +232,6 @@ def provenance(
         transform=stores.attribute(pixels, "transform"),
         stimulus_set=stores.attribute(pixels, "table"),
         stimulus_set_sha256=read_json(args.pixels_manifest)["arrays"]["pixels"]["sha256"],
-        layers=[*work.shapes, "logits"],
-        dtype=args.dtype,
-        autocast=args.autocast,
-        device=str(device()),
         threads=os.environ.get("OMP_NUM_THREADS", "default"),
         **label_spaces.provenance(card),
-        **network.token_layout(work.model),
     )

@@ -181,7 +181,11 @@ def on_canvas(saliency: np.ndarray, height: int, width: int, transform: Transfor
     resized = transform.resized_size(height, width)
     left, upper, right, lower = transform.crop_box(*resized)
     canvas = np.zeros(resized, np.float32)
-    canvas[upper:lower, left:right] = saliency
+    rows = slice(max(upper, 0), min(lower, resized[0]))  # without the padding
+    columns = slice(max(left, 0), min(right, resized[1]))
+    canvas[rows, columns] = saliency[
+        rows.start - upper : rows.stop - upper, columns.start - left : columns.stop - left
+    ]
     return np.asarray(Image.fromarray(canvas).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 

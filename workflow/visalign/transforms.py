@@ -23,6 +23,8 @@ INTERPOLATIONS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+#: As in the schema of the model sheet; more is a mistake, such as a percentage.
+MAX_CROP_PCT = 2
 CROP_MODES = ("center", "squash", "border")
 KEY = re.compile(r"(\d+)x(\d+)-(center|squash|border)-([0-9.]+)-([a-z]+)(?:-fill([0-9.]+))?")
 
@@ -38,10 +40,11 @@ class Transform:
     crop_mode : {'center', 'squash', 'border'}
         Scale the short edge and crop; scale both edges and crop; scale the long edge and pad.
     crop_pct : float
-        Fraction of the resized image's edge that the crop keeps.
+        Fraction of the resized image's edge that the crop keeps; above 1 (1.15 in timm's largest VOLO) the
+        image is scaled below the result's size, and padded.
     interpolation : {'nearest', 'bilinear', 'bicubic', 'lanczos'}
     fill : tuple of int
-        Padding colour, used by ``border`` only.
+        Padding colour of ``border``; the other modes pad with black.
     """
 
     height: int
@@ -58,8 +61,8 @@ class Transform:
             raise InputError(
                 f"interpolation: {self.interpolation!r} is not one of {', '.join(INTERPOLATIONS)}"
             )
-        if not 0 < self.crop_pct <= 1:
-            raise InputError(f"crop_pct: {self.crop_pct} is not in (0, 1]")
+        if not 0 < self.crop_pct <= MAX_CROP_PCT:
+            raise InputError(f"crop_pct: {self.crop_pct} is not in (0, {MAX_CROP_PCT}]")
 
     @property
     def key(self) -> str:
@@ -131,7 +134,8 @@ class Transform:
         inside = max(left, 0), max(upper, 0), min(right, width), min(lower, height)
         cropped = image.crop(inside)
         if cropped.size != (self.width, self.height):
-            canvas = Image.new("RGB", (self.width, self.height), self.fill)
+            fill = self.fill if self.crop_mode == "border" else (0, 0, 0)
+            canvas = Image.new("RGB", (self.width, self.height), fill)
             canvas.paste(cropped, (max(-left, 0), max(-upper, 0)))
             cropped = canvas
         return np.asarray(cropped).transpose(2, 0, 1)
