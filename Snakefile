@@ -62,6 +62,7 @@ def count_gpus() -> int:
 
 GPUS = count_gpus()
 GPU = min(GPUS, 1)  # what one job of a network asks for
+LOW_LEVEL = [model for model in STUDY.models if STUDY.is_low_level(model)]
 
 
 resource_scopes:
@@ -132,9 +133,26 @@ def network_input(wildcards) -> dict:
     }
 
 
+def gpu_of(wildcards) -> int:
+    """GPUs that a job of a model asks for; image statistics are computed without."""
+    return 0 if STUDY.is_low_level(wildcards.model) else GPU
+
+
 def score_files() -> list[str]:
     """Score files of all models; with allow_missing, those that exist."""
     files = [f"results/{measure}/{model}/{dataset}.csv" for measure, model, dataset in STUDY.score_files()]
+    files = [file for file in files if os.path.exists(file)] if config["allow_missing"] else files
+    return files + [f"results/tolerances/{maps}.csv" for maps in STUDY.maps if attack_tables(maps)]
+
+
+def attack_tables(maps: str) -> list[str]:
+    """Per-image tables of the attacks on a map set, of all models; with allow_missing, those that exist."""
+    attacked = [
+        model
+        for measure, model, dataset in STUDY.score_files()
+        if (measure, dataset) == ("attacks", maps) and model not in LOW_LEVEL
+    ]
+    files = [f"results/attacks/{model}/{maps}_images.csv" for model in attacked]
     return [file for file in files if os.path.exists(file)] if config["allow_missing"] else files
 
 
@@ -178,6 +196,7 @@ include: "workflow/rules/maps.smk"
 include: "workflow/rules/saliency.smk"
 include: "workflow/rules/clickme.smk"
 include: "workflow/rules/attacks.smk"
+include: "workflow/rules/tolerances.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/trend.smk"
 include: "workflow/rules/figures.smk"

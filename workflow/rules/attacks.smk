@@ -94,3 +94,41 @@ rule attacks_curve:
         "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
         "--ceilings {input.ceilings} {params.options} {ATTACK_BATCH} --seed {params.seed} "
         "--budgets {params.budgets} --output {output} &> {log}"
+
+
+# Low-level models have importance maps in the place of perturbations.
+ruleorder: attacks_control > attacks_score
+
+
+rule attacks_control:
+    input:
+        saliency=lambda w: ancient(f"results/saliency/{w.model}/{STUDY.maps[w.maps]['stimuli']}.zarr"),
+        saliency_manifest=lambda w: f"results/saliency/{w.model}/{STUDY.maps[w.maps]['stimuli']}.json",
+        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+        maps="results/maps/{maps}.npz",
+        ceilings=lambda w: ceilings_of(w.maps, w.model),
+    output:
+        scores="results/attacks/{model}/{maps}.csv",
+        images="results/attacks/{model}/{maps}_images.csv",
+    wildcard_constraints:
+        model="|".join(map(re.escape, LOW_LEVEL)) or "(?!)",
+        maps=MAP_SETS,
+    params:
+        version=version("attacks_control"),
+        architecture=lambda w: STUDY.models[w.model]["architecture"],
+        transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
+        simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
+        options=options(config["attacks"], "images", "target", "bootstrap"),
+        seed=config["seed"],
+    log:
+        "logs/attacks_control/{model}/{maps}.log",
+    benchmark:
+        "results/benchmarks/attacks_control/{model}/{maps}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign attacks-control --model {wildcards.model} --architecture {params.architecture} "
+        "--dataset {wildcards.maps} --saliency {input.saliency} --saliency-manifest {input.saliency_manifest} "
+        "--table {input.table} --transform {params.transform} --maps {input.maps} --ceilings {input.ceilings} "
+        "{params.simulated} {params.options} --seed {params.seed} "
+        "--output {output.scores} --image-table {output.images} &> {log}"

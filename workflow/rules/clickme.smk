@@ -8,9 +8,10 @@ def stimuli_of(wildcards) -> str:
 
 
 def revelation(wildcards) -> dict:
-    """What the score needs of the revelation, where it is switched on and the images are ImageNet's."""
+    """What the score needs of the revelation, where it is switched on and images and network are ImageNet's."""
     settings = config["clickme"]["revelation"]
-    if not settings["enabled"] or STUDY.stimuli[stimuli_of(wildcards)].get("label_space") != "imagenet-1k":
+    space = STUDY.stimuli[stimuli_of(wildcards)].get("label_space")
+    if not settings["enabled"] or space != "imagenet-1k" or wildcards.model in LOW_LEVEL:
         return {}
     own = {"revelation": f"results/clickme/{wildcards.model}/{wildcards.maps}_revelation.npz"}
     return own | ({"human_curve": settings["human_curve"]} if settings["human_curve"] else {})

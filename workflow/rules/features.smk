@@ -28,7 +28,7 @@ rule features:
     benchmark:
         "results/benchmarks/features/{model}/{stimuli}.tsv"
     resources:
-        gpu=GPU,
+        gpu=gpu_of,
         mem_mb=6000,
     conda:
         "../../envs/vision.yaml"

@@ -37,6 +37,7 @@ def gallery_files(wildcards) -> list:
         for stage, store in (("clickme", "saliency"), ("attacks", "attacks")):
             if f"results/{stage}/{wildcards.model}/{maps}.csv" in own_scores(wildcards.model):
                 files.append(f"results/{stage}/{wildcards.model}/{maps}_images.csv")
+                store = "saliency" if wildcards.model in LOW_LEVEL else store  # they have no perturbations
                 files.append(ancient(f"results/{store}/{wildcards.model}/{stimuli}.zarr"))
                 if stage == "clickme":
                     files.append(f"results/clickme/{wildcards.model}/{maps}_gallery.png")

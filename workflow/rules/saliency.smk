@@ -1,4 +1,5 @@
-# Gradient saliency of the ground-truth class: one store a (model, labelled stimulus set).
+# Gradient saliency of the ground-truth class, or the importance maps of a low-level model: one store a (model,
+# stimulus set).
 
 
 rule saliency:
@@ -16,7 +17,7 @@ rule saliency:
     benchmark:
         "results/benchmarks/saliency/{model}/{stimuli}.tsv"
     resources:
-        gpu=GPU,
+        gpu=gpu_of,
         mem_mb=6000,
     conda:
         "../../envs/vision.yaml"

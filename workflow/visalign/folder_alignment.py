@@ -37,6 +37,7 @@ from visalign import (
     batches,
     human_agreement,
     label_spaces,
+    low_level,
     map_alignment,
     map_files,
     maps,
@@ -130,6 +131,8 @@ def load_model(name: str, weights: str | None, sheet: str) -> tuple[dict[str, An
             known = ", ".join(rows)
             raise InputError(f"{sheet}: model: no {name!r} (there: {known}); an architecture needs --weights")
         row = rows[name]
+        if row["weights"] == low_level.WEIGHTS:
+            raise InputError(f"{sheet}: {name}: is a low-level model, which only studies score")
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/weights.safetensors"
         origin = {name: row.get(name, "") for name in ("architecture", "weights", "source")}

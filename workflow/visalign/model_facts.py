@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from visalign import label_spaces
+from visalign import label_spaces, low_level
 from visalign.errors import InputError
 from visalign.weights import files_of, is_repository
 
@@ -23,6 +23,9 @@ from visalign.weights import files_of, is_repository
 VERSION = 1
 #: Columns of the model sheet that decide what is known.
 COLUMNS = ("architecture", "weights", "source", "input_size", "layers")
+
+#: Facts of low-level models, of which timm knows nothing.
+LOW_LEVEL = {"data_config": low_level.DATA_CONFIG, "num_classes": 0, "problem": None, "unavailable": None}
 
 Rows = dict[str, dict[str, Any]]
 
@@ -44,6 +47,8 @@ def resolve(models: Rows, cache: str | Path | None) -> Rows:
         ``num_classes``: outputs of the head, None where unknown; ``problem``: what is wrong with the row, or
         None; ``unavailable``: why weights or data config cannot be looked up now, or None.
     """
+    given = {name: LOW_LEVEL for name, row in models.items() if row["weights"] == low_level.WEIGHTS}
+    models = {name: row for name, row in models.items() if name not in given}
     cache = Path(cache) if cache else None
     stored = json.loads(cache.read_text()) if cache and cache.exists() else {}
     version = f"{timm_version()}/{VERSION}"
@@ -60,7 +65,7 @@ def resolve(models: Rows, cache: str | Path | None) -> Rows:
             temporary = cache.with_name(f".{cache.name}.{os.getpid()}.partial")
             temporary.write_text(json.dumps({version: known}, indent=1))
             temporary.replace(cache)
-    return {model: known[key] for model, key in keys.items()}
+    return given | {model: known[key] for model, key in keys.items()}
 
 
 def question(model: str, models: Rows) -> dict[str, Any]:

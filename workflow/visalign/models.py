@@ -8,10 +8,11 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from visalign import checkpoints, label_spaces
+from visalign import checkpoints, label_spaces, low_level
 from visalign.errors import InputError
 from visalign.origins import Origin, data_config, origin
 from visalign.tables import read_json, write_json
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", help="name of the model")
     parser.add_argument("--architecture", help="name of a timm architecture")
-    parser.add_argument("--weights", choices=["hub", "file", "package", "random"])
+    parser.add_argument("--weights", choices=["hub", "file", "package", "random", low_level.WEIGHTS])
     parser.add_argument("--source", default="", help="tag, path, package or seed; see the sheet's schema")
     parser.add_argument("--reuse", metavar="CARD", help="card of weights that are there: only write a card")
     parser.add_argument("--data-config", type=json.loads, help="resolved data config (JSON)")
@@ -130,7 +131,15 @@ def run(args: argparse.Namespace) -> None:
 
 
 def write_weights(row: dict[str, Any], output: str | Path) -> dict[str, Any]:
-    """Write the weights of a row, see `origin`, as safetensors; returns what a card says of them."""
+    """Write the weights of a row, see `origin`, as safetensors; returns what a card says of them.
+
+    Those of a low-level model are no tensors at all.
+    """
+    if row["weights"] == low_level.WEIGHTS:
+        from safetensors.numpy import save_file
+
+        about = {"parameters": 0, "num_classes": 0, "data_config": low_level.DATA_CONFIG}
+        return row | {"sha256": save({}, output, save_file)} | about
     import safetensors.torch
 
     found = origin(row)
@@ -138,17 +147,22 @@ def write_weights(row: dict[str, Any], output: str | Path) -> dict[str, Any]:
     for note in found.notes:
         print(f"{row['architecture']}: {note}", file=sys.stderr)
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-    safetensors.torch.save_file(state, partial)
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    os.replace(partial, output)
     card = row | {
-        "sha256": digest,
+        "sha256": save(state, output, safetensors.torch.save_file),
         "parameters": sum(p.numel() for p in model.parameters()),
         "num_classes": model.num_classes,
         "data_config": found.data_config,
     }
     extra = {"model_args": found.model_args, "fitted": found.notes}
     return card | {name: value for name, value in extra.items() if value}
+
+
+def save(state: dict[str, Any], output: str | Path, save_file: Callable[[Any, Path], None]) -> str:
+    """Save a state dict whole or not at all; returns the sha256 of the file."""
+    output = Path(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    save_file(state, partial)
+    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+    os.replace(partial, output)
+    return digest

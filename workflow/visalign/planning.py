@@ -41,6 +41,8 @@ EXAMPLES = """\
 NETWORK = ("train", "features", "saliency", "clickme_reveal", "attacks")
 #: Bytes of the automatic layers of an image of 224 pixels, and how many layers.
 FEATURE_BYTES, LAYERS = 2.5e6, 12
+#: Bytes of the features of an image that a low-level model gives, at most.
+LOW_LEVEL_BYTES = 4 * 32 * 28**2
 #: Reductions of a saliency store, and levels of a revelation where the config names none.
 REDUCTIONS, LEVELS = 2, 12
 ASSUMPTIONS = (
@@ -53,7 +55,7 @@ ASSUMPTIONS = (
     "A job takes a constant and a time in proportion to its work, fitted on the measured run (where all its "
     "jobs had the same work, a constant). Work is images × pixels × parameters for networks (× gradient "
     "evaluations for attacks, × levels for revelation, images of all batches for training), rows² for Gram "
-    "matrices and scores on them, and images (× pixels) elsewhere.",
+    "matrices and scores on them, and images (× pixels) elsewhere, low-level models among them.",
     "Eleven networks of 5 to 138 million parameters took 0.5 to 2.8 times what EfficientNet-Lite0 takes a "
     "parameter and pixel, on one core; the median was 1.3.",
     "Hours are those of jobs on the machine and device of the measured run, with its metrics. For GPU-hours, "
@@ -86,11 +88,18 @@ class Sizes:
     def parameters(self, model: str) -> int:
         """Number of parameters of a model: the sheet's, or its card's."""
         row = self.study.models[model]
+        if self.study.is_low_level(model):
+            return 0
         if "parameters" in row:
             return row["parameters"]
         if row["weights"] == "train" and not (self.results / "models" / f"{model}.json").exists():
             return self.parameters(row["source"])
         return read_json(self.results / "models" / f"{model}.json")["parameters"]
+
+    def timed_as(self, rule: str, names: tuple[str, ...]) -> str:
+        """What a job is timed with: those of its rule, low-level models apart from networks."""
+        low = rule in ("features", "saliency") and self.study.is_low_level(names[0])
+        return f"{rule} of low-level models" if low else rule
 
     def pixels(self, model: str) -> int:
         """Pixels of a model's input."""
@@ -117,7 +126,8 @@ class Sizes:
         config = self.study.config
         match rule, names:
             case ("features" | "saliency", (model, stimuli)):
-                return self.images(stimuli) * self.pixels(model) * self.parameters(model)
+                each = 1 if self.study.is_low_level(model) else self.parameters(model)
+                return self.images(stimuli) * self.pixels(model) * each
             case "attacks", (model, stimuli):
                 images = self.attacked(stimuli) * config["attacks"]["budget"]
                 return images * self.pixels(model) * self.parameters(model)
@@ -142,7 +152,7 @@ class Sizes:
                 return self.images(stimuli)
             case "maps_ceilings", (maps, transform):
                 return self.images(self.study.maps[maps]["stimuli"]) * transform_pixels(transform)
-            case "attacks_score", (_, maps):
+            case ("attacks_score" | "attacks_control", (_, maps)):
                 return self.attacked(self.study.maps[maps]["stimuli"])
             case ("clickme" | "maps", (*_, maps)):
                 return self.images(self.study.maps[maps]["stimuli"])
@@ -158,6 +168,8 @@ class Sizes:
                 return 4 * self.parameters(model) * (2 if row["weights"] == "hub" else 1)
             case "features", (model, stimuli):
                 values = FEATURE_BYTES * self.pixels(model) / 224**2
+                if self.study.is_low_level(model):
+                    values = LOW_LEVEL_BYTES
                 return self.images(stimuli) * (values if self.study.needs_layers(stimuli) else 2000)
             case "preprocess", (stimuli, transform):
                 return self.images(stimuli) * transform_pixels(transform) * 3
@@ -231,17 +243,17 @@ def split_benchmark(path: str) -> tuple[str, tuple[str, ...]]:
 
 
 def measured(folder: Path, sizes: Sizes) -> dict[str, tuple[list[float], list[float]]]:
-    """Work and seconds of the jobs of a measured run, by rule; jobs of other studies are left out."""
+    """Work and seconds of the jobs of a measured run, by `Sizes.timed_as`; other studies' are left out."""
     found: dict[str, tuple[list[float], list[float]]] = {}
     for file in sorted(folder.rglob("*.tsv")):
         rule, names = split_benchmark(str(file.relative_to(folder).with_suffix("")))
         try:
-            work = sizes.work(rule, names)
+            work, kind = sizes.work(rule, names), sizes.timed_as(rule, names)
         except (KeyError, InputError):
             continue
         with file.open(newline="") as table:
             seconds = [float(row["s"]) for row in csv.DictReader(table, delimiter="\t")]
-        works, times = found.setdefault(rule, ([], []))
+        works, times = found.setdefault(kind, ([], []))
         works += [work] * len(seconds)
         times += seconds
     return found
@@ -269,7 +281,7 @@ def plan(
     sizes : Sizes
         Of the study of the jobs.
     times : dict
-        Rule -> (work, seconds) of measured jobs.
+        What jobs are timed with, such as their rule -> (work, seconds) of measured jobs.
 
     Returns
     -------
@@ -284,7 +296,7 @@ def plan(
     for rule, names in jobs:
         disk[rule] += round(sizes.disk(rule, names))
         if rule in rates:
-            constant, rate = rates[rule]
+            constant, rate = rates.get(sizes.timed_as(rule, names), rates[rule])
             seconds[rule] += constant + rate * sizes.work(rule, names)  # type: ignore[assignment]
     counts = Counter(rule for rule, _ in jobs)
     hub = {

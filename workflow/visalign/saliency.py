@@ -1,4 +1,7 @@
-"""Stage saliency: gradient of the ground-truth class with respect to the input."""
+"""Stage saliency: gradient of the ground-truth class with respect to the input.
+
+The importance maps of low-level models take its place.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 import zarr
 from tqdm import tqdm
 
-from visalign import label_spaces, stimulus_tables, stores
+from visalign import label_spaces, low_level, low_level_stores, stimulus_tables, stores
 from visalign.arguments import at_least
 from visalign.tables import inputs_hash, read_json
 
@@ -77,9 +80,11 @@ def record(
 def run(args: argparse.Namespace) -> None:
     """Write the saliency store of one (model, stimulus set), resuming after the last batch."""
     card = read_json(args.card)
-    table = stimulus_tables.read(args.table)
-    labels = stimulus_tables.labels(table, label_spaces.classes(card, args.card), args.table)
+    table, labels = stimulus_tables.read(args.table), None
+    if card["weights"] != low_level.WEIGHTS:
+        labels = stimulus_tables.labels(table, label_spaces.classes(card, args.card), args.table)
     store = stores.open_store(args.pixels)
+    pixels = stores.array(store, "pixels")
     stimulus_tables.check_ids(store, table, args.pixels)
     identity = {
         "model": inputs_hash(args.card),
@@ -89,6 +94,9 @@ def run(args: argparse.Namespace) -> None:
     }
     group = stores.open_partial(args.output, identity)
     stores.write_strings(group, "stimulus_id", list(table["stimulus_id"]), "stimulus")
-    record(card, args.weights, stores.array(store, "pixels"), labels, group, args.batch_size)
+    if labels is None:
+        low_level_stores.write_maps(card, pixels, group, args.batch_size, REDUCTIONS)
+    else:
+        record(card, args.weights, pixels, labels, group, args.batch_size)
     origin = {"model": card["model"], "weights_sha256": card["sha256"]} | label_spaces.provenance(card)
     stores.publish(args.output, args.manifest, stores.provenance(**origin))

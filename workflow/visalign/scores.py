@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from visalign import low_level
 from visalign.errors import InputError
 from visalign.sheets import read_sheet
 from visalign.study import label_mismatch, select
@@ -57,11 +58,16 @@ METRICS = {
     "revelation_auc": "accuracy, animal or not, over the log share of revealed pixels; n images",
     "revelation_mse": "mean squared difference of that curve from people's; n images",
     "revelation_area": "area between that curve and people's; n images",
-    "perturbation_tolerance": "mean smallest L2 perturbation, [0, 1] pixels; n clean-correct images",
+    "perturbation_tolerance": "smallest L2 perturbation, [0, 1] pixels; l2: the mean, rms: median, compared "
+    "with that of other models on the same images; n images",
     "perturbation_tolerance_median": "median of the same; censored images are larger than any tried norm",
     "perturbation_tolerance_q10": "first decile of the same",
     "perturbation_tolerance_q90": "last decile of the same",
     "perturbation_tolerance_per_sqrt_dimension": "mean of the same over √(input values)",
+    "attack_gradient_evaluations": "median gradient evaluations of an attacked image; n images",
+    "attack_gradient_evaluations_q95": "their 95th percentile",
+    "attack_forward_evaluations": "median forward passes without gradient of an attacked image; n images",
+    "attack_forward_evaluations_q95": "their 95th percentile",
     "adversarial_alignment": "rank correlation of |perturbation| (L2 over channels) with human maps",
     "adversarial_alignment_mean": "the same of |mean over channels|",
     "adversarial_alignment_max": "the same of |max over channels|",
@@ -127,13 +133,18 @@ def failure(logs: Path, *names: str) -> str:
     return max(errors)[1] if errors else "no error in its logs: interrupted, or not run"
 
 
-def why_undefined(benchmark: dict[str, Any], label_space: str, head: str | None = None) -> str | None:
-    """Why a model has no score on a benchmark, known before any job, or None; `head`: that of its head."""
+def why_undefined(benchmark: dict[str, Any], row: dict[str, Any], head: str | None = None) -> str | None:
+    """Why the model of a row has no score on a benchmark, known before any job, or None.
+
+    `head` is why its head has none that rest on labels. See `study.Study.undefined`.
+    """
     if benchmark.get("reason"):
         return str(benchmark["reason"])
+    if row["weights"] == low_level.WEIGHTS:
+        return low_level.undefined(row["architecture"], benchmark["measure"])
     if benchmark.get("label_space") is None:
         return None
-    return label_mismatch(label_space, benchmark["label_space"], benchmark["dataset"]) or head
+    return label_mismatch(row["label_space"], benchmark["label_space"], benchmark["dataset"]) or head
 
 
 def gather(
@@ -148,7 +159,7 @@ def gather(
     Parameters
     ----------
     directory : Path
-        Holds MEASURE/MODEL/DATASET.csv.
+        Holds MEASURE/MODEL/DATASET.csv, and tolerances/DATASET.csv.
     models : dict
         Rows of the model sheet.
     benchmarks : list of dict
@@ -161,13 +172,18 @@ def gather(
     tables = []
     for (model, row), benchmark in itertools.product(models.items(), benchmarks):
         path = directory / benchmark["measure"] / model / f"{benchmark['dataset']}.csv"
-        reason = why_undefined(benchmark, row["label_space"], heads.get(model))
+        reason = why_undefined(benchmark, row, heads.get(model))
         if reason is None and path.exists():
             tables.append(read_scores(path))
             continue
         base = row["source"] if row["weights"] == "train" else weights_id(row)
         why = reason or f"failed: {failure(logs, model, base, benchmark['dataset'])}"
         tables.append(pd.DataFrame(empty_rows(model, benchmark, why), columns=list(SCORE_COLUMNS)))
+    for benchmark in benchmarks:  # tolerances of all models on a map set are in one file
+        path = directory / "tolerances" / f"{benchmark['dataset']}.csv"
+        if benchmark["measure"] == "attacks" and not benchmark.get("reason") and path.exists():
+            together = read_scores(path)
+            tables.append(together[together["model"].isin(models)])
     scores = pd.concat([table.astype(object) for table in tables], ignore_index=True)
     unknown = set(scores["metric"]) - set(METRICS)
     if unknown:

@@ -102,6 +102,13 @@ def remove(value: Any, path: list[Any]) -> None:
     value.pop(last, None)
 
 
+def row_defaults(schema_name: str) -> dict[str, Any]:
+    """What empty cells of a sheet hold, by column."""
+    row: dict[str, Any] = {}
+    fill_defaults(row, schema(schema_name))
+    return row
+
+
 def fill_defaults(value: Any, definition: dict[str, Any]) -> None:
     """Set missing keys of nested objects to the defaults of their schema, in place."""
     if not isinstance(value, dict):
