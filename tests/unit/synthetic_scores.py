@@ -72,7 +72,7 @@ def _rows(model: str, trained: bool, accuracy: float, rng: np.random.Generator) 
     status = {} if attacked else {"status": UNDEFINED}
     for metric, convention, value, real in (
         ("adversarial_alignment", "floor_corrected", 0.3 * rng.random(), False),
-        ("perturbation_tolerance", "rms/image_effects", 5e-4 * (1 + 2 * accuracy * rng.uniform(0.6, 1)), True),
+        ("perturbation_tolerance", "rms/image_effects", 0.05 + 0.1 * accuracy * rng.uniform(0.6, 1), True),
     ):
         value = value if attacked else None
         rows.append(score("attacks/photographs", metric, convention, value, simulated=not real, **status))

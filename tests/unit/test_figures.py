@@ -58,7 +58,8 @@ def study(tmp_path_factory):
     sheet = "".join(f"m{i}\t{family}\n" for i, family in enumerate(members))
     (folder / "models.tsv").write_text("model\tfamily\n" + sheet)
     (folder / "published.csv").write_text("model,top1,rho\na,0.5,0.1\nb,0.9,-0.2\n")
-    overlay = {"table": str(folder / "published.csv"), "x": "top1", "y": {"clickme": "rho"}}
+    overlay = {"table": str(folder / "published.csv"), "x": "top1", "metric": "top1", "y": {"clickme": "rho"}}
+    overlay["conventions"] = {"clickme": "floor_corrected"}
     argv = [
         "--scores",
         str(folder / "scores.csv"),
@@ -92,7 +93,7 @@ def svg_texts(path):
 def test_svg_names_every_model_once_a_panel_as_text(drawn):
     shown_panels, files = drawn
     texts = svg_texts(files["svg"])
-    shown = [point["model"] for panel in shown_panels for point in panel["points"]]
+    shown = [point["model"] for panel in shown_panels for point in panels.shown_points(panel)]
     for model in set(shown):
         assert texts.count(model) == shown.count(model)
 
@@ -101,8 +102,10 @@ def test_svg_says_title_unit_counts_and_what_is_simulated(drawn):
     shown_panels, files = drawn
     texts = "\n".join(svg_texts(files["svg"]))
     for panel in shown_panels:
-        assert panel["title"] in texts and panel["y_label"] in texts
-        assert f"n = {panel['n']} models, {len(panel['excluded'])} excluded" in texts
+        assert panel["title"] in texts and all(word in texts for word in panel["y_label"].split())
+        others = f"{len(panel['shown_only'])} shown only (3 controls); " if panel["shown_only"] else ""
+        counts = f"n = {panel['n']} models in the statistics; {others}{len(panel['excluded'])} excluded"
+        assert counts in texts
     assert texts.count("SIMULATED DATA") == sum(panel["simulated"] for panel in shown_panels) == 3
     for family in ("EfficientNet-Lite0", "untrained"):
         assert family in texts
@@ -123,7 +126,7 @@ def test_a_panel_says_what_its_data_are_and_a_figure_its_versions_and_seed(study
     footer = next(t.get_text() for t in figure.axes[0].texts if t.get_text().startswith("n ="))
     assert "x: photographs (real, accuracy version 3, seed 5)" in " ".join(footer.split())
     assert "y: photographs (real, clickme version 3, seed 5)" in " ".join(footer.split())
-    assert "test of decline: p" in " ".join(footer.split())
+    assert "decline: p" in " ".join(footer.split())
     title = figure.legends[-1].get_title().get_text()
     assert title.startswith(f"trend version {trend_stage.VERSION}, seed 0, 50 bootstrap draws, inputs ")
 
@@ -162,12 +165,66 @@ def test_the_legend_names_the_largest_families_and_counts_the_others(study):
 
 def test_published_models_are_drawn_behind_and_named_with_their_number(study):
     axes = figure_of(study).axes[0]
-    assert axes.get_legend().get_texts()[0].get_text() == (
-        "2 published models: rho of published.csv, as published"
+    assert " ".join(axes.get_legend().get_texts()[0].get_text().split()) == (
+        "2 published models of published.csv: rho, floor_corrected, against top1"
     )
     (dots,) = (part for part in axes.collections if isinstance(part, PathCollection))
     np.testing.assert_allclose(dots.get_offsets(), [[0.5, 0.1], [0.9, -0.2]])
     assert dots.get_zorder() < min(line.get_zorder() for line in axes.lines)
+
+
+def test_published_models_on_other_scales_have_axes_of_their_own(study):
+    panel = next(panel for panel in study["panels"] if panel["measure"] == "clickme")
+    changes = {
+        "own_x": True,
+        "own_y": True,
+        "percent": True,
+        "left_out": ["broken"],
+        "metric": "multi_label_acc",
+    }
+    overlay = panel["overlay"] | changes | {"convention": "as published"}
+    axes, right, above = figure_of(study, overlay=overlay).axes
+    assert (
+        axes.get_legend().get_texts()[0].get_text().split()
+        == (
+            "2 published models of published.csv: rho, as published (axis at the right), against top1 in "
+            "per cent (axis above); left out, since their accuracy is none: broken"
+        ).split()
+    )
+    (dots,) = (part for part in above.collections if isinstance(part, PathCollection))
+    np.testing.assert_allclose(dots.get_offsets(), [[0.5, 0.1], [0.9, -0.2]])
+    assert right.get_ylabel() == "rho, as published" and above.get_xlabel() == "top1 of published.csv"
+    assert not any(isinstance(part, PathCollection) for part in axes.collections)
+    assert above.get_xlim() != axes.get_xlim() and right.get_ylim() != axes.get_ylim()
+    assert axes.get_zorder() > above.get_zorder()
+
+
+def test_models_that_are_only_shown_are_hollow_and_stand_in_the_legend(study):
+    panel = next(panel for panel in study["panels"] if panel["measure"] == "clickme")
+    control = panel["points"][-1] | {"role": "control", "model": "untrained"}
+    shown = figure_of(study, shown_only=[control])
+    drawn = [
+        line for line in shown.axes[0].lines if line.get_linestyle() == "None" and len(line.get_xdata()) == 1
+    ]
+    hollow = [line for line in drawn if line.get_markerfacecolor() == "none" and line.get_markersize() < 10]
+    assert [line.get_xydata().tolist() for line in hollow] == [[[control["x"], control["y"]]]]
+    assert "hollow: shown only, in no statistic" in legend_texts(shown)
+    assert "hollow: shown only, in no statistic" not in legend_texts(figure_of(study))
+
+
+def test_a_control_without_an_accuracy_is_a_line_with_its_name(study):
+    line = {"model": "centre", "family": "", "role": "control", "y": 0.25, "y_low": None, "y_high": None}
+    figure = figure_of(study, reference_lines=[line])
+    assert [0.25, 0.25] in [list(drawn.get_ydata()) for drawn in figure.axes[0].lines]
+    assert "centre" in [text.get_text() for text in figure.axes[0].texts]
+    assert "a control without an accuracy" in legend_texts(figure)
+    assert "1 shown only (1 control)" in "\n".join(text.get_text() for text in figure.axes[0].texts)
+
+
+def test_models_without_a_family_are_families_of_their_own_in_the_legend(study):
+    panel = next(panel for panel in study["panels"] if panel["measure"] == "clickme")
+    points = [point | {"family": ""} for point in panel["points"][:12]]
+    assert legend_texts(figure_of(study, points=points, n=12, trend=None))[-1] == "other (12 families)"
 
 
 def test_names_cover_neither_each_other_nor_a_point_nor_leave_the_panel(study):
@@ -219,7 +276,14 @@ def test_the_same_panels_give_the_same_bytes(tmp_path):
 def test_a_study_without_values_is_drawn_with_its_reasons(tmp_path):
     def emptied(panels):
         excluded = [{"model": "m", "family": "f", "reason": "weights <missing>"}]
-        nothing = {"points": [], "n": 0, "trend": None, "reason": "n = 0", "excluded": excluded}
+        nothing = {
+            "points": [],
+            "shown_only": [],
+            "n": 0,
+            "trend": None,
+            "reason": "n = 0",
+            "excluded": excluded,
+        }
         return [panel | nothing for panel in panels]
 
     texts = "\n".join(svg_texts(draw(trend_file(tmp_path, emptied), tmp_path / "out")["svg"]))
@@ -249,7 +313,7 @@ def crowd(n):
         }
         for i, (x, y) in enumerate(rng.random((n, 2)))
     ]
-    return {"points": points, "trend": {"envelope": [{"model": "m5"}]}}
+    return {"points": points, "shown_only": [], "trend": {"envelope": [{"model": "m5"}]}}
 
 
 def test_up_to_sixty_models_are_all_named():

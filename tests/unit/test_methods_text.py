@@ -4,6 +4,7 @@ import argparse
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -108,6 +109,37 @@ def test_models_are_counted_with_their_weights_input_sizes_and_layers(write):
     assert "3 models of 2 families (2 with timm's weights, 1 untrained controls)" in text
     assert "inputs of 160 to 224 pixels a side" in text
     assert "(9 layers a model)" in text
+
+
+def test_models_without_a_family_are_families_of_their_own(write, tmp_path):
+    sheet = tmp_path / "models.tsv"
+    sheet.write_text(MODELS.replace("\tResNet\t", "\t\t"))
+    assert "3 models of 3 families" in write()
+
+
+def test_the_trend_is_described_with_its_models_its_tests_and_what_is_corrected(write):
+    text = write()
+    for said in (
+        "The statistics are of 2 models; only shown: 1 control.",
+        "partial ρ and standardised coefficients given the number of parameters, the side of the input",
+        "and a power law of parameters",
+        "BIC and cross-validated error (families left out) of a line, of rise then plateau and of two pieces",
+        "mean score nowhere declines, one that its upper envelope nowhere does, the 0.8 quantile",
+        "p values are adjusted for the number of panels in which each test was made (Holm 1979). ",
+        "over families of models, by which a direction is claimed",
+    ):
+        assert said in text
+
+
+def test_evaluations_that_attacks_took_are_those_of_the_scores(write, tmp_path):
+    assert "medians of models" not in write()
+    rows = [
+        tables.score_row(model=f"m{i}", benchmark="attacks/c", metric=f"attack_{kind}_evaluations", value=n)
+        for i, (kind, n) in enumerate([("gradient", 19), ("gradient", 20), ("forward", 28)])
+    ]
+    scores = tables.read_scores(tmp_path / "results" / "scores.csv")
+    tables.write_table(tmp_path / "results" / "scores.csv", pd.concat([scores, pd.DataFrame(rows)]))
+    assert "(medians of models: 19 to 20 gradient evaluations and 28 forward passes)" in write()
 
 
 def test_stimuli_accuracy_recordings_and_maps_are_those_of_sheets_scores_and_cards(write):
@@ -226,8 +258,11 @@ def test_what_is_simulated_is_said_first_and_how(write):
         ({"seed": 8}, "the same for all models (seed 8); expanded percentiles"),
         ({"clickme": {"bootstrap": 1234}, "seed": 21}, "1234 bootstrap draws over images (seed 21)"),
         ({"attacks": {"budget": 77, "images": 6}, "seed": 3}, "For 6 images (seed 3) of clicks"),
-        ({"attacks": {"budget": 77}}, "77 gradient evaluations an image"),
+        ({"attacks": {"budget": 77}}, "at most 77 gradient evaluations an image"),
         ({"trend": {"bootstrap": 777}, "seed": 4}, "777 draws, seed 4"),
+        ({"trend": {"metric": "top5"}}, "The x axis is top-5 accuracy."),
+        ({"trend": {"roles": ["model", "control"]}}, "The statistics are of 2 models, 1 control."),
+        ({"trend": {"confirmatory": "clickme/c"}}, "(Holm 1979), but for clickme/c, the confirmatory panel."),
     ],
 )
 def test_a_setting_of_the_config_is_in_the_text(write, config, said):

@@ -87,8 +87,12 @@ def section_of(html, name):
 
 
 @pytest.fixture(scope="module")
-def html(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("report")
+
+
+@pytest.fixture(scope="module")
+def html(folder):
     card = folder / "clicks.json"
     content = {"source": NASTY, "simulated": True, "planted": {"teacher": "lite2"}, "seeds": list(range(40))}
     card.write_text(json.dumps(content))
@@ -197,6 +201,36 @@ def test_drawn_lines_end_at_the_envelope_the_peak_and_the_last_model():
     assert drawn["envelope"] == [[0.0, 0.1], [0.4, 0.9]] and drawn["peak"] == [0.4, 0.9]
     np.testing.assert_allclose(drawn["lines"], [[[0, 0.1], [0.4, 0.9]], [[0.4, 0.9], [0.9, 0.4]]], rtol=1e-12)
     assert report_data.drawn_trend({"trend": None}) is None
+
+
+def test_models_that_are_only_shown_and_controls_without_an_accuracy_are_marked_in_the_panels(tmp_path):
+    untrained = [f"tf_efficientnet_lite{net}_untrained" for net in range(3)]
+
+    def change(scores):
+        blind = (scores["model"] == untrained[0]) & (scores["benchmark"] == "accuracy/photographs")
+        scores.loc[blind, "value"], scores.loc[blind, "status"] = np.nan, "no classes"
+        return scores
+
+    html = write_report(tmp_path, change)
+    study = study_of(html)
+    quiet = {model for model, quiet in zip(study["models"], study["quiet"], strict=True) if quiet}
+    assert quiet == set(untrained)
+    rho = synthetic_scores.score_table().query("model == @untrained[0] and convention == 'floor_corrected'")
+    assert study["panels"][1]["reference"] == [[untrained[0], pytest.approx(rho["value"].iloc[0], rel=1e-4)]]
+    assert study["panels"][3]["reference"] == []
+    assert "n = 11 models in the statistics; 3 shown only (3 controls); 1 excluded." in html
+
+
+def test_partial_correlations_coefficients_and_shapes_are_in_the_report(html, folder):
+    trend = json.loads((folder / "trend.json").read_text())["panels"][0]["trend"]
+    rows = {row[0]: row[1:] for row in reversed(Page(section_of(html, "trends")).rows) if row}  # first panel
+    adjusted = trend["adjusted"]
+    assert rows["Spearman's ρ given log side"] == [f"{adjusted['partial']['value']:+.3f}", str(adjusted["n"])]
+    beta = adjusted["betas"]["log side"]["value"]
+    assert rows["standardised coefficient, log side"][0] == f"{beta:+.3f}"
+    bic = trend["shapes"]["linear"]["bic"]
+    assert rows["a line (descriptive)"][0].startswith(f"BIC {bic:.1f}, cross-validated error ")
+    assert "Input sides differ (80 to 224 pixels); ρ given log side = " in html
 
 
 def test_fewer_than_ten_points_give_no_trend_and_the_panel_says_so(tmp_path):
@@ -445,7 +479,8 @@ def test_words_about_a_correlation_are_no_stronger_than_its_interval(rho, said):
 
 def panel(**more):
     points = [{"model": f"m{i}", "x": i / 10, "y": y} for i, y in enumerate([0.1, 0.9, 0.5])]
-    return {"n": 3, "excluded": [{}], "points": points, "reason": "", **more}
+    others = {"shown_only": [], "reference_lines": [], "excluded": [{}], "sides": ""}
+    return {"n": 3, "points": points, "reason": "", **others, **more}
 
 
 def test_words_never_claim_a_decline():
@@ -465,6 +500,6 @@ def test_words_never_claim_a_decline():
 def test_words_without_trend_give_the_reason():
     words = verdict.of_panel(panel(trend=None, reason="n = 3; a trend takes at least 10 points"))
     assert words == [
-        "3 of 4 models have both an accuracy and a score.",
+        "n = 3 models in the statistics; 1 excluded.",
         "No trend is given: n = 3; a trend takes at least 10 points.",
     ]

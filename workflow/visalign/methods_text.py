@@ -17,22 +17,22 @@ from typing import Any
 import pandas as pd
 
 from visalign import (
-    association,
     human_agreement,
     human_maps,
+    image_statistics,
     images,
     methods_neural,
+    methods_trend,
     report_data,
-    segmented,
     tables,
 )
 from visalign.errors import InputError
 from visalign.methods_neural import kind, reliability, span
 from visalign.sheets import read_config
 from visalign.study import Study
-from visalign.verdict import LEVEL, enumeration, listing
+from visalign.verdict import enumeration, listing
 
-VERSION = 3
+VERSION = 4
 EXAMPLES = """\
   python -m visalign methods
   python -m visalign methods --config config/config.yaml --directory results --output methods.md
@@ -63,6 +63,7 @@ WEIGHTS = {
     "file": "with weight files",
     "package": "with weights of Python packages",
     "random": "untrained controls",
+    "low-level": "image statistics as controls",
     "train": "trained here from another one",
 }
 CHANGES = {"label": "a correct answer", "superclass": "a correct answer from animate to inanimate, or back,"}
@@ -144,7 +145,7 @@ def of_simulation(study: Study, results: Results) -> str:
 def of_models(study: Study, results: Results) -> str:
     """Describe models, their transforms and layers."""
     origins = Counter(row["weights"] for row in study.models.values())
-    families = {row["family"] for row in study.models.values()}
+    families = {row["family"] or (name,) for name, row in study.models.items()}  # '' is one of its own
     sides = span(card["data_config"]["input_size"][-1] for card in results.models.values())
     chosen = "the stem, stages or blocks, head and pre-logits of each model"
     if any(row["layers"] != "auto" for row in study.models.values()):
@@ -158,6 +159,19 @@ def of_models(study: Study, results: Results) -> str:
         f"**Models.** {len(study.models)} models of {len(families)} families "
         f"({', '.join(f'{n} {WEIGHTS[origin]}' for origin, n in origins.items())}), with inputs of {sides} "
         f"pixels a side.{recorded}"
+    )
+
+
+def of_low_level(study: Study, results: Results) -> str:
+    """Define the low-level models; '' where there are none."""
+    low = {name: row["architecture"] for name, row in study.models.items() if study.is_low_level(name)}
+    if not low:
+        return ""
+    told = "; ".join(f"{name}: {image_statistics.DEFINITIONS[what]}" for name, what in low.items())
+    return (
+        f"**Low-level controls.** {told}. Filters are in pixels of the input, of which all but the means of "
+        "colours see the luma (Rec. 709). Features are scored as those of layers are, importance maps as "
+        "saliency is, and as perturbations are on the images drawn for these."
     )
 
 
@@ -255,29 +269,32 @@ def of_attacks(study: Study, results: Results) -> str:
         if settings["images"] is None
         else f"{settings['images']} images (seed {study.config['seed']})"
     )
-    return (
-        f"**Adversarial perturbations.** For {images} of {listing(results.maps)}, the same for all models, "
-        f"the smallest L2 perturbation that changes {CHANGES[settings['target']]} was searched with "
-        f"{settings['budget']} gradient evaluations an image, in pixels of [0, 1] at the model's input size, "
-        "and verified as stored. Perturbation tolerance is the mean norm over correctly classified images, "
-        "images without success at the largest norm tried. Adversarial alignment is Spearman's ρ of the "
-        "perturbation's L2 norm over channels with the human map, on the scale of ClickMe alignment. "
-        f"95 % intervals: {settings['bootstrap']} bootstrap draws over images."
-    )
+    searched = f"{settings['budget']} gradient evaluations an image{evaluations(results.scores)}"
+    text = f"""**Adversarial perturbations.** For {images} of {listing(results.maps)}, the same for all
+    models, the smallest L2 perturbation that changes {CHANGES[settings["target"]]} was searched with at most
+    {searched}, in pixels of [0, 1] at the model's input size, and verified as stored. Perturbation
+    tolerance is the root mean square of the perturbation over all input values, with image effects removed
+    (log size ~ model + image, over all models and images), so that neither input size nor which images a
+    model names correctly enters it; the mean norm over correctly classified images stands beside it, and
+    has no value where an image has no perturbation. Adversarial alignment is Spearman's ρ of the
+    perturbation's L2 norm over channels with the human map, on the scale of ClickMe alignment. 95 %
+    intervals: {settings["bootstrap"]} bootstrap draws over images."""
+    return " ".join(text.split())
+
+
+def evaluations(scores: pd.DataFrame) -> str:
+    """Say how many evaluations attacks took, the medians of models; '' where that is not known."""
+    told = [
+        f"{span(values.round())} {name}"
+        for metric, name in (("gradient", "gradient evaluations"), ("forward", "forward passes"))
+        if len(values := scores.loc[scores["metric"] == f"attack_{metric}_evaluations", "value"].dropna())
+    ]
+    return f" (medians of models: {enumeration(told)})" if told else ""
 
 
 def of_trend(study: Study, results: Results) -> str:
     """Describe the statistics of accuracy against alignment."""
-    draws, seed = study.config["trend"]["bootstrap"], study.config["seed"]
-    return (
-        f"**Trend.** With at least {association.MIN_POINTS} models: Spearman's ρ over all models and on both "
-        "sides of the upper envelope's highest model, with percentile bootstrap intervals over models and "
-        "over families of models; the published envelope and its lines, as a description; a two-piece linear "
-        "regression with intervals of a bootstrap clustered by family that searches the changepoint anew in "
-        f"every draw; and a test that alignment nowhere declines (level {LEVEL}), calibrated by the same "
-        f"bootstrap. Regression and test take at least {segmented.MIN_FAMILIES} families. {draws} draws, "
-        f"seed {seed}."
-    )
+    return methods_trend.of_trend(study)
 
 
 def of_software(study: Study, results: Results) -> str:
@@ -293,6 +310,7 @@ def of_software(study: Study, results: Results) -> str:
 PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
     ("", of_simulation),
     ("", of_models),
+    ("", of_low_level),
     ("", of_training),
     ("", of_stimuli),
     ("accuracy", of_accuracy),

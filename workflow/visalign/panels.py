@@ -15,14 +15,14 @@ from matplotlib.text import Annotation, Text
 from visalign import theme
 from visalign.labels import place
 from visalign.roles import of_counts
-from visalign.verdict import decimal
+from visalign.verdict import decimal, interval_of
 
 #: Up to so many points all are named; beyond, only the envelope's and the extremes.
 MAX_NAMED = 60
 #: Sides of a model's marker and of the ring around the changepoint, printer's points.
 MARKER, RING = 6.5, 13
-#: Characters that fit in a line of a panel: of its title, of the legend of published models, of its footer.
-TITLE_WIDTH, LEGEND_WIDTH, FOOTER_WIDTH = 66, 96, 112
+#: Characters that fit in a line of a panel: title, legend of published models, footer, label of its y axis.
+TITLE_WIDTH, LEGEND_WIDTH, FOOTER_WIDTH, LABEL_WIDTH = 66, 86, 112, 56
 
 Styles = Mapping[str, Mapping[str, str]]
 
@@ -154,7 +154,7 @@ def draw_overlay(axes: Axes, overlay: Mapping[str, Any]) -> None:
     axes.legend(
         handles=[dots],
         loc="lower left",
-        bbox_to_anchor=(0, 1.09 if overlay["own_x"] else 1),
+        bbox_to_anchor=(0, 1.14 if overlay["own_x"] else 1),
         borderpad=0,
         handletextpad=0,
     )
@@ -256,8 +256,10 @@ def footer(panel: Mapping[str, Any]) -> str:
         counts += f" · no trend drawn: {panel['reason']}"
     else:
         rho = panel["trend"]["spearman"]["overall"]
-        value, low, high = (decimal(rho[field], sign=True) for field in ("value", "ci_low", "ci_high"))
-        counts += f" · Spearman's ρ = {value} [{low}, {high}]"
+        counts += f" · Spearman's ρ = {decimal(rho['value'], sign=True)}"
+        if (judged := interval_of(rho)) and rho[f"{judged}_low"] is not None:
+            low, high = (decimal(rho[f"{judged}_{side}"], sign=True) for side in ("low", "high"))
+            counts += f" [{low}, {high}{' over families' if judged == 'family_ci' else ''}]"
         lines.insert(0, panel["trend"]["verdict"])
     return "\n".join(textwrap.fill(line, FOOTER_WIDTH) for line in (counts, *lines))
 
@@ -275,7 +277,7 @@ def title_pad(overlay: Mapping[str, Any] | None) -> float:
     """Return the points between a panel and its title: room for published models' legend, and their axis."""
     if overlay is None:
         return 8
-    return 8 + 10 * (overlay_legend(overlay).count("\n") + 1) + (28 if overlay["own_x"] else 0)
+    return 8 + 10 * (overlay_legend(overlay).count("\n") + 1) + (36 if overlay["own_x"] else 0)
 
 
 def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Styles) -> list[Annotation]:
@@ -287,7 +289,7 @@ def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Styles) -> list[Ann
     axes.set_xlabel(panel["x_label"])
     axes.annotate(footer(panel), (0, 0), (0, -34), "axes fraction", "offset points",
                   va="top", fontsize=7.5, color=theme.QUIET)  # fmt: skip
-    axes.set_ylabel(panel["y_label"])
+    axes.set_ylabel(textwrap.fill(panel["y_label"], LABEL_WIDTH))
     shown = shown_points(panel)
     if not shown and not panel["reference_lines"]:
         draw_empty(axes, panel)
