@@ -90,9 +90,10 @@ def test_the_slurm_profile_plans_the_same_jobs(fresh):
     assert "attacks" in result.stdout + result.stderr
 
 
-def test_only_the_score_table_reads_files_of_all_models(fresh):
+def test_only_the_score_table_and_tolerances_read_files_of_all_models(fresh):
     for file in sorted((fresh.folder / "workflow/rules").glob("*.smk")):
         assert ("score_files()" in file.read_text()) == (file.name == "scores.smk")
+        assert ("attack_tables(" in file.read_text()) == (file.name == "tolerances.smk")
 
 
 def test_the_workflow_runs_from_another_folder(finished, tmp_path):

@@ -1,4 +1,4 @@
-# Every score in one table: the one rule that reads files of all models.
+# Every score in one table. Only this rule and tolerances read files of all models.
 
 
 rule scores:

@@ -8,7 +8,7 @@ tells how both depend on the budget.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from visalign import (
     human_agreement,
     label_spaces,
     map_alignment,
+    masking,
     revelation,
     stimulus_tables,
     stores,
@@ -38,7 +39,7 @@ from visalign.transforms import Transform
 if TYPE_CHECKING:
     from visalign.minimum_norm import Finished, MinimumNorm
 
-VERSION = 5
+VERSION = 6
 EXAMPLES = """\
   python -m visalign attacks perturb --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
       --pixels-manifest clickme.json --table clickme.csv --budget 40 \\
@@ -108,6 +109,10 @@ PER_IMAGE = {
     "adversarial_label": (np.int64, -1),
     "clean_correct": (np.bool_, False),
     "success": (np.bool_, False),
+    "first_order_distance": (np.float64, np.nan),
+    "gradient_vanished": (np.bool_, False),
+    "gradients_not_finite": (np.int64, 0),
+    "reproduced": (np.bool_, True),
     "gradient_evaluations": (np.int64, 0),
     "forward_evaluations": (np.int64, 0),
 }
@@ -243,15 +248,14 @@ def score(args: argparse.Namespace) -> None:
     if (target := stores.attribute(store, "target")) != args.target:
         raise InputError(f"{args.perturbations}: target: {target!r} is not --target {args.target}")
     attacked = stimulus_tables.rows_of(table, stores.strings(store), args.perturbations)
-    per_image = {
-        name: spread(stores.values(store, name), attacked, len(table), fill)
-        for name, (_, fill) in PER_IMAGE.items()
-    }
+    found = {name: stores.values(store, name) for name in PER_IMAGE}
     delta, rng = stores.array(store, "delta"), np.random.default_rng(args.seed)
+    dimension = int(np.prod(delta.shape[1:]))
     people = human_agreement.read(args.ceilings, table)
-    found = align(args, delta, table, attacked)
-    entries = tolerance.entries(per_image, int(np.prod(delta.shape[1:])), rng, args.bootstrap)
-    alignments = {metric: in_table(alignment, attacked, per_image) for metric, alignment in found.items()}
+    alignments = {
+        metric: in_table(alignment, attacked, len(table), found)
+        for metric, alignment in align(args, delta, table, attacked).items()
+    }
     common = {
         "model": args.model,
         "benchmark": f"attacks/{args.dataset}" + (f"/{args.target}" if args.target != "label" else ""),
@@ -260,18 +264,30 @@ def score(args: argparse.Namespace) -> None:
         "inputs_hash": inputs_hash(args.perturbations_manifest, args.ceilings),
     }
     # The images are real whatever the maps are, so only the place of a perturbation can be simulated.
+    entries = tolerance.entries(found, dimension, rng, args.bootstrap) + tolerance.cost(found)
     rows = [score_row(simulated=False, **common, **entry) for entry in entries]
+    simulated, reason = args.simulated == "true", masked(found)
     for metric, alignment in alignments.items():
-        aligned = alignment_scores.summarise(alignment, people, rng, args.bootstrap).values()
-        simulated = args.simulated == "true"
-        rows += [score_row(metric=metric, simulated=simulated, **common, **entry) for entry in aligned]
-    images = pd.DataFrame(
-        {"stimulus_id": table["stimulus_id"], **per_image, **map_alignment.per_image(alignments)}
-    )
+        for entry in alignment_scores.summarise(alignment, people, rng, args.bootstrap).values():
+            entry["n_excluded"] -= len(table) - len(attacked)  # those that were not drawn
+            if reason:
+                entry |= {"value": None, "ci_low": None, "ci_high": None, "status": reason}
+            rows.append(score_row(metric=metric, simulated=simulated, **common, **entry))
+    per_image = {
+        name: spread(found[name], attacked, len(table), fill) for name, (_, fill) in PER_IMAGE.items()
+    }
+    images = pd.DataFrame({"stimulus_id": table["stimulus_id"], **per_image})
+    images.insert(2, "rms", images["norm"] * dimension**-0.5)
+    images = images.assign(**map_alignment.per_image(alignments))
     drawn = images["reason"] != "not drawn"
     images["clean_correct"] = images["clean_correct"].astype("boolean").where(drawn)
     write_table(args.images, images)
     write_scores(args.output, rows)
+
+
+def masked(found: Mapping[str, np.ndarray]) -> str | None:
+    """Why perturbations of stimuli, some misnamed, are not the smallest of their model, or None."""
+    return masking.reason({name: found[name][found["clean_correct"]] for name in masking.SIGNS})
 
 
 def spread(values: np.ndarray, attacked: np.ndarray, n: int, fill: float) -> np.ndarray:
@@ -281,11 +297,15 @@ def spread(values: np.ndarray, attacked: np.ndarray, n: int, fill: float) -> np.
     return whole
 
 
-def in_table(alignment: Alignment, attacked: np.ndarray, per_image: dict[str, np.ndarray]) -> Alignment:
-    """Alignment of every stimulus of the table, from that of the attacked ones, or the reason for none."""
-    placed = alignment.placed(attacked, len(per_image["success"]), "not drawn")
-    for row in attacked[~per_image["success"][attacked]]:
-        placed.reason[row] = "no perturbation" if per_image["clean_correct"][row] else "not clean-correct"
+def in_table(
+    alignment: Alignment, attacked: np.ndarray, n: int, found: Mapping[str, np.ndarray]
+) -> Alignment:
+    """Alignment of all `n` stimuli of the table, from that of the drawn ones, or the reason for none."""
+    placed = alignment.placed(attacked, n, "not drawn")
+    for row, clean in zip(
+        attacked[~found["success"]], found["clean_correct"][~found["success"]], strict=True
+    ):
+        placed.reason[row] = "no perturbation" if clean else "not clean-correct"
     return placed
 
 
@@ -321,10 +341,13 @@ def curve(args: argparse.Namespace) -> None:
         found = align(args, result.delta.numpy(), table, chosen)[adversarial_alignment.HEADLINE]
         alignment = found.placed(chosen, len(table), "not drawn")
         aligned = alignment_scores.summarise(alignment, people, rng, draws=1)  # a row has no intervals
-        clean = result.clean_correct
-        median = tolerance.quantile(result.norm[clean], result.success[clean], 0.5)
-        rows.append(
-            {"budget": budget, "n": int(clean.sum()), "perturbation_tolerance_median": median}
-            | {f"adversarial_alignment {name}": entry["value"] for name, entry in aligned.items()}
-        )
+        clean, reason = result.clean_correct, masked(vars(result))
+        values = {
+            "perturbation_tolerance_median": tolerance.quantile(
+                result.norm[clean], result.success[clean], 0.5
+            )
+        }
+        values |= {f"adversarial_alignment {name}": entry["value"] for name, entry in aligned.items()}
+        values = dict.fromkeys(values) if reason else values
+        rows.append({"budget": budget, "n": int(clean.sum())} | values | {"status": reason or "ok"})
     write_table(args.output, pd.DataFrame(rows))

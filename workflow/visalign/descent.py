@@ -6,7 +6,7 @@ norm on it inside the pixel box, in closed form. Gradients of a ReLU network jum
 the next, so g is the running mean of the gradients along the path (weights k/(k+2)), which settles where the
 plain iteration cycles. The nearest class is often not the runner-up, so the descents of several classes are
 kept side by side, and each gradient goes to the class whose boundary looks nearest. `Refinement` polishes
-the result.
+the result, and then starts anew elsewhere while the budget lasts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from visalign.geometry import inner, l2, per_image, smallest_step
+from visalign.geometry import inner, l2, per_image, smallest_step, unit
 
 Model = Callable[[Tensor], Tensor]
 
@@ -26,9 +26,8 @@ Model = Callable[[Tensor], Tensor]
 OPTIMISM, OPTIMISM_DECAY = 0.25, 0.6
 #: Added to the distance of a class whose linearised boundary lies outside the pixel box.
 HIDDEN = 1e6
-#: Length of the refinement and its first and last relative step and change of radius, annealed by a cosine.
-REFINEMENT_STEPS = 20
-STEP, RADIUS_CHANGE = (0.1, 0.005), (0.01, 0.0005)
+#: Target that stands for the best other class of the moment.
+NEAREST = -1
 
 
 def margin(logits: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,31 +109,89 @@ class Frontier:
         self.distance[rows, slots], self.steps[rows, slots] = l2(delta), k + 1
 
 
-def margin_gradient(model: Model, images: Tensor, same: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Margin of the label's group over one class, and its gradient.
+def gradient_of(value: Tensor, images: Tensor, retain_graph: bool = False) -> tuple[Tensor, Tensor]:
+    """Gradient of values (n,) by images (n, C, H, W), and where it is finite.
 
-    The gradient is taken with respect to the images only, so nothing accumulates in the model's parameters;
-    entries that are not finite are set to zero.
+    It is taken with respect to the images only, so nothing accumulates in the model's parameters. It is zero
+    where the values do not depend on the images, and its entries that are not finite are set to zero.
+
+    Returns
+    -------
+    (gradient, finite) : Tensor, shape (n, C, H, W), and Tensor of bool, shape (n,)
+    """
+    if not value.requires_grad:
+        gradient = torch.zeros_like(images)
+    else:
+        (gradient,) = torch.autograd.grad(
+            value.sum(), images, retain_graph=retain_graph, materialize_grads=True
+        )
+    finite = gradient.isfinite().flatten(1).all(dim=1) & value.detach().isfinite()
+    return gradient.nan_to_num(0.0, 0.0, 0.0), finite
+
+
+def margin_gradient(
+    model: Model, images: Tensor, same: Tensor, target: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Margin of the label's group over one class, and its gradient.
 
     Parameters
     ----------
     images : Tensor, shape (n, C, H, W)
     same : Tensor of bool, shape (n, n_classes)
     target : Tensor of int64, shape (n,)
+        `NEAREST` for the best other class.
 
     Returns
     -------
-    (value, gradient) : Tensor, shape (n,), and Tensor, shape (n, C, H, W)
+    (value, gradient, finite) : Tensor, shape (n,), and as of `gradient_of`
     """
     with torch.enable_grad():
         images = images.detach().requires_grad_(True)
         logits = model(images)
+        best = logits.detach().masked_fill(same, -torch.inf).argmax(dim=1)
+        target = torch.where(target == NEAREST, best, target)
         value = logits.masked_fill(~same, -torch.inf).amax(dim=1) - logits.gather(1, target[:, None])[:, 0]
-        (gradient,) = torch.autograd.grad(value.sum(), images)
-    return value.detach(), gradient.nan_to_num(0.0, 0.0, 0.0)
+        gradient, finite = gradient_of(value, images)
+    return value.detach(), gradient, finite
 
 
-def screen(model: Model, images: Tensor, same: Tensor, n_candidates: int, n_slots: int) -> Frontier:
+@dataclass
+class Screening:
+    """What the margins of the likeliest classes say at the image itself.
+
+    Attributes
+    ----------
+    first_order : Tensor of float64, shape (n,)
+        Smallest margin ÷ norm of its gradient: the distance of the nearest boundary as it looks from the
+        image. Infinite where every gradient is zero.
+    vanished : Tensor of bool, shape (n,)
+        Every entry of every gradient is exactly zero, though a boundary may be anywhere.
+    not_finite : Tensor of int64, shape (n,)
+        Gradients with an entry that is not finite.
+    """
+
+    first_order: Tensor
+    vanished: Tensor
+    not_finite: Tensor
+
+    @classmethod
+    def empty(cls, counts: Tensor) -> Screening:
+        """Return what is known before any gradient, of as many images as `counts` (n,) int64."""
+        far = torch.full_like(counts, torch.inf, dtype=torch.float64)
+        return cls(far, far.isinf(), torch.zeros_like(counts))
+
+    def enter(self, value: Tensor, gradient: Tensor, finite: Tensor) -> None:
+        """Enter the margins of one more class, shape (n,), and their gradients."""
+        norm = l2(gradient.double())
+        distance = torch.where(norm > 0, value.double() / norm, torch.inf)
+        self.first_order = torch.fmin(self.first_order, distance)
+        self.vanished &= finite & (norm == 0)
+        self.not_finite += ~finite
+
+
+def screen(
+    model: Model, images: Tensor, same: Tensor, n_candidates: int, n_slots: int
+) -> tuple[Frontier, Screening]:
     """Linearise the boundaries of the likeliest classes at the image and keep the nearest.
 
     Spends `n_candidates` gradient evaluations per image: one for each class of largest logit outside the
@@ -144,10 +201,6 @@ def screen(model: Model, images: Tensor, same: Tensor, n_candidates: int, n_slot
     ----------
     images : Tensor, shape (n, C, H, W)
     same : Tensor of bool, shape (n, n_classes)
-
-    Returns
-    -------
-    Frontier
     """
     n, device = len(images), images.device
     slots = torch.zeros(n, n_slots, dtype=torch.int64, device=device)
@@ -160,6 +213,7 @@ def screen(model: Model, images: Tensor, same: Tensor, n_candidates: int, n_slot
         distance=images.new_full((n, n_slots), torch.inf),
         steps=slots + 1,
     )
+    screening = Screening.empty(slots[:, 0])
     with torch.enable_grad():
         inputs = images.detach().requires_grad_(True)
         logits = model(inputs)
@@ -168,18 +222,43 @@ def screen(model: Model, images: Tensor, same: Tensor, n_candidates: int, n_slot
         for rank in range(n_candidates):
             target = candidates[:, rank]
             value = own - logits.gather(1, target[:, None])[:, 0]
-            (gradient,) = torch.autograd.grad(value.sum(), inputs, retain_graph=rank + 1 < n_candidates)
-            frontier.offer(target, value.detach(), gradient.nan_to_num(0.0, 0.0, 0.0))
-    return frontier
+            gradient, finite = gradient_of(value, inputs, retain_graph=rank + 1 < n_candidates)
+            frontier.offer(target, value.detach(), gradient)
+            screening.enter(value.detach(), gradient, finite)
+    return frontier, screening
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A course of the refinement.
+
+    Attributes
+    ----------
+    length : int
+        Gradients.
+    step, change : tuple of float
+        First and last relative step and change of radius, annealed by a cosine.
+    """
+
+    length: int
+    step: tuple[float, float]
+    change: tuple[float, float]
+
+
+#: The course from the end of the descent, and later ones from elsewhere.
+POLISH, RESTART = Schedule(20, (0.1, 0.005), (0.01, 0.0005)), Schedule(40, (0.3, 0.003), (0.05, 0.0003))
+#: A later course starts at random, this many times as far as the smallest perturbation found.
+FAR = 2.0
 
 
 @dataclass
 class Refinement:
-    """Decoupled direction and norm (DDN), without quantisation, from an adversarial start.
+    """Decoupled direction and norm (DDN), without quantisation, in one course after another.
 
     The perturbation moves against the margin's gradient and is put back on a sphere, whose radius shrinks
     where the image is adversarial and grows where it is not. Started at the end of a descent it needs only
-    small changes of radius and finds a few more thousandths of the norm.
+    small changes of radius and finds a few more thousandths of the norm. Started elsewhere, towards whatever
+    class is nearest, it may find another minimum.
 
     Source: Rony et al., CVPR 2019 (arXiv 1811.09600).
 
@@ -188,25 +267,49 @@ class Refinement:
     delta : Tensor, shape (n, C, H, W)
     radius : Tensor, shape (n,)
     steps : Tensor of int64, shape (n,)
-        Gradients spent; 0 before the start.
+        Gradients spent on the course; 0 before the start.
+    course : Tensor of int64, shape (n,)
+        0 for the first one.
     """
 
     delta: Tensor
     radius: Tensor
     steps: Tensor
+    course: Tensor
+
+    @property
+    def finished(self) -> Tensor:
+        """Images whose course is at its end, shape (n,)."""
+        return self.steps >= torch.where(self.course == 0, POLISH.length, RESTART.length)
 
     def start(self, rows: Tensor, delta: Tensor) -> None:
         """Begin at adversarial perturbations `delta` of these images, those already begun excepted."""
         new = self.steps[rows] == 0
         self.delta[rows[new]], self.radius[rows[new]] = delta[new], l2(delta[new])
 
+    def restart(self, rows: Tensor, norm: Tensor) -> None:
+        """Begin the next course of these images, whose records have this `norm`, on a ray of its own."""
+        self.course[rows] += 1
+        self.steps[rows] = 0
+        for course in self.course[rows].unique().tolist():
+            own = self.course[rows] == course
+            ray = torch.randn(self.delta.shape[1:], generator=torch.Generator().manual_seed(course))
+            radius = FAR * norm[own].to(self.radius.dtype)
+            self.radius[rows[own]] = radius
+            self.delta[rows[own]] = per_image(radius, self.delta) * (ray / ray.norm()).to(self.delta)
+
     def advance(self, rows: Tensor, value: Tensor, gradient: Tensor, lower: Tensor, upper: Tensor) -> None:
         """Take one step, with the margin and its gradient at `delta`; `lower` and `upper` bound `delta`."""
+        first = self.course[rows] == 0
         k = self.steps[rows]
-        cosine = (1 + torch.cos(torch.pi * k / REFINEMENT_STEPS)) / 2
-        step, change = (last + (first - last) * cosine for first, last in (STEP, RADIUS_CHANGE))
+
+        def annealed(name: str) -> Tensor:
+            (a, b), (c, d) = getattr(POLISH, name), getattr(RESTART, name)
+            at = (1 + torch.cos(torch.pi * k / torch.where(first, POLISH.length, RESTART.length))) / 2
+            return torch.where(first, b + (a - b) * at, d + (c - d) * at)
+
+        step, change = annealed("step"), annealed("change")
         radius = self.radius[rows] * torch.where(value < 0, 1 - change, 1 + change)
-        length = step * radius / l2(gradient).clamp_min(1e-20)
-        delta = self.delta[rows] - per_image(length, gradient) * gradient
-        delta = per_image(radius / l2(delta).clamp_min(1e-20), delta) * delta
+        delta = self.delta[rows] - per_image(step * radius, gradient) * unit(gradient)
+        delta = per_image(radius, delta) * unit(delta)
         self.delta[rows], self.radius[rows], self.steps[rows] = delta.clamp(lower, upper), radius, k + 1

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visalign.descent import REFINEMENT_STEPS, Frontier, Model, Refinement, margin_gradient, screen
+from visalign.descent import NEAREST, RESTART, Frontier, Model, Refinement, margin, margin_gradient, screen
 from visalign.geometry import inner, l2
 from visalign.verification import Records
 
@@ -49,7 +49,8 @@ class MinimumNorm:
     adversarial_label : ndarray of int64, shape (N,)
         Class the model gives the adversarial image; −1 without success.
     clean_correct : ndarray of bool, shape (N,)
-        Whether the model gives the unperturbed image its label. Only these images are attacked.
+        Whether the model gives the unperturbed image its label, or one of its group; a tie with another class
+        or group does not count. Only these images are attacked.
     success : ndarray of bool, shape (N,)
         Where false for a clean-correct image, its norm is censored at `largest_tried_norm`.
     largest_tried_norm : ndarray of float64, shape (N,)
@@ -57,6 +58,15 @@ class MinimumNorm:
     gradient_evaluations, forward_evaluations : ndarray of int64, shape (N,)
         Backward passes (each with its forward pass, except that the screening shares one), and forward
         passes without gradient, that of the unperturbed image included.
+    first_order_distance : ndarray of float64, shape (N,)
+        Smallest of the screened margins ÷ norms of their gradients at the image: what a linear network's norm
+        would be. Infinite where they vanish; NaN where not attacked.
+    gradient_vanished : ndarray of bool, shape (N,)
+        The gradients of all screened margins are exactly zero at the image.
+    gradients_not_finite : ndarray of int64, shape (N,)
+        Gradient evaluations with an entry that is not finite, which was taken for zero.
+    reproduced : ndarray of bool, shape (N,)
+        Whether image and perturbed image gave the same answers when they were run again in another batch.
     """
 
     delta: Tensor
@@ -67,6 +77,10 @@ class MinimumNorm:
     largest_tried_norm: np.ndarray
     gradient_evaluations: np.ndarray
     forward_evaluations: np.ndarray
+    first_order_distance: np.ndarray
+    gradient_vanished: np.ndarray
+    gradients_not_finite: np.ndarray
+    reproduced: np.ndarray
 
     @classmethod
     def unattacked(cls, images: Tensor, correct: Tensor, stored_dtype: torch.dtype) -> MinimumNorm:
@@ -81,18 +95,30 @@ class MinimumNorm:
             largest_tried_norm=np.zeros(n),
             gradient_evaluations=np.zeros(n, dtype=np.int64),
             forward_evaluations=np.ones(n, dtype=np.int64),
+            first_order_distance=np.full(n, np.nan),
+            gradient_vanished=np.zeros(n, dtype=bool),
+            gradients_not_finite=np.zeros(n, dtype=np.int64),
+            reproduced=np.ones(n, dtype=bool),
         )
 
     def enter(self, index: np.ndarray, records: Records, rows: Tensor) -> None:
         """Enter what was found for the images `rows` of a batch, which are those at `index` here."""
-        norm = records.norm[rows].cpu().numpy()
+
+        def of(values: Tensor) -> np.ndarray:
+            return values[rows].cpu().numpy()
+
+        norm, screening = of(records.norm), records.screening
         self.success[index] = np.isfinite(norm)
         self.norm[index] = np.where(np.isfinite(norm), norm, np.nan)
         self.delta[index] = records.delta[rows].cpu()
-        self.adversarial_label[index] = records.label[rows].cpu().numpy()
-        self.largest_tried_norm[index] = records.largest_tried[rows].cpu().numpy()
-        self.gradient_evaluations[index] = records.gradients[rows].cpu().numpy()
-        self.forward_evaluations[index] += records.forwards[rows].cpu().numpy()
+        self.adversarial_label[index] = of(records.label)
+        self.largest_tried_norm[index] = of(records.largest_tried)
+        self.gradient_evaluations[index] = of(records.gradients)
+        self.forward_evaluations[index] += of(records.forwards)
+        self.first_order_distance[index] = of(screening.first_order)
+        self.gradient_vanished[index] = of(screening.vanished)
+        self.gradients_not_finite[index] = of(screening.not_finite)
+        self.reproduced[index] = of(records.reproduced)
 
     def of(self, index: np.ndarray) -> MinimumNorm:
         """Return the result of some images."""
@@ -166,12 +192,12 @@ def minimum_norm(
     model = in_equal_batches(model, ROWS_PER_CALL.get(images.device.type, 32))
     with torch.no_grad():
         logits = torch.cat([model(chunk) for chunk in images.split(batch_size)])
-    correct = logits.argmax(dim=1) == labels
     group = torch.arange(logits.shape[1]) if groups is None else groups
     group = group.to(logits.device)
     n_others = len(group) - int(group.unique(return_counts=True)[1].max())
     if n_others == 0:
         raise ValueError("groups: every class is in the same one, so no change of label counts")
+    correct = margin(logits, group[None, :] == group[labels][:, None])[0] > 0
     result = MinimumNorm.unattacked(images, correct, stored_dtype)
 
     def leave(index: np.ndarray) -> None:
@@ -209,10 +235,12 @@ def _check(images: Tensor, labels: Tensor, budget: int, batch_size: int, toleran
 def _search(records: Records, budget: int, n_candidates: int, tolerance: float) -> Iterator[Tensor]:
     """Attack the images of one batch, and yield the rows of those that are finished as they leave it."""
     counts = records.gradients
-    frontier = screen(records.model, records.images, records.same, n_candidates, min(n_candidates, N_SLOTS))
+    slots = min(n_candidates, N_SLOTS)
+    frontier, records.screening = screen(records.model, records.images, records.same, n_candidates, slots)
     counts += n_candidates
     idle = torch.zeros_like(counts)
-    refinement = Refinement(torch.zeros_like(records.images), torch.zeros_like(records.slack), idle.clone())
+    start = torch.zeros_like(records.images), torch.zeros_like(records.slack)
+    refinement = Refinement(*start, idle.clone(), idle.clone())
     rows = torch.arange(len(counts), device=counts.device)
     while len(rows):
         before = records.norm[rows]
@@ -220,8 +248,12 @@ def _search(records: Records, budget: int, n_candidates: int, tolerance: float) 
         refining = ((idle[rows] >= PATIENCE) | (refinement.steps[rows] > 0)) & before.isfinite()
         _step(records, frontier, refinement, rows, refining, warm, tolerance)
         idle[rows] = torch.where(records.norm[rows] < before * (1 - tolerance), 0, idle[rows] + 1)
-        finished = (counts[rows] >= budget) | (refinement.steps[rows] >= REFINEMENT_STEPS)
+        over, left = refinement.finished[rows], budget - counts[rows]
+        again = over & (left >= RESTART.length)
+        refinement.restart(rows[again], records.norm[rows[again]])
+        finished = (left <= 0) | (over & ~again)
         if bool(finished.any()):
+            records.confirm(rows[finished])
             yield rows[finished]
             rows = rows[~finished]
 
@@ -248,11 +280,14 @@ def _step(
     target, delta = frontier.target[rows, slots], frontier.delta[rows, slots]
     refined = rows[refining]
     refinement.start(refined, records.delta[refined].to(delta.dtype))
-    target[refining], delta[refining] = records.label[refined], refinement.delta[refined]
+    first = refinement.course[refined] == 0
+    target[refining] = torch.where(first, records.label[refined], NEAREST)
+    delta[refining] = refinement.delta[refined]
 
     images = (records.images[rows] + delta).clamp(0, 1)
-    value, gradient = margin_gradient(records.model, images, records.same[rows], target)
+    value, gradient, finite = margin_gradient(records.model, images, records.same[rows], target)
     records.gradients[rows] += 1
+    records.screening.not_finite[rows] += ~finite
     records.largest_tried[rows] = torch.maximum(records.largest_tried[rows], l2(delta).double())
 
     ray, scale = _ray(records, rows, delta, value, inner(gradient, delta))

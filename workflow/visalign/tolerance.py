@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from visalign import masking
 from visalign.stats import bootstrap_interval
 
 #: Stands for the norm of a censored image in quantiles: larger than any norm of [0, 1] pixels. An
@@ -19,6 +20,8 @@ QUANTILES = {
     "perturbation_tolerance_q10": 0.1,
     "perturbation_tolerance_q90": 0.9,
 }
+#: Quantiles of what an attack took, by the end of the metric.
+COST_QUANTILES = {"": 0.5, "_q95": 0.95}
 
 
 def known(value: float) -> float | None:
@@ -39,45 +42,64 @@ def quantile(norm: np.ndarray, success: np.ndarray, q: float) -> float | None:
 
 
 def entries(
-    per_image: dict[str, np.ndarray], dimension: int, rng: np.random.Generator, draws: int
+    per_image: Mapping[str, np.ndarray], dimension: int, rng: np.random.Generator, draws: int
 ) -> list[dict[str, Any]]:
     """Score entries: mean, median, quantiles and mean per √dimension of the L2 norms, with intervals.
 
     Parameters
     ----------
-    per_image : dict of ndarray, shape (n_stimuli,)
-        ``norm`` and ``largest_tried_norm`` (in units of [0, 1] pixels), ``success``, ``clean_correct`` (False
-        where not attacked). A clean-correct image without success is censored: at the largest norm tried in
-        means, above every norm in quantiles, which it may leave undefined.
+    per_image : mapping of str to ndarray, shape (n_attacked,)
+        ``norm`` (in units of [0, 1] pixels), ``success``, ``clean_correct`` and `masking.SIGNS`. A
+        clean-correct image without success is censored: its norm is above every other one. So a mean that it
+        takes part in has no value, nor has a quantile that depends on it.
     dimension : int
         Input values (channels × height × width).
     draws : int
         Bootstrap draws over images. A bound that depends on a censored image is None.
     """
     clean = per_image["clean_correct"]
-    norm, tried, success = (per_image[name][clean] for name in ("norm", "largest_tried_norm", "success"))
+    attacked = {name: values[clean] for name, values in per_image.items()}
+    success = attacked["success"]
+    norm = np.where(success, attacked["norm"], BEYOND)
     counts = {"convention": "l2", "n": len(norm), "n_excluded": int((~clean).sum())}
-    censored = f"{int((~success).sum())} of {len(norm)} censored"
-    at_tried, beyond = np.where(success, norm, tried), np.where(success, norm, BEYOND)
+    reason = masking.reason(attacked) if len(norm) else "no clean-correct image to attack"
+    n_censored = int((~success).sum())
+    in_mean = np.where(success, norm, np.inf)
     summaries: dict[str, tuple[Callable[..., Any], np.ndarray]] = {
-        "perturbation_tolerance": (np.mean, at_tried),
-        **{metric: (partial(np.quantile, q=q), beyond) for metric, q in QUANTILES.items()},
-        "perturbation_tolerance_per_sqrt_dimension": (np.mean, at_tried * dimension**-0.5),
+        "perturbation_tolerance": (np.mean, in_mean),
+        **{metric: (partial(np.quantile, q=q), norm) for metric, q in QUANTILES.items()},
+        "perturbation_tolerance_per_sqrt_dimension": (np.mean, in_mean * dimension**-0.5),
     }
     result = []
     for metric, (statistic, values) in summaries.items():
-        found: dict[str, Any] = {"value": None, "status": "no clean-correct image to attack"}
-        if len(values):
-            low, high = bootstrap_interval(values, statistic, rng=rng, draws=draws)
-            found = {"value": known(statistic(values)), "ci_low": known(low), "ci_high": known(high)}
-            found["status"] = status(found["value"], censored, metric in QUANTILES)
+        found: dict[str, Any] = {"value": None, "status": reason}
+        if reason is None:
+            value = known(statistic(values))
+            found = {"value": value, "status": status(value, f"{n_censored} of {len(norm)} censored")}
+            if value is not None:
+                low, high = bootstrap_interval(values, statistic, rng=rng, draws=draws)
+                found |= {"ci_low": known(low), "ci_high": known(high)}
         result.append({"metric": metric} | counts | found)
     return result
 
 
-def status(value: float | None, censored: str, is_quantile: bool) -> str:
+def status(value: float | None, censored: str) -> str:
     """Say what censored images did to a summary, where there are any."""
     if value is None:
         return f"undefined: {censored}"
-    where = "above every norm" if is_quantile else "at the largest tried norm"
-    return "ok" if censored.startswith("0 ") else f"ok, {censored} {where}"
+    return "ok" if censored.startswith("0 ") else f"ok, {censored} above every norm"
+
+
+def cost(per_image: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Score entries: median and 95th percentile of the evaluations that an attacked image took."""
+    clean = per_image["clean_correct"]
+    result = []
+    for name in ("gradient_evaluations", "forward_evaluations"):
+        values = per_image[name][clean]
+        for suffix, q in COST_QUANTILES.items():
+            entry: dict[str, Any] = {"value": None, "status": "no clean-correct image to attack"}
+            if len(values):
+                entry = {"value": float(np.quantile(values, q))}
+            counts = {"convention": "count", "n": len(values), "n_excluded": int((~clean).sum())}
+            result.append({"metric": f"attack_{name}{suffix}"} | counts | entry)
+    return result

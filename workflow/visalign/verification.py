@@ -11,16 +11,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from visalign.descent import Model, margin
+from visalign.descent import Model, Screening, margin
 from visalign.geometry import l2, per_image
 
 #: Forward passes at most for one bisection along a ray.
 MAX_PROBES = 24
 #: Growth of the bracket's width while one side of the boundary is still unknown.
 WIDENING = 4.0
-#: A perturbation counts when its margin is below −SLACK[0]·(clean margin) − SLACK[1]·(largest clean logit),
-#: so that it still fools the model in another batch, whose sums may be rounded otherwise.
-SLACK = (1e-4, 1e-6)
+#: A perturbation counts when its margin is below −SLACK[0]·(clean margin) − SLACK[1]·(range of the clean
+#: logits) − SLACK[2]·(largest of them), so that it still fools the model in another batch, whose sums may be
+#: rounded otherwise. The last is the resolution of float32, below which logits with an offset tell nothing.
+SLACK = (1e-4, 1e-6, 2.0**-23)
+#: Slacks by which a margin may differ when the model runs again: a hundredth of the clean margin, and more.
+REPEATABLE = 100
 
 
 @dataclass
@@ -40,9 +43,15 @@ class Records:
         Infinite while there is none.
     label : Tensor of int64, shape (n,)
         −1 while there is none.
+    value : Tensor, shape (n,)
+        Margin of the perturbed image.
+    reproduced : Tensor of bool, shape (n,)
+        Whether the model gave the same answers again, as `confirm` found.
     largest_tried : Tensor of float64, shape (n,)
     gradients, forwards : Tensor of int64, shape (n,)
         Gradient evaluations, and forward passes without gradient.
+    screening : Screening
+        What the gradients at the image said.
     """
 
     model: Model
@@ -52,9 +61,12 @@ class Records:
     delta: Tensor
     norm: Tensor
     label: Tensor
+    value: Tensor
+    reproduced: Tensor
     largest_tried: Tensor
     gradients: Tensor
     forwards: Tensor
+    screening: Screening
 
     @classmethod
     def empty(
@@ -62,18 +74,22 @@ class Records:
     ) -> Records:
         """Return records of a batch before any perturbation has been tried."""
         value, _ = margin(clean_logits, same)
+        low, high = clean_logits.aminmax(dim=1)
         counts = torch.zeros(len(images), dtype=torch.int64, device=images.device)
         return cls(
             model=model,
             images=images,
             same=same,
-            slack=SLACK[0] * value + SLACK[1] * clean_logits.abs().amax(dim=1),
+            slack=SLACK[0] * value + SLACK[1] * (high - low) + SLACK[2] * clean_logits.abs().amax(dim=1),
             delta=torch.zeros_like(images, dtype=stored_dtype),
             norm=torch.full_like(counts, torch.inf, dtype=torch.float64),
             label=counts - 1,
+            value=torch.zeros_like(value),
+            reproduced=torch.ones_like(counts, dtype=torch.bool),
             largest_tried=torch.zeros_like(counts, dtype=torch.float64),
             gradients=counts.clone(),
             forwards=counts.clone(),
+            screening=Screening.empty(counts),
         )
 
     def probe(self, rows: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,7 +111,23 @@ class Records:
         better = adversarial & (norm < self.norm[rows])
         won = rows[better]
         self.delta[won], self.norm[won], self.label[won] = stored[better], norm[better], label[better]
+        self.value[won] = value[better]
         return adversarial, norm
+
+    def confirm(self, rows: Tensor) -> None:
+        """Run these images and their records again, in another batch, and note which answers are the same.
+
+        The answers of a network that draws at random (noise on its input, dropout) are not: the search then
+        took the luckiest of its tries.
+        """
+        clean = self.images[rows]
+        stored = (clean + self.delta[rows].to(clean.dtype)).clamp(0, 1)
+        with torch.no_grad():
+            value, _ = margin(self.model(torch.cat([clean, stored])), self.same[rows].repeat(2, 1))
+        self.forwards[rows] += 2
+        value, again = value.split(len(rows))
+        near = (again - self.value[rows]).abs() <= REPEATABLE * self.slack[rows]
+        self.reproduced[rows] = (value > 0) & (self.norm[rows].isinf() | ((again < 0) & near))
 
     def bisect(self, rows: Tensor, delta: Tensor, scale: Tensor, tolerance: float) -> None:
         """Find the boundary along the rays of `delta`, starting from an estimate of its place.

@@ -1,0 +1,22 @@
+# Perturbation tolerances of all models of a map set, in one frame and on the same images.
+
+
+rule tolerances:
+    input:
+        lambda w: attack_tables(w.maps),
+    output:
+        "results/tolerances/{maps}.csv",
+    params:
+        version=version("tolerances"),
+        models=lambda w, input: " ".join(shlex.quote(Path(file).parent.name) for file in input),
+        options=options(config["attacks"], "target", "bootstrap"),
+        seed=config["seed"],
+    log:
+        "logs/tolerances/{maps}.log",
+    benchmark:
+        "results/benchmarks/tolerances/{maps}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign tolerances --directory results/attacks --dataset {wildcards.maps} "
+        "--models {params.models} {params.options} --seed {params.seed} --output {output} &> {log}"
