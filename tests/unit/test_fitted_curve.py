@@ -1,6 +1,7 @@
 """Claims about the drawn curve of the two-piece regression."""
 
 import numpy as np
+import scipy.stats
 
 from visalign import segmented
 from visalign.fitted_curve import DRAWS, fitted_curve
@@ -23,7 +24,8 @@ def test_band_is_the_spread_of_the_bootstrap_curves_of_the_regression():
     errors = segmented.left_out_errors(
         y - design[best] @ fit, np.column_stack([design[best], moved]), families
     )
-    drawn = (design[best] @ fit)[:, None] + np.sqrt(11 / 12) * errors[:, None] * signs[families]
+    widened = np.sqrt(11 / 12) * scipy.stats.t.ppf(0.975, 11) / scipy.stats.norm.ppf(0.975)
+    drawn = (design[best] @ fit)[:, None] + widened * errors[:, None] * signs[families]
     chosen, fits = segmented.best_fit(design, drawn)
     low, high = np.quantile(np.einsum("dgp,dp->dg", at_grid[chosen], fits), [0.025, 0.975], axis=0)
     np.testing.assert_allclose(curve["low"], low, atol=1e-10)

@@ -85,48 +85,7 @@ def test_left_out_errors_are_those_of_fits_without_the_family(cloud):
     assert errors == pytest.approx(y - predicted, abs=1e-9)
 
 
-def test_bic_and_cross_validated_error_of_a_line_are_the_closed_form_and_scikit_learn_s(cloud):
-    x, y, families = cloud
-    found = segmented.compare(x, y, families, np.random.default_rng(0))
-    rss = np.polyfit(x, y, 1, full=True)[1][0]
-    assert found["linear"]["bic"] == pytest.approx(N * np.log(rss / N) + 2 * np.log(N))
-    folds = LeaveOneGroupOut()  # seven families are fewer than the folds: each is left out alone
-    predicted = cross_val_predict(LinearRegression(), x[:, None], y, groups=families, cv=folds)
-    assert found["linear"]["cv_rmse"] == pytest.approx(np.sqrt(np.mean((y - predicted) ** 2)))
-    assert found["segmented"]["bic"] < found["linear"]["bic"] < found["plateau"]["bic"] + 20
-
-
-def test_bic_counts_the_changepoint_as_a_coefficient(cloud):
-    x, y, families = cloud
-    found = segmented.compare(x, y, families, np.random.default_rng(0))
-    for shape, k in (("plateau", 3), ("segmented", 4)):
-        rss = min(
-            np.linalg.lstsq(d, y)[1][0] for d in segmented.designs(x, segmented.candidate_knots(x), shape)
-        )
-        assert found[shape]["bic"] == pytest.approx(N * np.log(rss / N) + k * np.log(N))
-
-
 # --- test of decline -----------------------------------------------------------------------------------
-
-
-def falling_t(x, y, families, start):
-    """Return −slope / error of the models beyond a start, family by family."""
-    x, y, families = x[x > start], y[x > start], families[x > start]
-    slope, height = np.polyfit(x, y, 1)
-    p = (x - x.mean()) / np.sum((x - x.mean()) ** 2)
-    shares = [np.sum((p * (y - height - slope * x))[families == f]) for f in np.unique(families)]
-    return -slope / np.sqrt(np.sum(np.square(shares)) * len(shares) / (len(shares) - 1))
-
-
-def test_statistic_of_every_draw_is_the_largest_robust_t_over_the_starts(cloud):
-    x, y, families = cloud
-    starts = np.array([-np.inf, *segmented.candidate_knots(x)])
-    signs = segmented.wild_signs(families, np.random.default_rng(1), 6)
-    statistic, where = segmented.decline_statistic(x, y, families, starts, signs)
-    for draw in range(6):
-        t = [falling_t(x, y * signs[families, draw], families, start) for start in starts]
-        assert statistic[draw] == pytest.approx(max(t), rel=1e-9)
-        assert where[draw] == np.argmax(t)
 
 
 def decline_of(x, y, families, draws=99):
@@ -179,4 +138,41 @@ def test_fewer_than_five_families_are_not_tested(cloud):
 def test_equal_x_are_not_tested():
     x, y = np.ones(20), np.arange(20.0)
     assert decline_of(x, y, np.arange(20))["p"] is None
-    assert segmented.compare(x, y, np.arange(20), np.random.default_rng(0)) is None
+
+
+def test_a_decline_that_rests_on_one_family_is_not_tested():
+    rng = np.random.default_rng(0)
+    families = np.concatenate([np.zeros(40, dtype=int), np.arange(1, 9)])
+    x = np.concatenate([rng.uniform(size=40), 0.5 + 0.01 * rng.uniform(size=8)])  # the others have one x
+    found = decline_of(x, -x + 0.1 * rng.standard_normal(48), families)
+    assert found["p"] is None and "one family" in found["reason"]
+    assert found["n_effective_families"] < 1.1
+
+
+@pytest.mark.slow
+def test_the_smallest_detectable_fall_is_found_in_four_studies_of_five():
+    rng = np.random.default_rng(1)
+    x, families = np.sort(rng.uniform(size=N)), np.arange(N)
+    signs = segmented.wild_signs(families, np.random.default_rng(0), 199)
+    noise = rng.standard_normal(N)
+    least = segmented.decline(x, np.minimum(x, 0.6) + noise, families, signs)["smallest_detectable"]
+    top = np.quantile(x, 2 / 3)
+    fall = least * np.maximum(x - top, 0) / (x.max() - top)
+    found = [
+        segmented.decline(x, np.minimum(x, 0.6) - fall + rng.standard_normal(N), families, signs)["p"] <= 0.05
+        for _ in range(100)
+    ]
+    assert 0.64 <= np.mean(found) <= 0.94  # nominal .8, SD .04 of 100 studies, and .04 of one study's noise
+
+
+def test_the_smallest_detectable_fall_does_not_depend_on_units(cloud):
+    x, y, families = cloud
+    found, moved = decline_of(x, y, families), decline_of(100 * x, 7 + 10 * y, families)
+    assert found["smallest_detectable"] == moved["smallest_detectable"] > 0.5
+
+
+def test_intervals_say_how_often_they_hold_the_truth(cloud):
+    x, y, families = cloud
+    for codes, coverage in ((families, 0.9), (np.arange(N), 0.95)):
+        signs = segmented.wild_signs(codes, np.random.default_rng(0), 20)
+        assert segmented.fit(x, y, codes, signs)["coverage"] == coverage

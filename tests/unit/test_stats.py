@@ -78,6 +78,20 @@ def test_variation_that_float64_resolves_on_an_offset_correlates(offset, size):
     assert stats.pearson(offset + size * b, b) == pytest.approx(1, abs=1e-4)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=20), st.integers(0, 99))
+def test_correlations_of_resamples_are_those_of_the_samples_one_by_one(pairs, seed):
+    a, b = np.array(pairs, dtype=float).T
+    drawn = np.random.default_rng(seed).integers(len(a), size=(5, len(a)))
+    counts = stats.resample_counts(len(a), np.random.default_rng(seed), 5)
+    for together, one in (
+        (stats.resampled_spearman, stats.spearman),
+        (stats.resampled_pearson, stats.pearson),
+    ):
+        expected = [one(a[i], b[i]) for i in drawn]
+        np.testing.assert_allclose(together(a, b, counts), expected, atol=1e-12)
+
+
 def test_pearson_of_some_samples_is_that_of_the_others_left_out():
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, 30, 4)) + 5

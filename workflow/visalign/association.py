@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from visalign import segmented, stats, verdict
+from visalign import segmented, shapes, stats, verdict
 from visalign.correlation import correlations, family_codes
 from visalign.covariates import MIN_POINTS, adjusted, power_law
 from visalign.envelope import Line, envelope
+from visalign.envelope_decline import envelope_decline
 
 
 def describe(
@@ -69,8 +70,9 @@ def describe(
         "falling": line(found.falling),
         "segmented": segmented.fit(x, y, codes, signs),
         "decline": segmented.decline(x, y, codes, signs),
-        "shapes": segmented.compare(x, y, codes, np.random.default_rng(seed)),
-        "adjusted": adjusted(x, y, codes, sizes, classes, sides=sides, seed=seed, draws=draws),
+        "envelope_decline": envelope_decline(x, y, codes, signs),
+        "shapes": shapes.compare(x, y, codes, np.random.default_rng(seed)),
+        "adjusted": adjusted(x, y, codes, sizes, classes, sides),
         "power_law": power_law(y, codes, sizes),
     }
     return trend | {"verdict": verdict.of_trend(trend)}

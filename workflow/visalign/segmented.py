@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from visalign.falling_slopes import decline_statistic, family_shares
+
 #: Candidate changepoints leave at least so many models, and this share of them, on both sides.
 MIN_SIDE = 5
 FIT_SHARE = 0.1
@@ -19,8 +21,11 @@ FIT_SHARE = 0.1
 TEST_SHARE = 0.2
 #: A slope is tested only on models of at least so many families: with fewer its error is unknown.
 MIN_FAMILIES = 5
+#: … and none of them has more than this share in it.
+MAX_SHARE = 2 / 3
+#: Draws of the power of the test, and the largest fall that is tried (in residual SDs).
+POWER_DRAWS, LARGEST_FALL = 200, 20.0
 MAX_KNOTS = 40
-FOLDS = 10
 
 
 def candidate_knots(x: np.ndarray, share: float = FIT_SHARE) -> np.ndarray:
@@ -124,10 +129,11 @@ def left_out_errors(residuals: np.ndarray, design: np.ndarray, families: np.ndar
 
 
 def fit(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -> dict[str, float] | None:
-    """Fit the continuous two-piece regression, with 95 % percentile intervals of the cluster wild bootstrap.
+    """Fit the continuous two-piece regression, with percentile intervals of the cluster wild bootstrap.
 
-    In simulated studies with unequal noise that families share, the intervals held the truth nine times
-    in ten; that of the slope beyond the changepoint eight times in ten where the models were 20.
+    The residuals are widened as t with G − 1 degrees of freedom is wider than a normal, G the families. In
+    simulated studies the intervals held the truth as often as ``coverage`` says (docs/calibration.md). They
+    presume two pieces: a smooth peak has no changepoint, and an interval around one says nothing of it.
 
     Parameters
     ----------
@@ -140,10 +146,13 @@ def fit(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -
     -------
     dict or None
         changepoint (units of x), height (of the line there), slope_below, slope_beyond, each with ``_low``
-        and ``_high``; None where x leaves no room for a changepoint, or there are too few families. The
-        intervals of the slopes hold the uncertainty of the changepoint, estimated anew in every draw; one
-        of the changepoint that ends at the last or first candidate may reach further.
+        and ``_high``, and coverage, .95, or .9 where models are alike within families; None where x leaves
+        no room for a changepoint, or there are too few families. The intervals of the slopes hold the
+        uncertainty of the changepoint, estimated anew in every draw; one of the changepoint that ends at the
+        last or first candidate may reach further.
     """
+    from scipy.special import stdtrit
+
     knots = candidate_knots(x)
     if not len(knots) or len(signs) < MIN_FAMILIES:
         return None
@@ -153,11 +162,13 @@ def fit(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -
     fitted = chosen @ coefficients[0]
     # The changepoint is fitted too: its regressor is how the curve moves with it.
     chosen = np.column_stack([chosen, np.where(x < knots[best[0]], below, beyond)])
-    errors = left_out_errors(y - fitted, chosen, families) * np.sqrt(1 - 1 / len(signs))
+    G = len(signs)
+    errors = left_out_errors(y - fitted, chosen, families) * np.sqrt(1 - 1 / G)
+    errors *= stdtrit(G - 1, 0.975) / stdtrit(np.inf, 0.975)
     drawn, sample = best_fit(design, fitted[:, None] + errors[:, None] * signs[families])
     low, high = np.quantile(np.column_stack([knots[drawn], sample]), [0.025, 0.975], axis=0)
     values = [knots[best[0]], *coefficients[0]]
-    answer: dict[str, float] = {}
+    answer: dict[str, float] = {"coverage": 0.95 if len(x) == G else 0.9}
     for i, name in enumerate(("changepoint", "height", "slope_below", "slope_beyond")):
         answer |= {name: float(values[i]), f"{name}_low": float(low[i]), f"{name}_high": float(high[i])}
     return answer
@@ -172,60 +183,107 @@ def nondecreasing_residuals(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return residuals[:, (residuals**2).sum(axis=0).argmin()]
 
 
-def decline_statistic(
-    x: np.ndarray, values: np.ndarray, families: np.ndarray, starts: np.ndarray, signs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest t of a falling slope over all starts, for every draw.
+def testable_starts(x: np.ndarray, families: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return the starts beyond which a slope can be tested, -inf for the whole range, and why there are none.
 
-    t = −b / s, b the least squares slope on the models with x > start, s its error robust to correlation
-    within families: s² = g/(g − 1) Σ_f (Σ_{i in f} p_i r_i)², where b = Σ p_i y_i, r are the residuals and g
-    the number of families beyond the start. In a draw y_i is the value of model i times the sign of its
-    family, so the squares expand into products of (starts × families) and (families × draws) matrices.
+    A start is left out beyond which families are fewer than ``MIN_FAMILIES``, or a single one has more than
+    ``MAX_SHARE`` in the slope's variance: no draw says how uncertain one family is.
+    """
+    starts = np.array([-np.inf, *candidate_knots(x, TEST_SHARE)])
+    n_families = np.array([len(np.unique(families[x > start])) for start in starts])
+    starts = starts[n_families >= MIN_FAMILIES]
+    if not len(starts) or np.ptp(x) == 0:
+        return starts[:0], f"that takes {MIN_FAMILIES} families of models, and x that vary"
+    starts = starts[family_shares(x, families, starts).max(axis=1) <= MAX_SHARE]
+    return starts, "" if len(starts) else "any slope rests on one family by more than two thirds"
+
+
+def against_draws(
+    x: np.ndarray,
+    values: np.ndarray,
+    noise: np.ndarray,
+    families: np.ndarray,
+    starts: np.ndarray,
+    signs: np.ndarray,
+) -> dict[str, Any]:
+    """Return the statistic of `values`, its p among draws of `noise`, and the start where it is reached.
 
     Parameters
     ----------
-    x, values : ndarray, shape (n,)
-    families : ndarray of int, shape (n,)
-    starts : ndarray, shape (n_starts,)
-    signs : ndarray, shape (n_families, draws)
-        −1 or 1.
+    x, families, starts, signs
+        As in ``decline_statistic``.
+    values, noise : ndarray, shape (n,) or (n_starts, n)
+        Of mean 0 (beyond each start).
 
     Returns
     -------
-    statistic : ndarray, shape (draws,)
-    start : ndarray of int, shape (draws,)
-        Index of the start where it is reached.
+    dict
+        statistic, p, start (None: the whole range), critical (statistic of p = .05).
     """
-    member = (families[:, None] == np.arange(len(signs))).astype(float)
-    beyond = (x > starts[:, None]).astype(float)
-    beyond_mean = beyond / beyond.sum(axis=1, keepdims=True)
-    dx = beyond * (x - beyond_mean @ x[:, None])
-    p = dx / (dx**2).sum(axis=1, keepdims=True)
-    # A family's share of the slope, of the mean, and what one unit of mean or slope takes from its residuals.
-    of_slope, of_mean = (p * values) @ member, (beyond_mean * values) @ member
-    per_mean, per_slope = p @ member, (p * dx) @ member
-    slope, mean = of_slope @ signs, of_mean @ signs
+    observed, at = decline_statistic(x, values, families, starts, np.ones((len(signs), 1)))
+    drawn, _ = decline_statistic(x, noise, families, starts, signs)
+    p = (1 + np.sum(drawn >= observed - 1e-6)) / (1 + len(drawn))  # t of exactly 0 differ by rounding
+    start = float(starts[at[0]])
+    return {
+        "statistic": float(observed[0]),
+        "p": float(p),
+        "start": start if np.isfinite(start) else None,
+        "critical": float(np.quantile(drawn, 0.95)),
+    }
 
-    def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return (a * b).sum(axis=1, keepdims=True)
 
-    squares = (
-        dot(of_slope, of_slope)
-        + mean**2 * dot(per_mean, per_mean)
-        + slope**2 * dot(per_slope, per_slope)
-        - 2 * mean * ((of_slope * per_mean) @ signs)
-        - 2 * slope * ((of_slope * per_slope) @ signs)
-        + 2 * mean * slope * dot(per_mean, per_slope)
-    )
-    # Points on a line leave no residuals: rounding must not make their square negative.
-    squares = np.maximum(squares, 1e-12 * dot(of_slope, of_slope) + np.finfo(float).tiny)
-    g = (beyond @ member > 0).sum(axis=1, keepdims=True)
-    t = -slope / np.sqrt(squares * g / (g - 1))
-    return t.max(axis=0), t.argmax(axis=0)
+def smallest_detectable(
+    x: np.ndarray,
+    y: np.ndarray,
+    residuals: np.ndarray,
+    families: np.ndarray,
+    starts: np.ndarray,
+    signs: np.ndarray,
+    critical: float,
+) -> float | None:
+    """Return the fall over the upper third of the models that 80 % of studies like this one would find.
+
+    Such a study has the x, families and noise of this one (its residuals, turned over family by family)
+    around its best nondecreasing curve, which from the 2/3 quantile of x on falls in a straight line instead;
+    it finds the fall where the statistic exceeds `critical`.
+
+    Parameters
+    ----------
+    x, y, residuals : ndarray, shape (n,)
+        Residuals of the best nondecreasing fit to `y`.
+    families, starts, signs
+        As in ``decline_statistic``; the first ``POWER_DRAWS`` draws are used.
+    critical : float
+
+    Returns
+    -------
+    float or None
+        Fall to the largest x, in standard deviations of the residuals; None where there is no noise, or not
+        even ``LARGEST_FALL`` is found.
+    """
+    top, deviation = np.quantile(x, 2 / 3), residuals.std()
+    if deviation <= 1e-9 * np.ptp(y) or top == x.max():
+        return None
+    order = np.argsort(x)
+    curve = np.interp(np.minimum(x, top), x[order], (y - residuals)[order])
+    fall = deviation * np.maximum(x - top, 0) / (x.max() - top)
+
+    def power(size: float) -> float:
+        few = signs[:, :POWER_DRAWS]
+        found, _ = decline_statistic(x, residuals, families, starts, few, curve - size * fall)
+        return float(np.mean(found >= critical))
+
+    low, high = 0.0, LARGEST_FALL
+    if power(high) < 0.8:
+        return None
+    while high - low > 0.05:
+        middle = (low + high) / 2
+        low, high = (low, middle) if power(middle) >= 0.8 else (middle, high)
+    return high
 
 
 def decline(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -> dict[str, Any]:
-    """Test the hypothesis that expected alignment nowhere declines with accuracy.
+    """Test the hypothesis that expected (mean) alignment nowhere declines with accuracy.
 
     The statistic is the largest t of a falling slope over all starts (every candidate changepoint, and the
     whole range), so no changepoint need be known. Beyond any start, a nondecreasing curve of any form has a
@@ -242,63 +300,20 @@ def decline(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarra
     Returns
     -------
     dict
-        statistic, p, start (None: the whole range), reason. The first three are None where nothing can be
-        tested, and the reason says why; else it is ''.
+        statistic, p, start (None: the whole range), n_effective_families (over the whole range, see
+        ``family_shares``), smallest_detectable (see there), reason. All but the last are None where nothing
+        can be tested, and the reason says why; else it is ''.
     """
-    starts = np.array([-np.inf, *candidate_knots(x, TEST_SHARE)])
-    n_families = [len(np.unique(families[x > start])) for start in starts]
-    starts = starts[np.array(n_families) >= MIN_FAMILIES]
-    if not len(starts) or np.ptp(x) == 0:
-        reason = f"that takes {MIN_FAMILIES} families of models, and x that vary"
-        return {"statistic": None, "p": None, "start": None, "reason": reason}
-    centred = y - y.mean()
-    observed, start = decline_statistic(x, centred, families, starts, np.ones((len(signs), 1)))
-    drawn, _ = decline_statistic(x, nondecreasing_residuals(x, y), families, starts, signs)
-    p = (1 + np.sum(drawn >= observed - 1e-6)) / (1 + len(drawn))  # t of exactly 0 differ by rounding
-    where = float(starts[start[0]]) if np.isfinite(starts[start[0]]) else None
-    return {"statistic": float(observed[0]), "p": float(p), "start": where, "reason": ""}
-
-
-def compare(
-    x: np.ndarray, y: np.ndarray, families: np.ndarray, rng: np.random.Generator
-) -> dict[str, dict[str, float | None]] | None:
-    """Return how well a line, rise then plateau, and two pieces describe the models.
-
-    Descriptive only: neither number is a test, since the changepoint is not identified without a change.
-
-    Parameters
-    ----------
-    x, y : ndarray, shape (n,)
-    families : ndarray of int, shape (n,)
-    rng : Generator
-        Deals the families into folds.
-
-    Returns
-    -------
-    dict or None
-        shape -> bic, n log(RSS/n) + k log n with k the number of coefficients and the changepoint, None
-        where the fit is perfect; cv_rmse, root mean squared error of models whose family was left out
-        (``FOLDS`` folds), in units of y, None where there is one family. None where x
-        leaves no room for a changepoint.
-    """
-    knots = candidate_knots(x)
-    if not len(knots):
-        return None
-    n = len(x)
-    fold = (rng.permutation(families.max() + 1) % FOLDS)[families]
-    folds = np.unique(fold)
-    answer: dict[str, dict[str, float | None]] = {}
-    for shape in ("linear", "plateau", "segmented"):
-        design = designs(x, knots, shape)
-        best, coefficients = best_fit(design, y[:, None])
-        rss = float(((y - design[best[0]] @ coefficients[0]) ** 2).sum())
-        k = design.shape[2] + (shape != "linear")
-        errors = np.empty(n)
-        for test in (fold == f for f in folds if len(folds) > 1):
-            best, coefficients = best_fit(design[:, ~test], y[~test, None])
-            errors[test] = y[test] - design[best[0]][test] @ coefficients[0]
-        answer[shape] = {
-            "bic": float(n * np.log(rss / n) + k * np.log(n)) if rss > 0 else None,
-            "cv_rmse": float(np.sqrt(np.mean(errors**2))) if len(folds) > 1 else None,
-        }
-    return answer
+    numbers = ("statistic", "p", "start", "n_effective_families", "smallest_detectable")
+    answer: dict[str, Any] = dict.fromkeys(numbers)
+    starts, reason = testable_starts(x, families)
+    if np.ptp(x):
+        shares = family_shares(x, families, np.array([-np.inf]))
+        answer["n_effective_families"] = float(1 / (shares**2).sum())
+    if reason:
+        return answer | {"reason": reason}
+    residuals = nondecreasing_residuals(x, y)
+    found = against_draws(x, y - y.mean(), residuals, families, starts, signs)
+    critical = found.pop("critical")
+    least = smallest_detectable(x, y, residuals, families, starts, signs, critical)
+    return answer | found | {"smallest_detectable": least, "reason": ""}

@@ -79,6 +79,57 @@ def spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return pearson(np.moveaxis(ranks(a), -1, 0), np.moveaxis(ranks(b), -1, 0))
 
 
+def resampled_ranks(a: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Average ranks within resamples, where value i is present ``counts[d, i]`` times in resample d.
+
+    Parameters
+    ----------
+    a : ndarray, shape (n,)
+    counts : ndarray, shape (draws, n)
+
+    Returns
+    -------
+    ndarray, shape (draws, n)
+        Also of values that are absent: where they would stand, which no sum over the resample counts.
+    """
+    order = np.argsort(a, kind="stable")
+    first = np.flatnonzero(np.concatenate(([True], np.diff(a[order]) > 0)))  # of each group of ties
+    tied = np.add.reduceat(counts[:, order], first, axis=1)
+    rank = np.cumsum(tied, axis=1) - (tied - 1) / 2
+    return rank[:, np.unique(a, return_inverse=True)[1]]
+
+
+def resampled_pearson(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Pearson correlation of each resample, where pair i is present ``counts[d, i]`` times in resample d.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n,) or (draws, n)
+    counts : ndarray, shape (draws, n)
+
+    Returns
+    -------
+    ndarray, shape (draws,)
+        NaN where a resample of `a` or of `b` is constant.
+    """
+    n = counts.sum(axis=1, keepdims=True)
+    a, b = (v - (counts * v).sum(axis=1, keepdims=True) / n for v in (a - a.mean(), b - b.mean()))
+    variances = [(counts * v * v).sum(axis=1) for v in (a, b)]
+    # What rounding of the mean leaves of a constant is no variance.
+    varies = [
+        variance > 1e-24 * n[:, 0] * (v * v).max(axis=1)
+        for variance, v in zip(variances, (a, b), strict=True)
+    ]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = (counts * a * b).sum(axis=1) / np.sqrt(variances[0] * variances[1])
+    return np.where(varies[0] & varies[1], r, np.nan)
+
+
+def resampled_spearman(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Spearman correlation of each resample, all of them ranked at once; shapes as `resampled_pearson`."""
+    return resampled_pearson(resampled_ranks(a, counts), resampled_ranks(b, counts), counts)
+
+
 def spearman_brown(r: np.ndarray, factor: float = 2.0) -> np.ndarray:
     """Reliability of a mean over `factor` times as many repetitions: k·r / (1 + (k − 1)·r)."""
     return factor * r / (1 + (factor - 1) * r)
@@ -93,6 +144,12 @@ def wilson(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return (max(0.0, float(centre - half)), min(1.0, float(centre + half)))
+
+
+def resample_counts(n: int, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """Return how often each of n units is in each bootstrap resample, shape (draws, n)."""
+    drawn = rng.integers(n, size=(draws, n)) + n * np.arange(draws)[:, None]
+    return np.bincount(drawn.ravel(), minlength=draws * n).reshape(draws, n).astype(float)
 
 
 def bootstrap_interval(
