@@ -78,6 +78,13 @@ def test_their_input_is_that_of_most_networks_unless_the_row_says_otherwise(conf
     assert study.transform("small", "plain") == "64x64-center-1-bicubic"
 
 
+def test_another_definition_has_other_weights_from_which_all_is_made_anew(config, monkeypatch):
+    before = Study.load(config).weights("pixels")
+    monkeypatch.setattr(low_level, "VERSION", low_level.VERSION + 1)
+    study = Study.load(config)
+    assert study.weights("pixels") != before and study.weights("pixels") == study.weights("small")
+
+
 def test_their_role_is_that_of_controls_unless_the_row_says_otherwise(config):
     row = Study.load(config).models["centre"]
     assert roles.role_of(row) == "control" and roles.role_of(row | {"role": "model"}) == "model"

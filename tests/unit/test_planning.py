@@ -135,6 +135,18 @@ def test_hours_follow_the_law_of_the_measured_run(sizes):
     assert planned["hours"]["saliency"] is None
 
 
+def test_low_level_models_are_sized_and_timed_apart_from_networks(study):
+    with Path("models.tsv").open("a") as sheet:
+        sheet.write("bank\tgabor-energy\tlow-level\t\t\n")
+    sizes = planning.Sizes(planning.load(Path("study.yaml")), Path("results"))
+    jobs = [("features", ("net", "photos")), ("features", ("bank", "photos"))]
+    assert sizes.work(*jobs[1]) == 100 * 224**2
+    assert sizes.disk(*jobs[1]) == 100 * 32 * 28**2 * 4
+    assert sizes.disk("models_weights", ("gabor-energy-low-level-1",)) == 0
+    times = {"features": ([sizes.work(*jobs[0])], [60.0]), "features of low-level models": ([5e6], [5.0])}
+    assert planning.plan(jobs, sizes, times)["hours"]["features"] == pytest.approx(65 / 3600)
+
+
 def test_a_fit_never_foretells_less_than_nothing():
     assert planning.fit([1, 2, 3], [5, 4, 3]) == pytest.approx((4, 0))
     assert planning.fit([1, 2, 3], [1, 3, 5]) == pytest.approx((0, 22 / 14))  # through the origin

@@ -31,6 +31,17 @@ ROUNDING = 1e-14
 #: SD of the centre's Gaussian as a share of the input's shorter side; ranks are those of any other.
 CENTRE_SD = 0.25
 
+#: What low-level models compute, by architecture, in words of the methods.
+DEFINITIONS = {
+    "pixels": f"mean colours of {PIXELS_GRID} × {PIXELS_GRID} cells",
+    "gabor-energy": "√(even² + odd²) of Gabor filters in quadrature (Adelson and Bergen 1985) of "
+    f"{', '.join(map(str, WAVELENGTHS))} pixels a cycle and {ORIENTATIONS} orientations, one octave wide, "
+    f"averaged over {ENERGY_GRID} × {ENERGY_GRID} cells",
+    "edge-energy": f"length of the gradient under a Gaussian of SD {EDGE_SD:g} (Canny 1986)",
+    "local-contrast": f"SD over mean in a Gaussian window of SD {CONTRAST_SD:g}",
+    "centre": f"a Gaussian about the centre of SD {CENTRE_SD:g} of the side",
+}
+
 
 def luma(pixels: np.ndarray) -> np.ndarray:
     """Luma (n, height, width) float32 in [0, 1] of pixels (n, 3, height, width) uint8."""
