@@ -116,7 +116,7 @@ def stimulus_files(stimuli: str) -> list[str]:
     """Files that a stimulus set is made from and whose change makes it anew."""
     row = STUDY.stimuli[stimuli]
     paths = [row["path"]] if row["source"] in ("tfrecord", "npz") and "*" not in row["path"] else []
-    return paths + ([row["labels"]] if "labels" in row else [])
+    return paths + [row[column] for column in ("labels", "multi_labels") if column in row]
 
 
 WEIGHTS = {weights_id(row): row for row in STUDY.models.values() if row["weights"] != "train"}

@@ -99,7 +99,8 @@ def test_a_training_waits_for_its_images_maps_and_base(untrained):
     assert jobs(plan, "preprocess") == {"scenes_fit"}, "only images of the validation are preprocessed"
     assert jobs(plan, "models") == {"lite0"} and jobs(plan, "features") == set()
     plan = untrained.plan("results/train/lite1+harmonized.json")
-    assert jobs(plan, "stimuli") == {"scenes_fit"} and jobs(plan, "maps") == {"held_out"}
+    assert jobs(plan, "stimuli") == {"scenes", "scenes_fit"}, "those of scores are compared with its own"
+    assert jobs(plan, "maps") == {"held_out"} and jobs(plan, "train_apart") == {"lite1+harmonized"}
 
 
 def test_a_finished_study_trains_nothing(study):
@@ -136,6 +137,18 @@ def test_a_changed_map_set_retrains_the_models_trained_on_it(study):
     assert jobs(plan, "maps") == {"masks"}
     assert jobs(plan, "train") == {"lite0+none", "lite0+harmonized", "lite0+twice"}
     assert models(plan) == jobs(plan, "train")
+
+
+def test_another_set_to_score_is_compared_with_what_was_trained_on_and_trains_nothing(study):
+    study.edit("config/config.yaml", "[photographs, scenes]", "[photographs, scenes, scenes_fit]")
+    plan = study.plan()
+    assert jobs(plan, "train_apart") == TRAINED and jobs(plan, "train") == set()
+
+
+def test_images_that_are_trained_and_scored_stop_the_training(study):
+    study.append(SHEET, "lite1+none\tlite1_80\theld_out\t\t\t\tnone")
+    failed = study.run(check=False, STAND_IN_FAILS="results/train/apart/lite1+none.json")
+    assert failed.returncode and not (study.folder / "results/train/lite1+none.json").exists()
 
 
 def test_another_row_trains_one_model_and_leaves_the_others_alone(study):

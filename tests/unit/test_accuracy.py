@@ -42,17 +42,26 @@ def test_without_ties_a_hit_is_among_the_k_largest(seed, k):
     np.testing.assert_array_equal(accuracy.hits(logits, labels, k), expected)
 
 
-def score(folder: Path, logits: np.ndarray, labels: list, ids: list[str] | None = None) -> pd.DataFrame:
+def score(
+    folder: Path,
+    logits: np.ndarray,
+    labels: list,
+    ids: list[str] | None = None,
+    space: str = "own",
+    **columns,
+) -> pd.DataFrame:
     names = [f"s{i}" for i in range(len(logits))]
     group = stores.open_partial(folder / "f.zarr", {})
     stores.create_array(group, "logits", logits.shape, np.float32, ("stimulus", "c"), rows=4)[:] = logits
     stores.write_strings(group, "stimulus_id", names, "stimulus")
     stores.publish(folder / "f.zarr", folder / "f.json", {})
-    table = pd.DataFrame({"stimulus_id": ids or names, "path": "x.png", "sha256": "0", "label": labels})
+    table = pd.DataFrame(
+        {"stimulus_id": ids or names, "path": "x.png", "sha256": "0", "label": labels} | columns
+    )
     table.to_csv(folder / "t.csv", index=False)
     files = ["--features", str(folder / "f.zarr"), "--manifest", str(folder / "f.json")]
     files += ["--table", str(folder / "t.csv"), "--output", str(folder / "a.csv")]
-    cli.main(["accuracy", "--model", "m", "--dataset", "d", *files])
+    cli.main(["accuracy", "--model", "m", "--dataset", "d", "--label-space", space, *files])
     return read_scores(folder / "a.csv").set_index("metric")
 
 
@@ -67,6 +76,79 @@ def test_rows_hold_proportions_with_wilson_intervals(tmp_path):
     assert rows.loc["top1", "ci_high"] == pytest.approx(0.9821, abs=1e-4)
     assert (rows["n"] == 10).all() and (rows["benchmark"] == "accuracy/d").all()
     assert (rows["status"] == "ok").all() and (rows["convention"] == "proportion").all()
+
+
+@pytest.mark.parametrize("outputs", [21843, 11821, 1001, 999])
+def test_logits_of_another_head_have_a_reason_and_no_score(tmp_path, outputs):
+    rows = score(tmp_path, np.eye(4, outputs, dtype=np.float32), [0, 1, 2, 3], space="imagenet-1k")
+    assert rows["value"].isna().all()
+    reason = f"{outputs} logits are not those of the 1000 classes of label space imagenet-1k"
+    assert (rows["status"] == reason).all()
+
+
+# --- multi-label accuracy ---
+
+
+def test_a_hit_is_any_class_that_people_found_and_classes_count_alike(tmp_path):
+    """Class 0: two of three images, one of them by its second label; class 1: its one image is missed."""
+    logits = np.array([[9, 0, 0, 0], [0, 0, 9, 0], [0, 9, 0, 0], [0, 0, 0, 9], [9, 0, 0, 0]], np.float32)
+    rows = score(tmp_path, logits, [0, 0, 0, 1, 2], multi_labels=["0", "0 2", "0 2", "1", ""])
+    row = rows.loc["multi_label_acc"]
+    assert row["value"] == pytest.approx((2 / 3 + 0) / 2)
+    assert (row["n"], row["n_excluded"], row["status"], row["convention"]) == (4, 1, "ok", "mean of classes")
+    assert rows.loc["top1", "value"] == pytest.approx(2 / 5 - 1 / 5)
+
+
+def test_with_one_label_and_balanced_classes_it_is_top_1_with_its_interval(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(10), 5)
+    rows = score(
+        tmp_path,
+        rng.random((50, 10)).astype(np.float32),
+        labels.tolist(),
+        multi_labels=list(map(str, labels)),
+    )
+    columns = ["value", "ci_low", "ci_high", "n"]
+    np.testing.assert_allclose(*rows.loc[["multi_label_acc", "top1"], columns].to_numpy(float))
+
+
+def test_intervals_of_unbalanced_classes_hold_the_truth():
+    """Twelve classes of 2 to 24 images and accuracies of .5 to .95: 94 to 100 of 100 intervals."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(12), np.arange(2, 25, 2))
+    right = np.linspace(0.5, 0.95, 12)
+    intervals = [
+        accuracy.mean_of_classes(rng.random(len(labels)) < right[labels], labels) for _ in range(2000)
+    ]
+    assert np.mean([low <= right.mean() <= high for _, low, high in intervals]) >= 0.94
+    assert np.mean([value for value, _, _ in intervals]) == pytest.approx(right.mean(), abs=0.005)
+
+
+def test_the_first_ten_labels_count(tmp_path):
+    logits = np.eye(20, dtype=np.float32)[[9, 10]]
+    eleven = " ".join(map(str, range(11)))
+    assert score(tmp_path, logits, [0, 0], multi_labels=[eleven] * 2).loc["multi_label_acc", "value"] == 0.5
+
+
+def test_a_constant_network_hits_none_of_several_labels():
+    assert not accuracy.multi_hits(np.zeros((1, 4), np.float32), [[0, 1, 2]]).any()
+    assert accuracy.multi_hits(np.array([[2, 2, 1]], np.float32), [[0, 1]]).all()
+
+
+def test_without_annotations_there_is_no_row_or_a_reason(tmp_path):
+    logits = np.eye(2, dtype=np.float32)
+    assert "multi_label_acc" not in score(tmp_path, logits, [0, 1]).index
+    row = score(tmp_path, logits, [0, 1], multi_labels=["", ""]).loc["multi_label_acc"]
+    assert np.isnan(row["value"]) and row["status"] == "no image has multi-labels" and row["n_excluded"] == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "word"), [("0 2", "2"), ("0,1", "0,1"), ("-1", "-1"), ("0 n1", "n1"), ("1 1", "1")]
+)
+def test_a_cell_that_is_not_classes_is_named(tmp_path, capsys, cell, word):
+    with pytest.raises(SystemExit):
+        score(tmp_path, np.eye(2, dtype=np.float32), [0, 1], multi_labels=["0", cell])
+    assert f"t.csv: 's1': multi_labels: {cell!r}: {word!r} is " in capsys.readouterr().err
 
 
 def test_five_guesses_are_more_than_one(tmp_path):

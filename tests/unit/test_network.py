@@ -10,7 +10,7 @@ import timm
 import torch
 from torch import nn
 
-from visalign import network
+from visalign import ladders, network
 from visalign.errors import InputError
 
 
@@ -75,7 +75,7 @@ def test_a_deep_ladder_keeps_its_ends_and_is_capped():
     with torch.device("meta"):
         names = network.ladder(timm.create_model("cait_xxs24_224"))
     blocks = [name for name in names if name.startswith("blocks.")]
-    assert len(blocks) == network.LADDER_CAP
+    assert len(blocks) == ladders.LADDER_CAP
     assert (blocks[0], blocks[-1]) == ("blocks.0", "blocks.23")
 
 

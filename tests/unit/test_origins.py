@@ -12,7 +12,7 @@ import timm
 import torch
 from timm.models._hub import save_for_hf
 
-from visalign import cli, models, network, origins
+from visalign import cli, model_checks, model_facts, models, network, origins
 from visalign.errors import InputError
 from visalign.tables import read_json
 
@@ -77,6 +77,27 @@ def test_a_revision_has_a_transform_of_its_own(tmp_path, monkeypatch):
     config.write_text(json.dumps(facts))
     found = [origins.repository("test_resnet", f"org/net{at}").data_config["crop_pct"] for at in ("", "@v2")]
     assert found == [0.8, 0.5]
+
+
+def test_a_repository_without_a_config_asks_for_the_input_that_it_takes(monkeypatch):
+    class RemoteEntryNotFoundError(Exception):
+        """Named as that of the hub's library."""
+
+    def absent(identifier):
+        raise RemoteEntryNotFoundError
+
+    monkeypatch.setattr(timm.models, "load_model_config_from_hf", absent)
+    row = {"architecture": "test_resnet", "weights": "hub", "source": "org/bare", "crop_pct": 1.0}
+    [facts] = model_checks.facts_of([row])
+    assert facts["problem"].startswith("source: org/bare: has no config.json")
+    assert (
+        "fill input_size, crop_mode, interpolation (mean and std are those of test_resnet)"
+        in facts["problem"]
+    )
+    filled = row | {"input_size": 96, "crop_mode": "center", "interpolation": "bicubic"}
+    assert model_checks.facts_of([filled])[0]["problem"] is None
+    asked = [model_facts.question("m", {"m": each}) for each in (row, filled)]
+    assert asked[0] != asked[1] and asked[0]["crop_pct"] == 1.0
 
 
 def test_a_folder_is_like_a_repository(tmp_path):

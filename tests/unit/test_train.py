@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import safetensors.torch
 import timm
@@ -438,6 +439,30 @@ def test_validation_images_that_are_trained_on_are_counted(tmp_path, command, sc
     assert (
         f"scenes.csv: {n} of its images are trained on, so its metrics are no test" in capsys.readouterr().out
     )
+
+
+def apart(folder: Path, scenes: Path, scored: list[Path]) -> Path:
+    tables = ["--trained", str(scenes / "scenes.csv"), "--scored", *map(str, scored)]
+    cli.main(["train", "apart", "--model", "m", *tables, "--output", str(folder / "apart.json")])
+    return folder / "apart.json"
+
+
+def test_an_image_that_is_trained_and_scored_is_refused_under_whatever_name(tmp_path, scenes, capsys):
+    trained, scored = pd.read_csv(scenes / "scenes.csv"), pd.read_csv(scenes / "others.csv")
+    leaked = trained.iloc[2:4].assign(stimulus_id=["x0", "x1"])
+    pd.concat([scored, leaked]).to_csv(tmp_path / "test.csv", index=False)
+    with pytest.raises(SystemExit):
+        apart(tmp_path, scenes, [scenes / "others.csv", tmp_path / "test.csv"])
+    said, first = capsys.readouterr().err, trained["stimulus_id"][2]
+    assert f"scenes.csv: sha256: 2 of its {len(trained)} images are in {tmp_path / 'test.csv'} too" in said
+    assert f"the first {first!r} ('x0' there): m would be trained and scored" in said
+    assert not (tmp_path / "apart.json").exists()
+
+
+@pytest.mark.parametrize("scored", [[], ["others.csv"]])
+def test_images_of_their_own_may_be_scored(tmp_path, scenes, scored):
+    written = read_json(apart(tmp_path, scenes, [scenes / name for name in scored]))
+    assert written["scored"] == [str(scenes / name) for name in scored]
 
 
 def test_validation_metrics_equal_accuracy_and_scipy_s_spearman(tmp_path, command, scenes):

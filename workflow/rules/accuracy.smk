@@ -1,4 +1,4 @@
-# Top-1 and top-5 accuracy.
+# Top-1 and top-5 accuracy, and multi-label accuracy where the table has all classes of its images.
 
 
 rule accuracy:
@@ -10,6 +10,7 @@ rule accuracy:
         "results/accuracy/{model}/{stimuli}.csv",
     params:
         version=version("accuracy"),
+        label_space=lambda w: options(STUDY.stimuli[w.stimuli], "label_space"),
     log:
         "logs/accuracy/{model}/{stimuli}.log",
     benchmark:
@@ -19,4 +20,4 @@ rule accuracy:
     shell:
         "python -m visalign accuracy --model {wildcards.model} --dataset {wildcards.stimuli} "
         "--features {input.features} --manifest {input.manifest} --table {input.table} "
-        "--output {output} &> {log}"
+        "{params.label_space} --output {output} &> {log}"

@@ -9,6 +9,44 @@ MODEL_SELECT = ["*"] if STUDY.trained else config["models"]["select"]
 STUDY_SHEETS = ("models", "train", "stimuli", "recordings", "maps")
 
 
+def trained_tables(model: str) -> list[str]:
+    """Tables of the images that a model and its bases are trained on."""
+    tables = []
+    while model in STUDY.trained:
+        recipe = STUDY.trained[model]
+        tables += [
+            STUDY.maps[recipe["maps"]]["stimuli"],
+            *([recipe["stimuli"]] if "stimuli" in recipe else []),
+        ]
+        model = recipe["base"]
+    return list(map(table_of, dict.fromkeys(tables)))
+
+
+def scored_tables(model: str) -> list[str]:
+    """Tables of the images that a trained model is scored on, or compared with its baseline."""
+    compared = [STUDY.maps[name]["stimuli"] for name in train_measured()] if model in train_pairs() else []
+    return list(map(table_of, dict.fromkeys([*STUDY.scored_on(model), *compared])))
+
+
+rule train_apart:
+    input:
+        trained=lambda w: trained_tables(w.model),
+        scored=lambda w: scored_tables(w.model),
+    output:
+        "results/train/apart/{model}.json",
+    params:
+        version=version("train"),
+    log:
+        "logs/train_apart/{model}.log",
+    benchmark:
+        "results/benchmarks/train_apart/{model}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign train apart --model {wildcards.model} --trained {input.trained} "
+        "--scored {input.scored} --output {output} &> {log}"
+
+
 def train_input(wildcards) -> dict:
     """What a training reads: its base, its images with maps and without, and those it is followed on."""
     recipe = STUDY.trained[wildcards.model]
@@ -20,6 +58,8 @@ def train_input(wildcards) -> dict:
         "mapped": table_of(stimuli),
         "images": ancient(f"results/stimuli/{stimuli}"),
         "maps": f"results/maps/{recipe['maps']}.npz",
+        # Another set to score is another check, but no other training.
+        "apart": ancient(f"results/train/apart/{wildcards.model}.json"),
     }
     if "stimuli" in recipe:
         files["stimuli"] = table_of(recipe["stimuli"])

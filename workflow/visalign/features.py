@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="compute convolutions and products in this type",
     )
     layers = parser.add_mutually_exclusive_group()
-    layers.add_argument("--layers", default="auto", help="comma-separated layer names, or auto (default)")
+    layers.add_argument("--layers", default="auto", help="comma-separated names, auto:N or auto (default)")
     layers.add_argument("--logits-only", dest="layers", action="store_const", const=None, help="record none")
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")

@@ -9,6 +9,7 @@ from visalign.arguments import at_least
 
 EXAMPLES = """\
   python -m visalign list-layers tf_efficientnet_lite0
+  python -m visalign list-layers resnet101 --layers auto:12
   python -m visalign list-layers vit_base_patch16_224 --input-size 224 --all
 """
 
@@ -19,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-size", type=at_least(1), help="side of the input in pixels (default: timm's own)"
     )
-    parser.add_argument(
-        "--all", action="store_true", help="every module that returns a tensor, not only auto"
-    )
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--all", action="store_true", help="every module that returns a tensor")
+    chosen.add_argument("--layers", default="auto", help="as in the model sheet, auto:12 for example (auto)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
         found = network.probe(model, leaves, size)
         shapes = {name: shape for name, shape in found.items() if not isinstance(shape, str)}
     else:
-        shapes = network.layer_shapes(model, "auto", size)
+        shapes = network.layer_shapes(model, args.layers, size)
     for layer, shape in shapes.items():
         axes = [name.removeprefix(f"{layer}_") for name in network.dimensions(model, layer, shape)[1:]]
         text = " × ".join(map(str, shape))

@@ -15,6 +15,8 @@ from visalign.errors import InputError
 from visalign.origins import Origin, Unavailable, data_config, origin
 from visalign.weights import files_of
 
+#: Columns that a row fills where its repository has no config.
+UNSAID = ("input_size", "crop_pct", "crop_mode", "interpolation")
 #: Sides that networks want multiples of: strides, and patches.
 STEPS = (32, 16, 14)
 
@@ -64,6 +66,11 @@ def facts(row: dict[str, Any], known: Origin | InputError) -> dict[str, Any]:
 
 def check_input(row: dict[str, Any], known: Origin) -> None:
     """Raise InputError for an input size or layers of a row that its network does not have."""
+    if known.overlay is not None and (empty := [column for column in UNSAID if column not in row]):
+        raise InputError(
+            f"source: {row['source']}: has no config.json, so what input it takes is not known: fill "
+            f"{', '.join(empty)} (mean and std are those of {row['architecture']})"
+        )
     default = tuple(known.data_config["input_size"][1:])
     size = (row["input_size"],) * 2 if "input_size" in row else default
     layers = row.get("layers", "auto")

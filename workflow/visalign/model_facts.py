@@ -75,6 +75,8 @@ def question(model: str, models: Rows) -> dict[str, Any]:
     while row["weights"] == "train":
         row = models[row["source"]]
     asked |= {name: row.get(name, "") for name in ("architecture", "weights", "source")}
+    if is_repository(asked["source"]):  # which may say nothing of its input
+        asked |= {name: row[name] for name in ("crop_pct", "crop_mode", "interpolation") if name in row}
     return {name: value for name, value in asked.items() if (name, value) != ("layers", "auto")}
 
 

@@ -16,10 +16,7 @@ from torch import Tensor, nn
 from visalign import label_spaces
 from visalign.device import device
 from visalign.errors import InputError
-
-#: At most this many block outputs in the automatic ladder, evenly spaced.
-LADDER_CAP = 12
-PRE_LOGITS = "pre_logits"
+from visalign.ladders import PRE_LOGITS, at_equal_depths, blocks, ladder, number_of_blocks
 
 
 def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
@@ -148,47 +145,6 @@ def gradient(model: Normalised, pixels: Tensor, labels: Tensor) -> Tensor:
     return torch.autograd.grad(own, inputs)[0]
 
 
-def ladder(model: nn.Module) -> list[str]:
-    """Architecture-independent layers: stem, each stage (or block) output, head, pre-logits.
-
-    Stages are the modules ``layer1``, ``layer2``, ... (or ``stage1``, ``s1``), else the children of
-    the container (Sequential or ModuleList) that holds most parameters, where a stem may be one too,
-    else the model's own children. Of a list of modules the last one stands for it.
-    """
-    children = dict(model.named_children())
-    names = list(children)
-    numbered = [
-        name for name in names if name.rstrip("0123456789") in ("layer", "stage", "s") and name[-1].isdigit()
-    ]
-    containers = [
-        (sum(p.numel() for p in child.parameters()), name)
-        for name, child in children.items()
-        if isinstance(child, (nn.Sequential, nn.ModuleList)) and len(child) > 1
-    ]
-    if not numbered and containers:
-        _, body = max(containers)
-        numbered = [f"{body}.{part}" for part, _ in children[body].named_children()]
-    if not numbered:  # Inception names its blocks one by one
-        before = names[: names.index("global_pool")] if "global_pool" in names else names[:-1]
-        numbered = [name for name in before if next(children[name].parameters(), None) is not None]
-    if not numbered:
-        raise InputError(f"layers: no stages found in {type(model).__name__}; name layers in the model sheet")
-    first, last = (names.index(numbered[i].split(".")[0]) for i in (0, -1))
-    if len(numbered) > LADDER_CAP:
-        step = (len(numbered) - 1) / (LADDER_CAP - 1)
-        numbered = [numbered[round(i * step)] for i in range(LADDER_CAP)]
-    stem = [name for name in names[:first] if not isinstance(children[name], nn.ModuleList)]
-    head = names[last + 1 :]
-    before_pool = head[: head.index("global_pool")] if "global_pool" in head else []
-    return [*stem[-1:], *(last_of(model, name) for name in numbered), *before_pool[-1:], PRE_LOGITS]
-
-
-def last_of(model: nn.Module, name: str) -> str:
-    """Name of the last module of a ModuleList, which is never called itself, else `name`."""
-    module = model.get_submodule(name)
-    return last_of(model, f"{name}.{len(module) - 1}") if isinstance(module, nn.ModuleList) else name
-
-
 def named(model: nn.Module, layers: str) -> list[str]:
     """Split comma-separated layer names; one that the model does not have is an InputError."""
     modules = dict(model.named_modules())
@@ -205,7 +161,8 @@ def layer_shapes(model: nn.Module, layers: str, size: tuple[int, int]) -> dict[s
     Parameters
     ----------
     layers : str
-        ``auto`` (the usable part of `ladder`), or comma-separated module names.
+        ``auto`` (the usable part of `ladder`), ``auto:N`` (the usable ones of `blocks`, N of them at equal
+        fractions of the depth), or comma-separated module names.
     size : (int, int)
         Input height and width.
 
@@ -214,14 +171,18 @@ def layer_shapes(model: nn.Module, layers: str, size: tuple[int, int]) -> dict[s
     InputError
         A layer that the model does not have or that cannot be recorded, or a ladder without any.
     """
-    found = probe(model, ladder(model) if layers == "auto" else named(model, layers), size)
+    n_blocks = number_of_blocks(layers)
+    automatic = n_blocks is not None or layers == "auto"
+    names = blocks(model) if n_blocks else ladder(model) if automatic else named(model, layers)
+    found = probe(model, names, size)
     shapes = {name: shape for name, shape in found.items() if not isinstance(shape, str)}
-    if len(shapes) < len(found) and layers != "auto":
+    if len(shapes) < len(found) and not automatic:
         name = next(name for name in found if name not in shapes)
         raise InputError(f"layers: {name!r} of {type(model).__name__} {found[name]}")
     if not shapes:
-        raise InputError(f"layers: auto finds none in {type(model).__name__}: {found}")
-    return shapes
+        raise InputError(f"layers: {layers} finds none in {type(model).__name__}: {found}")
+    kept = at_equal_depths(list(shapes), n_blocks) if n_blocks else list(shapes)
+    return {name: shapes[name] for name in kept}
 
 
 def dimensions(model: nn.Module, layer: str, shape: tuple[int, ...]) -> tuple[str, ...]:

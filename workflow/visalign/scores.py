@@ -28,6 +28,7 @@ EXAMPLES = """\
 METRICS = {
     "top1": "fraction of images whose label is the largest output; n images",
     "top5": "fraction of images whose label is among the five largest outputs; n images",
+    "multi_label_acc": "largest output among the classes that people found, mean over classes; n images",
     "pls": "held-out correlation of PLS predictions, layer chosen on inner splits; n neuroids",
     "ridge": "the same of ridge predictions, a penalty a neuroid by leaving out images; n neuroids",
     "cka": "linear CKA (unbiased) of features and responses, layer chosen on other stimuli; n neuroids",

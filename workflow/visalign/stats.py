@@ -135,7 +135,7 @@ def spearman_brown(r: np.ndarray, factor: float = 2.0) -> np.ndarray:
     return factor * r / (1 + (factor - 1) * r)
 
 
-def wilson(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(hits: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a proportion of `hits` in `n` trials."""
     if n <= 0:
         return (float("nan"), float("nan"))

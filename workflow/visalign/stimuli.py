@@ -17,7 +17,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from visalign import checksums, image_folders, images, scenes, stimulus_lists, tfrecords
+from visalign import checksums, image_folders, images, multi_labels, scenes, stimulus_lists, tfrecords
 from visalign.arguments import at_least
 from visalign.errors import InputError
 from visalign.tables import write_atomic, write_table
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--label-space", default="", help="what labels mean, as imagenet-1k; empty: no labels"
     )
+    parser.add_argument("--multi-labels", default="", help="all classes of each image (JSON or CSV)")
     parser.add_argument("--background", default="", help="colour under transparent pixels (#RRGGBB)")
     parser.add_argument("--archive", default="", help="brainscore: zip of the images")
     parser.add_argument("--sha1", default="", help="brainscore: expected checksum of the CSV")
@@ -191,6 +192,10 @@ def run(args: argparse.Namespace) -> None:
     table = pd.DataFrame(list(rows)).reindex(columns=list(COLUMNS))
     if table["label"].notna().all():
         table["label"] = table["label"].astype(int)
+    if args.multi_labels:
+        classes = multi_labels.of_stimuli(table["stimulus_id"], args.multi_labels, label_space)
+        table["multi_labels"] = classes
+        print(f"{sum(map(bool, classes))} of {len(table)} images have multi-labels", file=sys.stderr)
     base = Path(os.path.abspath(args.table)).parent
     for column in ("path", "mask"):  # files that travel with the table are named relative to it
         table[column] = table[column].map(lambda path: relative(path, base, written))

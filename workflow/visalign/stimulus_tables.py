@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import zarr
 
-from visalign import stores
+from visalign import multi_labels, stores
 from visalign.errors import InputError
 from visalign.tables import numbers, read_table
 
@@ -24,11 +24,11 @@ def read(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns stimulus_id, path, label, category, height, width, sha256, mask.
+        Columns stimulus_id, path, label, category, height, width, sha256, mask, and multi_labels of some.
     """
     needed = ("stimulus_id", "path", "sha256")
     # A stimulus may be called 007 or NA: neither a number nor a missing value.
-    words = dict.fromkeys((*needed, "category", "mask"), str)
+    words = dict.fromkeys((*needed, "category", "mask", "multi_labels"), str)
     empty = {name: [""] for name in ("path", "label", "category", "height", "width", "mask")}
     table = read_table(path, required=needed, dtype=words, keep_default_na=False, na_values=empty)
     base = Path(path).parent
@@ -57,6 +57,21 @@ def labels(table: pd.DataFrame, classes: int, where: str | Path) -> np.ndarray:
             "the model's outputs"
         )
     return values.astype(np.int64)
+
+
+def all_labels(table: pd.DataFrame, classes: int, where: str | Path) -> list[list[int]] | None:
+    """All classes of each image, the first `multi_labels.MOST` of them; None where no table has any.
+
+    Raises
+    ------
+    InputError
+        A cell that is not class numbers within 0..classes − 1 separated by spaces.
+    """
+    if "multi_labels" not in table:
+        return None
+    cells = zip(table["stimulus_id"], table["multi_labels"], strict=True)
+    found = [multi_labels.parse(cell, classes, f"{where}: {name!r}") for name, cell in cells]
+    return [own[: multi_labels.MOST] for own in found]
 
 
 def unmatched(names: Sequence[str], known: Sequence[str], place: str) -> str | None:
@@ -109,6 +124,13 @@ def pictures(path: str | Path, stimulus_ids: Sequence[str], where: str | Path) -
     table = read(path)
     rows = positions(list(table["stimulus_id"]), stimulus_ids, where, f"the stimulus table {path}")
     return table["sha256"].to_numpy(dtype=str)[rows]
+
+
+def shared_pictures(table: pd.DataFrame, other: pd.DataFrame) -> list[tuple[str, str]]:
+    """Ids in both tables of each stimulus of `table` whose file, under whatever name, is one of `other`."""
+    known = dict(zip(other["sha256"], other["stimulus_id"], strict=True))
+    pairs = zip(table["stimulus_id"], table["sha256"], strict=True)
+    return [(stimulus_id, known[sha256]) for stimulus_id, sha256 in pairs if sha256 in known]
 
 
 def check_ids(store: zarr.Group, table: pd.DataFrame, where: str | Path) -> None:

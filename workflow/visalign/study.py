@@ -34,6 +34,8 @@ NEEDS = {
 }
 #: Cache of what is known of models without their weights.
 CACHE = "results/models/data_configs.json"
+#: Columns of sheets that name files and folders.
+SOURCES = ("path", "labels", "multi_labels", "archive", "clicks")
 MEASURES = ("accuracy", "neural", "clickme", "attacks")
 #: Sheets, and the column that names their rows.
 KEYS = {"models": "model", "train": "model", "stimuli": "stimuli", "recordings": "recording", "maps": "maps"}
@@ -233,7 +235,7 @@ class Study:
     def sources(self) -> set[str]:
         """Paths and patterns of files and folders that sheets and config name, but for those in results."""
         rows = [row for sheet in (self.stimuli, self.recordings, self.maps) for row in sheet.values()]
-        named = {row[key] for row in rows for key in ("path", "labels", "archive", "clicks") if key in row}
+        named = {row[key] for row in rows for key in SOURCES if key in row}
         tables = (self.config["models"].get("published"), self.config["trend"].get("overlay"))
         named |= {settings["table"] for settings in tables if settings}
         named |= set(filter(None, [self.config["clickme"]["revelation"]["human_curve"]]))
@@ -319,6 +321,11 @@ class Study:
         if self.is_low_level(model):
             return low_level.undefined(self.models[model]["architecture"], measure)
         return None if measure == "neural" else self.mismatch(model, stimuli)
+
+    def scored_on(self, model: str) -> list[str]:
+        """Stimulus sets on which a model is scored."""
+        pairs = ((measure, stimuli) for measure, _, stimuli in self.benchmarks())
+        return list(dict.fromkeys(s for measure, s in pairs if self.undefined(measure, model, s) is None))
 
     def score_files(self) -> Iterator[tuple[str, str, str]]:
         """Yield (measure, model, dataset) of every score file that the study makes."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from visalign import images, map_lists, overlays, recording_lists, revelation
+from visalign import images, map_lists, multi_labels, overlays, recording_lists, revelation
 from visalign.downloads import expand_rows
 from visalign.errors import InputError, collected, raise_any
 from visalign.sheets import read_sheet
@@ -27,7 +27,7 @@ from visalign.study import Study
 ROOT = Path(__file__).parents[2]
 #: Columns of sheets that name files.
 FILES = {
-    "stimuli": ("path", "labels", "archive"),
+    "stimuli": ("path", "labels", "multi_labels", "archive"),
     "recordings": ("path",),
     "maps": ("path", "labels", "clicks"),
 }
@@ -115,6 +115,8 @@ class Stimuli(NamedTuple):
 def stimulus_set(name: str, row: dict[str, Any], findings: Findings, probed: int | None) -> Stimuli:
     """List a stimulus set and read the headers of its images; every image that is wrong is a fault."""
     listed = list_stimuli(row)
+    if "multi_labels" in row:
+        multi_labels.of_stimuli(listed.stimulus_id, row["multi_labels"], row.get("label_space", ""))
     findings.images[name] = len(listed.stimulus_id)
     if listed.unread:
         findings.unread[name] = listed.unread

@@ -1,7 +1,8 @@
 """Stage train: models whose saliency is drawn to where people look, and their baselines.
 
-``train fit`` trains one model, whose weights and card then enter the pipeline like any other's; ``train
-rows`` writes the model sheet with the trained models in it. ``train measure`` measures a model image by image
+``train apart`` refuses to train on images that the model is to be scored on; ``train fit`` trains one model,
+whose weights and card then enter the pipeline like any other's; ``train rows`` writes the model sheet with
+the trained models in it. ``train measure`` measures a model image by image
 on a map set that it was not trained on, and ``train compare`` sets trained models beside their baselines.
 """
 
@@ -38,6 +39,8 @@ EXAMPLES = """\
   python -m visalign train fit --model lite0+harmonized --card lite0.json --weights lite0.safetensors \\
       --label-space imagenet-1k --mapped clickme.csv --maps clickme.npz --stimuli imagenet.csv --weight 1 \\
       --output lite0+harmonized.safetensors --trained-card lite0+harmonized.json --metrics metrics.csv
+  python -m visalign train apart --model lite0+harmonized --trained clickme.csv imagenet.csv \\
+      --scored validation.csv --output apart.json
   python -m visalign train rows --config config/config.yaml --output results/train/models.tsv
   python -m visalign train measure --card results/train/net.json --weights results/train/net.safetensors \\
       --table scenes.csv --pixels scenes.zarr --maps scenes.npz --transform 64x64-squash-1-bilinear \\
@@ -49,7 +52,12 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign train``."""
-    commands = parser.add_subparsers(dest="command", metavar="fit|rows|measure|compare", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="apart|fit|rows|measure|compare", required=True)
+    apart = commands.add_parser("apart", help="are images trained on apart from those scored?")
+    apart.add_argument("--model", required=True, help="name of the trained model")
+    apart.add_argument("--trained", nargs="+", required=True, help="tables of images that it is trained on")
+    apart.add_argument("--scored", nargs="*", default=[], help="tables of images that it is scored on")
+    apart.add_argument("--output", required=True, help="what was compared, to write (.json)")
     rows = commands.add_parser("rows", help="write the model sheet with the trained models")
     rows.add_argument("--config", required=True, help="config of the study")
     rows.add_argument("--output", required=True, help="model sheet to write (.tsv)")
@@ -106,8 +114,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train a model, write the rows of all of them, measure one, or compare them with their baselines."""
-    {"fit": fit, "rows": rows, "measure": measure, "compare": compare}[args.command](args)
+    """Check the images of a model, train it, write the rows of all, measure one, or compare several."""
+    commands = {"apart": apart, "fit": fit, "rows": rows, "measure": measure, "compare": compare}
+    commands[args.command](args)
 
 
 # --- rows ---
@@ -125,6 +134,27 @@ def rows(args: argparse.Namespace) -> None:
     writer.writeheader()
     writer.writerows(study.models.values())
     write_atomic(args.output, buffer.getvalue())
+
+
+# --- apart ---
+
+
+def apart(args: argparse.Namespace) -> None:
+    """Write which images were compared; one that a model is trained and scored on is an InputError."""
+    from visalign import stimulus_tables
+
+    scored = {path: stimulus_tables.read(path) for path in args.scored}
+    for path in args.trained:
+        table = stimulus_tables.read(path)
+        for other, images in scored.items():
+            if shared := stimulus_tables.shared_pictures(table, images):
+                here, there = shared[0]
+                raise InputError(
+                    f"{path}: sha256: {len(shared)} of its {len(table)} images are in {other} too, the first "
+                    f"{here!r} ({there!r} there): {args.model} would be trained and scored on them; train on "
+                    "others, or take that set out of the scores (that of maps by scored: false)"
+                )
+    write_json(args.output, {"model": args.model, "trained": args.trained, "scored": args.scored})
 
 
 # --- fit ---
@@ -164,7 +194,7 @@ def fit(args: argparse.Namespace) -> None:
         n, n_maps = len(images.table), int(images.has_map.sum())
         lost = len(images.maps) - n_maps
         print(f"{n} images, {n_maps} with a human map; {lost} maps are constant or not finite")
-        if args.validation and (seen := trained_on(args.validation, images.table)):
+        if seen := trained_on(args.validation, images.table):
             print(f"{args.validation}: {seen} of its images are trained on, so its metrics are no test")
     model = start(args, card, images.table)
     normalised = Normalised(model.to(fabric.device), card["data_config"])
@@ -207,11 +237,11 @@ def training_images(args: argparse.Namespace, card: dict[str, Any]) -> Any:
     )
 
 
-def trained_on(validation: str, table: pd.DataFrame) -> int:
-    """Number of validation images that are also trained on, under whatever name."""
+def trained_on(validation: str | None, table: pd.DataFrame) -> int:
+    """Number of validation images, where there are any, that are also trained on."""
     from visalign import stimulus_tables
 
-    return int(stimulus_tables.read(validation)["sha256"].isin(table["sha256"]).sum())
+    return len(stimulus_tables.shared_pictures(stimulus_tables.read(validation), table)) if validation else 0
 
 
 def n_classes(args: argparse.Namespace, card: dict[str, Any], tables: list[pd.DataFrame]) -> int:
