@@ -1,4 +1,4 @@
-"""The test of decline over many simulated studies: it rarely cries wolf, and it sees a wolf.
+"""The tests of decline over many simulated studies: they rarely cry wolf, and they see a wolf.
 
 Models come in families of unequal size that differ in accuracy and stray together, and their noise grows with
 accuracy in half of the studies and shrinks in the others. The families are few for n = 20.
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from visalign import segmented
+from visalign.envelope_decline import envelope_decline
 
 RUNS = 200
 DRAWS = 999
@@ -22,6 +23,12 @@ CURVES = {
 }
 
 
+def noise_of(rng, families):
+    """Return noise of variance 1 that families share in part."""
+    shared = np.sqrt(SHARED) * rng.standard_normal(families.max() + 1)[families]
+    return shared + np.sqrt(1 - SHARED) * rng.standard_normal(len(families))
+
+
 def study(rng, curve, n, n_families, *, growing):
     """Return x in 0 … 1, y with residuals of SD 1, and families of one simulated study.
 
@@ -32,8 +39,7 @@ def study(rng, curve, n, n_families, *, growing):
     )
     place = rng.uniform(size=n_families)[families] + 0.25 * rng.standard_normal(n)
     x = np.interp(place, np.quantile(place, [0, 1 / 3, 2 / 3, 1]), [0, 1 / 3, 2 / 3, 1])
-    noise = np.sqrt(SHARED) * rng.standard_normal(n_families)[families]
-    noise += np.sqrt(1 - SHARED) * rng.standard_normal(n)
+    noise = noise_of(rng, families)
     scale = 0.5 + x if growing else 1.5 - x
     return x, CURVES[curve](x) + noise * scale / np.sqrt(np.mean(scale**2)), families
 
@@ -63,3 +69,46 @@ def test_without_a_decline_at_most_one_study_in_ten_finds_one(curve, n, n_famili
 def test_a_decline_of_two_residual_sds_over_the_upper_third_is_found_and_located():
     rejected, located = findings("decline", 360, 40)
     assert min(rejected, located) >= 0.9 * RUNS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "n_families"), [(60, 12), (360, 40)])
+def test_without_a_relation_one_family_of_half_of_the_models_seldom_makes_a_decline(n, n_families):
+    rejected = 0
+    for run in range(RUNS):
+        rng = np.random.default_rng([run, n, 1])
+        families = np.where(np.arange(n) < n // 2, 0, 1 + np.arange(n) % (n_families - 1))
+        place, shared = rng.uniform(size=n_families)[families], rng.standard_normal(n_families)[families]
+        x = np.argsort(np.argsort(place + 0.05 * rng.standard_normal(n))) / n
+        y = np.sqrt(0.6) * shared + np.sqrt(0.4) * rng.standard_normal(n)
+        p = segmented.decline(x, y, families, segmented.wild_signs(families, rng, 299))["p"]
+        rejected += p is not None and p <= 0.05
+    assert rejected <= RUNS / 10  # an error of the slope from residuals alone rejects in a fifth of (360, 40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("curve", ["linear rise", "rise then plateau", "no relation", "sudden rise"])
+def test_a_rising_envelope_seldom_declines(curve):
+    rejected = 0
+    for run in range(RUNS):
+        rng = np.random.default_rng([run, 5])
+        families = rng.integers(40, size=240)
+        x = rng.uniform(size=240)
+        y = CURVES[curve](x) + noise_of(rng, families)
+        found = envelope_decline(x, y, families, segmented.wild_signs(families, rng, 299))
+        rejected += found["p"] <= 0.05
+    assert rejected <= RUNS / 10
+
+
+@pytest.mark.slow
+def test_an_envelope_that_falls_under_a_flat_mean_is_found():
+    rejected = mean_rejected = 0
+    for run in range(50):
+        rng = np.random.default_rng([run, 6])
+        families, x = np.arange(360), rng.uniform(size=360)
+        fall = 0.8 * np.maximum(x - 0.6, 0)
+        y = 1 - fall - 2 * np.maximum(0.45 - fall, 0.05) * rng.uniform(size=360)
+        signs = segmented.wild_signs(families, rng, 199)
+        rejected += envelope_decline(x, y, families, signs)["p"] <= 0.05
+        mean_rejected += segmented.decline(x, y, families, signs)["p"] <= 0.05
+    assert rejected >= 45 and mean_rejected <= 10
