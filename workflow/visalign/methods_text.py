@@ -273,12 +273,13 @@ def of_attacks(study: Study, results: Results) -> str:
     text = f"""**Adversarial perturbations.** For {images} of {listing(results.maps)}, the same for all
     models, the smallest L2 perturbation that changes {CHANGES[settings["target"]]} was searched with at most
     {searched}, in pixels of [0, 1] at the model's input size, and verified as stored. Perturbation
-    tolerance is the root mean square of the perturbation over all input values, with image effects removed
-    (log size ~ model + image, over all models and images), so that neither input size nor which images a
-    model names correctly enters it; the mean norm over correctly classified images stands beside it, and
-    has no value where an image has no perturbation. Adversarial alignment is Spearman's ρ of the
-    perturbation's L2 norm over channels with the human map, on the scale of ClickMe alignment. 95 %
-    intervals: {settings["bootstrap"]} bootstrap draws over images."""
+    tolerance is the median over correctly classified images of the root mean square of the perturbation
+    over all input values, with image effects removed (log size ~ model + image, fitted to all models
+    together), so that input size and which images a model names correctly do not make it; the mean norm
+    stands beside it. Neither has a value for networks whose gradients are masked or whose answers are
+    random. Adversarial alignment is Spearman's ρ of the perturbation's L2 norm over channels with the
+    human map, on the scale of ClickMe alignment. 95 % intervals: {settings["bootstrap"]} bootstrap draws
+    over images."""
     return " ".join(text.split())
 
 

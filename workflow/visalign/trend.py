@@ -75,7 +75,7 @@ def gather(
     found: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("points", "shown_only", "reference_lines", "excluded")
     }
-    for row in sheet.to_dict("records"):
+    for row in ({str(name): cell for name, cell in row.items()} for row in sheet.to_dict("records")):
         model, role = row["model"], role_of(row)
         entry = {"model": model, "family": row["family"], "role": role}
         entry |= {"baseline": row["baseline"]} if row.get("baseline") else {}

@@ -97,11 +97,11 @@ def as_text(answer: Mapping[str, Any]) -> str:
         lines.append(f"{name} line: {equation or 'none, no point on that side'}")
     lines.append("envelope: " + ", ".join(point["model"] for point in trend["envelope"]))
     if pieces := trend["segmented"]:
-        parts = [
+        numbers = [
             f"{name.replace('_', ' ')} {pieces[name]:.4g}{interval_text(pieces, name)}"
             for name in ("changepoint", "slope_below", "slope_beyond")
         ]
-        lines.append("two-piece regression: " + ", ".join(parts))
+        lines.append("two-piece regression: " + ", ".join(numbers))
     for name, value, n in further(trend):
         lines.append(f"{name}: {value}" + (f" (n = {n})" if n is not None else ""))
     return "\n".join(lines)
