@@ -45,13 +45,17 @@ def study(rng, curve, n, n_families, *, growing):
 
 
 def findings(curve, n, n_families):
-    """Return, over ``RUNS`` studies, in how many the test rejects, and in how many the slope agrees."""
+    """Return, over ``RUNS`` studies, in how many the test rejects, and in how many the slope agrees.
+
+    Where one family has most of the models nothing is tested, so nothing rejects.
+    """
     rejected = located = 0
     for run in range(RUNS):
         rng = np.random.default_rng([run, n])
         x, y, families = study(rng, curve, n, n_families, growing=run % 2 == 0)
         signs = segmented.wild_signs(families, rng, DRAWS)
-        if segmented.decline(x, y, families, signs)["p"] <= 0.05:
+        p = segmented.decline(x, y, families, signs)["p"]
+        if p is not None and p <= 0.05:
             rejected += 1
             located += segmented.fit(x, y, families, signs)["slope_beyond_high"] < 0
     return rejected, located
