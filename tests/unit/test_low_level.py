@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from visalign import (
+    attacks,
     cli,
     gram_matrix,
     gram_ridge,
@@ -94,10 +95,14 @@ def test_their_role_is_that_of_controls_unless_the_row_says_otherwise(config):
     ("column", "value", "reason"),
     [
         ("architecture", "gabor", "odd: architecture: 'gabor' is no low-level model (pixels, gabor-energy, "),
-        ("layers", "energy", "odd: layers: 'energy': low-level models have none"),
-        ("label_space", "scenes-8", "odd: label_space: 'scenes-8': low-level models have none"),
-        ("source", "0", "odd: source: '0': low-level models have none"),
-        ("training_data", "none", "odd: training_data: 'none': low-level models have none"),
+        ("layers", "energy", "odd: layers: 'energy': rows of low-level models have only "),
+        (
+            "label_space",
+            "scenes-8",
+            "odd: label_space: 'scenes-8': rows of low-level models have only ",
+        ),
+        ("source", "0", "odd: source: '0': rows of low-level models have only "),
+        ("training_data", "none", "odd: training_data: 'none': rows of low-level models have only "),
     ],
 )
 def test_a_cell_that_means_nothing_for_them_is_refused_by_field_and_value(config, column, value, reason):
@@ -267,12 +272,14 @@ def test_the_control_of_perturbations_is_the_same_map_on_the_images_that_are_att
     command = ["attacks-control", "--architecture", "edge-energy", "--images", "6", "--simulated", "true"]
     rows, images = run_score(study, command, "--image-table")
     drawn = images["reason"] != "not drawn"
-    assert drawn.sum() == 6 and (images["rho"][drawn] == of_all["rho"][drawn]).all()
+    assert np.flatnonzero(drawn).tolist() == attacks.choose(10, 6, seed=0).tolist()
+    assert (images["rho"][drawn] == of_all["rho"][drawn]).all()
     assert set(rows["benchmark"]) == {"attacks/clicks"} and set(rows["version"]) == {1}
     tolerance, aligned = (part for _, part in rows.groupby(rows["metric"] == "adversarial_alignment"))
     assert aligned["convention"].tolist() == ["floor_corrected", "rho/attainable", "rho/ceiling", "rho"]
     rho = pd.to_numeric(images["rho"][drawn])
     assert aligned.set_index("convention").loc["rho", "value"] == pytest.approx(rho.mean(), abs=1e-12)
+    assert set(aligned["n"]) == {rho.notna().sum()} and set(aligned["n_excluded"]) == {rho.isna().sum()}
     assert aligned["simulated"].all() and not tolerance["simulated"].any()
     assert tolerance["value"].isna().all()
     assert tolerance["status"].tolist() == [

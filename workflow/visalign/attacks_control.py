@@ -35,6 +35,8 @@ EXAMPLES = """\
       --transform 224x224-center-0.875-bicubic --maps maps.npz --ceilings ceilings.json \\
       --output attacks.csv --image-table attacks_images.csv
 """
+#: Reason of stimuli that are not attacked.
+NOT_DRAWN = "not drawn"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +64,6 @@ def run(args: argparse.Namespace) -> None:
     table = stimulus_tables.read(args.table)
     people, rng = human_agreement.read(args.ceilings, table), np.random.default_rng(args.seed)
     alignment = align(args, table)
-    aligned = alignment_scores.summarise(alignment, people, rng, args.bootstrap).values()
     common: dict[str, Any] = {
         "model": args.model,
         "benchmark": f"attacks/{args.dataset}" + (f"/{args.target}" if args.target != "label" else ""),
@@ -73,7 +74,9 @@ def run(args: argparse.Namespace) -> None:
     status = low_level.undefined(args.architecture, "perturbation_tolerance")
     rows = [score_row(metric="perturbation_tolerance", status=status, simulated=False, **common)]
     simulated, metric = args.simulated == "true", adversarial_alignment.HEADLINE
-    rows += [score_row(metric=metric, simulated=simulated, **common, **entry) for entry in aligned]
+    for entry in alignment_scores.summarise(alignment, people, rng, args.bootstrap).values():
+        entry["n_excluded"] -= alignment.reason.count(NOT_DRAWN)
+        rows.append(score_row(metric=metric, simulated=simulated, **common, **entry))
     images = {"stimulus_id": table["stimulus_id"], **map_alignment.per_image({metric: alignment})}
     write_table(args.image_table, pd.DataFrame(images))
     write_scores(args.output, rows)
@@ -92,4 +95,4 @@ def align(args: argparse.Namespace, table: pd.DataFrame) -> Alignment:
         lambda rows: {"rho": np.asarray(stored.get_orthogonal_selection((drawn[rows],)))},  # type: ignore[arg-type]
         lambda rows: map_alignment.at_input(maps[rows], sizes.iloc[rows], transform),
     )
-    return found["rho"].placed(drawn, len(table), "not drawn")
+    return found["rho"].placed(drawn, len(table), NOT_DRAWN)

@@ -47,7 +47,7 @@ def faults(row: dict[str, Any], defaults: dict[str, Any]) -> list[str]:
         found.append(f"architecture: {row['architecture']!r} is no low-level model ({', '.join(GIVES)})")
     for name, value in row.items():
         if name not in COLUMNS and value != defaults.get(name):
-            found.append(f"{name}: {value!r}: low-level models have none (but {', '.join(COLUMNS)})")
+            found.append(f"{name}: {value!r}: rows of low-level models have only {', '.join(COLUMNS)}")
     return found
 
 
