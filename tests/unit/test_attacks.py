@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -289,7 +288,8 @@ FEW = ["--budget", "24", "--batch-size", "5"]
 
 def lose_patience(patch):
     patch.setattr(minimum_norm, "PATIENCE", 1)
-    patch.setattr(descent, "POLISH", replace(descent.POLISH, length=3))
+    patch.setattr(descent, "COURSE", 3)
+    patch.setattr(minimum_norm, "COURSE", 99)  # no other start
 
 
 @pytest.fixture

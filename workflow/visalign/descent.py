@@ -26,8 +26,15 @@ Model = Callable[[Tensor], Tensor]
 OPTIMISM, OPTIMISM_DECAY = 0.25, 0.6
 #: Added to the distance of a class whose linearised boundary lies outside the pixel box.
 HIDDEN = 1e6
-#: Target that stands for the best other class of the moment.
-NEAREST = -1
+#: Gradients of a course of the refinement, and its first and last relative step and change of radius, which a
+#: cosine anneals: of the first course, which polishes the record, and of later ones, towards another class.
+COURSE = 20
+STEP = (0.1, 0.005), (0.3, 0.003)
+RADIUS_CHANGE = (0.01, 0.0005), (0.05, 0.0003)
+#: Target of the first course: the class of the record.
+RECORD = -1
+#: A later course starts at most this many times as far as the record.
+FAR = 2.0
 
 
 def margin(logits: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,6 +106,11 @@ class Frontier:
         hope = 1 - OPTIMISM * OPTIMISM_DECAY ** (self.steps[rows] - 1)
         return (self.distance[rows] * hope).argmin(dim=1)
 
+    def neglected(self, rows: Tensor) -> Tensor:
+        """Slot of each of these images that has had the fewest gradients, the nearest one of them."""
+        order = self.steps[rows].double() * 2 * HIDDEN + self.distance[rows].double().clamp_max(2 * HIDDEN)
+        return order.argmin(dim=1)
+
     def advance(self, rows: Tensor, slots: Tensor, value: Tensor, gradient: Tensor) -> None:
         """Move one descent per image: `value` and `gradient` are the margin's at the slot's `delta`."""
         delta, k = self.delta[rows, slots], self.steps[rows, slots]
@@ -139,7 +151,6 @@ def margin_gradient(
     images : Tensor, shape (n, C, H, W)
     same : Tensor of bool, shape (n, n_classes)
     target : Tensor of int64, shape (n,)
-        `NEAREST` for the best other class.
 
     Returns
     -------
@@ -148,8 +159,6 @@ def margin_gradient(
     with torch.enable_grad():
         images = images.detach().requires_grad_(True)
         logits = model(images)
-        best = logits.detach().masked_fill(same, -torch.inf).argmax(dim=1)
-        target = torch.where(target == NEAREST, best, target)
         value = logits.masked_fill(~same, -torch.inf).amax(dim=1) - logits.gather(1, target[:, None])[:, 0]
         gradient, finite = gradient_of(value, images)
     return value.detach(), gradient, finite
@@ -228,37 +237,14 @@ def screen(
     return frontier, screening
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """A course of the refinement.
-
-    Attributes
-    ----------
-    length : int
-        Gradients.
-    step, change : tuple of float
-        First and last relative step and change of radius, annealed by a cosine.
-    """
-
-    length: int
-    step: tuple[float, float]
-    change: tuple[float, float]
-
-
-#: The course from the end of the descent, and later ones from elsewhere.
-POLISH, RESTART = Schedule(20, (0.1, 0.005), (0.01, 0.0005)), Schedule(40, (0.3, 0.003), (0.05, 0.0003))
-#: A later course starts at random, this many times as far as the smallest perturbation found.
-FAR = 2.0
-
-
 @dataclass
 class Refinement:
-    """Decoupled direction and norm (DDN), without quantisation, in one course after another.
+    """Decoupled direction and norm (DDN), without quantisation, in courses of COURSE gradients.
 
     The perturbation moves against the margin's gradient and is put back on a sphere, whose radius shrinks
     where the image is adversarial and grows where it is not. Started at the end of a descent it needs only
-    small changes of radius and finds a few more thousandths of the norm. Started elsewhere, towards whatever
-    class is nearest, it may find another minimum.
+    small changes of radius and finds a few more thousandths of the norm. Started towards another class it
+    may find another minimum.
 
     Source: Rony et al., CVPR 2019 (arXiv 1811.09600).
 
@@ -266,49 +252,55 @@ class Refinement:
     ----------
     delta : Tensor, shape (n, C, H, W)
     radius : Tensor, shape (n,)
+    target : Tensor of int64, shape (n,)
+        Class of the course; `RECORD` in the first one.
     steps : Tensor of int64, shape (n,)
         Gradients spent on the course; 0 before the start.
-    course : Tensor of int64, shape (n,)
-        0 for the first one.
     """
 
     delta: Tensor
     radius: Tensor
+    target: Tensor
     steps: Tensor
-    course: Tensor
+
+    @classmethod
+    def idle(cls, images: Tensor) -> Refinement:
+        """Return the refinement of images (n, C, H, W) before its start."""
+        counts = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+        return cls(torch.zeros_like(images), images.new_zeros(len(images)), counts + RECORD, counts)
+
+    @property
+    def started(self) -> Tensor:
+        """Images whose first course has begun, shape (n,)."""
+        return (self.steps > 0) | (self.target != RECORD)
 
     @property
     def finished(self) -> Tensor:
         """Images whose course is at its end, shape (n,)."""
-        return self.steps >= torch.where(self.course == 0, POLISH.length, RESTART.length)
+        return self.steps >= COURSE
 
     def start(self, rows: Tensor, delta: Tensor) -> None:
-        """Begin at adversarial perturbations `delta` of these images, those already begun excepted."""
-        new = self.steps[rows] == 0
+        """Begin the first course at records `delta` of these images, those already begun excepted."""
+        new = ~self.started[rows]
         self.delta[rows[new]], self.radius[rows[new]] = delta[new], l2(delta[new])
 
-    def restart(self, rows: Tensor, norm: Tensor) -> None:
-        """Begin the next course of these images, whose records have this `norm`, on a ray of its own."""
-        self.course[rows] += 1
-        self.steps[rows] = 0
-        for course in self.course[rows].unique().tolist():
-            own = self.course[rows] == course
-            ray = torch.randn(self.delta.shape[1:], generator=torch.Generator().manual_seed(course))
-            radius = FAR * norm[own].to(self.radius.dtype)
-            self.radius[rows[own]] = radius
-            self.delta[rows[own]] = per_image(radius, self.delta) * (ray / ray.norm()).to(self.delta)
+    def restart(self, rows: Tensor, target: Tensor, delta: Tensor, norm: Tensor) -> None:
+        """Begin another course of these images, towards the boundary of `target` (n_rows,) as it looks.
+
+        It starts at `delta`, where that is expected, but not further than FAR times the record's `norm`.
+        """
+        radius = torch.minimum(l2(delta), FAR * norm.to(delta.dtype))
+        self.target[rows], self.radius[rows], self.steps[rows] = target, radius, 0
+        self.delta[rows] = per_image(radius, delta) * unit(delta)
 
     def advance(self, rows: Tensor, value: Tensor, gradient: Tensor, lower: Tensor, upper: Tensor) -> None:
         """Take one step, with the margin and its gradient at `delta`; `lower` and `upper` bound `delta`."""
-        first = self.course[rows] == 0
-        k = self.steps[rows]
-
-        def annealed(name: str) -> Tensor:
-            (a, b), (c, d) = getattr(POLISH, name), getattr(RESTART, name)
-            at = (1 + torch.cos(torch.pi * k / torch.where(first, POLISH.length, RESTART.length))) / 2
-            return torch.where(first, b + (a - b) * at, d + (c - d) * at)
-
-        step, change = annealed("step"), annealed("change")
+        k, polish = self.steps[rows], self.target[rows] == RECORD
+        cosine = (1 + torch.cos(torch.pi * k / COURSE)) / 2
+        step, change = (
+            torch.where(polish, *(last + (first - last) * cosine for first, last in courses))
+            for courses in (STEP, RADIUS_CHANGE)
+        )
         radius = self.radius[rows] * torch.where(value < 0, 1 - change, 1 + change)
         delta = self.delta[rows] - per_image(step * radius, gradient) * unit(gradient)
         delta = per_image(radius, delta) * unit(delta)

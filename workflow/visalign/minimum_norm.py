@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visalign.descent import NEAREST, RESTART, Frontier, Model, Refinement, margin, margin_gradient, screen
+from visalign.descent import COURSE, RECORD, Frontier, Model, Refinement, margin, margin_gradient, screen
 from visalign.geometry import inner, l2
 from visalign.verification import Records
 
@@ -239,23 +239,33 @@ def _search(records: Records, budget: int, n_candidates: int, tolerance: float) 
     frontier, records.screening = screen(records.model, records.images, records.same, n_candidates, slots)
     counts += n_candidates
     idle = torch.zeros_like(counts)
-    start = torch.zeros_like(records.images), torch.zeros_like(records.slack)
-    refinement = Refinement(*start, idle.clone(), idle.clone())
+    refinement = Refinement.idle(records.images)
     rows = torch.arange(len(counts), device=counts.device)
     while len(rows):
         before = records.norm[rows]
         warm = counts[rows] + 1 >= n_candidates + WARM_UP
-        refining = ((idle[rows] >= PATIENCE) | (refinement.steps[rows] > 0)) & before.isfinite()
+        refining = ((idle[rows] >= PATIENCE) | (refinement.started[rows])) & before.isfinite()
         _step(records, frontier, refinement, rows, refining, warm, tolerance)
         idle[rows] = torch.where(records.norm[rows] < before * (1 - tolerance), 0, idle[rows] + 1)
-        over, left = refinement.finished[rows], budget - counts[rows]
-        again = over & (left >= RESTART.length)
-        refinement.restart(rows[again], records.norm[rows[again]])
-        finished = (left <= 0) | (over & ~again)
+        finished = counts[rows] >= budget
+        over = rows[refinement.finished[rows] & ~finished]
+        slots = frontier.neglected(over)
+        again = (budget - counts[over] >= COURSE) & (frontier.steps[over, slots] < COURSE)
+        _start_anew(records, frontier, refinement, over[again], slots[again])
+        finished |= torch.isin(rows, over[~again])
         if bool(finished.any()):
             records.confirm(rows[finished])
             yield rows[finished]
             rows = rows[~finished]
+
+
+def _start_anew(
+    records: Records, frontier: Frontier, refinement: Refinement, rows: Tensor, slots: Tensor
+) -> None:
+    """Begin a course of these images towards the classes of `slots`, none of which has had one."""
+    target, delta = frontier.target[rows, slots], frontier.delta[rows, slots]
+    refinement.restart(rows, target, delta, records.norm[rows])
+    frontier.steps[rows, slots] += COURSE
 
 
 def _step(
@@ -280,8 +290,8 @@ def _step(
     target, delta = frontier.target[rows, slots], frontier.delta[rows, slots]
     refined = rows[refining]
     refinement.start(refined, records.delta[refined].to(delta.dtype))
-    first = refinement.course[refined] == 0
-    target[refining] = torch.where(first, records.label[refined], NEAREST)
+    course = refinement.target[refined]
+    target[refining] = torch.where(course == RECORD, records.label[refined], course)
     delta[refining] = refinement.delta[refined]
 
     images = (records.images[rows] + delta).clamp(0, 1)
