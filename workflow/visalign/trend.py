@@ -188,9 +188,7 @@ def panel(
         "overlay": overlay and on_axes(overlay, x_metric, headline.convention),
         "trend": trend,
         "reason": reason,
-        "sides": trend_text.of_sides(rows["sides"].min(), rows["sides"].max(), trend)
-        if "sides" in rows
-        else "",
+        "sides": trend_text.of_sides(rows["sides"].to_numpy(), trend) if "sides" in rows else "",
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 SHAPES = {"linear": "a line", "plateau": "rise, then plateau", "segmented": "two pieces"}
 
 
@@ -58,17 +60,26 @@ def further(trend: Mapping[str, Any]) -> list[tuple[str, str, int | None]]:
     return rows
 
 
-def of_sides(low: float, high: float, trend: Mapping[str, Any] | None) -> str:
-    """Say that input sides, in pixels, differ, and what accuracy says given them; '' where they do not."""
-    if not low < high:
+def of_sides(sides: np.ndarray, trend: Mapping[str, Any] | None) -> str:
+    """Say that input sides differ, and what accuracy says given them; '' where they do not.
+
+    Parameters
+    ----------
+    sides : ndarray, shape (n,)
+        Side of each model's input in pixels, NaN where unknown.
+    trend : mapping, optional
+        The trend of the same models.
+    """
+    known = sides[np.isfinite(sides)]
+    if len(np.unique(known)) < 2:
         return ""
-    start = f"Input sides differ ({low:.0f} to {high:.0f} pixels)"
+    some = ", where known" if len(known) < len(sides) else ""
+    start = f"Input sides differ ({known.min():.0f} to {known.max():.0f} pixels{some})"
     adjusted = trend and trend["adjusted"]
     if not adjusted or "log side" not in adjusted["betas"]:
         return f"{start}, which no statistic allows for."
-    return f"{start}; ρ given {covariate_names(adjusted)} = {estimate_text(adjusted['partial'])}.".replace(
-        "-", "−"
-    )
+    partial = estimate_text(adjusted["partial"]).replace("-", "−")
+    return f"{start}; ρ given {covariate_names(adjusted)} = {partial}."
 
 
 def as_text(answer: Mapping[str, Any]) -> str:
