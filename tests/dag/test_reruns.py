@@ -29,16 +29,17 @@ RECORDINGS = ("it_simulated", "it_maps_simulated")
 AGGREGATION = {"scores": 1, "trend": 1, "trend_methods": 1, "figures": 1, "report": 1}
 PAGES = {"report_model": 4} | AGGREGATION
 CLICKME = {"clickme": 4, "clickme_gallery": 4}
-ATTACKS = {"attacks": 4, "attacks_score": 4}
+ATTACKS = {"attacks": 4, "attacks_score": 4, "tolerances": 1}
 #: Everything that reads a features store; simulated recordings do.
 AFTER_FEATURES = {
     "accuracy": 8, "simulate_recordings": 1, "simulate_maps": 1, "recordings": 2, "gram": 8, "neural": 8,
 } | PAGES  # fmt: skip
-MAPS = {"maps": 1, "maps_ceilings": 4, "clickme_reveal": 4} | CLICKME | {"attacks_score": 4} | PAGES
+MAPS = {"maps": 1, "maps_ceilings": 4, "clickme_reveal": 4} | CLICKME | {"attacks_score": 4, "tolerances": 1} | PAGES
 OWN_IMAGES = {"stimuli": 1, "preprocess": 4, "features": 4, "accuracy": 4} | PAGES
 MODEL = {
     "models": 1, "features": 3, "accuracy": 2, "gram": 2, "neural": 2, "saliency": 1, "clickme_reveal": 1,
-    "clickme": 1, "clickme_gallery": 1, "attacks": 1, "attacks_score": 1, "report_model": 1,
+    "clickme": 1, "clickme_gallery": 1, "attacks": 1, "attacks_score": 1, "tolerances": 1,
+    "report_model": 1,
 } | AGGREGATION  # fmt: skip
 
 
@@ -82,7 +83,7 @@ CHANGES = (
         (("append", MODELS, LITE2.replace("112", "96")),),
         spared=(*OTHER_MODELS, "lite2_112"),
     ),
-    Change("a removed row", AGGREGATION, (("edit", MODELS, LITE2 + "\n", ""),)),
+    Change("a removed row", {"tolerances": 1} | AGGREGATION, (("edit", MODELS, LITE2 + "\n", ""),)),
     Change(
         "other `layers` of one model",
         {"features": 2, "accuracy": 1, "gram": 2, "neural": 2, "report_model": 1} | AGGREGATION,
