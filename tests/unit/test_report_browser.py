@@ -286,6 +286,12 @@ def test_other_axes_show_their_values_without_a_trend(shown):
     assert shown.run("document.querySelectorAll('.envelope').length") == 0
 
 
+def test_models_that_are_only_shown_are_hollow(shown):
+    opacity = "getComputedStyle(%s).fillOpacity"
+    assert float(shown.run(opacity % mark(0, "tf_efficientnet_lite0_untrained"))) < 0.2
+    assert float(shown.run(opacity % mark(0, "tf_efficientnet_lite0"))) == 1
+
+
 def test_symbols_stand_where_the_axis_says(shown):
     # Two ticks give the scale of the x axis; every symbol must be at its accuracy on it.
     ticks = shown.run(

@@ -111,6 +111,7 @@ def test_defaults_are_not_shared_between_studies(config):
         ({"accuracy": {"stimuli": []}}, "study.yaml: accuracy.stimuli: []"),
         ({"accuracy": {"stimuli": ["photos"]}}, "study.yaml: accuracy.stimuli: 'photos' is unknown (known: "),
         ({"accuracy": {"stimuli": ["plain"]}}, "study.yaml: accuracy.stimuli: 'plain' has no label_space"),
+        ({"trend": {"accuracy": "accuracy/plain"}}, "study.yaml: trend.accuracy: 'accuracy/plain' is none"),
         (
             {"simulate": {"clicks": {"x": {"teacher": "z", "stimuli": "scenes"}}}},
             "study.yaml: simulate.clicks.x.teacher: 'z' is unknown (known: a, b, c)",
