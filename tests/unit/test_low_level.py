@@ -64,8 +64,8 @@ def test_each_has_the_scores_that_what_it_gives_allows_and_reasons_for_the_rest(
     }
     table = scores.gather(tmp_path, study.models, study.describe_benchmarks(), tmp_path / "logs")
     reasons = table.set_index(["model", "benchmark"])["status"]
-    assert reasons["centre", "neural/it"] == "a low-level model that gives importance maps, not features"
-    why = "a low-level model that gives features, not names of classes"
+    assert reasons["centre", "neural/it"] == "a low-level model, which gives importance maps only"
+    why = "a low-level model, which gives features only"
     assert reasons["pixels", "accuracy/photographs"] == why
     planned = set(study.score_files())
     for (model, benchmark), status in reasons.items():
@@ -114,16 +114,16 @@ def test_a_cell_that_means_nothing_for_them_is_refused_by_field_and_value(config
 
 
 @pytest.mark.parametrize(
-    ("kind", "teacher", "more", "lacks"),
+    ("kind", "teacher", "more", "gives"),
     [
-        ("clicks", "pixels", {}, "features, not importance maps"),
-        ("recordings", "centre", {"layer": "x", "fit_stimuli": "plain"}, "importance maps, not features"),
+        ("clicks", "pixels", {}, "features"),
+        ("recordings", "centre", {"layer": "x", "fit_stimuli": "plain"}, "importance maps"),
     ],
 )
-def test_a_teacher_must_give_what_is_simulated(config, kind, teacher, more, lacks):
+def test_a_teacher_must_give_what_is_simulated(config, kind, teacher, more, gives):
     simulated = {kind: {"x": {"teacher": teacher, "stimuli": "plain", **more}}}
     with pytest.raises(
-        InputError, match=f"{kind}.x.teacher: {teacher}: a low-level model that gives {lacks}"
+        InputError, match=f"{kind}.x.teacher: {teacher}: a low-level model, which gives {gives} only"
     ):
         Study.load(config | {"simulate": simulated})
 
@@ -282,9 +282,7 @@ def test_the_control_of_perturbations_is_the_same_map_on_the_images_that_are_att
     assert set(aligned["n"]) == {rho.notna().sum()} and set(aligned["n_excluded"]) == {rho.isna().sum()}
     assert aligned["simulated"].all() and not tolerance["simulated"].any()
     assert tolerance["value"].isna().all()
-    assert tolerance["status"].tolist() == [
-        "a low-level model that gives importance maps, not names of classes"
-    ]
+    assert tolerance["status"].tolist() == ["a low-level model, which gives importance maps only"]
 
 
 def test_a_teacher_that_is_the_gabor_bank_is_recovered_and_pixels_are_not():

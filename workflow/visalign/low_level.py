@@ -22,7 +22,7 @@ GIVES = {
     "local-contrast": "importance maps",
     "centre": "importance maps",
 }
-#: What each measure compares; accuracy needs the names of classes, which none of them gives.
+#: What each measure compares; accuracy and tolerance need the names of classes, which none of them gives.
 NEEDED = {"neural": "features", "clickme": "importance maps", "attacks": "importance maps"}
 #: Columns of the model sheet that their rows may fill.
 COLUMNS = (
@@ -53,5 +53,5 @@ def faults(row: dict[str, Any], defaults: dict[str, Any]) -> list[str]:
 
 def undefined(architecture: str, measure: str) -> str | None:
     """Why a low-level model has no score of a measure, or None."""
-    needed, gives = NEEDED.get(measure, "names of classes"), GIVES[architecture]
-    return None if needed == gives else f"a low-level model that gives {gives}, not {needed}"
+    gives = GIVES[architecture]
+    return None if NEEDED.get(measure) == gives else f"a low-level model, which gives {gives} only"
