@@ -113,13 +113,18 @@ def entries(
     at = 0
     for row, model in enumerate(models):
         for which, convention in enumerate(CONVENTIONS):
-            entry = {"model": model, "convention": convention, "value": None, "n": 0}
-            entry["n_excluded"] = int(sizes.attacked[row].sum())
+            n = int(kept.attacked[at, common if which else slice(None)].sum()) if used[row] else 0
+            n_excluded = int(sizes.attacked[row].sum()) - n
+            entry = {
+                "model": model,
+                "convention": convention,
+                "value": None,
+                "n": n,
+                "n_excluded": n_excluded,
+            }
             if not used[row]:
                 yield entry | {"status": reasons.get(model, "shares no image with the other models")}
                 continue
-            n = int((kept.attacked[at] & (common if which else True)).sum())
-            entry |= {"n": n, "n_excluded": entry["n_excluded"] - n}
             too_few = which == 1 and n < MIN_COMMON
             yield entry | (
                 {"status": few} if too_few else summary(values[which, at], sample[which, :, at], n)
