@@ -263,7 +263,7 @@ def test_panels_are_the_four_measures_in_fixed_order(panels):
 
 TREND_FIELDS = {
     *("spearman", "pearson", "envelope", "changepoint", "rising", "beyond", "falling"),
-    *("segmented", "decline", "shapes", "adjusted", "power_law", "verdict", "fitted_curve"),
+    *("segmented", "decline", "envelope_decline", "shapes", "adjusted", "power_law", "verdict", "fitted_curve"),
 }
 
 
