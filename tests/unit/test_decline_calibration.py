@@ -72,7 +72,7 @@ def test_without_a_decline_at_most_one_study_in_ten_finds_one(curve, n, n_famili
 @pytest.mark.slow
 def test_a_decline_of_two_residual_sds_over_the_upper_third_is_found_and_located():
     rejected, located = findings("decline", 360, 40)
-    assert min(rejected, located) >= 0.9 * RUNS
+    assert min(rejected, located) >= 0.8 * RUNS
 
 
 @pytest.mark.slow
