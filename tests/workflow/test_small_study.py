@@ -165,9 +165,16 @@ def test_every_stored_perturbation_fools_its_model(small_study):
 
 
 def test_an_untrained_model_has_no_perturbation_tolerance_but_a_reason(scores):
-    row = value(scores, "untrained", "perturbation_tolerance")
-    assert np.isnan(row.value)
-    assert row.status == "no clean-correct image to attack"
+    for convention in ("l2", "rms/image_effects", "rms/common_images"):
+        row = value(scores, "untrained", "perturbation_tolerance", convention)
+        assert np.isnan(row.value)
+        assert row.status == "no clean-correct image to attack"
+
+
+def test_tolerances_of_two_models_are_compared_on_the_images_that_both_name(scores):
+    for model in ("lite0", "lite1"):
+        row = value(scores, model, "perturbation_tolerance", "rms/image_effects")
+        assert 0 < row.value < 0.01 and row.n > 5
 
 
 def test_simulated_data_are_marked(scores, small_study):
