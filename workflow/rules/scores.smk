@@ -5,6 +5,7 @@ rule scores:
     input:
         sheet=MODEL_SHEET,
         scores=score_files(),
+        apart=[f"results/train/apart/{model}.json" for model in STUDY.trained],
     output:
         csv=report("results/scores.csv", caption="../report/scores.rst", category="Scores"),
         parquet="results/scores.parquet",

@@ -17,7 +17,8 @@ rule stimuli:
         version=version("stimuli"),
         row=lambda w: options(
             STUDY.stimuli[w.stimuli],
-            *("source", "path", "labels", "multi_labels", "label_space", "background", "archive", "sha1", "archive_sha1"),
+            *("source", "path", "labels", "multi_labels", "label_space", "background"),
+            *("archive", "sha1", "archive_sha1"),
             *("count", "seed", "cue", "size"),
         ),
         # A changed image of a folder, or shard of a pattern, must be seen without being an input.
@@ -26,6 +27,7 @@ rule stimuli:
         "logs/stimuli/{stimuli}.log",
     benchmark:
         "results/benchmarks/stimuli/{stimuli}.tsv"
+    priority: 3  # images to train on are compared with those to score before any training
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -193,7 +193,7 @@ def run(args: argparse.Namespace) -> None:
     if table["label"].notna().all():
         table["label"] = table["label"].astype(int)
     if args.multi_labels:
-        classes = multi_labels.of_stimuli(table["stimulus_id"], args.multi_labels, label_space)
+        classes = multi_labels.of_stimuli(list(table["stimulus_id"]), args.multi_labels, label_space)
         table["multi_labels"] = classes
         print(f"{sum(map(bool, classes))} of {len(table)} images have multi-labels", file=sys.stderr)
     base = Path(os.path.abspath(args.table)).parent
