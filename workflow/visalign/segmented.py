@@ -25,6 +25,8 @@ MIN_FAMILIES = 5
 MAX_SHARE = 2 / 3
 #: Draws of the power of the test, and the largest fall that is tried (in residual SDs).
 POWER_DRAWS, LARGEST_FALL = 200, 20.0
+#: Intervals of the two-piece regression hold less often where models are alike within fewer families.
+MANY_FAMILIES = 12
 MAX_KNOTS = 40
 
 
@@ -146,8 +148,8 @@ def fit(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -
     -------
     dict or None
         changepoint (units of x), height (of the line there), slope_below, slope_beyond, each with ``_low``
-        and ``_high``, and coverage, .95, or .9 where models are alike within families; None where x leaves
-        no room for a changepoint, or there are too few families. The intervals of the slopes hold the
+        and ``_high``, and coverage, .95, or where models are alike within families .9, of fewer than
+        ``MANY_FAMILIES`` .85; None where x leaves no room for a changepoint, or families are too few. The intervals of the slopes hold the
         uncertainty of the changepoint, estimated anew in every draw; one of the changepoint that ends at the
         last or first candidate may reach further.
     """
@@ -168,7 +170,8 @@ def fit(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -
     drawn, sample = best_fit(design, fitted[:, None] + errors[:, None] * signs[families])
     low, high = np.quantile(np.column_stack([knots[drawn], sample]), [0.025, 0.975], axis=0)
     values = [knots[best[0]], *coefficients[0]]
-    answer: dict[str, float] = {"coverage": 0.95 if len(x) == G else 0.9}
+    coverage = 0.95 if len(x) == G else 0.9 if G >= MANY_FAMILIES else 0.85
+    answer: dict[str, float] = {"coverage": coverage}
     for i, name in enumerate(("changepoint", "height", "slope_below", "slope_beyond")):
         answer |= {name: float(values[i]), f"{name}_low": float(low[i]), f"{name}_high": float(high[i])}
     return answer
