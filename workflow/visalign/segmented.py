@@ -149,9 +149,9 @@ def fit(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -
     dict or None
         changepoint (units of x), height (of the line there), slope_below, slope_beyond, each with ``_low``
         and ``_high``, and coverage, .95, or where models are alike within families .9, of fewer than
-        ``MANY_FAMILIES`` .85; None where x leaves no room for a changepoint, or families are too few. The intervals of the slopes hold the
-        uncertainty of the changepoint, estimated anew in every draw; one of the changepoint that ends at the
-        last or first candidate may reach further.
+        ``MANY_FAMILIES`` .85; None where x leaves no room for a changepoint, or families are too few. The
+        intervals of the slopes hold the uncertainty of the changepoint, estimated anew in every draw; one of
+        the changepoint that ends at the last or first candidate may reach further.
     """
     from scipy.special import stdtrit
 
