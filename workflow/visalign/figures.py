@@ -86,8 +86,8 @@ def trend_handles(panels: list[dict[str, Any]]) -> list[Artist]:
     if any(trend["fitted_curve"] for trend in trends):
         handles += [
             Line2D([], [], color=theme.FIT, lw=1.6, label="two-piece regression"),
-            Patch(color=theme.FIT, alpha=0.25, lw=0, label="its 95 % band, over families"),
-            Patch(color=theme.FIT, alpha=0.12, lw=0, label="95 % interval of its changepoint (dotted)"),
+            Patch(color=theme.FIT, alpha=0.25, lw=0, label="its band, over families"),
+            Patch(color=theme.FIT, alpha=0.12, lw=0, label="interval of its changepoint (dotted)"),
         ]
     return handles
 
