@@ -22,7 +22,7 @@ MAX_NAMED = 60
 #: Sides of a model's marker and of the ring around the changepoint, printer's points.
 MARKER, RING = 6.5, 13
 #: Characters that fit in a line of a panel: title, legend of published models, footer, label of its y axis.
-TITLE_WIDTH, LEGEND_WIDTH, FOOTER_WIDTH, LABEL_WIDTH = 66, 86, 112, 56
+TITLE_WIDTH, LEGEND_WIDTH, FOOTER_WIDTH, LABEL_WIDTH = 66, 86, 104, 56
 
 Styles = Mapping[str, Mapping[str, str]]
 
