@@ -64,6 +64,22 @@ def test_values_are_kept_to_the_last_bit(tmp_path):
     assert (row["value"], row["ci_low"], row["n"], row["inputs_hash"]) == (1 / 3, 0.1, 20, "0123")
 
 
+def test_tolerances_of_all_models_come_from_one_file_for_those_that_can_have_them(tmp_path):
+    for model in "ab":
+        put(tmp_path, "attacks", model, "clickme", metric="perturbation_tolerance", convention="l2")
+    common = {"benchmark": "attacks/clickme", "metric": "perturbation_tolerance", "simulated": False}
+    rows = [
+        score_row(model=model, value=0.01, convention="rms/image_effects", **common)
+        for model in ("a", "b", "of another study")
+    ]
+    write_scores(tmp_path / "tolerances/clickme.csv", rows)
+    table = gather(tmp_path, [ACCURACY, ATTACKS])
+    got = table[table["convention"] == "rms/image_effects"]
+    assert got["model"].tolist() == ["a"], "the labels of clickme are not those of b"
+    off = gather(tmp_path, [ATTACKS | {"reason": "stage attacks is switched off"}])
+    assert off["value"].isna().all()
+
+
 def test_another_label_space_is_a_reason_even_when_an_old_file_is_there(tmp_path):
     put(tmp_path, "accuracy", "b", "photographs")
     table = gather(tmp_path, [ACCURACY])

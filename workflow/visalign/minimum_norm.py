@@ -1,10 +1,10 @@
 """Smallest L2 perturbation that changes a network's answer, found in batches and verified as stored.
 
 The search linearises the boundaries of the likeliest classes, descends those that look nearest
-(`visalign.descent.Frontier`) and refines the result (`visalign.descent.Refinement`). Whatever promises to be
-smaller than the image's record is bisected along its ray in the form in which it will be stored
-(`visalign.verification.Records`) at once, so that a larger budget, which only continues the same sequence of
-steps, never gives a larger norm. Nothing is random and no image depends on another: the model always runs on
+(`visalign.descent.Frontier`), refines the result (`visalign.descent.Refinement`) and, while the budget lasts,
+does so for the other classes. Whatever promises to be smaller than the image's record is bisected along its
+ray in the form in which it will be stored (`visalign.verification.Records`) at once, so that a larger budget,
+which only continues the same sequence of steps, never gives a larger norm. Nothing is random and no image depends on another: the model always runs on
 the same number of rows (`in_equal_batches`), because a network's sums are rounded differently in batches of
 another size, and that difference of 1e-6 can send a search to another class.
 """
@@ -165,8 +165,8 @@ def minimum_norm(
         Pixels in [0, 1], on the model's device.
     labels : Tensor of int64, shape (N,)
     budget : int
-        Gradient evaluations per image at most; at least `MIN_BUDGET`. An image that stops improving leaves
-        earlier.
+        Gradient evaluations per image at most; at least `MIN_BUDGET`. What the first search leaves goes to
+        the other classes that were screened, COURSE gradients each; an image that has had them all leaves.
     batch_size : int
         Images attacked together; the result does not depend on it. Takes about 15 times their memory.
     tolerance : float

@@ -182,9 +182,10 @@ def gather(
         tables.append(pd.DataFrame(empty_rows(model, benchmark, why), columns=list(SCORE_COLUMNS)))
     for benchmark in benchmarks:  # tolerances of all models on a map set are in one file
         path = directory / "tolerances" / f"{benchmark['dataset']}.csv"
-        if benchmark["measure"] == "attacks" and not benchmark.get("reason") and path.exists():
+        if benchmark["measure"] == "attacks" and path.exists():
             together = read_scores(path)
-            tables.append(together[together["model"].isin(models)])
+            scored = [m for m, row in models.items() if not why_undefined(benchmark, row, heads.get(m))]
+            tables.append(together[together["model"].isin(scored)])
     scores = pd.concat([table.astype(object) for table in tables], ignore_index=True)
     unknown = set(scores["metric"]) - set(METRICS)
     if unknown:
