@@ -263,7 +263,16 @@ def test_panels_are_the_four_measures_in_fixed_order(panels):
 
 TREND_FIELDS = {
     *("spearman", "pearson", "envelope", "changepoint", "rising", "beyond", "falling"),
-    *("segmented", "decline", "envelope_decline", "shapes", "adjusted", "power_law", "verdict", "fitted_curve"),
+    *(
+        "segmented",
+        "decline",
+        "envelope_decline",
+        "shapes",
+        "adjusted",
+        "power_law",
+        "verdict",
+        "fitted_curve",
+    ),
 }
 
 
@@ -408,6 +417,28 @@ def test_a_tolerance_of_censored_norms_is_no_point_whatever_its_value(tmp_path):
     assert entry["model"] == "masked" and entry["reason"].endswith(
         "3 of 6 censored at the largest tried norm"
     )
+
+
+def test_the_verdict_is_of_p_values_that_are_adjusted_for_the_number_of_panels(tmp_path):
+    """One measure declines in two time windows, with the same scores: p is doubled, unless named before."""
+    accuracy, rng = np.linspace(0.4, 0.9, 14), np.random.default_rng(0)
+    score, windows = 1 - accuracy + 0.05 * rng.standard_normal(14), ("51-90", "91-130")
+    rows = []
+    for i, (x, y) in enumerate(zip(accuracy, score, strict=True)):
+        keys = {"model": f"m{i}", "simulated": False, "version": 1, "seed": 0}
+        top1 = {"benchmark": "accuracy/photographs", "metric": "top1", "convention": "proportion"}
+        rows.append(tables.score_row(**keys, **top1, value=x))
+        for window in windows:
+            pls = {"benchmark": f"neural/it/IT/{window}/map", "metric": "pls", "convention": "r2/c"}
+            rows.append(tables.score_row(**keys, **pls, value=y))
+    argv = (tmp_path, pd.DataFrame(rows), pd.DataFrame({"model": [f"m{i}" for i in range(14)]}))
+    panels = panels_of(*argv)
+    decline = [panel["trend"]["decline"] for panel in panels[:2]]
+    assert [test["p_adjusted"] for test in decline] == [2 * decline[0]["p"]] * 2 == [2 * decline[1]["p"]] * 2
+    assert all("corrected for 2 panels" in panel["trend"]["verdict"] for panel in panels[:2])
+    panels = panels_of(*argv, "--confirmatory", "neural/it/IT/51-90/map")
+    assert panels[0]["trend"]["decline"]["p_adjusted"] == decline[0]["p"]
+    assert not any("corrected" in panel["trend"]["verdict"] for panel in panels[:2])
 
 
 def test_another_accuracy_may_be_the_x_axis(tmp_path):

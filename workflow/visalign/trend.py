@@ -138,6 +138,17 @@ class Settings:
     draws: int
 
 
+def described(points: list[dict[str, Any]], rows: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+    """Return the trend of points, with the covariates of their rows of the model sheet, and its curve."""
+    x, y = (np.array([point[axis] for point in points]) for axis in "xy")
+    names, families = ([point[field] for point in points] for field in ("model", "family"))
+    drawn: dict[str, Any] = {"seed": settings.seed, "draws": settings.draws}
+    columns = ("parameters", "training_data", "sides")
+    given: dict[str, Any] = {name: rows[name].to_numpy() for name in columns if name in rows}
+    trend = describe(x, y, names, families, **given, **drawn)
+    return trend | {"fitted_curve": fitted_curve(x, y, families, **drawn)}
+
+
 def panel(
     scores: pd.DataFrame,
     sheet: pd.DataFrame,
@@ -161,15 +172,9 @@ def panel(
     y_rows = headlines.select(scores, benchmark, headline.metric, headline.convention)
     found = gather(sheet, x_rows, y_rows, (f"{x_benchmark} {x_metric}", headline.metric), settings.roles)
     points = found["points"]
-    trend, reason = None, too_few(len(points))
     rows = sheet.set_index("model").loc[[point["model"] for point in points]]
-    if not reason:
-        x, y = (np.array([point[axis] for point in points]) for axis in "xy")
-        names, families = ([point[field] for point in points] for field in ("model", "family"))
-        columns = ("parameters", "training_data", "sides")
-        given: dict[str, Any] = {name: rows[name].to_numpy() for name in columns if name in rows}
-        trend = describe(x, y, names, families, **given, seed=settings.seed, draws=settings.draws)
-        trend["fitted_curve"] = fitted_curve(x, y, families, seed=settings.seed, draws=settings.draws)
+    reason = too_few(len(points))
+    trend = None if reason else described(points, rows, settings)
     sources = [source(x_benchmark, x_rows.values()), source(benchmark, y_rows.values())]
     title = headlines.title(headline, benchmark)
     return {
