@@ -72,7 +72,8 @@ def headlines(trend: dict[str, Any]) -> list[dict[str, Any]]:
 
 def shown(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every model of a panel: of the statistics, shown only, and excluded."""
-    return [entry for part in ("points", "shown_only", "reference_lines", "excluded") for entry in panel[part]]
+    parts = ("points", "shown_only", "reference_lines", "excluded")
+    return [entry for part in parts for entry in panel[part]]
 
 
 def families(scores: pd.DataFrame, trend: dict[str, Any]) -> dict[str, str]:
@@ -203,8 +204,9 @@ def panels(scores: pd.DataFrame, trend: dict[str, Any], parameters: Mapping[str,
     -------
     dict
         models, family (one a model), baseline (index of the model that an arrow comes from, one a model),
-        quiet (whether it is in no statistic, one a model), styles (family -> colour and marker), measures, parameters (millions, one a model), panels: y (index
-        of its measure; x is measure 0), note, trend, reference (name and y of each such line).
+        quiet (whether it is in no statistic, one a model), styles (family -> colour and marker), measures,
+        parameters (millions, one a model), panels: y (index of its measure; x is measure 0), note, trend,
+        reference (name and y of each such line).
     """
     from visalign import theme  # matplotlib is slow to import, and the page of one model needs none
 
