@@ -18,7 +18,8 @@ def test_snakemakes_report_holds_scores_trend_methods_report_and_every_figure_wi
 def test_an_overlay_is_an_input_of_the_trend_and_none_is_there_unless_asked(finished):
     table = finished.folder / "published.csv"
     table.write_text("model,top1,rho\n")
-    overlay = {"table": "published.csv", "x": "top1", "y": {"clickme": "rho"}}
+    overlay = {"table": "published.csv", "x": "top1", "metric": "top1", "y": {"clickme": "rho"}}
+    overlay["conventions"] = {"clickme": "rho"}
     planned = {job[0] for job in finished.plan(config={"trend": {"overlay": overlay}})}
     assert planned == {"trend", "trend_methods", "figures", "report"}
     table.unlink()
