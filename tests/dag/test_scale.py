@@ -77,10 +77,12 @@ def test_the_full_study_is_planned_offline_with_stubs_in_the_place_of_its_source
         "--config", "check=False",
     )  # fmt: skip
     print(f"{jobs['total']} jobs, {seconds:.1f} s, {megabytes:.0f} MB")
-    headless = sum(row["label_space"] == "none" for row in study.models.values())
-    assert jobs["models"] == len(study.models) == 419
-    assert jobs["accuracy"] == jobs["attacks"] == jobs["clickme"] == 419 - headless
-    assert jobs["neural"] == 419 * 4
+    low = sum(map(study.is_low_level, study.models))
+    headless = sum(row["label_space"] == "none" for row in study.models.values()) - low
+    assert jobs["models"] == len(study.models) == 419 + low
+    assert jobs["accuracy"] == jobs["attacks"] == 419 - headless
+    assert jobs["clickme"] - jobs["accuracy"] == jobs["attacks_control"] == 3  # of the five low-level models
+    assert jobs["neural"] == (419 + 2) * 4
     assert jobs["downloads"] == 3
     assert not any(rule.startswith("simulate") for rule in jobs)
     assert megabytes < 500
