@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 #: Where the median over images of found norm ÷ first-order distance may lie. Those of the embedded networks
-#: are .94 to 1.08 (single images .57 to 1.23); of softmax outputs below .03, of logits cut at 0 and 6 2.97.
+#: are .94 to 1.12 (single images .57 to 1.28); of softmax outputs below .03, of logits cut at 0 and 6 2.97.
 FIRST_ORDER_RATIO = (0.3, 2.0)
 #: Per-image arrays that tell, as `minimum_norm.MinimumNorm` has them.
 SIGNS = (
