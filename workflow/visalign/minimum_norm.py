@@ -4,9 +4,10 @@ The search linearises the boundaries of the likeliest classes, descends those th
 (`visalign.descent.Frontier`), refines the result (`visalign.descent.Refinement`) and, while the budget lasts,
 does so for the other classes. Whatever promises to be smaller than the image's record is bisected along its
 ray in the form in which it will be stored (`visalign.verification.Records`) at once, so that a larger budget,
-which only continues the same sequence of steps, never gives a larger norm. Nothing is random and no image depends on another: the model always runs on
-the same number of rows (`in_equal_batches`), because a network's sums are rounded differently in batches of
-another size, and that difference of 1e-6 can send a search to another class.
+which only continues the same sequence of steps, never gives a larger norm. Nothing is random and no image
+depends on another: the model always runs on the same number of rows (`in_equal_batches`), because a network's
+sums are rounded differently in batches of another size, and that difference of 1e-6 can send a search to
+another class.
 """
 
 from __future__ import annotations
@@ -235,8 +236,8 @@ def _check(images: Tensor, labels: Tensor, budget: int, batch_size: int, toleran
 def _search(records: Records, budget: int, n_candidates: int, tolerance: float) -> Iterator[Tensor]:
     """Attack the images of one batch, and yield the rows of those that are finished as they leave it."""
     counts = records.gradients
-    slots = min(n_candidates, N_SLOTS)
-    frontier, records.screening = screen(records.model, records.images, records.same, n_candidates, slots)
+    n_slots = min(n_candidates, N_SLOTS)
+    frontier, records.screening = screen(records.model, records.images, records.same, n_candidates, n_slots)
     counts += n_candidates
     idle = torch.zeros_like(counts)
     refinement = Refinement.idle(records.images)
