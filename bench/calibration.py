@@ -196,8 +196,12 @@ def correlation_sentences(runs: int) -> None:
                     rng = np.random.default_rng([run, n, g])
                     families = np.concatenate([np.arange(g), rng.integers(g, size=n - g)])
                     x, y = noise_of(rng, families, shared), noise_of(rng, families, shared)
-                    low, high = family_interval(families, lambda i, x=x, y=y: spearman(x[i], y[i]))
-                    wrong += low > 0 or high < 0
+
+                    def rho(models: np.ndarray, x: np.ndarray = x, y: np.ndarray = y) -> np.ndarray:
+                        return spearman(x[models], y[models])
+
+                    interval = family_interval(families, rho)
+                    wrong += interval is not None and not interval[0] <= 0 <= interval[1]
                 row.append(f"{wrong / (2 * runs):.3f}")
             yield row
 
@@ -225,7 +229,7 @@ def regression_intervals(runs: int) -> None:
                 columns = [noise_of(rng, families, 0.5) for _ in range(p)]
                 design = np.column_stack([np.ones(n), *columns[1:]])
                 _, intervals = clustered_regression(design, columns[0], families)
-                missed += not intervals[1, 0] <= 0 <= intervals[1, 1]
+                missed += intervals is None or not intervals[1, 0] <= 0 <= intervals[1, 1]
             yield [str(n), str(g), str(p), f"{missed / (2 * runs):.3f}"]
 
     table(["models", "families", "coefficients", "missed"], rows())

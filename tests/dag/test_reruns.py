@@ -29,12 +29,18 @@ RECORDINGS = ("it_simulated", "it_maps_simulated")
 AGGREGATION = {"scores": 1, "trend": 1, "trend_methods": 1, "figures": 1, "report": 1}
 PAGES = {"report_model": 4} | AGGREGATION
 CLICKME = {"clickme": 4, "clickme_gallery": 4}
-ATTACKS = {"attacks": 4, "attacks_score": 4, "tolerances": 1}
+SCORED_ATTACKS = {"attacks_score": 4, "tolerances": 1}
+ATTACKS = {"attacks": 4} | SCORED_ATTACKS
 #: Everything that reads a features store; simulated recordings do.
 AFTER_FEATURES = {
     "accuracy": 8, "simulate_recordings": 1, "simulate_maps": 1, "recordings": 2, "gram": 8, "neural": 8,
 } | PAGES  # fmt: skip
-MAPS = {"maps": 1, "maps_ceilings": 4, "clickme_reveal": 4} | CLICKME | {"attacks_score": 4, "tolerances": 1} | PAGES
+MAPS = (
+    {"maps": 1, "maps_ceilings": 4, "clickme_reveal": 4}
+    | CLICKME
+    | {"attacks_score": 4, "tolerances": 1}
+    | PAGES
+)
 OWN_IMAGES = {"stimuli": 1, "preprocess": 4, "features": 4, "accuracy": 4} | PAGES
 MODEL = {
     "models": 1, "features": 3, "accuracy": 2, "gram": 2, "neural": 2, "saliency": 1, "clickme_reveal": 1,

@@ -15,7 +15,11 @@ rule trend:
         options=options(config["trend"], "bootstrap", "metric", "confirmatory"),
         roles=" ".join(config["trend"]["roles"]),
         sides=json.dumps(
-            {m: card["input_size"][-1] for m, card in STUDY.data_configs.items() if m not in STUDY.unavailable}
+            {
+                m: card["input_size"][-1]
+                for m, card in STUDY.data_configs.items()
+                if m not in STUDY.unavailable
+            }
         ),
         overlay=f"--overlay {shlex.quote(json.dumps(OVERLAY))}" if OVERLAY else "",
         seed=config["seed"],

@@ -22,7 +22,7 @@ TEST_SHARE = 0.2
 #: A slope is tested only on models of at least so many families: with fewer its error is unknown.
 MIN_FAMILIES = 5
 #: … and none of them has more than this share in it.
-MAX_SHARE = 2 / 3
+MAX_SHARE = 0.5
 #: Draws of the power of the test, and the largest fall that is tried (in residual SDs).
 POWER_DRAWS, LARGEST_FALL = 200, 20.0
 #: Intervals of the two-piece regression hold less often where models are alike within fewer families.
@@ -198,7 +198,7 @@ def testable_starts(x: np.ndarray, families: np.ndarray) -> tuple[np.ndarray, st
     if not len(starts) or np.ptp(x) == 0:
         return starts[:0], f"that takes {MIN_FAMILIES} families of models, and x that vary"
     starts = starts[family_shares(x, families, starts).max(axis=1) <= MAX_SHARE]
-    return starts, "" if len(starts) else "any slope rests on one family by more than two thirds"
+    return starts, "" if len(starts) else "any slope rests on one family by more than half"
 
 
 def against_draws(
