@@ -297,10 +297,12 @@ class Refinement:
         """Take one step, with the margin and its gradient at `delta`; `lower` and `upper` bound `delta`."""
         k, polish = self.steps[rows], self.target[rows] == RECORD
         cosine = (1 + torch.cos(torch.pi * k / COURSE)) / 2
-        step, change = (
-            torch.where(polish, *(last + (first - last) * cosine for first, last in courses))
-            for courses in (STEP, RADIUS_CHANGE)
-        )
+
+        def annealed(courses: tuple[tuple[float, float], tuple[float, float]]) -> Tensor:
+            first, later = (end + (start - end) * cosine for start, end in courses)
+            return torch.where(polish, first, later)
+
+        step, change = annealed(STEP), annealed(RADIUS_CHANGE)
         radius = self.radius[rows] * torch.where(value < 0, 1 - change, 1 + change)
         delta = self.delta[rows] - per_image(step * radius, gradient) * unit(gradient)
         delta = per_image(radius, delta) * unit(delta)
