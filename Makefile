@@ -25,8 +25,9 @@ $(STAMP): envs/analysis.yaml envs/vision.yaml envs/workflow.yaml
 	echo '$(CURDIR)/workflow' > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/visalign.pth"
 	touch $@
 
+# A process per core, each with one thread; the tests of a file share what they set up.
 test: setup  ## set up, then run all tests that are not slow
-	$(IN) pytest -m "not slow and not slurm" tests
+	$(IN) OMP_NUM_THREADS=1 pytest -n logical --dist loadfile -m "not slow and not slurm" tests
 
 test-slow: setup  ## run the slow tests
 	$(IN) pytest -m slow tests
@@ -36,7 +37,7 @@ test-slurm: setup  ## start a Slurm of one node and run the tests on it (as root
 	  apt-get install -qq -y --no-install-recommends slurmctld slurmd slurm-client munge; } || true
 	$(IN) pytest -m slurm tests/slurm
 
-mutants: setup  ## can the tests fail? wrong estimators that they must notice (half an hour)
+mutants: setup  ## can the tests fail? wrong estimators that they must notice (about 40 minutes)
 	$(IN) python tests/mutants.py --json results/mutants.json
 
 lint: setup  ## check style and types
