@@ -13,7 +13,7 @@ import pytest
 import synthetic_scores
 from PIL import Image
 
-from visalign import report_data, report_pages, stores, tables, verdict
+from visalign import report, report_data, report_pages, stores, tables, verdict
 from visalign.cli import main
 
 NASTY = '<script>alert("x")</script>&'
@@ -503,3 +503,11 @@ def test_words_without_trend_give_the_reason():
         "n = 3 models in the statistics; 1 excluded.",
         "No trend is given: n = 3; a trend takes at least 10 points.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(-0.00035, "−0.00035"), (1.2e-15, "0.000"), (0.0, "0.000"), (None, "–"), (0.4567, "0.457")],
+)
+def test_numbers_have_the_digits_that_matter(value, said):
+    assert report.number(value) == said

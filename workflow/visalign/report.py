@@ -31,8 +31,8 @@ TEMPLATES = Path(__file__).parents[1] / "report"
 
 
 def number(value: float | None) -> str:
-    """Return a number to three decimals, or to two significant digits below 0.01."""
-    if value and abs(value) < 0.01:
+    """Return a number to three decimals, below 0.01 to two digits; rounding errors of 0 are 0."""
+    if value and 1e-12 < abs(value) < 0.01:
         return f"{value:.2g}".replace("-", "−")
     return verdict.decimal(value, 3)
 

@@ -137,8 +137,8 @@ def model_table(
 
 
 def rounded(value: float | None) -> float | None:
-    """Return a number to five significant digits, more than a screen can show."""
-    return None if value is None else float(f"{value:.5g}")
+    """Return a number to five significant digits, more than a screen can show; rounding errors of 0 are 0."""
+    return None if value is None else float(f"{round(value, 12):.5g}")
 
 
 def measure(scores: pd.DataFrame, key: tuple[str, str, str], name: str, models: list[str]) -> dict[str, Any]:
