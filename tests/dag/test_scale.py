@@ -15,7 +15,7 @@ from visalign.study import NEEDS
 ROOT = Path(__file__).parents[2]
 MODELS = 1000
 #: Rules that read files of every model: tables and pages of the whole study.
-OF_ALL = {"scores", "trend_methods", "report", "all"}
+OF_ALL = {"tolerances", "scores", "trend_methods", "report", "all"}
 
 
 #: Snakemake, then Linux's own figure of its memory: the rusage of a child counts its parent's too.
