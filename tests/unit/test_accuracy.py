@@ -95,7 +95,7 @@ def test_a_hit_is_any_class_that_people_found_and_classes_count_alike(tmp_path):
     rows = score(tmp_path, logits, [0, 0, 0, 1, 2], multi_labels=["0", "0 2", "0 2", "1", ""])
     row = rows.loc["multi_label_acc"]
     assert row["value"] == pytest.approx((2 / 3 + 0) / 2)
-    assert (row["n"], row["n_excluded"], row["status"], row["convention"]) == (4, 1, "ok", "mean of classes")
+    assert (row["n"], row["n_excluded"], row["status"], row["convention"]) == (4, 1, "ok", "proportion")
     assert rows.loc["top1", "value"] == pytest.approx(2 / 5 - 1 / 5)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import synthetic_scores
 
-from visalign import tables
+from visalign import accuracy, headlines, tables
 from visalign.cli import main
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "published"
@@ -635,3 +635,21 @@ def test_a_recording_whose_reliability_is_not_known_has_a_panel_of_r(tmp_path):
     (panel,) = [p for p in panels_of(tmp_path, scores) if p["benchmark"] == synthetic_scores.IT]
     assert panel["convention"] == "r" and panel["y_label"].endswith("Pearson r (reliability not known)")
     assert panel["n"] > 10
+
+
+@pytest.mark.parametrize("metric", headlines.ACCURACIES)
+def test_the_x_axis_is_any_accuracy_as_the_stage_writes_it(tmp_path, metric):
+    table = pd.DataFrame({"stimulus_id": list("abc"), "label": [0, 1, 2], "multi_labels": ["0", "1", "2"]})
+    measured = {
+        entry["metric"]: entry for entry in accuracy.measure(np.eye(6, dtype="f4")[:3], table, "t.csv")
+    }
+    rows = []
+    for i in range(12):
+        keys = {"model": f"m{i}", "simulated": False, "version": 1, "seed": 0}
+        axis = measured[metric] | {"benchmark": "accuracy/photographs", "value": i / 12}
+        pls = {"benchmark": "neural/it/IT/51-90/map", "metric": "pls", "convention": "r2/c", "value": i / 24}
+        rows += [tables.score_row(**keys, **axis), tables.score_row(**keys, **pls)]
+    sheet = pd.DataFrame({"model": [f"m{i}" for i in range(12)]})
+    panel = panels_of(tmp_path, pd.DataFrame(rows), sheet, "--metric", metric)[0]
+    assert [point["x"] for point in panel["points"]] == [i / 12 for i in range(12)]
+    assert panel["x_label"] == f"{headlines.ACCURACIES[metric]}, photographs"

@@ -144,4 +144,4 @@ def multi_label(logits: np.ndarray, labels: np.ndarray, classes: list[list[int]]
         return left_out | {"value": None, "status": "no image has multi-labels"}
     hit = multi_hits(logits[known], [classes[index] for index in known])
     value, low, high = mean_of_classes(hit, labels[known])
-    return left_out | {"value": value, "ci_low": low, "ci_high": high, "convention": "mean of classes"}
+    return left_out | {"value": value, "ci_low": low, "ci_high": high, "convention": "proportion"}
