@@ -180,6 +180,12 @@ CHANGES = (
         {"trend": 1, "trend_methods": 1, "figures": 1, "report": 1},
     ),
     setting(
+        "trend.roles",
+        "attacks: {",
+        "trend: {roles: [model, control]}\nattacks: {",
+        {"trend": 1, "trend_methods": 1, "figures": 1, "report": 1},
+    ),
+    setting(
         "seed",
         "seed: 0\n",
         "seed: 1\n",
