@@ -91,3 +91,12 @@ def write_pixels() -> Callable[..., list[str]]:
 def noise_images() -> np.ndarray:
     """Ten images of noise, uint8 (10, 3, 64, 64)."""
     return np.random.default_rng(0).integers(0, 256, size=(10, 3, 64, 64), dtype=np.uint8)
+
+
+@pytest.fixture
+def cloud() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sixty noisy models of seven families that rise to x = .6 and fall beyond."""
+    rng = np.random.default_rng(0)
+    x, families = rng.uniform(size=60), np.arange(60) % 7
+    y = 2 * np.minimum(x, 0.6) - 3 * np.maximum(x - 0.6, 0) + 0.2 * rng.standard_normal(60)
+    return x, y + 0.2 * rng.standard_normal(7)[families], families

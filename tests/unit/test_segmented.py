@@ -13,15 +13,6 @@ from visalign import segmented
 N = 60
 
 
-@pytest.fixture
-def cloud():
-    """Sixty noisy models of seven families that rise to x = .6 and fall beyond."""
-    rng = np.random.default_rng(0)
-    x, families = rng.uniform(size=N), np.arange(N) % 7
-    y = 2 * np.minimum(x, 0.6) - 3 * np.maximum(x - 0.6, 0) + 0.2 * rng.standard_normal(N)
-    return x, y + 0.2 * rng.standard_normal(7)[families], families
-
-
 # --- changepoints --------------------------------------------------------------------------------------
 
 
