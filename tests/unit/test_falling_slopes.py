@@ -6,8 +6,6 @@ import pytest
 from visalign import segmented
 from visalign.falling_slopes import decline_statistic, family_shares
 
-N = 60
-
 
 def falling_t(x, y, families, start):
     """Return −slope / error of the models beyond a start, the error from fits without each family."""
