@@ -11,10 +11,11 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from visalign.checksums import listing
+from visalign.io.checksums import listing
 from visalign.errors import InputError, raise_any
-from visalign.study import CACHE, Study
-from visalign.weights import files_of, weights_id
+from visalign.study.study import CACHE, Study
+from visalign.study.versions import version
+from visalign.zoo.weights import files_of, weights_id
 
 min_version("9.0")
 
@@ -33,7 +34,7 @@ try:
     faults: list[str] = []
     STUDY = Study.load(config, ", ".join(map(str, workflow.configfiles)), CACHE, faults)
     if config["check"] and workflow.is_main_process:  # not once more in every job
-        from visalign import check
+        from visalign.tools import check
 
         check.before_run(STUDY, faults, "results/check.json")
     raise_any(faults)
@@ -80,12 +81,6 @@ wildcard_constraints:
     transform="[^/]+",
     recording="[^/]+",
     maps="[^/]+",
-
-
-def version(stage: str) -> int:
-    """VERSION of a stage's module, read without importing it."""
-    source = (ROOT / "workflow" / "visalign" / f"{stage}.py").read_text()
-    return int(re.search(r"^VERSION = (\d+)$", source, re.M).group(1))
 
 
 def options(row: dict, *names: str) -> str:

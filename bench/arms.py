@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from _measure import RESULTS
-from visalign import arms
+from visalign.train import comparison
 
 N, STUDIES, DRAWS = 400, 1000, 300
 
@@ -43,7 +43,7 @@ METHODS = {
     "over images": over_images,
     "t over seeds": over_seeds,
     "crossed bootstrap": crossed_bootstrap,
-    "effect_interval": lambda changes, rng: arms.effect_interval(changes),
+    "effect_interval": lambda changes, rng: comparison.effect_interval(changes),
 }
 
 

@@ -29,7 +29,7 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from _measure import as_a_job, report, result
-from visalign.minimum_norm import MinimumNorm, minimum_norm
+from visalign.attacks.minimum_norm import MinimumNorm, minimum_norm
 
 ADVLIB = os.environ.get("VISALIGN_ADVLIB_PYTHON")
 ADVLIB_ATTACKS = ("DDN", "FAB", "ALMA")
@@ -80,8 +80,11 @@ def named(case: Case) -> Case:
 
 def photographs(folder: Path, model: str) -> Case:
     """One of the embedded networks on the embedded photographs, at SIDE pixels."""
-    from visalign import batches, cli, network, stimulus_tables, stores
-    from visalign.tables import read_json
+    from visalign import cli
+    from visalign.io import stores
+    from visalign.io.tables import read_json
+    from visalign.stimuli import tables
+    from visalign.zoo import network, pixels
 
     table = folder / "photographs.csv"
     card, weights, store = (folder / f"{model}.{suffix}" for suffix in ("json", "safetensors", "zarr"))
@@ -96,8 +99,8 @@ def photographs(folder: Path, model: str) -> Case:
               "--manifest", str(folder / "pixels.json")])  # fmt: skip
     facts = read_json(card)
     net = network.Normalised(network.load(facts, weights), facts["data_config"]).eval()
-    images = batches.from_uint8(stores.values(stores.open_store(store), "pixels"))
-    labels = torch.tensor(stimulus_tables.labels(stimulus_tables.read(table), 1000, table))
+    images = pixels.from_uint8(stores.values(stores.open_store(store), "pixels"))
+    labels = torch.tensor(tables.labels(tables.read(table), 1000, table))
     return named(Case(f"{model} at {SIDE}", net, images, labels, budget=20))
 
 

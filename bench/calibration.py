@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy.special import ndtri
 
-from visalign import segmented
-from visalign.correlation import correlation, family_interval
-from visalign.covariates import clustered_regression
-from visalign.envelope_decline import MANY, TAU_OF_FEW, TAU_OF_MANY, envelope_decline
-from visalign.stats import spearman
+from visalign.stats.correlations import spearman
+from visalign.trend import segmented
+from visalign.trend.correlation import correlation, family_interval
+from visalign.trend.covariates import clustered_regression
+from visalign.trend.envelope_decline import MANY, TAU_OF_FEW, TAU_OF_MANY, envelope_decline
 
 DRAWS = 299
 CELLS = ((60, 60), (60, 12), (360, 360), (360, 40))

@@ -22,8 +22,9 @@ ARCHITECTURE, SIDE, BATCH, STIMULI, MAPS = "tf_efficientnet_lite0", 224, 16, 64,
 
 def prepare(folder: Path) -> tuple[dict[str, Any], str, zarr.Array]:
     """Write random weights with their card, and a store of noise images."""
-    from visalign import cli, stores
-    from visalign.tables import read_json
+    from visalign import cli
+    from visalign.io import stores
+    from visalign.io.tables import read_json
 
     card, weights = folder / "model.json", folder / "model.safetensors"
     cli.main(["models", "--model", "lite0", "--architecture", ARCHITECTURE, "--weights", "random",
@@ -37,7 +38,8 @@ def prepare(folder: Path) -> tuple[dict[str, Any], str, zarr.Array]:
 
 def stage(card: dict[str, Any], weights: str, pixels: zarr.Array, folder: Path) -> float:
     """Seconds of the stage, with loading the model and publishing."""
-    from visalign import saliency, stores
+    from visalign.io import stores
+    from visalign.stages import saliency
 
     output = folder / "saliency.zarr"
     shutil.rmtree(output, ignore_errors=True)
@@ -52,7 +54,8 @@ def bare(card: dict[str, Any], weights: str, pixels: zarr.Array) -> float:
     """Seconds of forward and backward passes alone, on normalised float32 tensors in memory."""
     import torch
 
-    from visalign import batches, network
+    from visalign.zoo import network
+    from visalign.zoo import pixels as batches
 
     model = network.Normalised(network.load(card, weights), card["data_config"])
     inputs = [
@@ -79,7 +82,7 @@ def spearman_ratio() -> float:
     """Speed of our ρ of pairs of maps over SciPy's, both maps ranked anew."""
     from scipy.stats import spearmanr
 
-    from visalign.map_alignment import standard_ranks
+    from visalign.maps.alignment import standard_ranks
 
     first, second = np.random.default_rng(0).random((2, MAPS, SIDE, SIDE), dtype=np.float32)
     ours, theirs = paired_seconds(

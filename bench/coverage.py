@@ -20,11 +20,15 @@ import numpy as np
 import pandas as pd
 
 from _measure import RESULTS
-from visalign import ceilings, expanded_percentile, model_differences, neural_rows, predictivity, resampling
-from visalign.cross_validation import Split, leave_out_splits, nested_splits
-from visalign.layer_scores import Options, Selected, score_block
-from visalign.predictivity import Ceiling, Responses
-from visalign.resampling import Draws
+from visalign.neural import predictivity
+from visalign.neural import rows as neural_rows
+from visalign.neural.layers import Options, Selected, score_block
+from visalign.neural.predictivity import Ceiling, Responses
+from visalign.recordings import ceilings
+from visalign.stats import expanded_percentile, resampling
+from visalign.stats.cross_validation import Split, leave_out_splits, nested_splits
+from visalign.stats.resampling import Draws
+from visalign.tools import compare_models
 
 REPETITIONS = 12
 #: Standard deviations of what features of two models have beside the signal's, of 1.
@@ -195,7 +199,7 @@ def two_models(population: Population, number: int, draws: int) -> dict[str, Est
     first = summary.entries["r2/c"]
     result = {"first model's r2/c": (first["value"], first["ci_low"], first["ci_high"])}
     for name in ("r", "r2/c"):
-        row = model_differences.differences(tables, "pls", name)[1]
+        row = compare_models.differences(tables, "pls", name)[1]
         result[f"difference in {name}"] = (row["difference"], row["ci_low"], row["ci_high"])
     return result | {"difference in mean r, mixed model": mixed_model(np.array(every))}
 

@@ -42,7 +42,7 @@ def prepare(folder: Path) -> tuple[dict, str, Path]:
     from PIL import Image
 
     from visalign import cli
-    from visalign.tables import read_json
+    from visalign.io.tables import read_json
 
     card, weights = folder / "model.json", folder / "model.safetensors"
     cli.main(["models", "--model", "lite0", "--architecture", ARCHITECTURE, "--weights", "random",
@@ -64,7 +64,8 @@ def prepare(folder: Path) -> tuple[dict, str, Path]:
 
 def pipeline(card: dict, weights: str, folder: Path, layers: str) -> float:
     """Record and publish; returns the seconds without loading the model."""
-    from visalign import features, stores
+    from visalign.io import stores
+    from visalign.stages import features
 
     output = folder / "features.zarr"
     shutil.rmtree(output, ignore_errors=True)
@@ -81,7 +82,9 @@ def bare(card: dict, weights: str, folder: Path) -> float:
     """Seconds of forward passes alone, on normalised float32 tensors in memory."""
     import torch
 
-    from visalign import batches, network, stores
+    from visalign.io import stores
+    from visalign.zoo import network
+    from visalign.zoo import pixels as batches
 
     model = network.Normalised(network.load(card, weights), card["data_config"])
     pixels = stores.array(stores.open_store(folder / "pixels.zarr"), "pixels")
@@ -103,8 +106,8 @@ def plain(images: Path) -> float:
 
 def gram_ratio(folder: Path) -> float:
     """Reading a layer back and forming its Gram, over the product of the same data in memory."""
-    from visalign import stores
-    from visalign.gram_matrix import blocks, gram
+    from visalign.gram.matrix import blocks, gram
+    from visalign.io import stores
 
     n, shape = 2560, (80, 14, 14)
     values = np.random.default_rng(0).standard_normal((n, *shape), dtype=np.float32).astype(np.float16)

@@ -14,9 +14,9 @@ import torch
 from lightning_fabric import Fabric
 
 from _measure import as_a_job, paired_seconds, report, result
-from visalign.network import Normalised
-from visalign.training import Recipe, Step, freeze_batch_norm
-from visalign.training_images import Batch
+from visalign.train.images import Batch
+from visalign.train.loop import Recipe, Step, freeze_batch_norm
+from visalign.zoo.network import Normalised
 
 #: Architecture, side in pixels, images a batch, largest ratio that is allowed (None: shown only).
 ON_CPU = (

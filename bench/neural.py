@@ -18,10 +18,11 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.model_selection import ShuffleSplit
 
 from _measure import paired_seconds, report, result
-from visalign import gram_ridge, stores
-from visalign.gram_matrix import BLOCK_BYTES, blocks, gram
-from visalign.gram_pls import predict_splits
-from visalign.stats import pearson
+from visalign.gram import ridge
+from visalign.gram.matrix import BLOCK_BYTES, blocks, gram
+from visalign.gram.pls import predict_splits
+from visalign.io import stores
+from visalign.stats.correlations import pearson
 
 STIMULI, NEUROIDS, COMPONENTS = 2560, 168, 25
 SPLITS = list(ShuffleSplit(10, train_size=0.9, random_state=1).split(np.zeros(STIMULI)))
@@ -120,11 +121,11 @@ def ridge_row() -> dict:
     """Fifteen penalties and the predictions over the eigendecomposition alone, the same for every split."""
     K, Y = gram([recorded_features(10_000)])["K"], responses()
     train, test = SPLITS[0]
-    penalties = gram_ridge.penalty_grid(K, train)
+    penalties = ridge.penalty_grid(K, train)
     within = K[np.ix_(train, train)]
     alone, ours = paired_seconds(
         lambda: linalg.eigh(within, check_finite=False, driver="evd"),
-        lambda: gram_ridge.predict(K, Y, train, test, penalties),
+        lambda: ridge.predict(K, Y, train, test, penalties),
     )
     return at_most("ridge with 15 penalties over its eigendecomposition", ours / alone, 5)
 

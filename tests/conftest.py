@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visalign import cli, stores
+from visalign import cli
+from visalign.io import stores
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def tiny_model(tmp_path_factory) -> Callable[..., ModelFiles]:
     made: dict[tuple, ModelFiles] = {}
 
     def make(architecture: str = "test_resnet", size: int = 64) -> ModelFiles:
-        from visalign import models
+        from visalign.stages import models
 
         key = (architecture, size)
         if key not in made:
@@ -53,7 +54,7 @@ def tiny_model(tmp_path_factory) -> Callable[..., ModelFiles]:
 @pytest.fixture
 def known_models(monkeypatch) -> Callable[[dict], list]:
     """Let timm know every row of a model sheet without asking it; the rows of each call come to a list."""
-    from visalign import model_facts
+    from visalign.zoo import facts as model_facts
 
     def know(data_config: dict, **more: object) -> list:
         asked: list[list[dict]] = []

@@ -40,7 +40,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 EXAMPLES = """\
 examples:
   python tests/mutants.py
-  python tests/mutants.py --module ceilings predictivity --processes 2
+  python tests/mutants.py --module recordings/ceilings neural/predictivity --processes 2
   python tests/mutants.py --name 'reliable' --json reliable.json
   python tests/mutants.py --list
 
@@ -62,8 +62,9 @@ class Mutant:
 
     @property
     def noticed_by(self) -> tuple[str, ...]:
-        """Test files that must fail, tests/unit/test_NAME.py."""
-        return tuple(f"tests/unit/test_{name}.py" for name in self.tests or (self.module,))
+        """Test files that must fail, tests/unit/ROOM/test_NAME.py."""
+        rooms = [name.split("/") for name in self.tests or (self.module,)]
+        return tuple(f"tests/unit/{room}/test_{name}.py" for room, name in rooms)
 
     def applied(self, source: str) -> str | None:
         """Source of the module with the mutant; None where the passage is not there exactly once."""

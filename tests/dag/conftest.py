@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
 
-from visalign.assemblies import write_assembly
+from visalign.recordings.assembly import write_assembly
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("lite0", "lite1_80", "lite2_112")

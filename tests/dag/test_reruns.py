@@ -69,9 +69,9 @@ def setting(name, old, new, jobs):
 
 
 def raised(stage, jobs):
-    """A raised VERSION of a stage."""
-    step = ("edit", f"workflow/visalign/{stage}.py", "VERSION = ", "VERSION = 9")
-    return Change(f"a raised `VERSION` of {stage}", jobs, (step,))
+    """A raised version of a stage."""
+    step = ("edit", f"workflow/visalign/stages/{stage}.py", f'"{stage}": ', f'"{stage}": 9')
+    return Change(f"a raised version of {stage}", jobs, (step,))
 
 
 RAISED_FEATURES = raised("features", {"features": 13} | AFTER_FEATURES)

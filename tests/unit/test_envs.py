@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.metadata
 import re
 import sys
@@ -11,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from library import MODULES, imports
 
 from visalign import cli
 
 ROOT = Path(__file__).parents[2]
-LIBRARY = ROOT / "workflow/visalign"
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==(\d[A-Za-z0-9.]*)")
 
 
@@ -68,19 +67,6 @@ def test_the_pins_are_what_is_installed():
     assert {name: version.split("+")[0] for name, version in installed.items()} == ALL
 
 
-def imports(path: Path, anywhere: bool = True) -> set[str]:
-    """Modules that a file imports, anywhere or at its top; visalign's own as visalign.NAME."""
-    tree = ast.parse(path.read_text())
-    names: set[str] = set()
-    for node in ast.walk(tree) if anywhere else tree.body:
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            whole = node.module == "visalign"
-            names |= {f"visalign.{alias.name}" for alias in node.names} if whole else {node.module}
-    return names
-
-
 @cache
 def needed(module: str, anywhere: bool = True) -> frozenset[str]:
     """Third-party top-level modules that a library module needs, itself or through others."""
@@ -89,10 +75,10 @@ def needed(module: str, anywhere: bool = True) -> frozenset[str]:
     while open_:
         name = open_.pop()
         reached.add(name)
-        for found in imports(LIBRARY / f"{name}.py", anywhere):
+        for found in imports(MODULES[name], anywhere):
             top = found.split(".")[0]
             if top == "visalign":
-                open_ |= {found.split(".")[1]} - reached
+                open_ |= {found.removeprefix("visalign.")} - reached
             elif top not in sys.stdlib_module_names:
                 third.add(top)
     return frozenset(third)
@@ -104,9 +90,9 @@ def unpinned(modules: frozenset[str], pinned: dict[str, str]) -> list[str]:
 
 
 def test_every_package_that_the_library_imports_is_pinned():
-    modules = frozenset().union(*(needed(path.stem) for path in LIBRARY.glob("[!_]*.py")))
-    assert {"numpy", "torch", "zarr"} <= modules
-    assert unpinned(modules, ALL) == []
+    third = frozenset().union(*map(needed, MODULES))
+    assert {"numpy", "torch", "zarr"} <= third
+    assert unpinned(third, ALL) == []
 
 
 @pytest.mark.parametrize("stage", cli.STAGES)
@@ -115,22 +101,5 @@ def test_the_environment_of_a_rule_holds_what_its_stage_imports(stage):
     envs = set(re.findall(r'"\.\./\.\./envs/(\w+)\.yaml"', rules))
     assert envs
     for env in envs:  # imports inside functions may be needed by one rule of the stage only
-        assert unpinned(needed(stage, anywhere=len(envs) == 1) | needed("cli"), pins(env)) == []
-
-
-def test_no_stage_imports_another_stage():
-    for stage in cli.STAGES:
-        others = {f"visalign.{name}" for name in cli.STAGES} - {f"visalign.{stage}"}
-        assert imports(LIBRARY / f"{stage}.py") & others == set()
-
-
-def test_library_imports_have_no_cycle():
-    """Layers: a module imports only downwards."""
-    below = {
-        path.stem: {name.split(".")[1] for name in imports(path) if name.startswith("visalign.")}
-        for path in LIBRARY.glob("[!_]*.py")
-    }
-    while below:
-        bottom = {name for name, parts in below.items() if not parts & set(below)}
-        assert bottom, f"a cycle among {sorted(below)}"
-        below = {name: parts for name, parts in below.items() if name not in bottom}
+        third = needed(f"stages.{stage}", anywhere=len(envs) == 1) | needed("cli")
+        assert unpinned(third, pins(env)) == []

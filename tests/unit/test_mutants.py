@@ -8,7 +8,7 @@ import mutants
 import pytest
 from mutants import Mutant, Outcome
 
-PASSING = "def test_a():\n    from visalign.sums import total\n    assert total(2, 3) == 5\n"
+PASSING = "def test_a():\n    from visalign.stats.sums import total\n    assert total(2, 3) == 5\n"
 SUM = "def total(a, b):\n    return a + b\n"
 
 
@@ -18,8 +18,9 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(mutants, "CHECKOUT", tmp_path / "checkout")
     for path, text in {
         "workflow/visalign/__init__.py": "",
-        "workflow/visalign/sums.py": SUM,
-        "tests/unit/test_sums.py": PASSING,
+        "workflow/visalign/stats/__init__.py": "",
+        "workflow/visalign/stats/sums.py": SUM,
+        "tests/unit/stats/test_sums.py": PASSING,
     }.items():
         file = tmp_path / "checkout" / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +48,7 @@ def quick(monkeypatch):
 
     def run_tests(checkout, tests, timeout):
         names: dict = {}
-        exec((checkout / "workflow/visalign/sums.py").read_text(), names)
+        exec((checkout / "workflow/visalign/stats/sums.py").read_text(), names)
         try:
             right = names["total"](2, 3) == 5
         except Exception as error:
@@ -70,19 +71,19 @@ def quick(monkeypatch):
 )
 def test_a_mutant_is_killed_only_where_a_claim_fails(checkout, tmp_path, quick, old, new, status):
     copied = mutants.copy_checkout(tmp_path / "copy")
-    assert mutants.attempt(Mutant("x", "sums", old, new), copied, 60).status == status
+    assert mutants.attempt(Mutant("x", "stats/sums", old, new), copied, 60).status == status
     for folder in (checkout, copied):
-        assert (folder / "workflow/visalign/sums.py").read_text() == SUM
+        assert (folder / "workflow/visalign/stats/sums.py").read_text() == SUM
 
 
 def test_tests_that_take_too_long_kill_nothing(checkout, tmp_path):
     copied = mutants.copy_checkout(tmp_path / "copy")
-    assert mutants.attempt(Mutant("x", "sums", "a + b", "a - b"), copied, 0.1).status == "TIMEOUT"
+    assert mutants.attempt(Mutant("x", "stats/sums", "a + b", "a - b"), copied, 0.1).status == "TIMEOUT"
 
 
 def test_tests_that_fail_without_a_mutant_tell_nothing(checkout, quick):
-    (checkout / "workflow/visalign/sums.py").write_text(SUM.replace("a + b", "a * b"))
-    [outcome] = mutants.run_all([Mutant("x", "sums", "a * b", "a - b")], 1, 60)
+    (checkout / "workflow/visalign/stats/sums.py").write_text(SUM.replace("a + b", "a * b"))
+    [outcome] = mutants.run_all([Mutant("x", "stats/sums", "a * b", "a - b")], 1, 60)
     assert outcome.status == "BROKEN" and "without the mutant" in outcome.detail
 
 
@@ -98,19 +99,19 @@ def test_tests_that_fail_without_a_mutant_tell_nothing(checkout, quick):
     ],
 )
 def test_nine_of_ten_must_be_killed_and_all_applied(statuses, ok):
-    outcomes = [Outcome("x", "sums", (), status, "", 0.0) for status in statuses]
+    outcomes = [Outcome("x", "stats/sums", (), status, "", 0.0) for status in statuses]
     assert mutants.summarise(outcomes)["ok"] is ok
 
 
 def test_outcomes_are_text_json_and_an_exit_status(checkout, tmp_path, monkeypatch, capsys):
     """With pytest itself."""
-    minus = Mutant("minus", "sums", "a + b", "a - b")
+    minus = Mutant("minus", "stats/sums", "a + b", "a - b")
     monkeypatch.setattr(mutants, "read_table", lambda: [minus])
-    assert mutants.main(["--trust", "--json", str(tmp_path / "out.json"), "--module", "sums"]) == 0
+    assert mutants.main(["--trust", "--json", str(tmp_path / "out.json"), "--module", "stats/sums"]) == 0
     assert "100% of 1 mutants killed" in capsys.readouterr().out
     written = json.loads((tmp_path / "out.json").read_text())
     assert written["summary"] == {"killed": 1.0, "counts": {"KILLED": 1}, "ok": True}
-    assert written["mutants"][0]["detail"].startswith("FAILED tests/unit/test_sums.py::test_a")
+    assert written["mutants"][0]["detail"].startswith("FAILED tests/unit/stats/test_sums.py::test_a")
     with pytest.raises(SystemExit):
         mutants.main(["--module", "absent"])
     assert "no mutant of 'absent'" in capsys.readouterr().err

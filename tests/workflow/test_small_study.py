@@ -92,7 +92,7 @@ def test_every_metric_finds_the_teacher_before_its_untrained_twin(scores):
 
 
 def test_every_metric_of_the_table_is_known(scores):
-    from visalign.scores import METRICS
+    from visalign.stages.scores import METRICS
 
     assert set(scores.metric) <= set(METRICS)
 
@@ -140,8 +140,9 @@ def test_the_teacher_of_the_clicks_looks_most_like_people(scores):
 def test_every_stored_perturbation_fools_its_model(small_study):
     import torch
 
-    from visalign import network, stores
-    from visalign.tables import read_json
+    from visalign.io import stores
+    from visalign.io.tables import read_json
+    from visalign.zoo import network
 
     card = read_json(small_study / "results/models/lite0.json")
     weights = next((small_study / "results/models/weights").glob("*lite0-package*.safetensors"))

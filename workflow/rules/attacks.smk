@@ -13,7 +13,7 @@ rule attacks:
         store=directory("results/attacks/{model}/{stimuli}.zarr"),
         manifest="results/attacks/{model}/{stimuli}.json",
     params:
-        version=version("attacks"),
+        version=version("attacks", "perturb"),
         options=options(config["attacks"], "images", "budget", "target"),
         seed=config["seed"],
     log:
@@ -45,7 +45,7 @@ rule attacks_score:
     wildcard_constraints:
         maps=MAP_SETS,
     params:
-        version=version("attacks"),
+        version=version("attacks", "score"),
         transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
         simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
         options=options(config["attacks"], "target", "bootstrap"),
@@ -75,7 +75,7 @@ rule attacks_curve:
     wildcard_constraints:
         maps=MAP_SETS,
     params:
-        version=version("attacks"),
+        version=version("attacks", "curve"),
         transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
         options=options(config["attacks"], "images", "target"),
         budgets=" ".join(map(str, config["attacks"]["curve"])),

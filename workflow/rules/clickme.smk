@@ -29,7 +29,7 @@ rule clickme:
         scores="results/clickme/{model}/{maps}.csv",
         images="results/clickme/{model}/{maps}_images.csv",
     params:
-        version=version("clickme"),
+        version=version("clickme", "score"),
         transform=lambda w: STUDY.transform(w.model, stimuli_of(w)),
         simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
         revelation=lambda w: options(revelation(w), "revelation", "human_curve"),
@@ -57,7 +57,7 @@ rule clickme_reveal:
     output:
         "results/clickme/{model}/{maps}_revelation.npz",
     params:
-        version=version("clickme"),
+        version=version("clickme", "reveal"),
         transform=lambda w: STUDY.transform(w.model, stimuli_of(w)),
         options=options(config["clickme"]["revelation"], "images", "batch_size"),
         levels=(
@@ -91,7 +91,7 @@ rule clickme_gallery:
     output:
         "results/clickme/{model}/{maps}_gallery.png",
     params:
-        version=version("clickme"),
+        version=version("clickme", "gallery"),
         transform=lambda w: STUDY.transform(w.model, stimuli_of(w)),
         simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
     log:

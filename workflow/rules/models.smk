@@ -19,7 +19,7 @@ rule models_weights:
         weights="results/models/weights/{weights}.safetensors",
         card="results/models/weights/{weights}.json",
     params:
-        version=version("models"),
+        version=version("models", "weights"),
         row=lambda w: options(WEIGHTS[w.weights], "architecture", "weights", "source"),
     log:
         "logs/models_weights/{weights}.log",
@@ -40,7 +40,7 @@ rule models:
     output:
         "results/models/{model}.json",
     params:
-        version=version("models"),
+        version=version("models", "card"),
         row=lambda w: options(STUDY.models[w.model], "label_space"),
         unavailable=lambda w: options({"unavailable": unavailable_config(w.model)}, "unavailable"),
         data_config=lambda w: json.dumps(STUDY.data_configs[w.model]),

@@ -1,5 +1,5 @@
 # Neural recordings in one internal form, with their ceilings.
-from visalign.array_recordings import named_files
+from visalign.recordings.arrays import named_files
 
 
 def recording_files(recording: str) -> list[str]:

@@ -52,7 +52,7 @@ rule report_model:
     output:
         "results/report/{model}.html",
     params:
-        version=version("report"),
+        version=version("report", "model"),
         galleries=lambda w: json.dumps(galleries(w.model)),
         published=lambda w: options({"published_top1": STUDY.published_top1.get(w.model)}, "published_top1"),
     log:
@@ -79,7 +79,7 @@ rule report:
         # In an archive of `snakemake --report` links to other files would be dead.
         packed=report("results/report_packed.html", caption="../report/report.rst", category="Report"),
     params:
-        version=version("report"),
+        version=version("report", "study"),
         config=hashlib.sha256(json.dumps(config | {"check": True}, sort_keys=True).encode()).hexdigest()[:16],
     log:
         "logs/report.log",

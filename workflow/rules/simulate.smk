@@ -19,7 +19,7 @@ rule simulate_recordings:
         assembly="results/simulate/recordings/{recording}.nc",
         truth="results/simulate/recordings/{recording}_truth.json",
     params:
-        version=version("simulate"),
+        version=version("simulate", "recordings"),
         options=lambda w: options(
             simulated("recordings", w),
             *("layer", "neuroids", "dimensions", "repetitions", "reliability", "seed"),
@@ -52,7 +52,7 @@ rule simulate_maps:
         ],
         truth="results/simulate/maps/{recording}_truth.json",
     params:
-        version=version("simulate"),
+        version=version("simulate", "maps"),
         options=lambda w: options(
             simulated("recordings", w),
             *("layer", "neuroids", "dimensions", "repetitions", "reliability", "grid", "images", "seed"),
@@ -80,7 +80,7 @@ rule simulate_clicks:
         shards="results/simulate/clicks/{maps}.tfrecords",
         truth="results/simulate/clicks/{maps}_truth.json",
     params:
-        version=version("simulate"),
+        version=version("simulate", "clicks"),
         transform=lambda w: STUDY.transform(
             simulated("clicks", w)["teacher"], simulated("clicks", w)["stimuli"]
         ),

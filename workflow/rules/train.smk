@@ -37,7 +37,7 @@ rule train_apart:
     output:
         "results/train/apart/{model}.json",
     params:
-        version=version("train"),
+        version=version("train", "apart"),
     log:
         "logs/train_apart/{model}.log",
     benchmark:
@@ -103,7 +103,7 @@ rule train:
         card="results/train/{model}.json",
         metrics="results/train/{model}_metrics.csv",
     params:
-        version=version("train"),
+        version=version("train", "fit"),
         recipe=train_options,
         options=options(config["train"], "precision", "evaluate_every"),
     log:
@@ -128,7 +128,7 @@ rule train_rows:
     output:
         "results/train/models.tsv",
     params:
-        version=version("train"),
+        version=version("train", "rows"),
         config=json.dumps({name: config[name] for name in ("seed", *STUDY_SHEETS, "accuracy")}),
     log:
         "logs/train_rows.log",
@@ -163,7 +163,7 @@ rule train_measure:
     output:
         "results/train/{model}/{maps}.csv",
     params:
-        version=version("train"),
+        version=version("train", "measure"),
         transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
     log:
         "logs/train_measure/{model}/{maps}.log",
@@ -189,7 +189,7 @@ rule train_compare:
         table="results/train/comparison.csv",
         text="results/train/comparison.md",
     params:
-        version=version("arms"),
+        version=version("train", "compare"),
         maps=train_measured(),
         options=options(config["trend"], "bootstrap"),
         seed=config["seed"],

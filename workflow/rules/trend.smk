@@ -46,7 +46,7 @@ rule trend_methods:
     output:
         report("results/methods.md", caption="../report/methods.rst", category="Methods"),
     params:
-        version=version("methods_text"),
+        version=version("methods"),
         # Settings that the methods do not speak of change nothing.
         config=json.dumps(
             {

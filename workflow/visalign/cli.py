@@ -9,9 +9,10 @@ import time
 
 from visalign.errors import InputError
 
-#: Stage name -> one line of help, in pipeline order. The module ``visalign.STAGE`` has
-#: ``VERSION``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``.
+#: Stage name -> one line of help, in pipeline order. The module ``visalign.stages.STAGE`` has ``VERSIONS`` of
+#: its commands, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``.
 STAGES = {
+    "downloads": "fetch a file: resumed, retried, checked",
     "simulate": "make the embedded simulated recordings and clicks",
     "models": "materialise a model's weights as safetensors with a card",
     "train": "train models on human maps, and their baselines",
@@ -32,26 +33,29 @@ STAGES = {
     "figures": "draw accuracy against alignment",
     "report": "write the self-contained HTML report",
 }
-#: Other commands -> (module, one line of help); the module is like a stage's.
+#: Other commands -> one line of help; the module of compare-models is ``visalign.tools.compare_models``.
 TOOLS = {
-    "list-layers": ("layers", "list the layers of an architecture, with shapes and sizes"),
-    "downloads": ("downloads", "fetch a file: resumed, retried, checked"),
-    "check": ("check", "say what is wrong with a study before it runs, and what it will measure"),
-    "maps-ceilings": ("maps_ceilings", "how far people agree on maps within the crop of a transform"),
-    "attacks-control": ("attacks_control", "compare importance maps as perturbations are compared"),
-    "plan": ("planning", "say what a study will take: jobs, downloads, disk, hours"),
-    "methods": ("methods_text", "write the methods of a study, for a paper"),
-    "compare-models": ("model_differences", "say how models differ on a recording, with intervals"),
-    "compare-scores": ("comparison", "say what changed between two score tables"),
+    "list-layers": "list the layers of an architecture, with shapes and sizes",
+    "check": "say what is wrong with a study before it runs, and what it will measure",
+    "maps-ceilings": "how far people agree on maps within the crop of a transform",
+    "attacks-control": "compare importance maps as perturbations are compared",
+    "plan": "say what a study will take: jobs, downloads, disk, hours",
+    "methods": "write the methods of a study, for a paper",
+    "compare-models": "say how models differ on a recording, with intervals",
+    "compare-scores": "say what changed between two score tables",
 }
+
+
+def module_of(command: str) -> str:
+    """Name of the module of a stage or tool."""
+    return f"visalign.{'stages' if command in STAGES else 'tools'}.{command.replace('-', '_')}"
 
 
 def build_parser(stage: str | None = None) -> argparse.ArgumentParser:
     """Return the parser; only the module of `stage` is imported, so that help is quick."""
     parser = argparse.ArgumentParser(prog="visalign", description=__doc__)
     subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
-    commands = {name: (name, summary) for name, summary in STAGES.items()} | TOOLS
-    for name, (module_name, summary) in commands.items():
+    for name, summary in (STAGES | TOOLS).items():
         subparser = subparsers.add_parser(
             name,
             help=summary,
@@ -59,7 +63,7 @@ def build_parser(stage: str | None = None) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == stage:
-            module = importlib.import_module(f"visalign.{module_name}")
+            module = importlib.import_module(module_of(name))
             subparser.epilog = "examples:\n" + module.EXAMPLES
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)

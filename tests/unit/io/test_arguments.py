@@ -1,0 +1,60 @@
+"""Claims about options of the command line that have a least value."""
+
+import argparse
+
+import pytest
+
+from visalign.attacks.minimum_norm import MIN_BUDGET
+from visalign.cli import main
+from visalign.io import sheets
+from visalign.io.arguments import at_least, proportion
+from visalign.stages import attacks
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value", "said"),
+    [
+        ("attacks perturb", "--budget", "11", "11 is less than 12"),
+        ("attacks curve", "--budgets", "5", "5 is less than 12"),
+        ("attacks perturb", "--images", "0", "0 is less than 1"),
+        ("attacks perturb", "--batch-size", "-2", "-2 is less than 1"),
+        ("attacks score", "--bootstrap", "0", "0 is less than 1"),
+        ("train fit", "--steps", "0", "0 is less than 1"),
+        ("train fit", "--batch-size", "1.5", "invalid whole number value: '1.5'"),
+        ("simulate recordings", "--repetitions", "0", "0 is less than 1"),
+        ("simulate clicks", "--participants", "0", "0 is less than 1"),
+        ("figures", "--dpi", "0", "0 is less than 1"),
+        ("features", "--batch-size", "0", "0 is less than 1"),
+        ("saliency", "--batch-size", "0", "0 is less than 1"),
+        ("preprocess", "--threads", "0", "0 is less than 1"),
+        ("stimuli", "--count", "0", "0 is less than 1"),
+        ("recordings", "--ceiling-splits", "0", "0 is less than 1"),
+        ("neural", "--components", "0", "0 is less than 1"),
+        ("neural", "--penalties", "0", "0 is less than 1"),
+        ("neural", "--splits", "0", "0 is less than 1"),
+        ("neural", "--inner-splits", "0", "0 is less than 1"),
+        ("neural", "--train-size", "1.5", "1.5 is not from 0 to 1"),
+        ("neural", "--threads", "0", "0 is less than 1"),
+        ("clickme score", "--bootstrap", "0", "0 is less than 1"),
+        ("clickme reveal", "--images", "0", "0 is less than 1"),
+        ("clickme reveal", "--batch-size", "0", "0 is less than 1"),
+        ("list-layers", "--input-size", "0", "0 is less than 1"),
+    ],
+)
+def test_a_number_that_no_command_can_use_is_refused_by_its_option(command, option, value, said, capsys):
+    with pytest.raises(SystemExit):
+        main([*command.split(), option, value])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"error: argument {option}" in last and said in last
+
+
+def test_the_least_budget_is_the_same_in_config_command_and_search():
+    budget = sheets.schema("config")["properties"]["attacks"]["properties"]["budget"]
+    assert attacks.MIN_BUDGET == MIN_BUDGET == budget["minimum"]
+
+
+def test_bounds_belong_to_what_is_allowed():
+    assert at_least(3)("3") == 3 and proportion("0") == 0 and proportion("1") == 1
+    for refused in (lambda: at_least(3)("2"), lambda: proportion("1.01"), lambda: proportion("nan")):
+        with pytest.raises(argparse.ArgumentTypeError):
+            refused()

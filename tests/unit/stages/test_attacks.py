@@ -1,0 +1,512 @@
+"""Claims about the stage attacks: what it summarises, compares, stores, resumes and refuses."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic_scores
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from visalign import cli
+from visalign.attacks import alignment, descent, minimum_norm, tolerance
+from visalign.io import stores, tables
+from visalign.maps.revelation import N_ANIMALS
+from visalign.stages import attacks, scores
+
+IDS = [f"s{i}" for i in range(10)]
+ATTACKED = "attacks/photographs"  # of the synthetic study
+WRONG = [3, 8]  # rows whose label the model does not give
+
+
+# --- tolerance ---
+
+
+def found(norm, success, clean, **signs):
+    """Per-image results of attacked images whose gradients tell the truth, but for `signs`."""
+    n = len(norm)
+    return {
+        "norm": np.asarray(norm, float),
+        "success": np.array(success, bool),
+        "clean_correct": np.array(clean, bool),
+        "first_order_distance": np.asarray(norm, float),
+        "gradient_vanished": np.zeros(n, bool),
+        "gradients_not_finite": np.zeros(n, int),
+        "reproduced": np.ones(n, bool),
+    } | {name: np.asarray(values) for name, values in signs.items()}
+
+
+def entries(norm, success, clean, **signs):
+    got = tolerance.entries(found(norm, success, clean, **signs), 100, np.random.default_rng(0), 500)
+    return {entry["metric"]: entry for entry in got}
+
+
+def test_tolerance_is_the_mean_over_clean_correct_images():
+    got = entries([1, 2, 3, np.nan], [1, 1, 1, 0], [1, 1, 1, 0])
+    assert got["perturbation_tolerance"]["value"] == pytest.approx(2)
+    assert got["perturbation_tolerance_median"]["value"] == pytest.approx(2)
+    assert got["perturbation_tolerance_per_sqrt_dimension"]["value"] == pytest.approx(0.2)
+    assert (got["perturbation_tolerance"]["n"], got["perturbation_tolerance"]["n_excluded"]) == (3, 1)
+    assert {entry["status"] for entry in got.values()} == {"ok"}
+
+
+def test_quantiles_without_censored_images_are_numpy_s():
+    norms = np.random.default_rng(1).random(17)
+    got = entries(norms, np.ones(17), np.ones(17))
+    for metric, q in tolerance.QUANTILES.items():
+        assert got[metric]["value"] == pytest.approx(np.quantile(norms, q), rel=1e-12)
+        assert got[metric]["ci_low"] <= got[metric]["value"] <= got[metric]["ci_high"]
+
+
+def test_a_mean_that_censored_images_take_part_in_has_no_value_but_their_number():
+    got = entries([1, 2, np.nan], [1, 1, 0], [1, 1, 1])
+    for metric in ("perturbation_tolerance", "perturbation_tolerance_per_sqrt_dimension"):
+        assert got[metric]["value"] is None and "ci_low" not in got[metric]
+        assert got[metric]["status"] == "undefined: 1 of 3 censored"
+    one_of_many = entries([*np.ones(5000), np.nan], [*np.ones(5000), 0], np.ones(5001))
+    assert one_of_many["perturbation_tolerance_per_sqrt_dimension"]["value"] is None
+
+
+def test_censored_images_are_above_every_norm_in_quantiles_which_they_may_leave_undefined():
+    got = entries([1, 2, np.nan], [1, 1, 0], [1, 1, 1])
+    median, top = got["perturbation_tolerance_median"], got["perturbation_tolerance_q90"]
+    assert median["value"] == pytest.approx(2)
+    assert median["status"] == "ok, 1 of 3 censored above every norm"
+    assert median["ci_high"] is None, "some draws hold more censored images than not"
+    assert top["value"] is None and top["status"] == "undefined: 1 of 3 censored"
+    more = entries([1, 2, np.nan, np.nan, np.nan], [1, 1, 0, 0, 0], np.ones(5))[
+        "perturbation_tolerance_median"
+    ]
+    assert more["value"] is None and more["status"] == "undefined: 3 of 5 censored"
+
+
+@given(
+    st.lists(st.floats(0.01, 400), min_size=1, max_size=20),
+    st.integers(0, 20),
+    st.sampled_from(sorted(tolerance.QUANTILES.values())),
+)
+def test_a_quantile_is_undefined_exactly_where_it_depends_on_censored_norms(norms, censored, q):
+    norm = np.array(norms + [np.nan] * censored)
+    first, second = (np.quantile(np.nan_to_num(norm, nan=fill), q) for fill in (500.0, 600.0))
+    got = tolerance.quantile(norm, np.isfinite(norm), q)
+    assert (got is None) == (not np.isclose(first, second, rtol=1e-9))
+    assert got is None or got == pytest.approx(first, rel=1e-6)
+
+
+def test_a_model_without_clean_correct_image_gets_a_reason():
+    for entry in entries([np.nan, np.nan], [0, 0], [0, 0]).values():
+        assert entry["value"] is None
+        assert entry["status"] == "no clean-correct image to attack"
+
+
+@pytest.mark.parametrize(
+    "signs, status",
+    [
+        ({"gradient_vanished": [True, False, False]}, "gradient vanished on 1 of 3 images"),
+        ({"gradients_not_finite": [0, 4, 1]}, "gradients not finite on 2 of 3 images"),
+        (
+            {"reproduced": [True, True, False]},
+            "other answers when run again on 1 of 3 images: a random network?",
+        ),
+        (
+            {"first_order_distance": [0.2, 0.5, 10]},
+            "smallest norms are 4 times the first-order distance: masked gradients?",
+        ),
+        (
+            {"first_order_distance": [10, 10, 10]},
+            "smallest norms are 0.2 times the first-order distance: masked gradients?",
+        ),
+    ],
+)
+def test_norms_of_a_masked_or_random_network_are_no_tolerance(signs, status):
+    with_misnamed = {name: np.append(values, values[:1]) for name, values in signs.items()}
+    got = entries([1, 2, 3, np.nan], [1, 1, 1, 0], [1, 1, 1, 0], **with_misnamed)
+    assert len(got) == 5
+    for entry in got.values():
+        assert entry["value"] is None and entry["status"] == status
+        assert (entry["n"], entry["n_excluded"]) == (3, 1)
+
+
+@pytest.mark.parametrize("ratio", [0.31, 0.7, 1.14, 1.9])
+def test_norms_near_the_first_order_distance_are_believed(ratio):
+    got = entries([1, 2, 3], [1, 1, 1], [1, 1, 1], first_order_distance=np.array([1, 2, 3]) / ratio)
+    assert {entry["status"] for entry in got.values()} == {"ok"}
+
+
+def test_what_an_attack_took_is_told_of_attacked_images_only():
+    evaluations = {"gradient_evaluations": [20, 20, 12, 0], "forward_evaluations": [5, 7, 90, 1]}
+    got = {e["metric"]: e for e in tolerance.cost(found([1] * 4, [1] * 4, [1, 1, 1, 0], **evaluations))}
+    assert got["attack_gradient_evaluations"]["value"] == 20
+    assert got["attack_forward_evaluations"]["value"] == 7
+    assert got["attack_forward_evaluations_q95"]["value"] == pytest.approx(np.quantile([5, 7, 90], 0.95))
+    assert {entry["n"] for entry in got.values()} == {3}
+
+
+# --- alignment ---
+
+
+def test_each_reduction_is_scipy_s_spearman_of_its_closed_form():
+    rng = np.random.default_rng(0)
+    delta, human = rng.standard_normal((5, 3, 8, 9)).astype(np.float32), rng.random((5, 8, 9))
+    found = alignment.align(delta, human.astype(np.float32).__getitem__)
+    expected = {
+        "adversarial_alignment": np.sqrt((delta**2).sum(axis=1)),
+        "adversarial_alignment_mean": np.abs(delta.mean(axis=1)),
+        "adversarial_alignment_max": np.abs(delta.max(axis=1)),
+    }
+    assert found.keys() == expected.keys()
+    for metric, maps in expected.items():
+        rho = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(maps, human, strict=True)]
+        np.testing.assert_allclose(found[metric].rho, rho, rtol=1e-6, atol=1e-8)
+
+
+# --- the stage, on a small network ---
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, tiny_model, write_pixels, noise_images):
+    """Stimuli, table and maps of ten images, two of which the model gets wrong."""
+    import torch
+
+    from visalign.zoo import network
+
+    folder, model = tmp_path_factory.mktemp("files"), tiny_model()
+    net = network.Normalised(network.load(model.facts, model.weights), model.facts["data_config"])
+    with torch.inference_mode():
+        labels = net(torch.from_numpy(noise_images) / 255).argmax(dim=1).numpy()
+    labels[WRONG] = (labels[WRONG] + 1) % 1000
+    table = pd.DataFrame({"stimulus_id": IDS, "path": "x.png", "sha256": "0", "label": labels})
+    table.assign(height=64, width=64).to_csv(folder / "table.csv", index=False)
+    maps = np.random.default_rng(2).random((10, 64, 64), dtype=np.float32)
+    np.savez(folder / "maps.npz", stimulus_id=np.array(IDS), map=maps)
+    declared = {"ceiling": {"method": "declared", "value": 0.6}, "floor": {"per_image": [0.1] * 10}}
+    (folder / "ceilings.json").write_text(json.dumps(declared | {"stimulus_id": IDS}))
+    return {
+        "model": model.arguments(),
+        "pixels": write_pixels(folder, noise_images),
+        "table": ["--table", str(folder / "table.csv")],
+        "maps": ["--maps", str(folder / "maps.npz"), "--ceilings", str(folder / "ceilings.json"),
+                 "--transform", "64x64-center-1-bicubic"],
+    }  # fmt: skip
+
+
+def perturb_arguments(files, folder: Path, *more: str) -> list[str]:
+    output = ["--output", str(folder / "a.zarr"), "--manifest", str(folder / "a.json")]
+    fixed = ["attacks", "perturb", *files["model"], *files["pixels"], *files["table"], *output]
+    return [*fixed, "--budget", "14", "--batch-size", "2", *more]
+
+
+def perturb(files, folder: Path, *more: str):
+    cli.main(perturb_arguments(files, folder, *more))
+    return stores.open_store(folder / "a.zarr")
+
+
+def score(files, folder: Path, *more: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    stored = ["--perturbations", str(folder / "a.zarr"), "--perturbations-manifest", str(folder / "a.json")]
+    output = ["--output", str(folder / "a.csv"), "--images", str(folder / "images.csv")]
+    named = ["--model", "tiny", "--dataset", "clicks", "--bootstrap", "100"]
+    cli.main(["attacks", "score", *named, *stored, *files["table"], *files["maps"], *output, *more])
+    return pd.read_csv(folder / "a.csv"), pd.read_csv(folder / "images.csv")
+
+
+@pytest.fixture(scope="module")
+def whole(files, tmp_path_factory):
+    """Folder of a run over all ten stimuli that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    perturb(files, folder)
+    return folder
+
+
+def test_every_image_is_attacked_but_the_misclassified(files, whole):
+    store = stores.open_store(whole / "a.zarr")
+    right = np.setdiff1d(np.arange(10), WRONG)
+    assert np.flatnonzero(store["success"][:]).tolist() == right.tolist()
+    rows, images = score(files, whole)
+    assert set(rows["metric"]) == {
+        "perturbation_tolerance", *tolerance.QUANTILES, "perturbation_tolerance_per_sqrt_dimension",
+        *(f"attack_{kind}_evaluations{end}" for kind in ("gradient", "forward") for end in ("", "_q95")),
+        *alignment.REDUCTIONS,
+    }  # fmt: skip
+    assert set(rows["metric"]) <= set(scores.METRICS)
+    assert set(rows["benchmark"]) == {"attacks/clicks"}
+    assert (rows["n"] == 8).all() and (rows["n_excluded"] == 2).all()
+    assert images["reason"][WRONG].tolist() == ["not clean-correct"] * 2
+    assert images["rho"].notna().sum() == 8
+    for metric in alignment.REDUCTIONS:
+        conventions = rows[rows["metric"] == metric].set_index("convention")["value"]
+        assert conventions["rho/ceiling"] == pytest.approx(conventions["rho"] / 0.6)
+        assert conventions["rho/attainable"] == pytest.approx(conventions["rho"] / 0.75**0.5)
+
+
+def test_stimuli_that_were_not_drawn_are_listed_and_not_counted_as_excluded(files, tmp_path):
+    store = perturb(files, tmp_path, "--images", "6", "--seed", "1")
+    rows, images = score(files, tmp_path)
+    assert images["stimulus_id"].tolist() == IDS
+    undrawn = ~images["stimulus_id"].isin(stores.strings(store))
+    assert undrawn.sum() == 4
+    assert (images["reason"] == "not drawn").tolist() == undrawn.tolist()
+    assert images.loc[undrawn, ["norm", "clean_correct", "rho", "floor"]].isna().all(axis=None)
+    assert not images.loc[undrawn, "success"].any()
+    assert (rows["n"] + rows["n_excluded"] == 6).all()
+    drawn = images[~undrawn].set_index("stimulus_id")
+    np.testing.assert_array_equal(drawn["norm"], store["norm"][:])
+
+
+def test_the_batch_size_changes_no_result_and_has_a_default(files, tmp_path, whole):
+    command = perturb_arguments(files, tmp_path)
+    at = command.index("--batch-size")
+    cli.main(command[:at] + command[at + 2 :])
+    norms = [stores.values(stores.open_store(folder / "a.zarr"), "norm") for folder in (whole, tmp_path)]
+    np.testing.assert_allclose(*norms, rtol=1e-4)
+
+
+# --- resuming ---
+
+
+class PowerCut(Exception):
+    """Stands for a kill, in the same process."""
+
+
+#: Options of an attack whose images end at different moments, if it has little patience.
+FEW = ["--budget", "24", "--batch-size", "5"]
+
+
+def lose_patience(patch):
+    patch.setattr(minimum_norm, "PATIENCE", 1)
+    patch.setattr(descent, "COURSE", 3)
+    patch.setattr(minimum_norm, "COURSE", 99)  # no other start
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Make the images of a batch end one by one, as they do with a larger network and budget."""
+    lose_patience(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(files, tmp_path_factory):
+    """Folder of an impatient run that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    with pytest.MonkeyPatch.context() as patch:
+        lose_patience(patch)
+        perturb(files, folder, *FEW)
+    return folder
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Record which rows are searched and done, and cut the power once `watched["power"]` are done."""
+    seen = {"searched": [], "done": [], "power": np.inf}
+    searcher = attacks.searcher
+
+    def watching(*arguments):
+        search = searcher(*arguments)
+
+        def watch(budget, rows, finished):
+            def count(index, found):
+                finished(index, found)
+                seen["done"] += rows[index].tolist()
+                if len(seen["done"]) >= seen["power"]:
+                    raise PowerCut
+
+            seen["searched"] += rows.tolist()
+            search(budget, rows, count)
+
+        return watch
+
+    monkeypatch.setattr(attacks, "searcher", watching)
+    return seen
+
+
+def content(folder: Path) -> list[bytes]:
+    store = stores.open_store(folder / "a.zarr")
+    return [(folder / "a.json").read_bytes(), stores.values(store, "norm").tobytes()]
+
+
+def assert_same_results(folder: Path, expected: Path):
+    """Compare results of searches in other batches: sums over images may be rounded differently."""
+    got, wanted = (stores.open_store(path / "a.zarr") for path in (folder, expected))
+    assert json.loads((folder / "a.json").read_text())["arrays"].keys() == dict(wanted.members()).keys()
+    for name in attacks.PER_IMAGE:
+        if not name.endswith("evaluations"):
+            np.testing.assert_allclose(stores.values(got, name), stores.values(wanted, name), rtol=1e-4)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("power", [1, 3, 8])
+def test_an_attack_cut_within_a_batch_resumes_with_the_images_it_lacks(
+    files, uninterrupted, watched, tmp_path, power
+):
+    watched["power"] = power
+    with pytest.raises(PowerCut):
+        perturb(files, tmp_path, *FEW)
+    held = sorted(watched["done"])
+    assert stored(tmp_path) == held and len(held) % 5, "cut within a batch"
+    assert not (tmp_path / "a.zarr").exists() and not (tmp_path / "a.json").exists()
+    watched |= {"searched": [], "power": np.inf}
+    perturb(files, tmp_path, *FEW)
+    assert watched["searched"] == np.setdiff1d(np.arange(10), held).tolist()
+    assert sorted(watched["done"]) == list(range(10))
+    assert_same_results(tmp_path, uninterrupted)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_attack_cut_before_publishing_searches_nothing_again(
+    files, uninterrupted, watched, tmp_path, monkeypatch
+):
+    def cut(*_):
+        raise PowerCut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stores, "publish", cut)
+        with pytest.raises(PowerCut):
+            perturb(files, tmp_path, *FEW)
+    perturb(files, tmp_path, *FEW, "--batch-size", "3")
+    assert watched["searched"] == list(range(10))
+    assert content(tmp_path) == content(uninterrupted)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_killed_attack_resumes_with_the_same_norms(files, uninterrupted, tmp_path):
+    import torch
+
+    torch.set_num_threads(1)
+    process = multiprocessing.get_context("fork").Process(
+        target=cli.main, args=(perturb_arguments(files, tmp_path, *FEW),)
+    )
+    process.start()
+    while process.is_alive() and len(stored(tmp_path)) < 2:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert len(stored(tmp_path)) >= 2 and not (tmp_path / "a.json").exists()
+    perturb(files, tmp_path, *FEW)
+    assert_same_results(tmp_path, uninterrupted)
+
+
+def stored(folder: Path) -> list[int]:
+    """Rows that the partial store says it holds."""
+    try:
+        done = zarr.open_array(folder / "a.zarr.partial" / attacks.DONE, mode="r")
+    except FileNotFoundError:
+        return []
+    return np.flatnonzero(done[:]).tolist()
+
+
+# --- superclass ---
+
+
+def test_superclass_perturbations_turn_animals_into_other_things_or_back(files, tmp_path):
+    perturb(files, tmp_path, "--target", "superclass")
+    rows, images = score(files, tmp_path, "--target", "superclass")
+    label, hit = pd.read_csv(files["table"][1])["label"], images["success"]
+    assert hit.all(), "the two labels that the model does not give are of the right superclass"
+    assert ((images["adversarial_label"] < N_ANIMALS) != (label < N_ANIMALS))[hit].all()
+    assert set(rows["benchmark"]) == {"attacks/clicks/superclass"}
+
+
+def test_scores_of_another_target_than_the_stored_one_are_refused(files, whole, capsys):
+    with pytest.raises(SystemExit):
+        score(files, whole, "--target", "superclass")
+    assert "target: 'label' is not --target superclass" in capsys.readouterr().err
+
+
+def test_superclasses_are_imagenet_s(files, tmp_path, capsys):
+    card = json.loads(Path(files["model"][1]).read_text()) | {"num_classes": 10}
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    changed = files | {"model": ["--card", str(tmp_path / "card.json"), *files["model"][2:]]}
+    with pytest.raises(SystemExit):
+        perturb(changed, tmp_path, "--target", "superclass")
+    assert "card.json: num_classes: 10 are not ImageNet's 1000" in capsys.readouterr().err
+    assert not (tmp_path / "a.zarr.partial").exists()
+
+
+def flow(folder: Path, ending: str) -> tuple[str, dict]:
+    """Gather the synthetic study, whose attacks' benchmark ends so, and return its score table and trend."""
+    table = synthetic_scores.score_table().replace({"benchmark": {ATTACKED: ATTACKED + ending}})
+    of_attacks = table["benchmark"].str.startswith(ATTACKED)
+    gone = table["status"] == synthetic_scores.FAILED  # a failed job leaves no file
+    for measure, rows in (("attacks", of_attacks & ~gone), ("accuracy", table["metric"] == "top1")):
+        for model, own in table[rows].groupby("model"):
+            tables.write_table(folder / measure / str(model) / "photographs.csv", own)
+    sheet = synthetic_scores.model_sheet()
+    sheet.to_csv(folder / "models.tsv", sep="\t", index=False)
+    facts = {"weights": "random", "source": "0", "label_space": "imagenet-1k"}
+    models = {row["model"]: row | facts for row in sheet.to_dict("records")}
+    benchmarks = [
+        {"measure": measure, "dataset": "photographs", "label_space": None, "simulated": measure == "attacks"}
+        for measure in ("accuracy", "attacks")
+    ]
+    tables.write_table(folder / "s.csv", scores.gather(folder, models, benchmarks, folder / "logs"))
+    found = ["--scores", str(folder / "s.csv"), "--models", str(folder / "models.tsv"), "--bootstrap", "50"]
+    cli.main(["trend", *found, "--output", str(folder / "trend.json")])
+    return str(folder / "s.csv"), json.loads((folder / "trend.json").read_text())
+
+
+def test_superclass_scores_reach_trend_figures_and_report_as_those_of_labels_do(tmp_path):
+    _, of_labels = flow(tmp_path / "label", "")
+    scored, trend = flow(tmp_path / "superclass", "/superclass")
+    named = json.dumps(of_labels["panels"]).replace(ATTACKED, f"{ATTACKED}/superclass")
+    for panel, expected in zip(trend["panels"], json.loads(named), strict=True):
+        if panel["benchmark"].startswith("attacks/"):
+            assert len(panel["points"]) == 11 and panel["trend"]
+            assert panel["subtitle"] == "photographs superclass"
+            assert panel == expected | {"subtitle": panel["subtitle"]}
+    path, output = str(tmp_path / "superclass/trend.json"), tmp_path / "figures"
+    cli.main(["figures", "--trend", path, "--output-dir", str(output), "--measures-dir", str(output)])
+    for measure in ("adversarial_alignment", "perturbation_tolerance"):
+        assert (output / f"{measure}_photographs_superclass.svg").exists()
+    own = ["--directory", str(tmp_path), "--scores", scored, "--output"]
+    cli.main(["report", "--trend", path, *own, str(tmp_path / "all.html")])
+    cli.main(["report", "--model", "tf_efficientnet_lite0", *own, str(tmp_path / "one.html")])
+    everything, one = ((tmp_path / f"{page}.html").read_text() for page in ("all", "one"))
+    assert "Perturbation tolerance, photographs superclass" in everything
+    assert "Adversarial alignment, photographs superclass" in everything
+    assert one.count(f'scope="row">{ATTACKED}/superclass') == 2
+
+
+# --- curve ---
+
+
+def test_the_curve_equals_stored_attacks_of_its_budgets_and_never_rises(files, whole, tmp_path):
+    command = [
+        "attacks",
+        "curve",
+        *files["model"],
+        "--pixels",
+        files["pixels"][1],
+        *files["table"],
+        *files["maps"],
+    ]
+    cli.main([*command, "--budgets", "12", "14", "30", "--output", str(tmp_path / "curve.csv")])
+    curve = pd.read_csv(tmp_path / "curve.csv").set_index("budget")
+    assert curve.index.tolist() == [12, 14, 30] and (curve["n"] == 8).all()
+    assert (np.diff(curve["perturbation_tolerance_median"]) <= 0).all()
+    rows, _ = score(files, whole)
+    stored = rows.set_index(["metric", "convention"])["value"]
+    got = curve.loc[14]
+    assert got["perturbation_tolerance_median"] == pytest.approx(
+        stored["perturbation_tolerance_median", "l2"], rel=1e-4
+    )
+    assert got["adversarial_alignment rho"] == pytest.approx(stored["adversarial_alignment", "rho"], abs=1e-3)
+
+
+def test_the_curve_and_the_stage_have_the_same_floor_and_ceiling(files, whole, tmp_path):
+    command = ["attacks", "curve", *files["model"], "--pixels", files["pixels"][1], *files["table"]]
+    output = ["--batch-size", "2", "--budgets", "14", "--output", str(tmp_path / "curve.csv")]
+    cli.main([*command, *files["maps"], *output])
+    curve = pd.read_csv(tmp_path / "curve.csv").loc[0]
+    rows, _ = score(files, whole)
+    stored = rows[rows["metric"] == alignment.HEADLINE].set_index("convention")["value"]
+    for convention in ("rho", "rho/ceiling", "rho/attainable", "floor_corrected"):
+        found = curve[f"adversarial_alignment {convention}"]
+        assert found == pytest.approx(stored[convention], abs=1e-6)

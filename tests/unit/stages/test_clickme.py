@@ -1,0 +1,571 @@
+"""Claims about ClickMe scores, revelation, galleries, and the scoring of plain folders."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from scipy import stats as scipy_stats
+
+from visalign import cli
+from visalign.io import stores
+from visalign.io.tables import read_scores, write_json
+from visalign.maps import alignment, processing, revelation
+from visalign.maps import clicks as click_logs
+from visalign.report import gallery, theme
+from visalign.stages import saliency, stimuli
+from visalign.stimuli.transforms import Transform
+from visalign.zoo import network
+
+ROOT = Path(cli.__file__).parents[2]
+LABELS = [0, 999, 5, 500, 17, 3, 700, 1, 0, 8]
+TRANSFORM = "64x64-squash-1-bilinear"
+VARIANTS = ["spearman_abs_mean", *(f"spearman{m}_{side}" for side in (4, 16) for m in ("", "_abs_mean"))]
+
+
+def scored(folder: Path, *more: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    files = {"--saliency": "s.zarr", "--saliency-manifest": "s.json", "--table": "t.csv", "--maps": "m.npz",
+             "--ceilings": "m.json", "--output": "scores.csv", "--images": "images.csv"}  # fmt: skip
+    paths = [word for option, name in files.items() for word in (option, str(folder / name))]
+    names = ["--model", "m", "--dataset", "d", "--transform", TRANSFORM, "--bootstrap", "200"]
+    cli.main(["clickme", "score", *names, *paths, *more])
+    return read_scores(folder / "scores.csv"), pd.read_csv(folder / "images.csv", keep_default_na=False)
+
+
+@pytest.fixture
+def study(tmp_path) -> Path:
+    """Saliency of ten images, maps of which one is constant and one not finite, table and card."""
+    rng, ids = np.random.default_rng(0), [f"s{i}" for i in range(10)]
+    maps = rng.random((10, 64, 64), dtype=np.float32)
+    group = stores.open_partial(tmp_path / "s.zarr", {})
+    for name in saliency.REDUCTIONS:
+        values = maps + rng.random(maps.shape, dtype=np.float32)
+        stores.create_array(group, name, maps.shape, np.float32, ("stimulus", "y", "x"), rows=4)[:] = values
+    stores.write_strings(group, "stimulus_id", ids, "stimulus")
+    stores.publish(tmp_path / "s.zarr", tmp_path / "s.json", {})
+    maps[3], maps[7] = 0, np.nan
+    np.savez(tmp_path / "m.npz", stimulus_id=ids, label=LABELS, map=maps)
+    declared = {"ceiling": {"method": "declared", "value": 0.9}, "floor": {"per_image": [0.3] * 10}}
+    write_json(tmp_path / "m.json", declared | {"stimulus_id": ids})
+    table = {"stimulus_id": ids, "path": "x.png", "sha256": "0", "label": LABELS, "height": 64, "width": 64}
+    pd.DataFrame(table).to_csv(tmp_path / "t.csv", index=False)
+    return tmp_path
+
+
+# --- score ---
+
+
+def test_scores_equal_scipy_under_every_convention(study):
+    scores, images = scored(study)
+    ours = stores.values(stores.open_store(study / "s.zarr"), "max_abs_gradient")
+    theirs = np.load(study / "m.npz")["map"]
+    used = [i for i in range(10) if i not in (3, 7)]
+    rho = scipy_stats.spearmanr(ours[used].reshape(8, -1), theirs[used].reshape(8, -1), axis=1).statistic[
+        :8, 8:
+    ]
+    own, floor = np.diag(rho), (rho.sum(axis=1) - np.diag(rho)) / 7
+    found = pd.to_numeric(images["rho"])[used], pd.to_numeric(images["floor"])[used]
+    np.testing.assert_allclose(found, [own, floor], atol=1e-6)
+    headline = scores[scores.metric == "spearman"].set_index("convention")
+    attainable = np.sqrt(1.8 / 1.9)
+    expected = {
+        "rho": own.mean(),
+        "rho/ceiling": own.mean() / 0.9,
+        "rho/attainable": own.mean() / attainable,
+        "floor_corrected": (own.mean() - floor.mean()) / (attainable - 0.3 / attainable),
+    }
+    for convention, value in expected.items():
+        row = headline.loc[convention]
+        assert row.value == pytest.approx(value, abs=1e-6)
+        assert row.ci_low < row.value < row.ci_high
+    assert headline.loc["rho", ["floor", "ceiling"]].tolist() == pytest.approx([floor.mean(), 0.9], abs=1e-6)
+
+
+def test_every_metric_has_its_row_and_its_column(study):
+    scores, images = scored(study)
+    rows = list(zip(scores.metric, scores.convention, strict=True))
+    conventions = ("floor_corrected", "rho/attainable", "rho/ceiling", "rho")
+    headline = [("spearman", convention) for convention in conventions]
+    overlap = [("top10_iou", "overlap"), ("top10_dice", "overlap")]
+    assert sorted(rows) == sorted(headline + [(name, "rho") for name in VARIANTS] + overlap)
+    assert set(images.columns) == {
+        "stimulus_id",
+        "rho",
+        "floor",
+        "reason",
+        *VARIANTS,
+        "top10_iou",
+        "top10_dice",
+    }
+    assert (
+        (scores.n == 8).all() and (scores.n_excluded == 2).all() and (scores.benchmark == "clickme/d").all()
+    )
+    assert scores[scores.metric != "spearman"].ceiling.isna().all() and scores.floor.notna().all()
+
+
+def test_undefined_maps_are_listed_with_their_reason(study):
+    _, images = scored(study)
+    reasons = dict(zip(images.stimulus_id, images.reason, strict=True))
+    assert {name: reason for name, reason in reasons.items() if reason} == {
+        "s3": "human map constant",
+        "s7": "human map not finite",
+    }
+    assert (images.rho[images.reason != ""] == "").all()
+
+
+def test_saved_maps_are_scored_without_torch(study):
+    code = "import sys\nfrom visalign import cli\ncli.main(sys.argv[1:])\nsys.exit('torch' in sys.modules)"
+    words = ["clickme", "score", "--model", "m", "--dataset", "d", "--transform", TRANSFORM]
+    files = "saliency=s.zarr saliency-manifest=s.json table=t.csv maps=m.npz ceilings=m.json"
+    files += " output=o.csv images=i.csv"
+    for option, name in (pair.split("=") for pair in files.split()):
+        words += [f"--{option}", str(study / name)]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def revelation_file(folder: Path, correct: np.ndarray) -> str:
+    ids = [f"s{i}" for i in range(len(correct))]
+    np.savez(
+        folder / "r.npz", stimulus_id=ids, level=revelation.LEVELS, correct=correct, excluded=["s3", "s7"]
+    )
+    return str(folder / "r.npz")
+
+
+def test_the_revelation_curve_is_scored_beside_alone_and_against_people(study):
+    correct = np.random.default_rng(0).random((8, 12)) < np.linspace(0.3, 0.9, 12)
+    file = revelation_file(study, correct)
+    scores, _ = scored(study, "--revelation", file)
+    curve, levels = correct.mean(axis=0), np.array(revelation.LEVELS)
+    (alone,) = scores[scores.metric.str.startswith("revelation")].to_dict("records")
+    assert alone["metric"] == "revelation_auc" and (alone["n"], alone["n_excluded"]) == (8, 2)
+    log = np.log(levels[1:])
+    expected = np.trapezoid(curve[1:], log) / (log[-1] - log[0])
+    assert alone["value"] == pytest.approx(expected)
+    human = np.linspace(0.5, 1, 12)
+    pd.DataFrame({"level": levels, "accuracy": human}).to_csv(study / "human.csv", index=False)
+    scores, _ = scored(study, "--revelation", file, "--human-curve", str(study / "human.csv"))
+    values = scores.set_index("metric").value
+    assert values["revelation_mse"] == pytest.approx(np.mean((curve - human) ** 2))
+    assert values["revelation_area"] == pytest.approx(revelation.area_between(levels, curve, human))
+
+
+# --- reveal ---
+
+
+def revealed(folder: Path, model, pixels: list[str], *more: str):
+    words = [
+        *model.arguments(),
+        *pixels[:2],
+        "--table",
+        str(folder / "t.csv"),
+        "--maps",
+        str(folder / "m.npz"),
+    ]
+    words += ["--transform", TRANSFORM, "--batch-size", "3", "--output", str(folder / "r.npz")]
+    cli.main(["clickme", "reveal", *words, *more])
+    return np.load(folder / "r.npz")
+
+
+def test_a_revealed_image_is_answered_as_the_network_answers_it(
+    study, tiny_model, write_pixels, noise_images
+):
+    files = tiny_model()
+    found = revealed(study, files, write_pixels(study, noise_images))
+    assert found["excluded"].tolist() == ["s3", "s7"] and found["correct"].shape == (8, 12)
+    used = [i for i in range(10) if i not in (3, 7)]
+    assert found["stimulus_id"].tolist() == [f"s{i}" for i in used]
+    model = network.Normalised(network.load(files.facts, files.weights), files.facts["data_config"])
+    truth = np.array(LABELS)[used] < 398
+    with torch.inference_mode():
+        full = model(torch.from_numpy(noise_images[used]) / 255).argmax(1).numpy() < 398
+        grey = model(model.mean.expand(1, 3, 64, 64)).argmax(1).item() < 398
+    np.testing.assert_array_equal(found["correct"][:, -1], full == truth)
+    np.testing.assert_array_equal(found["correct"][:, 0], truth == grey)
+
+
+def test_a_network_that_sees_the_important_pixels_needs_few_of_them(
+    study, tiny_model, write_pixels, monkeypatch
+):
+    """Red, where people look, is what its one unit for animals answers to."""
+
+    class Red(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unused = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, pixels):
+            logits = torch.zeros(len(pixels), 1000)
+            logits[:, 0] = (pixels[:, 0] - pixels[:, 1]).amax(dim=(1, 2))
+            logits[:, 999] = 0.5
+            return logits
+
+    monkeypatch.setattr(network, "load", lambda *_: Red())
+    maps = np.random.default_rng(0).random((10, 64, 64), dtype=np.float32)
+    images = np.full((10, 3, 64, 64), 128, np.uint8)
+    top = maps.reshape(10, -1).argmax(axis=1)
+    for i, label in enumerate(LABELS):
+        if label < 398:
+            images[i, 0].reshape(-1)[top[i]] = 255
+            images[i, 1].reshape(-1)[top[i]] = 0
+    np.savez(study / "m.npz", stimulus_id=[f"s{i}" for i in range(10)], label=LABELS, map=maps)
+    correct = revealed(study, tiny_model(), write_pixels(study, images))["correct"]
+    animal = np.array(LABELS) < 398
+    assert correct[:, 1:].all() and correct[~animal].all() and not correct[animal, 0].any()
+
+
+def test_the_same_images_are_revealed_to_every_model(study, tiny_model, write_pixels, noise_images):
+    pixels = write_pixels(study, noise_images)
+    first = revealed(study, tiny_model(), pixels, "--images", "4", "--seed", "1")["stimulus_id"]
+    other = revealed(study, tiny_model("test_vit"), pixels, "--images", "4", "--seed", "1")["stimulus_id"]
+    assert first.tolist() == other.tolist() and len(first) == 4
+    assert not {"s3", "s7"} & set(first.tolist())
+
+
+def test_levels_can_be_chosen(study, tiny_model, write_pixels, noise_images):
+    found = revealed(study, tiny_model(), write_pixels(study, noise_images), "--levels", "5", "50")
+    assert found["level"].tolist() == [5, 50] and found["correct"].shape == (8, 2)
+
+
+@pytest.mark.parametrize("levels", [("50", "5"), ("0", "50"), ("5", "101"), ("-1", "5", "50")])
+def test_levels_that_do_not_ascend_in_percent_are_refused(study, tiny_model, capsys, levels):
+    with pytest.raises(SystemExit) as stop:
+        revealed(study, tiny_model(), ["--pixels", "p.zarr"], "--levels", *levels)
+    assert stop.value.code == 2 and "--levels" in capsys.readouterr().err
+
+
+def test_a_network_of_other_classes_is_refused(study, tiny_model, capsys):
+    files = tiny_model()
+    write_json(study / "model.json", files.facts | {"num_classes": 8})
+    with pytest.raises(SystemExit) as stop:
+        revealed(study, type(files)(str(study / "model.json"), files.weights), ["--pixels", "p.zarr"])
+    assert stop.value.code == 2 and "num_classes: 8 are not ImageNet's 1000" in capsys.readouterr().err
+
+
+# --- gallery ---
+
+
+def test_examples_are_the_best_the_median_and_the_worst():
+    assert gallery.examples(np.array([0.2, np.nan, 0.9, -0.1, 0.5, 0.3])) == {
+        "best": 2,
+        "median": 5,
+        "worst": 3,
+    }
+    assert gallery.examples(np.array([np.nan, 0.1])) == {"best": 1}
+    assert gallery.examples(np.array([np.nan])) == {}
+
+
+def drawn(folder: Path, pixels: list[str], simulated: str = "true") -> bytes:
+    words = [
+        "--model",
+        "m",
+        "--saliency",
+        str(folder / "s.zarr"),
+        *pixels[:2],
+        "--table",
+        str(folder / "t.csv"),
+    ]
+    words += [
+        "--maps",
+        str(folder / "m.npz"),
+        "--images",
+        str(folder / "images.csv"),
+        "--transform",
+        TRANSFORM,
+    ]
+    output = folder / "gallery.png"
+    cli.main(["clickme", "gallery", *words, "--simulated", simulated, "--output", str(output)])
+    return output.read_bytes()
+
+
+def test_the_gallery_is_the_same_picture_each_time_and_says_when_maps_are_simulated(
+    study, write_pixels, noise_images
+):
+    scored(study)
+    pixels = write_pixels(study, noise_images)
+    first = drawn(study, pixels)
+    with Image.open(io.BytesIO(first)) as image:
+        assert image.width > 600 and image.height > 500
+    assert drawn(study, pixels) == first
+    assert drawn(study, pixels, simulated="false") != first
+
+
+def test_a_gallery_shows_image_maps_overlay_and_rho():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (1, 3, 9, 9), dtype=np.uint8)
+    human, model = rng.random((2, 1, 9, 9))
+    with theme.look():
+        figure = gallery.gallery(pixels, human, model, np.array([0.25]), ["best\ns1"], "m (SIMULATED)")
+    axes = figure.axes
+    assert [a.get_title(loc="center") for a in axes] == ["image", "human map", "saliency", "overlay"]
+    assert axes[0].get_ylabel() == "best\ns1\nρ = 0.25"
+    np.testing.assert_array_equal(axes[0].images[0].get_array(), pixels[0].transpose(1, 2, 0))
+    np.testing.assert_array_equal(axes[1].images[0].get_array(), human[0])
+    assert "SIMULATED" in figure.get_suptitle()
+
+
+def test_a_gallery_without_a_comparable_image_says_so(study, write_pixels, noise_images):
+    images = pd.DataFrame({"stimulus_id": [f"s{i}" for i in range(10)], "rho": np.nan})
+    images.to_csv(study / "images.csv", index=False)
+    assert drawn(study, write_pixels(study, noise_images)).startswith(b"\x89PNG")
+
+
+# --- folders ---
+
+ENTRY = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["value", "ci_low", "ci_high", "n", "n_excluded", "floor", "ceiling", "convention", "status"],
+    "properties": {
+        **{key: {"type": ["number", "null"]} for key in ("value", "ci_low", "ci_high", "floor", "ceiling")},
+        **{key: {"type": "integer", "minimum": 0} for key in ("n", "n_excluded")},
+        **{key: {"type": "string"} for key in ("convention", "status")},
+    },
+}
+SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["model", "scores"],
+    "properties": {
+        "model": {"type": "string"},
+        "scores": {
+            "type": "object",
+            "required": ["rho", "top10_iou", "top10_dice"],
+            "additionalProperties": ENTRY,
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> Path:
+    """The embedded photographs, and blurred blobs of their shapes as their maps."""
+    root, rng = tmp_path_factory.mktemp("folders"), np.random.default_rng(0)
+    (root / "images").mkdir()
+    (root / "maps").mkdir()
+    lines = ["name,label"]
+    for name, content in stimuli.photograph_files():
+        (root / "images" / name).write_bytes(content)
+        lines.append(f"{name},{Path(name).stem.split('_')[-1]}")
+        with Image.open(io.BytesIO(content)) as image:
+            size = image.width // 3, image.height // 3
+        coarse = Image.fromarray(rng.integers(0, 256, (5, 6), dtype=np.uint8))
+        coarse.resize(size, Image.Resampling.BICUBIC).save(root / "maps" / f"{Path(name).stem}.png")
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def words(folders: Path, *more: str) -> list[str]:
+    paths = ["--images", str(folders / "images"), "--maps", str(folders / "maps")]
+    return ["clickme", *paths, "--labels", str(folders / "labels.csv"), *more]
+
+
+def few(folders: Path, tmp_path: Path, count: int = 4) -> list[str]:
+    labels = tmp_path / "few.csv"
+    labels.write_text("\n".join((folders / "labels.csv").read_text().splitlines()[: count + 1]) + "\n")
+    return [*words(folders), "--labels", str(labels)]
+
+
+def test_an_embedded_model_is_scored_on_the_embedded_photographs(folders, tmp_path, capsys):
+    sheet, table = str(ROOT / "config/models/embedded.tsv"), tmp_path / "per_image.csv"
+    arguments = ["--model", "lite0_80", "--sheet", sheet, "--ceiling", "0.8", "--table", str(table), "--json"]
+    cli.main(words(folders, *arguments))
+    result = json.loads(capsys.readouterr().out)
+    jsonschema.validate(result, SCHEMA)
+    scores, images = result["scores"], pd.read_csv(table, keep_default_na=False)
+    assert result["model"] == "lite0_80" and {entry["n"] for entry in scores.values()} == {20}
+    rho, floor = scores["rho"]["value"], scores["rho"]["floor"]
+    assert rho == pytest.approx(images["rho"].mean()) and -1 < rho < 1
+    assert scores["rho/ceiling"]["value"] == pytest.approx(rho / 0.8)
+    attainable = np.sqrt(1.6 / 1.8)
+    assert scores["rho/attainable"]["value"] == pytest.approx(rho / attainable)
+    # The maps are noise: those of different images are unlike, and the span is all that is attainable.
+    assert scores["floor_corrected"]["value"] == pytest.approx((rho - floor) / attainable, rel=0.02)
+    assert scores["rho"]["ci_low"] < rho < scores["rho"]["ci_high"]
+    assert images["name"].tolist() == [name for name, _ in stimuli.photograph_files()]
+    assert (images["reason"] == "").all()
+
+
+def test_folders_are_scored_as_the_gradient_and_the_maps_say(folders, tmp_path, tiny_model, capsys):
+    """Step by step: the model's own transform, its gradient, the blurred maps at its input, SciPy's ρ."""
+    files = tiny_model(size=160)
+    arguments = ["--model", "test_resnet", "--weights", files.weights, "--table", str(tmp_path / "t.csv")]
+    cli.main([*few(folders, tmp_path), *arguments, "--json"])
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    assert "rho/ceiling" not in scores  # no --ceiling
+    config = files.facts["data_config"]
+    transform = Transform(160, 160, config["crop_mode"], config["crop_pct"], config["interpolation"])
+    model = network.Normalised(network.load(files.facts, files.weights), config)
+    expected = []
+    for name, content in stimuli.photograph_files()[:4]:
+        with Image.open(io.BytesIO(content)) as image:
+            size = {"height": [image.height], "width": [image.width]}
+            pixels = torch.from_numpy(transform.apply(image).copy())[None] / 255
+        label = torch.tensor([int(Path(name).stem.split("_")[-1])])
+        own = network.gradient(model, pixels, label)[0].abs().amax(0).numpy()
+        human = np.asarray(Image.open(folders / "maps" / f"{Path(name).stem}.png"), np.float32)
+        (moved,) = alignment.at_input(processing.process(human[None]), pd.DataFrame(size), transform)
+        expected.append(scipy_stats.spearmanr(own.ravel(), moved.ravel()).statistic)
+    found = pd.read_csv(tmp_path / "t.csv")["rho"]
+    np.testing.assert_allclose(found, expected, atol=1e-3)  # sums of a batch and of one image differ
+    assert scores["rho"]["value"] == pytest.approx(found.mean())
+
+
+def test_without_json_there_is_a_line_a_score(folders, tmp_path, tiny_model, capsys):
+    cli.main(
+        [*few(folders, tmp_path, 2), "--model", "test_resnet", "--weights", tiny_model(size=160).weights]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "rho",
+        "spearman_abs_mean",
+        "spearman_4",
+        "spearman_abs_mean_4",
+        "spearman_16",
+        "spearman_abs_mean_16",
+        "top10_iou",
+        "top10_dice",
+    ]
+    assert all("95 %" in line and "n = 2" in line for line in lines)
+
+
+def test_constant_maps_leave_null_and_a_reason(folders, tmp_path, tiny_model, capsys):
+    (tmp_path / "maps").mkdir()
+    for name, content in stimuli.photograph_files()[:2]:
+        with Image.open(io.BytesIO(content)) as image:
+            constant = np.full((image.height, image.width), 0.5)
+        np.save(tmp_path / "maps" / f"{Path(name).stem}.npy", constant)
+    arguments = [
+        "--model",
+        "test_resnet",
+        "--weights",
+        tiny_model(size=160).weights,
+        "--json",
+        "--ceiling",
+        "0.6",
+    ]
+    cli.main([*few(folders, tmp_path, 2), "--maps", str(tmp_path / "maps"), *arguments])
+    result = json.loads(capsys.readouterr().out)
+    jsonschema.validate(result, SCHEMA)
+    assert {entry["value"] for entry in result["scores"].values()} == {None}
+    entry = result["scores"]["rho"]
+    assert "human map constant" in entry["status"] and (entry["n"], entry["n_excluded"]) == (0, 2)
+
+
+def oblong_study(root: Path, count: int) -> dict[str, str]:
+    """Images of three shapes, maps at their own scales, one constant and one with a gap, and labels."""
+    rng, lines = np.random.default_rng(3), ["name,label"]
+    (root / "images").mkdir()
+    (root / "maps").mkdir()
+    for i in range(count):
+        height, width = ((60, 90), (100, 70), (80, 80))[i % 3]
+        Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(
+            root / f"images/{i}.png"
+        )
+        heatmap = rng.random((height // (1 + i % 2), width // (1 + i % 2)), dtype=np.float32) ** 9
+        if i in (5, 9):
+            heatmap[:] = 0.5 if i == 5 else np.nan
+        np.save(root / f"maps/{i}.npy", heatmap)
+        lines.append(f"{i}.png,{rng.integers(1000)}")
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return {name: str(root / name) for name in ("images", "maps", "labels.csv")}
+
+
+def clicked(root: Path) -> str:
+    """A click log of six of the images, and of one of another set."""
+    rng, names = np.random.default_rng(4), [*(f"{i}.png" for i in range(6)), "other.png"]
+    pairs = [(name, user) for name in names for user in range(5)]
+    clicks = [rng.normal(128, 30, (9, 2)) for _ in pairs]
+    images, users = zip(*pairs, strict=True)
+    click_logs.write_log(root / "c.npz", images, clicks, [f"u{u}" for u in users], [1.0] * 35, [False] * 35)
+    return str(root / "c.npz")
+
+
+def by_stages(root: Path, files: dict[str, str], model: list[str], transform: str, ceiling: list[str]):
+    """Scores and per-image table of the stages on the same folders."""
+    path = {name: str(root / name) for name in ("t.csv", "m.npz", "p.zarr", "s.zarr", "i", "o.csv", "oi.csv")}
+    json_of = {name: ["--output", path[name], "--manifest", str(root / f"{name}.json")] for name in path}
+    table, labels = ["--table", path["t.csv"]], ["--labels", files["labels.csv"]]
+    maps_card, pixels = str(root / "m.json"), ["--pixels", path["p.zarr"]]
+    cli.main(["stimuli", "--name", "s", "--source", "folder", "--path", files["images"], *labels, *table,
+              "--images", path["i"]])  # fmt: skip
+    cli.main(["maps", "--name", "s", "--reader", "folder", "--path", files["maps"], *labels, *ceiling,
+              "--stimuli", path["t.csv"], "--output", path["m.npz"], "--card", maps_card])  # fmt: skip
+    cli.main(["maps-ceilings", "--maps", path["m.npz"], *table, "--transform", transform, *ceiling,
+              "--output", str(root / "ceilings.json")])  # fmt: skip
+    cli.main(["preprocess", *table, "--transform", transform, *json_of["p.zarr"]])
+    manifests = ["--pixels-manifest", str(root / "p.zarr.json")]
+    cli.main(["saliency", *model, *pixels, *manifests, *table, *json_of["s.zarr"]])
+    cli.main(["clickme", "score", "--model", "m", "--dataset", "s", "--saliency", path["s.zarr"],
+              "--saliency-manifest", str(root / "s.zarr.json"), *table, "--transform", transform,
+              "--maps", path["m.npz"], "--ceilings", str(root / "ceilings.json"), "--output", path["o.csv"],
+              "--images", path["oi.csv"]])  # fmt: skip
+    return read_scores(path["o.csv"]), pd.read_csv(path["oi.csv"], keep_default_na=False)
+
+
+@pytest.mark.parametrize("ceiling", [[], ["--ceiling", "0.65753"], ["--clicks", "c.npz"]])
+def test_the_command_and_the_stages_give_the_same_numbers(tmp_path, tiny_model, capsys, ceiling):
+    """Every entry, its floor and interval, and every image; more images than a batch or a floor holds."""
+    files, model = oblong_study(tmp_path, 70), tiny_model(size=160)
+    ceiling = [word if word != "c.npz" else clicked(tmp_path) for word in ceiling]
+    config = model.facts["data_config"]
+    arguments = ["--images", files["images"], "--maps", files["maps"], "--labels", files["labels.csv"]]
+    arguments += ["--model", "test_resnet", "--weights", model.weights, *ceiling]
+    cli.main(["clickme", *arguments, "--table", str(tmp_path / "c.csv"), "--json"])
+    command = json.loads(capsys.readouterr().out)["scores"]
+    transform = Transform.of_model(config).key
+    scores, images = by_stages(tmp_path, files, model.arguments(), transform, ceiling)
+    assert len(scores) == len(command) == (11 if ceiling else 8)
+    for row in scores.to_dict("records"):
+        entry = command[row["convention"] if row["metric"] == "spearman" else row["metric"]]
+        assert (entry["n"], entry["n_excluded"], entry["status"]) == (68, 2, "ok")
+        assert (row["n"], row["n_excluded"], row["status"]) == (68, 2, "ok")
+        for field in ("value", "ci_low", "ci_high", "floor", "ceiling"):
+            assert np.float64(entry[field]) == pytest.approx(row[field], abs=1e-9, nan_ok=True), (row, field)
+    of_command = pd.read_csv(tmp_path / "c.csv", keep_default_na=False)
+    assert of_command["name"].tolist() == images["stimulus_id"].tolist()
+    assert of_command["reason"].tolist() == images["reason"].tolist()
+    for column in set(images) - {"stimulus_id", "reason"}:
+        own, theirs = (pd.to_numeric(table[column]) for table in (of_command, images))
+        np.testing.assert_allclose(own, theirs, atol=1e-9)
+
+
+def test_square_maps_of_oblong_images_are_refused_by_the_command(tmp_path, tiny_model, capsys):
+    files = oblong_study(tmp_path, 3)
+    np.save(tmp_path / "maps/1.npy", np.eye(80))
+    arguments = ["--images", files["images"], "--maps", files["maps"], "--labels", files["labels.csv"]]
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["clickme", *arguments, "--model", "test_resnet", "--weights", tiny_model(size=160).weights])
+    assert stop.value.code == 2
+    assert (
+        "maps/1.npy: the map has 80 × 80 pixels (height × width), but its image 100 × 70"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--model: needed"),
+        (["--model", "lite0", "--ceiling", "65.7"], "--ceiling: 65.7 is not in (0, 1]"),
+        (["--model", "lite9"], "embedded.tsv: model: no 'lite9'"),
+        (["--model", "lite0", "--maps", "absent"], "absent: no such folder of maps"),
+        (["--model", "lite0", "--labels", "absent.csv"], "absent.csv: no such file"),
+        (["--model", "resnet_50", "--weights", "w.safetensors"], "'resnet_50' is not an architecture"),
+    ],
+)
+def test_bad_input_is_named(folders, capsys, arguments, message):
+    sheet = str(ROOT / "config/models/embedded.tsv")
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*words(folders, "--sheet", sheet), *arguments])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err

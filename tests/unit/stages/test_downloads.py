@@ -1,0 +1,273 @@
+"""Claims about downloads, against a server on the loopback interface."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import http.server
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visalign.errors import InputError
+from visalign.io.sheets import read_sheet
+from visalign.stages import downloads
+
+ROOT = Path(__file__).parents[3]
+CONTENT = np.random.default_rng(0).bytes(300_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+SHA1 = hashlib.sha1(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves `server.content`, with the faults that the server's attributes ask for."""
+
+    def do_GET(self):
+        server, wanted = self.server, self.headers.get("Range")
+        server.asked.append(wanted)
+        server.conditions.append(self.headers.get("If-Range"))
+        if server.statuses:
+            return self.send_error(server.statuses.pop(0))
+        fresh = self.headers.get("If-Range", server.tag) == server.tag
+        start = int(wanted[6:-1]) if wanted and server.ranges and fresh else 0
+        total = len(server.content)
+        if start >= total:
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{total}")
+            return self.end_headers()
+        start += server.shift if start else 0
+        body = server.content[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+        if server.tag:
+            self.send_header("ETag", server.tag)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: server.cuts.pop(0)] if server.cuts else body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(downloads, "WAIT_SECONDS", 0.001)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.content, server.ranges, server.tag = CONTENT, True, '"one"'
+    server.cuts, server.statuses, server.asked, server.conditions = [], [], [], []
+    server.shift = 0
+    server.url = f"http://127.0.0.1:{server.server_port}/file.bin"
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def fetch(server, *arguments: str) -> None:
+    parser = argparse.ArgumentParser()
+    downloads.add_arguments(parser)
+    command = ["--url", server.url, "--output", "d/file.bin", "--checksums", "c/sums.tsv", *arguments]
+    downloads.run(parser.parse_args(command))
+
+
+def files() -> list[str]:
+    return sorted(str(path) for path in Path("d").iterdir())
+
+
+def test_a_whole_file_is_fetched_once(server):
+    fetch(server, "--sha256", SHA256.upper(), "--sha1", SHA1)
+    assert Path("d/file.bin").read_bytes() == CONTENT
+    assert server.asked == [None] and files() == ["d/file.bin"]
+
+
+def test_a_cut_connection_is_resumed_where_it_was_cut(server):
+    server.cuts = [100_000, 50_000]
+    fetch(server, "--sha256", SHA256)
+    assert Path("d/file.bin").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=100000-", "bytes=150000-"] and files() == ["d/file.bin"]
+
+
+def test_a_run_that_gave_up_is_resumed_by_the_next_one(server):
+    server.cuts = [100_000] + [0] * downloads.TRIES
+    with pytest.raises(InputError, match=rf"cut at byte 100000 of 300000 \({downloads.TRIES} tries"):
+        fetch(server)
+    assert files() == ["d/file.bin.partial", "d/file.bin.partial.validator"]
+    server.asked, server.cuts = [], []
+    fetch(server)
+    assert Path("d/file.bin").read_bytes() == CONTENT and server.asked == ["bytes=100000-"]
+
+
+def test_connections_may_be_cut_more_often_than_tries_while_bytes_arrive(server):
+    server.cuts = [20_000] * (downloads.TRIES + 2)
+    fetch(server, "--sha256", SHA256)
+    assert len(server.asked) == downloads.TRIES + 3
+
+
+def test_a_server_that_sends_another_range_is_asked_for_the_whole(server):
+    server.cuts, server.shift = [100_000], 10
+    fetch(server, "--sha256", SHA256)
+    assert server.asked == [None, "bytes=100000-", None]
+
+
+def test_only_a_strong_tag_is_a_condition_of_resuming(server):
+    server.cuts = [100_000]
+    fetch(server)
+    server.cuts, server.tag = [100_000], 'W/"weak"'
+    fetch(server)
+    assert server.conditions == [None, '"one"', None, None]
+
+
+def test_a_whole_partial_is_taken_as_it_is(server):
+    Path("d").mkdir()
+    Path("d/file.bin.partial").write_bytes(CONTENT)
+    Path("d/file.bin.partial.validator").write_text(server.tag)
+    fetch(server, "--sha256", SHA256)
+    assert server.asked == ["bytes=300000-"] and files() == ["d/file.bin"]
+
+
+def test_a_partial_longer_than_the_file_is_dropped(server):
+    Path("d").mkdir()
+    Path("d/file.bin.partial").write_bytes(CONTENT + b"more")
+    Path("d/file.bin.partial.validator").write_text("")
+    fetch(server, "--sha256", SHA256)
+    assert server.asked == ["bytes=300004-", None]
+
+
+@pytest.mark.parametrize("tag", ['"one"', ""])
+def test_a_server_that_ignores_ranges_sends_from_the_beginning(server, tag):
+    server.ranges, server.cuts, server.tag = False, [100_000], tag
+    fetch(server, "--sha256", SHA256)
+    assert Path("d/file.bin").read_bytes() == CONTENT and len(server.asked) == 2
+
+
+def test_parts_of_a_file_that_changed_meanwhile_are_not_joined(server):
+    server.cuts = [100_000] + [0] * downloads.TRIES
+    with pytest.raises(InputError):
+        fetch(server)
+    server.content, server.tag, server.cuts = CONTENT[::-1], '"two"', []
+    fetch(server)
+    assert Path("d/file.bin").read_bytes() == CONTENT[::-1]
+
+
+@pytest.mark.parametrize(("option", "right"), [("--sha256", SHA256), ("--sha1", SHA1)])
+def test_a_wrong_checksum_leaves_nothing_and_names_both(server, option, right):
+    wrong = "0" * len(right)
+    message = f"{server.url}: d/file.bin.partial: {option[2:]}: {right}, expected {wrong}"
+    with pytest.raises(InputError, match=message.replace("?", r"\?")):
+        fetch(server, option, wrong)
+    assert files() == []
+
+
+def test_an_existing_file_survives_a_wrong_download(server):
+    fetch(server)
+    with pytest.raises(InputError):
+        fetch(server, "--sha1", "0" * 40)
+    assert Path("d/file.bin").read_bytes() == CONTENT
+
+
+def test_the_first_checksum_is_recorded_then_enforced(server):
+    fetch(server)
+    assert Path("c/sums.tsv").read_text() == f"url\tsha256\tbytes\n{server.url}\t{SHA256}\t300000\n"
+    fetch(server)
+    server.content = CONTENT[1:]
+    with pytest.raises(InputError, match=f"expected {SHA256}"):
+        fetch(server)
+    assert Path("d/file.bin").read_bytes() == CONTENT
+
+
+def test_records_of_simultaneous_downloads_are_all_kept(tmp_path):
+    (tmp_path / "a").write_bytes(CONTENT)
+    record = tmp_path / "sums.tsv"
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(lambda i: downloads.record_checksum(record, f"http://x/{i}", tmp_path / "a"), range(24))
+        )
+    assert all(downloads.read_checksum(record, f"http://x/{i}") == {"sha256": SHA256} for i in range(24))
+
+
+def test_a_failing_server_is_asked_again_but_not_for_ever(server):
+    server.statuses = [503, 429]
+    fetch(server)
+    assert len(server.asked) == 3
+    server.statuses = [500] * 99
+    with pytest.raises(InputError, match=rf"HTTP 500 Internal Server Error \({downloads.TRIES} tries"):
+        fetch(server)
+
+
+def test_an_absent_file_is_named_at_once(server):
+    server.statuses = [404] * 2
+    with pytest.raises(InputError, match=f"{server.url}: HTTP 404 Not Found"):
+        fetch(server)
+    assert len(server.asked) == 1 and files() == []
+
+
+def test_an_unreachable_server_is_named(server):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(InputError, match=rf"{server.url}: .*refused.* \({downloads.TRIES} tries"):
+        fetch(server)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--url", "ftp://host/file"], "--url: 'ftp://host/file' is not an http or https address"),
+        (["--url", "file:///etc/hosts"], "--url: 'file:///etc/hosts' is not"),
+        (["--sha256", SHA1], f"--sha256: '{SHA1}' is not 64 hexadecimal digits"),
+    ],
+)
+def test_bad_arguments_are_named_before_anything_is_asked(server, arguments, message):
+    with pytest.raises(InputError) as error:
+        fetch(server, *arguments)
+    assert str(error.value).startswith(message) and server.asked == []
+
+
+# --- the sheet ---
+
+
+@pytest.mark.parametrize(
+    ("template", "files"),
+    [
+        ("http://x/a.zip", ["http://x/a.zip"]),
+        ("v-{0..2}.t", ["v-0.t", "v-1.t", "v-2.t"]),
+        ("{9..11}", ["9", "10", "11"]),
+        ("{7..7}", ["7"]),
+    ],
+)
+def test_ranges_are_expanded_with_both_ends(template, files):
+    assert downloads.expand(template) == files
+
+
+@pytest.mark.parametrize("template", ["a-{3..1}", "{0..1}/{0..1}"])
+def test_other_ranges_are_refused(template):
+    with pytest.raises(InputError, match="not one rising range"):
+        downloads.expand(template)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"url": "u-{0..2}", "path": "p-{0..1}"}, "one: path: 2 files, but url has 3"),
+        ({"url": "u-{0..1}", "path": "p-{0..1}", "sha1": SHA1}, "one: one checksum for 2 files"),
+        ({"url": "u", "path": "q"}, "two: path: 'q' is there twice"),
+    ],
+)
+def test_rows_that_contradict_themselves_are_named(row, message):
+    with pytest.raises(InputError, match=message):
+        downloads.expand_rows({"one": row, "two": {"url": "v", "path": "q"}})
+
+
+def test_the_sheet_names_every_shard_and_file():
+    rows = read_sheet(ROOT / "config/downloads.tsv", "downloads", "name")
+    found = downloads.expand_rows(rows)
+    assert len(found) == 319 + 18 + 3 + 1 + 4
+    last = found["data/clickme/val/val-17.tfrecords"]
+    assert last["url"].endswith("/prj_harmonization/dataset/click-me/val/val-17.tfrecords")
+    assert found["data/brainscore/stimulus_hvm-public.zip"]["sha1"].startswith("8aa44e03")
+    assert all("sha1" in row or "sha256" in row or "[?]" in row["note"] for row in found.values())

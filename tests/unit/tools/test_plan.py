@@ -1,0 +1,176 @@
+"""Claims about the plan of a study: exact jobs and bytes, and hours that a measured run's law foretells."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+import pytest
+
+from visalign.errors import InputError
+from visalign.tools import plan as planning
+
+ROOT = Path(__file__).parents[3]
+CONFIG = """
+models: {sheet: models.tsv}
+stimuli: {sheet: stimuli.tsv}
+recordings: {sheet: recordings.tsv}
+maps: {sheet: maps.tsv}
+accuracy: {stimuli: [photos]}
+attacks: {images: 5, budget: 20}
+clickme: {revelation: {images: 8, levels: [1, 10, 100]}}
+"""
+SHEETS = {
+    "models.tsv": "model\tarchitecture\tweights\tsource\tparameters\n"
+    "net\tresnet18\thub\ttv_in1k\t11000000\n"
+    "twin\tresnet18\trandom\t0\t11000000\n",
+    "stimuli.tsv": "stimuli\tsource\tpath\tlabel_space\tcount\n"
+    "photos\tfolder\tdata/photos\timagenet-1k\t100\n"
+    "clickme\ttfrecord\tdata/clickme/val/val-*.tfrecords\timagenet-1k\t30\n"
+    "views\tfolder\tdata/views\t\t14\n",
+    "recordings.tsv": "recording\treader\tpath\tstimuli\tregion\tsubject\twindows\tgrid\n"
+    "sites\tassembly\tdata/sites.nc\tphotos\t\t\t\t\n"
+    "maps\tarcaro\tdata/ml.mat\tviews\tML\tg\t51-90\t9\n",
+    "maps.tsv": "maps\treader\tpath\tstimuli\tceiling\n"
+    "clickme\ttfrecord\tdata/clickme/val/val-*.tfrecords\tclickme\t0.6\n",
+}
+
+
+DATA_CONFIG = {
+    "input_size": [3, 224, 224],
+    "interpolation": "bilinear",
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.5, 0.5, 0.5],
+    "crop_pct": 0.875,
+    "crop_mode": "center",
+}
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch, known_models):
+    """A study in the current folder, none of whose sources are there."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in {"study.yaml": CONFIG, **SHEETS}.items():
+        Path(name).write_text(content)
+    known_models(DATA_CONFIG)
+    return planning.load(Path("study.yaml"))
+
+
+@pytest.fixture
+def sizes(study):
+    return planning.Sizes(study, Path("results"))
+
+
+def plan(*arguments):
+    """Run the tool."""
+    parser = ArgumentParser()
+    planning.add_arguments(parser)
+    planning.run(parser.parse_args(arguments))
+
+
+def test_the_jobs_are_those_that_snakemake_counts(study, capsys):
+    plan("study.yaml", "--json", "--scratch", "scratch")
+    planned = json.loads(capsys.readouterr().out)
+    command = ["snakemake", "--dry-run", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--configfile", "study.yaml", "--directory", "scratch", "--config", "check=False"]
+    result = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    stats = re.findall(r"^(\w+) +(\d+)$", result.stdout + result.stderr, re.M)
+    counts = {rule: int(count) for rule, count in stats}
+    assert counts.pop("total") == sum(planned["jobs"].values()) + counts.pop("all")
+    assert counts == planned["jobs"]
+    assert planned["jobs"]["gram"] == 4  # two models, two recordings of different images
+    assert planned["hours"]["features"] is None  # nothing was measured
+    assert planned["downloads"] == {
+        "weights": 1,
+        "weights_bytes": 44_000_000,
+        "files": [f"data/clickme/val/val-{number}.tfrecords" for number in range(18)],
+    }
+
+
+def test_work_is_what_a_network_does(sizes):
+    forward = 224**2 * 11_000_000
+    assert sizes.work("features", ("net", "photos")) == 100 * forward
+    assert sizes.work("attacks", ("net", "clickme")) == 5 * 20 * forward
+    assert sizes.work("clickme_reveal", ("net", "clickme")) == 8 * 3 * forward
+    assert sizes.work("gram", ("net", "views", "map-9")) == (14 * 81) ** 2
+    assert sizes.work("neural", ("net", "sites")) == 100**2
+    assert sizes.work("report", ()) == 0
+    with pytest.raises(KeyError):
+        sizes.work("features", ("other", "photos"))
+
+
+def test_disk_is_the_size_of_the_stores(sizes):
+    assert sizes.disk("preprocess", ("photos", "224x200-center-0.875-bicubic")) == 100 * 224 * 200 * 3
+    assert sizes.disk("attacks", ("net", "clickme")) == 5 * 224**2 * 3 * 2
+    assert sizes.disk("saliency", ("net", "clickme")) == 30 * 224**2 * 4 * 2
+    assert sizes.disk("features", ("net", "photos")) == 100 * planning.FEATURE_BYTES
+    assert sizes.disk("features", ("net", "clickme")) == 30 * 2 * 1000  # logits of 1000 classes
+    assert sizes.disk("models_weights", ("resnet18-hub-tv_in1k",)) == 2 * 44_000_000
+    assert sizes.disk("models_weights", ("resnet18-random-0",)) == 44_000_000
+
+
+def test_images_are_counted_where_a_run_listed_them(sizes):
+    Path("results/stimuli").mkdir(parents=True)
+    Path("results/stimuli/photos.csv").write_text('stimulus_id,note\na,"two\nlines"\nb,\n')
+    assert (sizes.images("photos"), sizes.images("views")) == (2, 14)
+
+
+def test_hours_follow_the_law_of_the_measured_run(sizes):
+    """Jobs of 3 s and 2 s an image on 10 and 30 images foretell those on 100."""
+    work = [images * 224**2 * 11_000_000 for images in (10, 30)]
+    times = {"features": (work, [23.0, 63.0])}
+    jobs = [
+        ("features", ("net", "photos")),
+        ("features", ("twin", "photos")),
+        ("saliency", ("net", "clickme")),
+    ]
+    planned = planning.plan(jobs, sizes, times)
+    assert planned["hours"]["features"] == pytest.approx(2 * 203 / 3600)
+    assert planned["network_hours"] == pytest.approx(2 * 203 / 3600)
+    assert planned["hours"]["saliency"] is None
+
+
+def test_low_level_models_are_sized_and_timed_apart_from_networks(study):
+    with Path("models.tsv").open("a") as sheet:
+        sheet.write("bank\tgabor-energy\tlow-level\t\t\n")
+    sizes = planning.Sizes(planning.load(Path("study.yaml")), Path("results"))
+    jobs = [("features", ("net", "photos")), ("features", ("bank", "photos"))]
+    assert sizes.work(*jobs[1]) == 100 * 224**2
+    assert sizes.disk(*jobs[1]) == 100 * 32 * 28**2 * 4
+    assert sizes.disk("models_weights", ("gabor-energy-low-level-1",)) == 0
+    times = {"features": ([sizes.work(*jobs[0])], [60.0]), "features of low-level models": ([5e6], [5.0])}
+    assert planning.plan(jobs, sizes, times)["hours"]["features"] == pytest.approx(65 / 3600)
+
+
+def test_a_fit_never_foretells_less_than_nothing():
+    assert planning.fit([1, 2, 3], [5, 4, 3]) == pytest.approx((4, 0))
+    assert planning.fit([1, 2, 3], [1, 3, 5]) == pytest.approx((0, 22 / 14))  # through the origin
+    assert planning.fit([0, 0], [2, 4]) == (3, 0)
+
+
+def test_benchmarks_are_read_and_those_of_other_studies_left_out(sizes):
+    header = "s\th:m:s\tmax_rss\n"
+    for name, seconds in {"features/net/photos": 7.5, "features/other/photos": 9, "trend": 2}.items():
+        Path(f"results/benchmarks/{name}.tsv").parent.mkdir(parents=True, exist_ok=True)
+        Path(f"results/benchmarks/{name}.tsv").write_text(f"{header}{seconds}\t0:00:01\t3.2\n")
+    found = planning.measured(Path("results/benchmarks"), sizes)
+    assert found == {"features": ([sizes.work("features", ("net", "photos"))], [7.5]), "trend": ([0], [2])}
+
+
+def test_the_text_names_every_rule_and_assumption(sizes):
+    written = planning.text(planning.plan([("features", ("net", "photos"))], sizes, {}))
+    assert "features" in written and "?" in written
+    assert all(assumption in written for assumption in planning.ASSUMPTIONS)
+
+
+def test_a_study_that_cannot_be_planned_is_an_error(study):
+    with pytest.raises(InputError, match=r"absent.yaml: no such file"):
+        plan("absent.yaml")
+    Path("scratch").mkdir()
+    with pytest.raises(InputError, match=r"(?s)study.yaml: .*models.tsv: no such file"):
+        list(planning.dry_run(Path("study.yaml"), Path("scratch")))

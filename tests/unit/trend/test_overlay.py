@@ -1,0 +1,178 @@
+"""Claims about published models behind a study's own: all are shown, none enters a statistic."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import synthetic_scores
+
+from visalign.cli import main
+from visalign.errors import InputError
+from visalign.io.sheets import schema, validate
+from visalign.stages import trend
+from visalign.trend.overlay import on_axes, read_overlay
+
+PUBLISHED = Path(__file__).resolve().parents[4] / "shared" / "published"
+needs_published = pytest.mark.skipif(
+    not PUBLISHED.is_dir(), reason=f"published tables are not at {PUBLISHED} (they may not be redistributed)"
+)
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "published.csv"
+    columns = {
+        "model": ["a", "b", "c"],
+        "acc": [0.5, 0.7, None],
+        "it": [0.1, 0.2, 0.3],
+        "percent": [50, 70, 80],
+        "mixed": [0.5, 70, 80],
+    }
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return str(path)
+
+
+def settings(table, **changes):
+    """Settings of an overlay of IT scores in the convention of the panel."""
+    own = {
+        "table": table,
+        "x": "acc",
+        "metric": "top1",
+        "y": {"neural": "it"},
+        "conventions": {"neural": "r2/c"},
+    }
+    return own | changes
+
+
+def panels_with(folder, *overlay):
+    scores, sheet = synthetic_scores.write_study(folder)
+    output = folder / "trend.json"
+    argv = ["--scores", scores, "--models", sheet, "--bootstrap", "50", "--output", str(output)]
+    main(["trend", *argv, *(["--overlay", json.dumps(overlay[0])] if overlay else [])])
+    return json.loads(output.read_text())["panels"]
+
+
+def test_the_points_of_a_measure_are_the_rows_with_both_values(table):
+    found = read_overlay(settings(table), trend.MEASURES)
+    assert found == {
+        "neural": {
+            "table": "published.csv",
+            "x": "acc",
+            "y": "it",
+            "metric": "top1",
+            "convention": "r2/c",
+            "percent": False,
+            "n": 2,
+            "n_missing": 1,
+            "left_out": [],
+            "points": [{"model": "a", "x": 0.5, "y": 0.1}, {"model": "b", "x": 0.7, "y": 0.2}],
+        }
+    }
+
+
+def test_published_models_change_no_point_and_no_statistic(table, tmp_path):
+    plain = panels_with(tmp_path)
+    conventions = {"neural": "r2/c", "clickme": "as published"}
+    y = {"neural": "it", "clickme": "it"}
+    overlaid = panels_with(tmp_path, settings(table, y=y, conventions=conventions))
+    shown = [panel.pop("overlay") for panel in overlaid]
+    assert [overlay and overlay["own_y"] for overlay in shown] == [False, True, None, None]
+    assert [panel.pop("overlay") for panel in plain] == [None] * 4
+    assert overlaid == plain
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": "mixed"}, r"column 'mixed': 70 is no proportion \(0 to 1\), and 0.5 no per cent"),
+        ({"conventions": {}}, "conventions: neural is missing: give the convention of column 'it'"),
+        ({"x": "nope"}, "no column 'nope'"),
+        ({"y": {"saliency": "it"}}, "trend.overlay.y: 'saliency' is unknown"),
+        ({"model": "name"}, "no column 'name'"),
+        ({"table": "nowhere.csv"}, "nowhere.csv: no such file"),
+    ],
+)
+def test_what_is_wrong_is_named(table, change, message):
+    with pytest.raises(InputError, match=message):
+        read_overlay(settings(table) | change, trend.MEASURES)
+
+
+@pytest.mark.parametrize("key", ["table", "x", "metric", "y", "conventions"])
+def test_an_overlay_that_does_not_say_what_it_shows_is_refused(table, key):
+    wanting = settings(table)
+    del wanting[key]
+    with pytest.raises(InputError, match=rf"trend\.overlay: {key} is missing"):
+        read_overlay(wanting, trend.MEASURES)
+
+
+def test_accuracies_in_per_cent_are_taken_as_such(table):
+    found = read_overlay(settings(table, x="percent"), trend.MEASURES)["neural"]
+    assert found["percent"] and [point["x"] for point in found["points"]] == [0.5, 0.7, 0.8]
+
+
+def test_models_whose_accuracy_is_none_are_left_out_by_name(tmp_path):
+    path = tmp_path / "published.csv"
+    path.write_text("model,acc,it\na,0.5,1\nlabels mixed up,0.0013,1\nb,0.9,1\nnegative,-1,1\nbeyond,850,1\n")
+    found = read_overlay(settings(str(path)), trend.MEASURES)["neural"]
+    assert found["left_out"] == ["labels mixed up", "negative", "beyond"] and found["n"] == 2
+
+
+@pytest.mark.parametrize(
+    ("metric", "convention", "own"),
+    [
+        ("top1", "r2/c", (False, False)),
+        ("multi_label_acc", "r2/c", (True, False)),
+        ("top1", "as published", (False, True)),
+    ],
+)
+def test_what_is_not_on_the_panels_scale_gets_an_axis_of_its_own(table, metric, convention, own):
+    changes = {"metric": metric, "conventions": {"neural": convention}}
+    overlay = read_overlay(settings(table, **changes), trend.MEASURES)["neural"]
+    found = on_axes(overlay, "top1", "r2/c")
+    assert (found["own_x"], found["own_y"]) == own
+
+
+def test_the_config_knows_every_measure_and_has_no_overlay_unless_asked():
+    overlay = schema("config")["properties"]["trend"]["properties"]["overlay"]["properties"]
+    assert tuple(overlay["y"]["properties"]) == tuple(overlay["conventions"]["properties"]) == trend.MEASURES
+    config = {kind: {"sheet": "s.tsv"} for kind in ("models", "stimuli", "recordings", "maps")}
+    assert "overlay" not in validate(config, "config", "here")["trend"]
+
+
+@needs_published
+@pytest.mark.parametrize(
+    ("name", "columns", "left_out", "n", "highest"),
+    [
+        (
+            "brainscore_coded.csv",
+            {"model": "model_name", "x": "ImageNet-top1", "y": {"neural": "MajajHong2015.IT-pls"}},
+            0,
+            224,
+            ("vonegrcnn_52e_full", 0.703, 0.569),
+        ),
+        (
+            "large_scale_results_hmn.csv",
+            {"x": "multi_label_acc", "y": {"clickme": "spearman"}},
+            4,
+            363,
+            ("wide_resnet50_2_linf_eps0.5", 0.8519, 0.5259),
+        ),
+        (
+            "large_scale_results_hmn.csv",
+            {"x": "top1", "y": {"clickme": "spearman"}},
+            0,
+            367,
+            ("beit_large_patch16_384.in22k_ft_in22k_in1k", 0.88402, -0.0103),
+        ),
+    ],
+)
+def test_published_tables_give_all_their_models_but_those_of_a_broken_accuracy(
+    name, columns, left_out, n, highest
+):
+    conventions = dict.fromkeys(columns["y"], "as published")
+    changes = columns | {"conventions": conventions, "metric": columns["x"]}
+    ((_, overlay),) = read_overlay(settings(str(PUBLISHED / name), **changes), trend.MEASURES).items()
+    assert (overlay["n"], overlay["n_missing"], len(overlay["left_out"])) == (n, 0, left_out)
+    points = {point["model"]: (point["x"], point["y"]) for point in overlay["points"]}
+    assert points[highest[0]] == pytest.approx(highest[1:], abs=5e-5)

@@ -1,0 +1,1 @@
+"""Smallest adversarial perturbations: search, verification, tolerance, alignment."""

@@ -1,0 +1,1 @@
+"""Gram matrices of layers, and the comparisons that are computed from them."""

@@ -1,0 +1,127 @@
+"""Representational similarity from Gram matrices: linear CKA and dissimilarity matrices (RSA).
+
+Features enter only through K = X Xᵀ (see `gram.matrix`), so a layer of any width costs n² per
+measure, and responses are compared through the same functions, as features of few columns.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from visalign.gram import matrix
+from visalign.stats.correlations import pearson, spearman
+
+Dissimilarity = Literal["squared_euclidean", "correlation"]
+
+
+def cka(K: np.ndarray, L: np.ndarray) -> float:
+    """Linear centred kernel alignment (Kornblith et al. 2019).
+
+    HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)) with the biased estimator, tr(K H L H) / (n − 1)². It
+    grows towards 1 as features outnumber stimuli, whatever they encode: prefer `cka_unbiased` to
+    compare layers of different widths.
+
+    Parameters
+    ----------
+    K, L : ndarray, shape (n, n)
+        Gram matrices of the same stimuli, shifted or not.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN where a centred Gram is 0, as of features that do not depend on the stimulus.
+    """
+    return _cosine(_double_centred(K), _double_centred(L))
+
+
+def cka_unbiased(K: np.ndarray, L: np.ndarray) -> float:
+    """Linear centred kernel alignment with the unbiased HSIC (Song et al. 2012; Nguyen et al. 2021).
+
+    Same arguments as `cka`, at least four stimuli. Its expectation is about 0 for independent
+    features of any width, so it can be negative.
+    """
+    return _cosine(u_centred(K), u_centred(L))
+
+
+def rdm(gram: dict[str, np.ndarray], kind: Dissimilarity) -> np.ndarray:
+    """Representational dissimilarity matrix from what `gram.matrix.gram` gives.
+
+    Parameters
+    ----------
+    gram : dict
+        ``K`` and, for ``correlation``, the sums that undo its shift.
+    kind : {"squared_euclidean", "correlation"}
+        K_ii + K_jj − 2 K_ij, or 1 − Pearson r across features.
+
+    Returns
+    -------
+    ndarray, shape (n (n − 1) / 2,)
+        Upper triangle row by row, as SciPy's ``pdist``. NaN for stimuli whose features are all equal
+        (a standard deviation under 1e-3 of the root mean square is not told from rounding).
+    """
+    K = gram["K"]
+    n = len(K)
+    norm = K.diagonal()
+    if kind == "squared_euclidean":
+        return np.concatenate([norm[i] + norm[i + 1 :] - 2 * K[i, i + 1 :] for i in range(n)])
+    # Covariance across features: x·y − Σx Σy / p, where x·y = K + x·μ + y·μ − μ·μ.
+    dot_mean, total, p = gram["row_dot_mean"], gram["row_sum"], gram["n_features"]
+    mean = gram["mean_dot_mean"]
+    variance = norm + 2 * dot_mean - mean - total**2 / p
+    deviation = np.sqrt(np.where(variance > 1e-6 * (norm + mean), variance, np.nan))
+    rows = []
+    for i in range(n):
+        j = slice(i + 1, n)
+        covariance = K[i, j] + dot_mean[i] + dot_mean[j] - mean - total[i] * total[j] / p
+        rows.append(1 - covariance / (deviation[i] * deviation[j]))
+    return np.concatenate(rows)
+
+
+def rdm_of(Y: np.ndarray, kind: Dissimilarity) -> np.ndarray:
+    """`rdm` of responses, shape (n, m): across neuroids instead of features."""
+    return rdm(matrix.gram([Y], np.float64), kind)
+
+
+def square(pairs: np.ndarray, n: int) -> np.ndarray:
+    """Symmetric matrix (n, n) of the values (n (n − 1) / 2,) that `rdm` gives, 0 on its diagonal."""
+    result = np.zeros((n, n))
+    result[above_diagonal(n)] = pairs
+    return result + result.T
+
+
+def above_diagonal(n: int) -> np.ndarray:
+    """Mask (n, n) of each pair once, in the order of `rdm`."""
+    return ~np.tri(n, dtype=bool)
+
+
+def compare(a: np.ndarray, b: np.ndarray, method: Literal["pearson", "spearman"]) -> float:
+    """Correlation of two dissimilarity matrices over pairs of stimuli (Kriegeskorte et al. 2008)."""
+    return float({"pearson": pearson, "spearman": spearman}[method](a, b))
+
+
+def _double_centred(K: np.ndarray) -> np.ndarray:
+    """H K H: the Gram matrix of features centred over stimuli."""
+    mean = K.mean(axis=0, dtype=np.float64)
+    centred = K - mean
+    centred -= (mean - mean.mean())[:, None]
+    return centred
+
+
+def u_centred(K: np.ndarray) -> np.ndarray:
+    """U-centred Gram matrix: the inner product of two is n (n − 3) times the unbiased HSIC."""
+    n = len(K)
+    centred = _double_centred(K)  # changes nothing but the rounding of features with an offset
+    np.fill_diagonal(centred, 0)
+    mean = centred.sum(axis=0) / (n - 2)
+    centred -= mean
+    centred -= (mean - mean.sum() / (n - 1))[:, None]
+    np.fill_diagonal(centred, 0)
+    return centred
+
+
+def _cosine(A: np.ndarray, B: np.ndarray) -> float:
+    """Cosine of the angle between two matrices; NaN where one is zero."""
+    scale = np.sqrt(np.vdot(A, A) * np.vdot(B, B))
+    return float(np.vdot(A, B) / scale) if scale > 0 else float("nan")

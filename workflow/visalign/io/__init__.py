@@ -1,0 +1,1 @@
+"""Files: tables, sheets, stores, archives, checksums; dask. Knows nothing of vision."""

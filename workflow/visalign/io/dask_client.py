@@ -1,0 +1,93 @@
+"""Where dask runs: this machine, a scheduler that is there already, or jobs of a Slurm cluster."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from visalign.errors import InputError
+from visalign.io.arguments import at_least
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+#: Seconds to wait for a scheduler.
+TIMEOUT = 30
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every command that computes on dask."""
+    group = parser.add_argument_group("dask")
+    group.add_argument("--threads", type=at_least(1), default=1, help="worker threads on this machine")
+    group.add_argument(
+        "--dask", default="local", metavar="local|ADDRESS|slurm", help="where workers run (default: local)"
+    )
+    group.add_argument(
+        "--dask-options",
+        type=json.loads,
+        default={},
+        help='slurm: JSON options of dask_jobqueue.SLURMCluster, and "jobs", how many: '
+        '{"jobs": 4, "cores": 8, "memory": "16GB", "walltime": "01:00:00"}',
+    )
+
+
+@contextmanager
+def connect(
+    where: str = "local", threads: int = 1, options: dict[str, Any] | None = None
+) -> Iterator[Client]:
+    """Yield a client; workers that were started for it end with the block.
+
+    Parameters
+    ----------
+    where : str
+        ``local``: threads of this process; ``slurm``: jobs of dask-jobqueue; else the address of a
+        scheduler, whose workers see the same files.
+    threads : int
+        Of ``local``.
+    options : dict
+        Of ``slurm``: ``jobs`` and the options of ``SLURMCluster``.
+
+    Raises
+    ------
+    InputError
+        No scheduler answers at the address.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    # Arguments travel with tasks on purpose: a worker that dies costs only the tasks that it had.
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"})
+    if where == "local":
+        with (
+            LocalCluster(
+                n_workers=1,
+                threads_per_worker=threads,
+                processes=False,
+                # Without an address its HTTP server would try port 8787, and warn where that is taken.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                silence_logs=40,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+    elif where == "slurm":
+        from dask_jobqueue import SLURMCluster
+
+        settings = dict(options or {})
+        jobs = settings.pop("jobs", 1)
+        # Several stages may have clusters at a time: each takes a port that is free, unless one is asked for.
+        settings["scheduler_options"] = {"dashboard_address": ":0"} | settings.get("scheduler_options", {})
+        with SLURMCluster(**settings) as cluster, Client(cluster) as client:
+            cluster.scale(jobs=jobs)
+            yield client
+    else:
+        try:
+            client = Client(where, timeout=TIMEOUT)
+        except (OSError, ValueError) as error:
+            raise InputError(f"dask: {where!r}: no scheduler answers: {error}") from None
+        with client:
+            yield client

@@ -1,0 +1,260 @@
+"""Small files: tidy score rows, CSV tables and JSON, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from visalign.errors import InputError
+from visalign.io import delimited
+
+if TYPE_CHECKING:  # networks read JSON only, and start half a second sooner without pandas
+    import numpy as np
+    import pandas as pd
+
+#: Columns of every score table, in order (one row a model, benchmark, metric, convention, layer).
+SCORE_COLUMNS = (
+    "model",
+    "benchmark",  # stage/dataset[/region][/window][/protocol]
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n",  # units the value rests on (images, stimuli, neuroids: said by the metric)
+    "n_excluded",
+    "floor",
+    "ceiling",
+    "convention",  # how value relates to floor and ceiling: r, r2/c, rho, floor_corrected, ...
+    "layer",
+    "status",  # "ok", or the reason why value is empty
+    "simulated",
+    "seed",
+    "version",  # VERSION of the stage
+    "inputs_hash",
+)
+
+
+def write_atomic(path: str | Path, content: str | bytes) -> None:
+    """Write `content` to `path` through a temporary file beside it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    os.replace(temporary, path)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as JSON; NaN is not JSON and must have become None before."""
+    write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file; a broken one is named."""
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not JSON: {error}: save the file as UTF-8") from None
+
+
+def write_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV with full float precision."""
+    write_atomic(path, table.to_csv(index=False))
+
+
+def read_table(
+    path: str | Path, required: Iterable[str] = (), *, every_column: bool = False, **options: Any
+) -> pd.DataFrame:
+    """Read a CSV, or TSV by its suffix, strictly (see `delimited`), and check its columns.
+
+    Columns without a name are left out: those that matter are taken by their names.
+
+    Parameters
+    ----------
+    required : iterable of str
+        Columns that must be there.
+    every_column : bool
+        Every column counts, so one without a name is an InputError.
+    **options
+        Of ``pandas.read_csv``: ``dtype``, ``keep_default_na``, ``na_values``.
+
+    Returns
+    -------
+    DataFrame
+        Its index is the number of the row in the file, from 0, which errors of `numbers` give as a line.
+    """
+    import pandas as pd
+
+    text = delimited.read_text(path)
+    names = delimited.header(path, text)
+    if every_column and "" in names:
+        raise InputError(
+            f"{path}: column {names.index('') + 1} has no name (an index? leave it out, or name every column)"
+        )
+    unnamed = [f"Unnamed: {index}" for index, name in enumerate(names) if not name]
+    if delimited.separator(path) == "\t":  # sheets may hold lines of comment
+        text = "\n".join(line for line in text.split("\n") if not line.startswith("#"))
+    try:
+        table = pd.read_csv(
+            io.BytesIO(text.encode()),
+            sep=delimited.separator(path),
+            header=0,
+            names=[name or f"Unnamed: {index}" for index, name in enumerate(names)],
+            comment=None,
+            **options,
+        ).drop(columns=unnamed)
+    except pd.errors.ParserError as error:
+        raise InputError(f"{path}: not a table: {str(error).splitlines()[0]}") from None
+    for column in required:
+        if column not in table.columns:
+            raise InputError(f"{path}: no column {column!r} (columns: {', '.join(map(str, table.columns))})")
+    return table
+
+
+def whole_numbers(table: pd.DataFrame, column: str, path: str | Path) -> np.ndarray:
+    """Return a column of whole numbers (n,) int64, such as labels.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `read_table` gives it: the column may have been read as text (``dtype=str``,
+        ``keep_default_na=False``) or as numbers.
+    path : str or Path
+        File that errors name.
+
+    Raises
+    ------
+    InputError
+        A value that is no whole number (3.0 is one, 3.7, 1e3 and empty cells are none); names file, column,
+        line and value.
+    """
+    import numpy as np
+
+    values = table[column].to_numpy()
+    if values.dtype.kind == "i":
+        return values.astype(np.int64)
+    if values.dtype.kind in "fu":  # 2⁵³: from here on floats skip whole numbers
+        whole = np.abs(values) < (2**53 if values.dtype.kind == "f" else 2**63)
+        whole[whole] = values[whole] % 1 == 0
+        if whole.all():
+            return values.astype(np.int64)
+        _refuse(table, column, path, int(np.argmin(whole)), "a whole number")
+    parsed = [delimited.whole_number(str(value)) for value in values]
+    if None in parsed:
+        _refuse(table, column, path, parsed.index(None), "a whole number")
+    return np.array(parsed, dtype=np.int64)
+
+
+def numbers(
+    table: pd.DataFrame, column: str, path: str | Path, missing: bool = False, infinite: bool = False
+) -> np.ndarray:
+    """Return a column of numbers (n,) float64.
+
+    Parameters
+    ----------
+    table, path
+        As for `whole_numbers`.
+    missing : bool
+        Whether empty cells and the words of `delimited.MISSING` are missing numbers (NaN), not errors.
+    infinite : bool
+        Whether ``inf`` is a number.
+
+    Raises
+    ------
+    InputError
+        A value that is no number; names file, column, line and value.
+    """
+    import numpy as np
+
+    values = table[column].to_numpy()
+    if values.dtype.kind in "iuf":
+        result = values.astype(np.float64)
+        wrong = (np.isnan(result) & (not missing)) | (np.isinf(result) & (not infinite))
+    else:
+        parsed = [_number(value, missing, infinite) for value in values]
+        wrong = np.array([value is None for value in parsed], dtype=bool)
+        result = np.array([np.nan if value is None else value for value in parsed], dtype=np.float64)
+    if wrong.any():
+        _refuse(table, column, path, int(np.argmax(wrong)), "a number")
+    return result
+
+
+def words(table: pd.DataFrame, column: str, path: str | Path) -> list[str]:
+    """Return a column of names (n,), read as text, without blanks around; an empty one is an InputError."""
+    found = [str(value).strip() for value in table[column]]
+    if "" in found:
+        _refuse(table, column, path, found.index(""), "a name")
+    return found
+
+
+def _number(value: Any, missing: bool, infinite: bool) -> float | None:
+    """Return a cell as a number, NaN where it is missing and may be, None where it is none."""
+    if isinstance(value, float) and value != value:  # read as missing
+        value = ""
+    cell = str(value)  # numbers among words; True and False are words
+    if missing and cell.strip() in delimited.MISSING:
+        return float("nan")
+    return delimited.number(cell, infinite)
+
+
+def _refuse(table: pd.DataFrame, column: str, path: str | Path, position: int, what: str) -> NoReturn:
+    """Raise the InputError of a cell that is not `what` it should be."""
+    value = table[column].iloc[position]
+    row = table.index[position]
+    line = delimited.line_of(path, int(row)) if isinstance(row, int) or hasattr(row, "item") else None
+    where = f"{path}: {column}: " + ("" if line is None else f"line {line}: ")
+    if not str(value).strip() or value != value:
+        raise InputError(f"{where}empty, expected {what}")
+    shown = repr(value.item() if hasattr(value, "item") else value)
+    raise InputError(f"{where}{shown} is not {what}{delimited.hint(str(value))}")
+
+
+def inputs_hash(*paths: str | Path) -> str:
+    """Return a short hash over the bytes of small input files (manifests, cards, tables)."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def score_row(**values: Any) -> dict[str, Any]:
+    """Return one score row with every column; unknown columns are refused."""
+    unknown = set(values) - set(SCORE_COLUMNS)
+    if unknown:
+        raise TypeError(f"unknown score columns: {sorted(unknown)}")
+    row = dict.fromkeys(SCORE_COLUMNS) | {"n_excluded": 0, "status": "ok"} | values
+    if row["value"] is not None and row["value"] != row["value"]:  # NaN
+        row["value"] = None
+        status = str(row["status"])
+        if status == "ok" or status.startswith("ok, "):
+            row["status"] = f"undefined (not a number){status[2:]}"
+    return row
+
+
+def write_scores(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write score rows as CSV."""
+    import pandas as pd
+
+    write_table(path, pd.DataFrame(list(rows), columns=list(SCORE_COLUMNS)))
+
+
+def read_scores(path: str | Path) -> pd.DataFrame:
+    """Read a score table; text columns have '' instead of missing values."""
+    text = ["model", "benchmark", "metric", "convention", "layer", "status", "inputs_hash"]
+    empty = {column: [""] for column in SCORE_COLUMNS if column not in text}
+    # A model may be called 007 or None: neither a number nor a missing value.
+    table = read_table(
+        path, required=SCORE_COLUMNS, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=empty
+    )
+    for column in SCORE_COLUMNS:
+        if column not in (*text, "simulated") and table[column].dtype.kind not in "iuf":  # words among them
+            table[column] = numbers(table, column, path, missing=True)
+    return table

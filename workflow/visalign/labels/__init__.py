@@ -1,0 +1,1 @@
+"""Names of classes: label spaces, ImageNet's, images of several labels."""

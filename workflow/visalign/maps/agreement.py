@@ -1,0 +1,163 @@
+"""How far people agree about importance maps, within the crop of the images that a model sees.
+
+ρ with a model is over the pixels of its input, and people agree on these otherwise than on the whole image:
+less, as a rule, since the border is cut off, on which they agree that there is nothing. Ceiling and floor are
+therefore taken from maps that went through the model's transform, once for all models of that transform.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from visalign.io.tables import read_json
+from visalign.maps import alignment, processing
+from visalign.maps import clicks as click_logs
+from visalign.maps.alignment import RankSum, mean_defined, standard_ranks
+from visalign.maps.clicks import ClickLog
+from visalign.maps.scores import People
+from visalign.stimuli import tables
+from visalign.stimuli.transforms import Transform
+
+#: Half-splits of the participants of an image.
+ITERATIONS = 20
+DEFINITIONS = {
+    "participants": "Spearman between maps of random halves of the participants, over the pixels of the "
+    "model's input; mean over half-splits and images",
+    "declared": "declared by the data's provider, of whole images: the crop of the model is not allowed for",
+    "floor": "Spearman between maps of different images, over the pixels of the model's input; mean over all "
+    "pairs",
+}
+
+
+def add_sources(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Arguments that say where people's agreement comes from."""
+    parser.add_argument("--clicks", help="click log (npz) that the ceiling is computed from, within the crop")
+    parser.add_argument(
+        "--ceiling", type=float, help="declared ceiling, of whole images; without a click log"
+    )
+
+
+def split_half(log: ClickLog, table: pd.DataFrame, transform: Transform, seed: int) -> dict[str, float]:
+    """Agreement c of random halves of the participants, of one image after the other.
+
+    Parameters
+    ----------
+    log : ClickLog
+        Filtered.
+    table : DataFrame
+        Stimulus table, with the size of each image. An image of the log that it lacks is as large as it was
+        when people clicked on it.
+
+    Returns
+    -------
+    dict of str to float
+        Mean of Spearman's ρ between the maps of the halves; NaN for one participant, or clicks that all lie
+        outside the crop.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = table.set_index("stimulus_id")[["height", "width"]].to_dict("index")
+    clicked = dict.fromkeys(("height", "width"), click_logs.SIZE)
+    found = {}
+    for image, clicks in tqdm(click_logs.clicks_by_image(log).items(), desc="half-splits", unit="image"):
+        maps = click_logs.participant_maps(clicks)
+        halves = np.concatenate([click_logs.random_halves(maps, rng) for _ in range(ITERATIONS)])
+        size = pd.DataFrame([sizes.get(image, clicked)] * len(halves))
+        squares = halves.reshape(-1, processing.SIZE, processing.SIZE)
+        ranks = standard_ranks(alignment.at_input(squares, size, transform))
+        found[image] = float(mean_defined(np.einsum("np,np->n", ranks[::2], ranks[1::2]), axis=0))
+    return found
+
+
+def between_images(maps: np.ndarray, table: pd.DataFrame, transform: Transform) -> np.ndarray:
+    """Mean ρ of the map of each image with those of all others, (n,); NaN of undefined maps.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (n, 64, 64)
+        Processed human maps of the images of `table`; they are read twice.
+    """
+
+    def ranks(rows: slice) -> np.ndarray:
+        return standard_ranks(alignment.at_input(maps[rows], table.iloc[rows], transform))
+
+    total, result = RankSum(), np.full(len(maps), np.nan)
+    for rows in alignment.slices(len(maps)):
+        total.add(ranks(rows))
+    for rows in alignment.slices(len(maps)):
+        own = ranks(rows)
+        result[rows] = total.mean_with_others(own, np.einsum("np,np->n", own, own))
+    return result
+
+
+def describe(
+    maps: np.ndarray,
+    table: pd.DataFrame,
+    transform: Transform,
+    *,
+    log: ClickLog | None = None,
+    declared: float | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Ceiling and floor of people within a model's crop, as JSON values; a click log outdoes a declaration.
+
+    Returns
+    -------
+    dict
+        ``ceiling``: ``value`` c, ``method``, ``definition``, ``status``, and where it is of participants
+        ``images`` with their values, ``per_image``. ``floor``: ``value`` F, and ``per_image`` in the order of
+        the table. Undefined values are None.
+    """
+    ceiling: dict[str, Any] = {
+        "value": None,
+        "method": None,
+        "status": "neither a click log nor a declared ceiling",
+    }
+    if log is not None:
+        agreement = split_half(log, table, transform, seed)
+        ceiling = {"method": "participants", "images": list(agreement)} | averaged(
+            np.array([*agreement.values()])
+        )
+    elif declared is not None:
+        ceiling = {"method": "declared", "value": declared, "status": "ok, of whole images"}
+    if ceiling["method"]:
+        ceiling["definition"] = DEFINITIONS[ceiling["method"]]
+    floor = {"definition": DEFINITIONS["floor"]} | averaged(between_images(maps, table, transform))
+    return {"transform": transform.key, "ceiling": ceiling, "floor": floor, "seed": seed}
+
+
+def averaged(values: np.ndarray) -> dict[str, Any]:
+    """Mean and values (n,) as JSON values, None where undefined."""
+    defined = int(np.isfinite(values).sum())
+    return {
+        "value": float(mean_defined(values, axis=0)) if defined else None,
+        "status": "ok" if defined else "undefined for every image",
+        "n_images": len(values),
+        "n_undefined": len(values) - defined,
+        "per_image": [value if np.isfinite(value) else None for value in values.tolist()],
+    }
+
+
+def people(described: dict[str, Any], stimulus_id: list[str]) -> People | None:
+    """What `describe` found, for the images of a stimulus table; None without a ceiling."""
+    ceiling, floor = described["ceiling"], np.array(described["floor"]["per_image"], dtype=float)
+    if ceiling["method"] is None:
+        return None
+    if ceiling["method"] == "declared":
+        return People(np.full(len(floor), ceiling["value"]), floor)
+    known = dict(zip(ceiling["images"], np.array(ceiling["per_image"], dtype=float).tolist(), strict=True))
+    if not known.keys() & set(stimulus_id):
+        return People(np.array([*known.values()]), floor, paired=False)
+    return People(np.array([known.get(name, np.nan) for name in stimulus_id]), floor)
+
+
+def read(path: str | Path, table: pd.DataFrame) -> People | None:
+    """Read what ``maps-ceilings`` wrote of the images of a stimulus table; None without a ceiling."""
+    described, ids = read_json(path), list(table["stimulus_id"])
+    tables.check_order(described["stimulus_id"], ids, path, "the file of ceilings")
+    return people(described, ids)

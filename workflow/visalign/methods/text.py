@@ -1,0 +1,318 @@
+"""The methods section of a study, written from its config, data cards and score table.
+
+No number of the study is written here: each comes from the config, a sheet, a card, the score table or a
+constant of the stage that uses it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from visalign.errors import InputError
+from visalign.io import tables
+from visalign.io.sheets import read_config
+from visalign.maps import agreement, processing
+from visalign.methods import neural, trend
+from visalign.methods.neural import kind, reliability, span
+from visalign.report import study_page
+from visalign.stimuli import images
+from visalign.study.study import Study
+from visalign.trend.verdict import enumeration, listing
+from visalign.zoo import image_statistics
+
+#: What a stimulus set of each source is.
+SOURCES = {
+    "photographs": "labelled ImageNet photographs that ship with foolbox",
+    "scenes": "procedural scenes of objects on photographs",
+    "folder": "images of a folder",
+    "tfrecord": "images of files in ClickMe's format",
+    "npz": "images of files in ClickMe's format",
+    "brainscore": "a Brain-Score stimulus set",
+}
+#: What is said of images that were read in another way than most.
+PIXELS = {
+    images.EXIF: "EXIF orientation applied in {}",
+    images.ALPHA: "transparency composited in {}",
+    images.SIXTEEN_BITS: "16 bits scaled to 8 in {}",
+    "copies": "{} copies of other images",
+}
+TRANSFORMS = {
+    "model": "each model's own evaluation transform",
+    "resize": "the whole image resized to the model's input",
+}
+WEIGHTS = {
+    "hub": "with timm's weights",
+    "file": "with weight files",
+    "package": "with weights of Python packages",
+    "random": "untrained controls",
+    "low-level": "image statistics as controls",
+    "train": "trained here from another one",
+}
+CHANGES = {"label": "a correct answer", "superclass": "a correct answer from animate to inanimate, or back,"}
+REFERENCES = (
+    "Methods follow Linsley, Feng, Serre 2025 (arXiv 2504.16940; trend), Schrimpf et al. 2018 (Brain-Score; "
+    "neural predictivity), Linsley et al. 2023 (arXiv 2306.03779; maps), Fel et al. 2022 (arXiv 2211.04533; "
+    "ClickMe alignment) and Linsley, Feng et al. 2023 (arXiv 2306.03229; adversarial alignment)."
+)
+
+
+def read_study(path: Path) -> Study:
+    """Read config and sheets, without timm's data configs: the models' cards have them."""
+    config = read_config(path)
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: not a config")
+    return Study.read(config, str(path))
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run of a study left that its methods speak of: the score table, and cards by name."""
+
+    scores: pd.DataFrame
+    models: dict[str, dict[str, Any]]
+    recordings: dict[str, dict[str, Any]]
+    maps: dict[str, dict[str, Any]]
+    stimuli: dict[str, dict[str, int]]  # in how many images of a set what was done, as `PIXELS` says it
+
+
+def read_results(study: Study, directory: Path) -> Results:
+    """Read the score table, and the cards of the stages that are switched on."""
+
+    def cards(folder: str, names: Iterable[str], measures: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+        wanted = names if any(map(study.enabled, measures)) else ()
+        return {name: tables.read_json(directory / folder / f"{name}.json") for name in wanted}
+
+    files = {name: directory / "models" / f"{name}.json" for name in study.models}
+    return Results(
+        tables.read_scores(directory / "scores.csv"),
+        {name: tables.read_json(file) for name, file in files.items() if file.exists()},  # the rest failed
+        cards("recordings", study.recordings, ("neural",)),
+        cards("maps", study.maps, ("clickme", "attacks")),
+        {name: read_pixels(directory / "stimuli" / f"{name}.csv") for name in study.in_use()["stimuli"]},
+    )
+
+
+def read_pixels(path: Path) -> dict[str, int]:
+    """Count what was done to the images of a stimulus table, and copies of others among them."""
+    if not path.exists():  # of a set whose stage failed
+        return {}
+    table = tables.read_table(path, required=("sha256",))
+    copies = int(table["sha256"].duplicated().sum())
+    return images.counts(table["decoded"]) | ({"copies": copies} if copies else {})
+
+
+def of_simulation(study: Study, results: Results) -> str:
+    """Say which data are simulated, and how."""
+    cards = results.recordings | results.maps
+    names = [name for name, card in cards.items() if card["simulated"]]
+    if not names:
+        kinds = {"recordings": results.recordings, "importance maps": results.maps}
+        measured = enumeration(kind for kind, found in kinds.items() if found)
+        return f"All {measured} are measured data." if measured else ""
+    settings = study.config["simulate"]["recordings"] | study.config["simulate"]["clicks"]
+
+    def told(name: str) -> str:
+        given = dict(settings.get(name, {}))
+        if windows := given.pop("windows", None):
+            given["reliability"] = ", ".join(f"{value} at {window} ms" for window, value in windows.items())
+        facts = [f"{key.replace('_', ' ')} {value}" for key, value in given.items()]
+        return f"{name} ({', '.join(facts)})" if facts else name
+
+    return (
+        f"**Simulated data.** {listing(map(told, names))}. What rests on them shows that the pipeline "
+        "recovers what was planted, and says nothing about brains or people."
+    )
+
+
+def of_models(study: Study, results: Results) -> str:
+    """Describe models, their transforms and layers."""
+    origins = Counter(row["weights"] for row in study.models.values())
+    families = {row["family"] or (name,) for name, row in study.models.items()}  # '' is one of its own
+    sides = span(card["data_config"]["input_size"][-1] for card in results.models.values())
+    chosen = "the stem, stages or blocks, head and pre-logits of each model"
+    if any(row["layers"] != "auto" for row in study.models.values()):
+        chosen += ", or those that the model sheet names"
+    layered = results.scores[results.scores["metric"].str.endswith(study_page.PER_LAYER)]
+    counts = layered.groupby("model")["layer"].nunique()
+    recorded = (
+        f" Activations of {chosen} were recorded ({span(counts)} layers a model)." if len(counts) else ""
+    )
+    return (
+        f"**Models.** {len(study.models)} models of {len(families)} families "
+        f"({', '.join(f'{n} {WEIGHTS[origin]}' for origin, n in origins.items())}), with inputs of {sides} "
+        f"pixels a side.{recorded}"
+    )
+
+
+def of_low_level(study: Study, results: Results) -> str:
+    """Define the low-level models; '' where there are none."""
+    low = {name: row["architecture"] for name, row in study.models.items() if study.is_low_level(name)}
+    if not low:
+        return ""
+    told = "; ".join(f"{name}: {image_statistics.DEFINITIONS[what]}" for name, what in low.items())
+    return (
+        f"**Low-level controls.** {told}. Filters are in pixels of the input, of which all but the means of "
+        "colours see the luma (Rec. 709). Features are scored as those of layers are, importance maps as "
+        "saliency is, and as perturbations are on the images drawn for these."
+    )
+
+
+def of_training(study: Study, results: Results) -> str:
+    """Describe how the trained models were trained, those of one recipe together; '' where there are none."""
+    if not study.trained:
+        return ""
+    recipes: dict[str, list[str]] = {}
+    for name, row in study.trained.items():
+        recipes.setdefault(recipe(row), []).append(name)
+    told = "; ".join(f"{listing(names)}: {words}" for words, names in recipes.items())
+    return (
+        f"**Training.** {told}. The harmonizer (Fel et al. 2022) adds the squared distance between "
+        "standardised saliency and human maps over five levels of a binomial pyramid; attention supervision "
+        "(Linsley et al. 2019) adds that between the activity of stages and the maps, each of norm 1."
+    )
+
+
+def recipe(row: Mapping[str, Any]) -> str:
+    """One recipe as text, but for its seed."""
+    supervised = {"none": "no supervision", "harmonizer": "the harmonizer", "gala": "attention supervision"}
+    kind = supervised[row["supervision"]]
+    if row["supervision"] != "none":
+        kind += f" of weight {row['weight']:g}"
+    rate = f"{row['optimiser']}, learning rate {row['learning_rate']:g}, {row['schedule']} schedule"
+    images = f"{row['maps']}" + (f" and {row['stimuli']}" if "stimuli" in row else "")
+    return (
+        f"from {row['base']} by {kind}, {row['steps']} steps of {row['batch_size']} images of {images}, "
+        f"{row['share']:.0%} with maps ({rate}; {row['batch_norm']} statistics of batch normalisation)"
+    )
+
+
+def of_stimuli(study: Study, results: Results) -> str:
+    """Describe stimulus sets and the transform that each went through."""
+    parts = []
+    for name, row in study.stimuli.items():
+        facts = [SOURCES[row["source"]]]
+        if row["source"] == "scenes":
+            facts.append(f"n = {row['count']}, seed {row['seed']}")
+        facts += [PIXELS[what].format(n) for what, n in results.stimuli.get(name, {}).items()]
+        parts.append(f"{name}: {', '.join(facts)}; {TRANSFORMS[row['transform']]}")
+    return f"**Stimuli.** {'. '.join(parts)}."
+
+
+def of_accuracy(study: Study, results: Results) -> str:
+    """Describe the x axis."""
+    name = study.config["accuracy"]["stimuli"][0]
+    rows = results.scores[results.scores["benchmark"] == f"accuracy/{name}"]
+    counts = rows["n"].dropna()
+    n = f" (n = {span(counts)} images)" if len(counts) else ""
+    return f"**Accuracy.** Top-1 and top-5 accuracy on {name}{n}, with 95 % Wilson intervals."
+
+
+def of_neural(study: Study, results: Results) -> str:
+    """Describe the comparison of features with neural responses."""
+    return neural.of_neural(study, results.recordings, results.scores["status"])
+
+
+def of_maps(results: Results) -> str:
+    """Describe the importance maps with their ceilings and floors."""
+    return listing(
+        f"{name} ({kind(card)}; {card['n']} images; ceiling {reliability(card['ceiling'])}, "
+        f"{card['ceiling']['method'] or 'no method'}; floor {reliability(card['floor'])})"
+        for name, card in results.maps.items()
+    )
+
+
+def of_clickme(study: Study, results: Results) -> str:
+    """Describe the comparison of saliency with human maps."""
+    settings = study.config["clickme"]
+    sentences = [
+        f"**ClickMe alignment.** Importance maps: {of_maps(results)}.",
+        f"Each was resized to {processing.SIZE} × {processing.SIZE}, blurred ({len(processing.BLUR_TAPS)} × "
+        f"{len(processing.BLUR_TAPS)} Gaussian, σ = {processing.BLUR_SIGMA:g}) and brought to the model's "
+        "input.",
+        "Saliency is the largest absolute gradient over channels of the ground-truth class's logit. "
+        "Alignment is Spearman's ρ over pixels, mean over images; the headline is (ρ − floor) / (A − F / A), "
+        "0 for centre bias alone and 1 for what people would look at without noise (maps less centred than "
+        "theirs may exceed 1). floor is the mean ρ with the maps of all other images, F that of people's "
+        "maps of different images, A = √(2c / (1 + c)) the ρ that a map without noise attains (Spearman "
+        "1904), c the ceiling: with a click log the agreement of random halves of the participants in "
+        f"{agreement.ITERATIONS} splits, within the crop of each model as F is; a declared one is of "
+        "whole images. ρ / c, as published, may exceed 1, as c is of half the participants.",
+        f"95 % intervals: {settings['bootstrap']} bootstrap draws over images (seed {study.config['seed']}), "
+        "of which floors and ceilings are drawn anew; expanded percentiles (Hesterberg 2015).",
+    ]
+    return " ".join(sentences)
+
+
+def of_attacks(study: Study, results: Results) -> str:
+    """Describe perturbations, their size and their place."""
+    settings = study.config["attacks"]
+    images = (
+        "all images"
+        if settings["images"] is None
+        else f"{settings['images']} images (seed {study.config['seed']})"
+    )
+    searched = f"{settings['budget']} gradient evaluations an image{evaluations(results.scores)}"
+    text = f"""**Adversarial perturbations.** For {images} of {listing(results.maps)}, the same for all
+    models, the smallest L2 perturbation that changes {CHANGES[settings["target"]]} was searched with at most
+    {searched}, in pixels of [0, 1] at the model's input size, and verified as stored. Perturbation
+    tolerance is the median over correctly classified images of the root mean square of the perturbation
+    over all input values, with image effects removed (log size ~ model + image, fitted to all models
+    together), so that input size and which images a model names correctly do not make it; the mean norm
+    stands beside it. Neither has a value for networks whose gradients are masked or whose answers are
+    random. Adversarial alignment is Spearman's ρ of the perturbation's L2 norm over channels with the
+    human map, on the scale of ClickMe alignment. 95 % intervals: {settings["bootstrap"]} bootstrap draws
+    over images."""
+    return " ".join(text.split())
+
+
+def evaluations(scores: pd.DataFrame) -> str:
+    """Say how many evaluations attacks took, the medians of models; '' where that is not known."""
+    told = [
+        f"{span(values.round())} {name}"
+        for metric, name in (("gradient", "gradient evaluations"), ("forward", "forward passes"))
+        if len(values := scores.loc[scores["metric"] == f"attack_{metric}_evaluations", "value"].dropna())
+    ]
+    return f" (medians of models: {enumeration(told)})" if told else ""
+
+
+def of_trend(study: Study, results: Results) -> str:
+    """Describe the statistics of accuracy against alignment."""
+    return trend.of_trend(study)
+
+
+def of_software(study: Study, results: Results) -> str:
+    """List versions of software and stages, and the seed."""
+    versions = study_page.versions(results.scores)
+    told = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return (
+        f"**Software.** visalign; {told}. Seed {study.config['seed']} unless another is given. {REFERENCES}"
+    )
+
+
+#: Paragraphs in order, each with the stage without which it is left out ('' for none).
+PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
+    ("", of_simulation),
+    ("", of_models),
+    ("", of_low_level),
+    ("", of_training),
+    ("", of_stimuli),
+    ("accuracy", of_accuracy),
+    ("neural", of_neural),
+    ("clickme", of_clickme),
+    ("attacks", of_attacks),
+    ("trend", of_trend),
+    ("", of_software),
+)
+
+
+def methods_text(study: Study, results: Results) -> str:
+    """Return the methods of a study as Markdown."""
+    paragraphs = [write(study, results) for stage, write in PARAGRAPHS if not stage or study.enabled(stage)]
+    return "\n\n".join(["# Methods", *(textwrap.fill(text, 110) for text in paragraphs if text)]) + "\n"

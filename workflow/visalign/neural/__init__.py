@@ -1,0 +1,1 @@
+"""How well features predict neurons: layers chosen, predictivity, similarity, what is attainable."""

@@ -1,0 +1,355 @@
+"""Similarity of layers with responses (CKA, RSA): choice of the layer, ceiling, interval and floor.
+
+Nothing is fitted, so all stimuli count; but no layer is chosen on the stimuli that it is reported on: units
+are halved many times, the layer is chosen on one half and measured on the other, in both directions. A layer
+is one dask task; results do not depend on where tasks run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from visalign.gram import similarity
+from visalign.gram.matrix import gram
+from visalign.neural.layers import Options, Read, with_gram
+from visalign.neural.response_halves import Halved, filled, halved, reliability
+from visalign.neural.unit_draws import MIN_UNITS, Draw, derangements, draw, halve, spread
+from visalign.stats.correlations import pearson, ranks
+from visalign.stats.expanded_percentile import interval
+from visalign.stats.resampling import numbered
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: Halvings of the units that choose a layer, draws of the interval, derangements of the floor.
+HALVINGS = 50
+DRAWS = 200
+DERANGEMENTS = 20
+
+Halves = list[tuple[np.ndarray, np.ndarray]]
+
+
+class Choice(NamedTuple):
+    """The selected layers; `shares` (layers,) are how often each is, `value` their raw score."""
+
+    shares: np.ndarray
+    value: float
+    nested: float
+    published: float
+    optimism: float
+
+
+@dataclass(frozen=True)
+class SimilarityScores:
+    """Raw similarity of every layer, and of the selected one; NaN where undefined.
+
+    Parameters
+    ----------
+    layers : list of str
+    whole : ndarray, shape (layers,)
+        On all stimuli.
+    choice : Choice
+    ceiling : float
+        Similarity that a model of the noise-free responses would have; NaN where there is none.
+    draws : dict
+        Draws (draws,) of the selected score by convention, centred on it. The same for every model, so
+        differences between models can be taken draw by draw.
+    floor : float
+        The selected score, of responses that are assigned to other units.
+    units : int
+        Of the stimuli.
+    n, n_excluded : int
+        Neuroids.
+    said : list of str
+        What the status should say.
+    """
+
+    layers: list[str]
+    whole: np.ndarray
+    choice: Choice
+    ceiling: float
+    draws: dict[str, np.ndarray]
+    floor: float
+    units: int
+    n: int
+    n_excluded: int
+    said: list[str]
+
+    @property
+    def layer(self) -> str:
+        """The layer that is selected most often."""
+        return self.layers[int(self.choice.shares.argmax())]
+
+    @property
+    def best(self) -> str:
+        """The layer with the highest score on all stimuli: chosen on what it is reported on."""
+        return self.layers[_argmax(self.whole)]
+
+    @property
+    def scales(self) -> dict[str, float]:
+        """What a raw score is divided by, by convention, the headline first."""
+        return ({"raw/ceiling": self.ceiling} if self.ceiling > 0 else {}) | {"raw": 1.0}
+
+    def headline(self, raw: float) -> float:
+        """A raw score in the convention of the headline."""
+        return raw / next(iter(self.scales.values()))
+
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """One entry a convention, the headline first: value, 95 % interval, floor, ceiling, counts."""
+        result = {}
+        for name, scale in self.scales.items():
+            low, high = interval(self.draws[name], min(self.units, self.n))
+            result[name] = {
+                "value": self.choice.value / scale,
+                "ci_low": low,
+                "ci_high": high,
+                "n": self.n,
+                "n_excluded": self.n_excluded,
+                "floor": self.floor / scale,
+                "ceiling": self.ceiling / scale if self.ceiling > 0 else None,
+                "convention": name,
+            }
+        return result
+
+
+def score_similarities(
+    client: Client,
+    reads: dict[str, Read],
+    responses: np.ndarray,
+    unit: np.ndarray,
+    metric: str,
+    options: Options,
+    *,
+    selection: str = "nested",
+    halvings: int = HALVINGS,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> SimilarityScores:
+    """Compare every layer with responses.
+
+    Parameters
+    ----------
+    reads : dict
+        Gives each layer of the stimuli: what `gram.matrix.gram` gives, or features ``X``.
+    responses : ndarray, shape (n, repetitions, m)
+        NaN where missing.
+    unit : ndarray, shape (n,)
+        What is halved and deranged whole: the stimulus, the image of a map, or a picture that stimuli share.
+    metric : {"cka", "rsa"}
+    selection : {"nested", "published"}
+        Of the layer.
+    halvings, draws : int
+        Of the units, to choose a layer; of units and neuroids, for the interval.
+    seed : int
+        Of everything random; none of it depends on the features.
+    """
+    generators = [np.random.default_rng([seed, stream]) for stream in range(5)]
+    recorded = ~np.isnan(responses).all(axis=(0, 1))
+    whole = halved(responses[:, :, recorded], generators[0])
+    unit = numbered(unit)
+    halves = halve(unit, halvings, generators[1])
+    drawn = draw(unit, int(recorded.sum()), draws, generators[2])
+    deranged = derangements(unit, DERANGEMENTS, generators[3])
+    shared = client.submit(_itself, whole, pure=False)
+
+    def submit(function: Any, *arguments: Any) -> Any:
+        return client.submit(function, shared, metric, options, *arguments, pure=False)
+
+    repeated = np.unique(unit[whole.repeated], return_inverse=True)[1]
+    noise = submit(_reliabilities, drawn, derangements(repeated, DERANGEMENTS, generators[4]))
+    found = client.gather([submit(_on_all_and_halves, read, halves) for read in reads.values()])
+    values = np.array([value for value, _, _ in found])
+    choice = choose(values, np.array([part for _, part, _ in found]), selection)
+    used = np.flatnonzero(choice.shares)
+    listed = list(reads.values())
+    around = client.gather([submit(_draws_and_floor, listed[i], drawn, deranged) for i in used])
+    weights = choice.shares[used]
+    raw = weights @ np.array([sample for sample, _ in around])
+    said = _said(whole, found[int(choice.shares.argmax())][2], unit)
+    reliable, chance, reliabilities = client.gather(noise)
+    ceiling = _ceiling(reliable, chance, metric, options)
+    if whole.repeated.any() and not ceiling > 0:
+        said.append("no ceiling: halves of the repetitions agree no better than those of different stimuli")
+    change = _deviations(raw, spread(unit))
+    centred = {"raw": choice.value + change}
+    if ceiling > 0:  # to first order, since a draw of a low ceiling may be near 0
+        relative = _deviations(reliabilities, spread(unit)) / (2 * reliable)
+        centred["raw/ceiling"] = (choice.value * (1 - relative) + change) / ceiling
+    floor = float(weights @ [floor for _, floor in around])
+    units, n, excluded = int(unit.max()) + 1, int(recorded.sum()), int((~recorded).sum())
+    return SimilarityScores(list(reads), values, choice, ceiling, centred, floor, units, n, excluded, said)
+
+
+def choose(whole: np.ndarray, halves: np.ndarray, selection: str) -> Choice:
+    """Select layers.
+
+    Parameters
+    ----------
+    whole : ndarray, shape (layers,)
+        Scores on all stimuli.
+    halves : ndarray, shape (layers, halvings, 2)
+        Scores on two halves.
+    selection : {"nested", "published"}
+        By one half, measured on the other; or the best on all stimuli.
+    """
+    layers, best = len(whole), _argmax(whole)
+    own, other = (values.reshape(layers, -1) for values in (halves, halves[:, :, ::-1]))
+    chosen = np.array([_argmax(column) for column in own.T], dtype=int)
+    columns = np.arange(len(chosen))
+    shares = np.eye(layers)[best]
+    if layers == 1:  # nothing to choose, so nothing to hold back
+        nested, optimism = float(whole[0]), 0.0
+    elif len(chosen):
+        nested = float(other[chosen, columns].mean())
+        optimism = float(own[chosen, columns].mean()) - nested
+        if selection == "nested":
+            shares = np.bincount(chosen, minlength=layers) / len(chosen)
+    else:
+        nested = optimism = float("nan")
+    published = float(whole[best])
+    return Choice(shares, nested if selection == "nested" else published, nested, published, optimism)
+
+
+def relations(
+    features: dict[str, np.ndarray], metric: str, options: Options, absent: np.ndarray | None = None
+) -> np.ndarray:
+    """Relations (n, n) of all pairs of stimuli: Gram matrix, dissimilarities, or the ranks of those.
+
+    NaN for stimuli (n,) that are `absent`. Ranks are those among all pairs also where some of the stimuli are
+    compared: they order these alike.
+    """
+    n = len(features["K"])
+    apart = np.zeros((n, n), bool) if absent is None else absent[:, None] | absent
+    if metric == "cka":
+        return np.where(apart, np.nan, features["K"]) if apart.any() else features["K"]
+    distances = similarity.rdm(features, options.dissimilarity)
+    distances[apart[similarity.above_diagonal(n)]] = np.nan
+    if options.comparison == "spearman":
+        defined = ~np.isnan(distances)
+        distances[defined] = ranks(distances[defined])
+    return similarity.square(distances, n)
+
+
+def agreement(a: np.ndarray, b: np.ndarray, metric: str) -> tuple[float, int]:
+    """Similarity of two matrices of `relations`, and how many stimuli have no relations in one of them.
+
+    Those are left out: no correlation can be taken of a pattern that does not vary.
+    """
+    n = len(a)
+    defined = (np.isnan(a).sum(axis=1) < n - 1) & (np.isnan(b).sum(axis=1) < n - 1)
+    if defined.sum() < 4:
+        return float("nan"), int((~defined).sum())
+    if not defined.all():
+        a, b = (values[np.ix_(defined, defined)] for values in (a, b))
+    if metric == "cka":
+        return similarity.cka_unbiased(a, b), int((~defined).sum())
+    pairs = similarity.above_diagonal(len(a))
+    return float(pearson(a[pairs], b[pairs])), int((~defined).sum())
+
+
+def _itself(value: Any) -> Any:
+    """A value that is sent to the workers once, for all tasks."""
+    return value
+
+
+def _of_responses(mean: np.ndarray, metric: str, options: Options) -> np.ndarray:
+    """`relations` of responses (n, m), NaN where missing."""
+    return relations(gram([filled(mean)], np.float64), metric, options, np.isnan(mean).all(axis=1))
+
+
+def _on_all_and_halves(
+    responses: Halved, metric: str, options: Options, read: Read, halves: Halves
+) -> tuple[float, np.ndarray, int]:
+    """Similarity of a layer on all stimuli and on halves (halvings, 2), and stimuli without relations."""
+    a = relations(with_gram(read()), metric, options)
+    b = _of_responses(responses.mean, metric, options)
+
+    def on(stimuli: np.ndarray) -> float:
+        index = np.ix_(stimuli, stimuli)
+        return agreement(a[index], b[index], metric)[0]
+
+    parts = np.array([[on(one), on(other)] for one, other in halves]).reshape(-1, 2)
+    value, undefined = agreement(a, b, metric)
+    return value, parts, undefined
+
+
+def _draws_and_floor(
+    responses: Halved,
+    metric: str,
+    options: Options,
+    read: Read,
+    drawn: list[Draw],
+    deranged: list[np.ndarray],
+) -> tuple[np.ndarray, float]:
+    """Similarity of a layer on draws (draws,), and mean over derangements of the responses."""
+    a = relations(with_gram(read()), metric, options)
+    b = _of_responses(responses.mean, metric, options)
+    floor = [agreement(a, b[np.ix_(order, order)], metric)[0] for order in deranged]
+    sample = []
+    for stimuli, neuroids, _ in drawn:
+        own = _of_responses(responses.mean[stimuli][:, neuroids], metric, options)
+        sample.append(agreement(a[np.ix_(stimuli, stimuli)], own, metric)[0])
+    return np.array(sample), float(np.mean(floor)) if floor else float("nan")
+
+
+def _reliabilities(
+    responses: Halved, metric: str, options: Options, drawn: list[Draw], deranged: list[np.ndarray]
+) -> tuple[float, float, np.ndarray]:
+    """`reliability` of all responses, its largest value by chance, and what each draw (draws,) adds.
+
+    A draw has one halving of the repetitions, and so is compared with all responses in that halving.
+    """
+    if not responses.repeated.any():
+        return float("nan"), float("nan"), np.full(len(drawn), np.nan)
+    n, m = responses.mean.shape
+
+    def of_one(stimuli: np.ndarray, neuroids: np.ndarray, number: int) -> float:
+        return float(reliability(responses.take(stimuli, neuroids, number), metric, options)[0])
+
+    whole = [of_one(np.arange(n), np.arange(m), number) for number in range(len(responses.halves))]
+    sample = [of_one(*each) - whole[each.number % len(whole)] for each in drawn]
+    found, *by_chance = reliability(responses, metric, options, deranged)
+    return found, max(by_chance, default=float("nan")), np.array(sample)
+
+
+def _ceiling(reliable: float, chance: float, metric: str, options: Options) -> float:
+    """Ceiling; NaN unless the reliability is above chance.
+
+    A rank correlation is the one that binormal variables of that Pearson correlation have: 6/π asin(r/2).
+    """
+    if not reliable > max(chance, 0):
+        return float("nan")
+    r = float(np.sqrt(reliable))
+    spearman = metric == "rsa" and options.comparison == "spearman"
+    return float(6 / np.pi * np.arcsin(min(r, 1) / 2)) if spearman else r
+
+
+def _deviations(sample: np.ndarray, factor: float) -> np.ndarray:
+    """Deviations (draws,) of draws from their mean, times a factor."""
+    defined = sample[~np.isnan(sample)]
+    return factor * (sample - defined.mean()) if defined.size else sample
+
+
+def _argmax(values: np.ndarray) -> int:
+    """Index of the largest; NaN is least."""
+    return int(np.nan_to_num(values, nan=-np.inf).argmax())
+
+
+def _said(responses: Halved, undefined: int, unit: np.ndarray) -> list[str]:
+    """What the status should say of what was left out or filled in."""
+    n = len(unit)
+    said = []
+    if undefined:
+        said.append(f"{undefined} of {n} stimuli without responses or a pattern left out")
+    gaps = np.isnan(responses.mean) & ~np.isnan(responses.mean).all(axis=1, keepdims=True)
+    if gaps.any():
+        said.append(f"{gaps.sum()} of {gaps.size} missing responses at their neuroid's mean")
+    single = int((~responses.repeated & ~np.isnan(responses.mean).all(axis=1)).sum())
+    if single and responses.repeated.any():
+        said.append(f"{single} of {n} stimuli with one repetition not in the ceiling")
+    if unit.max() + 1 < MIN_UNITS:
+        said.append(f"{unit.max() + 1} units are too few to halve: no layer choice, no interval")
+    return said

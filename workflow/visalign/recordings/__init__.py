@@ -1,0 +1,1 @@
+"""Neural recordings: readers of every format, one internal form, ceilings."""

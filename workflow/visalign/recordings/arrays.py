@@ -1,0 +1,253 @@
+"""Recordings in plain arrays: a YAML card beside the files that it names.
+
+``responses`` is a .npy array (stimulus, neuroid[, repetition[, time_bin]]) or a CSV with a header of neuroid
+ids and one row a stimulus; NaN, or an empty cell, is a missing response. Every key of the card is in
+``workflow/schemas/array_recording.schema.yaml``.
+"""
+
+from __future__ import annotations
+
+import io
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from visalign.errors import InputError
+from visalign.io import checksums
+from visalign.io.array_files import read_numbers, shape_of_numbers
+from visalign.io.delimited import number, read_text
+from visalign.io.sheets import validate
+from visalign.io.tables import numbers, read_table, whole_numbers, words, write_atomic, write_table
+from visalign.io.yaml_text import read_yaml
+
+if TYPE_CHECKING:  # Snakemake reads cards at every start, and needs no arrays
+    import xarray as xr
+
+
+#: Axes of responses in a .npy file.
+SHAPE = "(stimulus, neuroid[, repetition[, time_bin]])"
+
+
+def write_card(
+    path: str | Path,
+    responses: np.ndarray,
+    *,
+    stimuli: dict[str, Any],
+    neuroids: dict[str, Any],
+    time_bins: list[tuple[float, float]],
+    **more: Any,
+) -> None:
+    """Write a recording as plain arrays beside a card, with their checksums.
+
+    Parameters
+    ----------
+    path : str or Path
+        The card; its files are named after it.
+    responses : ndarray, shape (n_stimuli, n_neuroids, n_repetitions, n_time_bins)
+    stimuli, neuroids : dict
+        Columns of the tables of stimuli and of neuroids.
+    **more
+        Other keys of the card.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    files = {kind: path.with_name(f"{path.stem}_{kind}.csv") for kind in ("stimuli", "neuroids")}
+    write_table(files["stimuli"], pd.DataFrame(stimuli))
+    write_table(files["neuroids"], pd.DataFrame(neuroids))
+    values = path.with_name(f"{path.stem}_responses.npy")
+    buffer = io.BytesIO()
+    np.save(buffer, responses)
+    write_atomic(values, buffer.getvalue())
+    sha256 = {file.name: checksums.of(file, "sha256") for file in (*files.values(), values)}
+    card = {
+        "responses": values.name,
+        "stimulus_ids": files["stimuli"].name,
+        "neuroids": files["neuroids"].name,
+        "time_bins": [list(window) for window in time_bins],
+        "sha256": sha256,
+    }
+    write_atomic(path, yaml.safe_dump(card | more, sort_keys=False))
+
+
+def read_card(path: str | Path) -> dict[str, Any]:
+    """Read and validate a card; an InputError names the card and the field."""
+    card = read_yaml(path)
+    for field in ("stimulus_ids", "object_name"):
+        values = card.get(field) if isinstance(card, dict) else None
+        for value in values if isinstance(values, list) else []:
+            if not isinstance(value, str):
+                raise InputError(
+                    f"{path}: {field}: {value} is no word in YAML: write it in quotes, '{value}'"
+                )
+    return validate(card, "array_recording", str(path))
+
+
+def named_files(path: str | Path) -> list[str]:
+    """Files that a card names, as paths from here; none where the card is yet to be made."""
+    if not Path(path).is_file():
+        return []
+    card = read_card(path)
+    names = [card[field] for field in ("responses", "stimulus_ids", "neuroids") if field in card]
+    return [str(Path(path).parent / name) for name in names if isinstance(name, str)]
+
+
+def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = None) -> xr.DataArray:
+    """Read the arrays of a card into the internal form.
+
+    Parameters
+    ----------
+    path : str or Path
+        The card.
+    region : str, optional
+        Keep the neuroids of this region only.
+    sha1 : str, optional
+        Expected checksum of the card, hexadecimal.
+
+    Raises
+    ------
+    InputError
+        A card that does not match its schema, a file that is not there or has another checksum, a table
+        without its columns, or what `recordings.assembly.internal_form` refuses; names file, field and value.
+    """
+    from visalign.recordings import assembly
+
+    path = Path(path)
+    if sha1 and path.is_file():
+        checksums.check(path, sha1)
+    card = read_card(path)
+    check_files(path, card)
+    responses, header = _responses(path.parent / card["responses"])
+    coordinates = _coordinates(path, card, responses.shape, header)
+    attrs = {"identifier": card.get("identifier", path.stem), "simulated": int(card["simulated"])}
+    recording = assembly.internal_form(path, responses, coordinates, attrs)
+    chosen = assembly.chosen_neuroids(path, recording.region.values, region)
+    recording = recording.isel(neuroid=chosen).assign_attrs(n_neuroids_other_regions=int((~chosen).sum()))
+    assembly.validate(path, recording)  # a stimulus may have had responses in other regions only
+    return recording
+
+
+def read_lists(path: str | Path) -> tuple[tuple[int, ...], dict[str, Any]]:
+    """Shape (stimulus, repetition, neuroid, time_bin) and coordinates of a recording, as its files list them.
+
+    The responses themselves are not read, save of a CSV. Errors as of `read_arrays`.
+    """
+    path = Path(path)
+    card = read_card(path)
+    check_files(path, card)
+    file = path.parent / card["responses"]
+    if file.suffix == ".csv":
+        responses, header = _responses(file)
+        shape: tuple[int, ...] = responses.shape
+    else:
+        n_stimuli, n_neuroids, *more = shape_of_numbers(file, (2, 3, 4), SHAPE)
+        n_repetitions, n_bins = [*more, 1, 1][:2]
+        shape, header = (n_stimuli, n_repetitions, n_neuroids, n_bins), None
+    return shape, _coordinates(path, card, shape, header)
+
+
+def _coordinates(
+    path: Path, card: dict[str, Any], shape: tuple[int, ...], header: list[str] | None
+) -> dict[str, Any]:
+    """Coordinates of responses of a shape as `read_lists` gives it, from the files that a card names."""
+    n_stimuli, n_repetitions, n_neuroids, _ = shape
+    if "neuroids" in card:
+        neuroids = _neuroids(path.parent / card["neuroids"], header)
+    else:
+        ids = header or [f"{index:04d}" for index in range(n_neuroids)]
+        neuroids = {"neuroid_id": ids, "region": [""] * n_neuroids, "subject": [""] * n_neuroids}
+    return (
+        {"object_name": [""] * n_stimuli}
+        | _stimuli(path.parent, card["stimulus_ids"])
+        | ({"object_name": card["object_name"]} if "object_name" in card else {})
+        | neuroids
+        | {
+            "repetition": np.arange(n_repetitions),
+            "time_bin_start": [float(start) for start, _ in card["time_bins"]],
+            "time_bin_end": [float(end) for _, end in card["time_bins"]],
+        }
+    )
+
+
+def check_files(path: Path, card: dict[str, Any]) -> None:
+    """Raise InputError unless the files of a card are there, with the checksums that it gives."""
+    files = named_files(path)
+    for file in files:
+        if not Path(file).is_file():
+            raise InputError(f"{path}: {Path(file).name!r}: no such file")
+    for name, sha256 in card["sha256"].items():
+        if str(path.parent / name) not in files:
+            raise InputError(f"{path}: sha256: {name!r} is not a file that the card names")
+        checksums.check(path.parent / name, sha256, "sha256")
+
+
+def _responses(file: Path) -> tuple[np.ndarray, list[str] | None]:
+    """Read responses (stimulus, repetition, neuroid, time_bin), and the neuroid ids of a CSV."""
+    if file.suffix == ".csv":
+        table = read_table(file, every_column=True)
+        for name in table.columns.intersection(["stimulus_id", "image_id", "object_name", "index"]):
+            raise InputError(
+                f"{file}: column {name!r} is no neuroid: leave it out (the card's stimulus_ids name the rows)"
+            )
+        header = [number(name) for name in table.columns]
+        if None not in header and any(value != int(value) for value in header if value is not None):
+            raise InputError(f"{file}: line 1: numbers, expected a header with the ids of the neuroids")
+        if table.empty:
+            raise InputError(f"{file}: no rows (expected one for each stimulus)")
+        columns = [numbers(table, name, file, missing=True) for name in table.columns]
+        return np.stack(columns, axis=1)[:, None, :, None], [str(name) for name in table.columns]
+    values = read_numbers(file, (2, 3, 4), SHAPE, missing=True)
+    return values.reshape(values.shape + (1,) * (4 - values.ndim)).transpose(0, 2, 1, 3), None
+
+
+def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> dict[str, Any]:
+    """Coordinates of the stimuli, from a list, the lines of a text file, or a CSV.
+
+    The CSV has columns stimulus_id, or image_id, grid_y and grid_x for a map recording, and may have
+    object_name.
+    """
+    from visalign.recordings import assembly
+
+    if isinstance(stimulus_ids, list):
+        return {"stimulus_id": stimulus_ids}
+    file = folder / stimulus_ids
+    if file.suffix == ".txt":
+        lines = [line.strip() for line in read_text(file, "text").rstrip().split("\n")]
+        if "" in lines:
+            raise InputError(f"{file}: line {lines.index('') + 1} is empty (expected a stimulus id)")
+        return {"stimulus_id": lines}
+    table = read_table(file, dtype=str, keep_default_na=False)
+    place = ("image_id", "grid_y", "grid_x")
+    needed = place if "grid_y" in table else ("stimulus_id",)
+    for name in needed:
+        if name not in table:
+            raise InputError(f"{file}: no column {name!r} (columns: {', '.join(table.columns)})")
+    names = {"object_name": table["object_name"].tolist()} if "object_name" in table else {}
+    ids = words(table, needed[0], file)
+    if needed != place:
+        return {"stimulus_id": ids} | names
+    positions = {name: whole_numbers(table, name, file) for name in ("grid_y", "grid_x")}
+    for name, values in positions.items():
+        for value in values[(values < 0) | (values > 9999)]:
+            raise InputError(f"{file}: {name}: {value} is not a whole number from 0 to 9999")
+    return assembly.map_stimuli(ids, *(values.tolist() for values in positions.values())) | names
+
+
+def _neuroids(file: Path, header: list[str] | None) -> dict[str, Any]:
+    """Coordinates of the neuroids from a CSV: neuroid_id, and where there are, region, subject, x, y."""
+    table = read_table(file, required=("neuroid_id",), dtype=str, keep_default_na=False)
+    ids = words(table, "neuroid_id", file)
+    if header is not None and header != ids:
+        pairs = enumerate(zip_longest(header, ids))
+        place, (first, second) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
+        raise InputError(
+            f"{file}: neuroid_id: not those of the header of the responses, in their order: "
+            f"number {place + 1} is {second!r}, in the header {first!r}"
+        )
+    empty = [""] * len(table)
+    texts = {name: table[name].tolist() if name in table else empty for name in ("region", "subject")}
+    places = {name: numbers(table, name, file, missing=True) for name in ("x", "y") if name in table}
+    return {"neuroid_id": ids} | texts | places

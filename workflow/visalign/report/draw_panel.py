@@ -1,0 +1,309 @@
+"""Draw one panel of accuracy against alignment: models with intervals, trend, names, and what it rests on."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.text import Annotation, Text
+
+from visalign.report import theme
+from visalign.report.label_placement import place
+from visalign.trend.roles import of_counts
+from visalign.trend.verdict import decimal, interval_of
+
+#: Up to so many points all are named; beyond, only the envelope's and the extremes.
+MAX_NAMED = 60
+#: Sides of a model's marker and of the ring around the changepoint, printer's points.
+MARKER, RING = 6.5, 13
+#: Characters that fit in a line of a panel: title, legend of published models, footer, label of its y axis.
+TITLE_WIDTH, LEGEND_WIDTH, FOOTER_WIDTH, LABEL_WIDTH = 66, 86, 104, 56
+
+Styles = Mapping[str, Mapping[str, str]]
+
+
+def asymmetric(points: list[dict[str, Any]], axis: str) -> np.ndarray:
+    """Return error-bar lengths below and above each point.
+
+    Parameters
+    ----------
+    points : list of dict
+        With ``axis``, ``axis_low`` and ``axis_high``; a bound may be None.
+
+    Returns
+    -------
+    ndarray, shape (2, n_points)
+        0 where there is no bound. Never negative: a percentile interval may miss its own estimate.
+    """
+    lengths = [
+        (
+            0.0 if point[f"{axis}_low"] is None else max(0.0, point[axis] - point[f"{axis}_low"]),
+            0.0 if point[f"{axis}_high"] is None else max(0.0, point[f"{axis}_high"] - point[axis]),
+        )
+        for point in points
+    ]
+    return np.array(lengths).reshape(-1, 2).T
+
+
+def shown_points(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the models that are points: those of the statistics, then those that are only shown."""
+    return [*panel["points"], *panel["shown_only"]]
+
+
+def named_points(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the points to name: all of few, the envelope's and the extremes of many."""
+    points = shown_points(panel)
+    if len(points) <= MAX_NAMED:
+        return points
+    chosen = set()
+    for axis in "xy":
+        ascending = sorted(points, key=itemgetter(axis))
+        chosen |= {ascending[0]["model"], ascending[-1]["model"]}
+    if panel["trend"]:
+        chosen |= {point["model"] for point in panel["trend"]["envelope"]}
+    return [point for point in points if point["model"] in chosen]
+
+
+def draw_points(
+    axes: Axes, points: list[dict[str, Any]], styles: Styles, *, crowded: bool, hollow: bool
+) -> None:
+    """Draw models with their intervals, a colour and marker a family; hollow, those that are only shown."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for point in points:
+        groups.setdefault(point["family"] if point["family"] in styles else "", []).append(point)
+    for family, members in groups.items():
+        style = styles.get(family, theme.OTHER)
+        quiet = theme.QUIET if style is theme.OTHER else style["color"]
+        axes.errorbar(
+            [point["x"] for point in members],
+            [point["y"] for point in members],
+            xerr=asymmetric(members, "x"),
+            yerr=asymmetric(members, "y"),
+            fmt=style["marker"],
+            color="none" if hollow else style["color"],
+            markersize=4 if crowded else MARKER,
+            markeredgecolor=quiet if hollow else theme.INK,
+            markeredgewidth=1.0 if hollow else 0.3 if crowded else 0.6,
+            elinewidth=0.5 if crowded else 0.9,
+            ecolor=(quiet, 0.2 if crowded or hollow else 0.35),
+            zorder=2.9 if hollow else 3,
+        )
+
+
+def draw_reference_lines(axes: Axes, lines: list[dict[str, Any]]) -> None:
+    """Draw a line with its name for each control that has a score but no accuracy."""
+    for line in lines:
+        axes.axhline(line["y"], color=theme.QUIET, lw=0.8, ls=(0, (2, 2)), zorder=1.2)
+        axes.annotate(line["model"], (1, line["y"]), (-2, 1), ("axes fraction", "data"), "offset points",
+                      ha="right", va="bottom", fontsize=6.5, color=theme.QUIET)  # fmt: skip
+
+
+def draw_arrows(axes: Axes, points: list[dict[str, Any]]) -> None:
+    """Draw an arrow to each trained model from its baseline, where both are drawn."""
+    place_of = {point["model"]: (point["x"], point["y"]) for point in points}
+    for point in points:
+        if point.get("baseline") in place_of:
+            arrow = {"arrowstyle": "-|>", "color": theme.INK, "lw": 1.0, "shrinkA": 4, "shrinkB": 4}
+            axes.annotate(
+                "", place_of[point["model"]], place_of[point["baseline"]], arrowprops=arrow, zorder=2.5
+            )
+
+
+def overlay_legend(overlay: Mapping[str, Any]) -> str:
+    """Say what published models are drawn: how many, of which columns, and where an axis is their own."""
+    x, y = overlay["x"], f"{overlay['y']}, {overlay['convention']}"
+    x += (" in per cent" if overlay["percent"] else "") + (" (axis above)" if overlay["own_x"] else "")
+    y += " (axis at the right)" if overlay["own_y"] else ""
+    text = f"{overlay['n']} published models of {overlay['table']}: {y}, against {x}"
+    if names := overlay["left_out"]:
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        text += f"; left out, since their accuracy is none: {', '.join(names[:4])}{more}"
+    return textwrap.fill(text, LEGEND_WIDTH)
+
+
+def own_axes(axes: Axes, overlay: Mapping[str, Any]) -> Axes:
+    """Return axes for published models: the panel's, or with scales of their own, named, right and above."""
+    own = axes
+    if overlay["own_y"]:
+        own = own.twinx()
+        own.set_ylabel(f"{overlay['y']}, {overlay['convention']}", color=theme.QUIET)
+        own.spines["right"].set_visible(True)
+        own.grid(False)
+    if overlay["own_x"]:
+        own = own.twiny()
+        own.set_xlabel(f"{overlay['x']} of {overlay['table']}", color=theme.QUIET)
+        own.spines["top"].set_visible(True)
+        own.grid(False)
+    if own is not axes:
+        axes.set_zorder(1)  # the study's own models stay in front
+        axes.patch.set_visible(False)
+    return own
+
+
+def draw_overlay(axes: Axes, overlay: Mapping[str, Any]) -> None:
+    """Draw published models behind all else; a legend over the panel says which, and how many."""
+    x, y = ([point[axis] for point in overlay["points"]] for axis in "xy")
+    dots = own_axes(axes, overlay).scatter(
+        x, y, s=9, color=theme.OVERLAY, linewidths=0, zorder=0.5, label=overlay_legend(overlay)
+    )
+    axes.legend(
+        handles=[dots],
+        loc="lower left",
+        bbox_to_anchor=(0, 1.14 if overlay["own_x"] else 1),
+        borderpad=0,
+        handletextpad=0,
+    )
+
+
+def draw_trend(axes: Axes, panel: Mapping[str, Any]) -> None:
+    """Draw envelope, published lines, two-piece regression and bands, in the limits that the points set."""
+    trend = panel["trend"]
+    front, peak = trend["envelope"], trend["changepoint"]
+    axes.set_autoscale_on(False)
+    axes.plot([p["x"] for p in front], [p["y"] for p in front], color=theme.INK, lw=1.4, zorder=2)
+    axes.plot(peak["x"], peak["y"], "o", ms=RING, mfc="none", mec=theme.INK, mew=1.2, zorder=4)
+    last = max(point["x"] for point in panel["points"])
+    for name, ends in (("rising", (front[0]["x"], peak["x"])), ("falling", (peak["x"], last))):
+        line = trend[name]
+        if line:
+            heights = [line["slope"] * x + line["intercept"] for x in ends]
+            axes.plot(ends, heights, color=theme.QUIET, lw=1.1, ls="--", zorder=1.5)
+    curve, pieces = trend["fitted_curve"], trend["segmented"]
+    if curve:
+        axes.plot(curve["x"], curve["y"], color=theme.FIT, lw=1.6, zorder=3.5)
+        axes.fill_between(
+            curve["x"], curve["low"], curve["high"], color=theme.FIT, alpha=0.25, lw=0, zorder=1
+        )
+        axes.axvline(pieces["changepoint"], color=theme.FIT, lw=0.9, ls=":", zorder=1)
+        bounds = pieces["changepoint_low"], pieces["changepoint_high"]
+        axes.axvspan(*bounds, color=theme.FIT, alpha=0.12, lw=0, zorder=0.2)
+
+
+def limit_x(axes: Axes, x: list[float]) -> None:
+    """Give the x axis a margin, but none far beyond 0 and 1 where every x is a proportion."""
+    axes.margins(0.1, 0.12)
+    if all(0 <= value <= 1 for value in x):
+        low, high = axes.get_xlim()
+        pad = 0.04 * (min(high, 1) - max(low, 0))
+        axes.set_xlim(max(low, -pad), min(high, 1 + pad))
+
+
+def name_points(axes: Axes, panel: Mapping[str, Any]) -> list[Annotation]:
+    """Write the names on the points; ``place_names`` moves them apart once the layout is final."""
+    names = []
+    for point in named_points(panel):
+        name = axes.annotate(
+            point["model"],
+            (point["x"], point["y"]),
+            (0, 0),
+            textcoords="offset points",
+            fontsize=6.5,
+            ha="center",
+            va="center",
+            zorder=3.6,
+            # A pale box, not a halo: path effects would turn the SVG's text into outlines.
+            bbox={"facecolor": "white", "alpha": 0.65, "edgecolor": "none", "pad": 0.4},
+            arrowprops={"arrowstyle": "-", "color": theme.QUIET, "lw": 0.4, "shrinkA": 0, "shrinkB": 2},
+        )
+        name.set_in_layout(False)
+        names.append(name)
+    return names
+
+
+def place_names(axes: Axes, names: list[Annotation], panel: Mapping[str, Any]) -> None:
+    """Move names off each other and off all points, in the layout as it is."""
+    if not names:
+        return
+    to_points = 72 / axes.figure.dpi
+
+    def places(xy: list[tuple[float, float]]) -> np.ndarray:
+        return axes.transData.transform(xy) * to_points
+
+    covered = [(point["x"], point["y"], MARKER) for point in shown_points(panel)]
+    if panel["trend"]:
+        covered.append((panel["trend"]["changepoint"]["x"], panel["trend"]["changepoint"]["y"], RING))
+    obstacles = np.array([[*places([(x, y)])[0], side, side] for x, y, side in covered])
+    sizes = np.array([Text.get_window_extent(name).size for name in names]) * to_points + 1
+    frame = axes.get_window_extent().get_points() * to_points
+    for name, offset in zip(
+        names, place(places([name.xy for name in names]), sizes, obstacles, frame), strict=True
+    ):
+        name.set_position(tuple(offset))
+
+
+def of_source(source: Mapping[str, Any]) -> str:
+    """Return where the values of an axis come from: data, real or simulated, stage version and seed."""
+    stage, _, dataset = source["benchmark"].partition("/")
+    parts = ["simulated" if source["simulated"] else "real"]
+    for name, numbers in ((f"{stage} version", source["versions"]), ("seed", source["seeds"])):
+        if numbers:
+            parts.append(f"{name} {', '.join(map(str, numbers))}")
+    return f"{dataset.replace('/', ' ') or 'no data'} ({', '.join(parts)})"
+
+
+def footer(panel: Mapping[str, Any]) -> str:
+    """Return the lines under a panel: how many models, the trend in words, and the data of both axes."""
+    counts = of_counts(panel)
+    lines = ["x: {} · y: {}".format(*map(of_source, panel["sources"]))]
+    if panel["sides"]:
+        lines.insert(0, panel["sides"])
+    if panel["trend"] is None:
+        counts += f" · no trend drawn: {panel['reason']}"
+    else:
+        rho = panel["trend"]["spearman"]["overall"]
+        counts += f" · Spearman's ρ = {decimal(rho['value'], sign=True)}"
+        if (judged := interval_of(rho)) and rho[f"{judged}_low"] is not None:
+            low, high = (decimal(rho[f"{judged}_{side}"], sign=True) for side in ("low", "high"))
+            counts += f" [{low}, {high}{' over families' if judged == 'family_ci' else ''}]"
+        lines.insert(0, panel["trend"]["verdict"])
+    return "\n".join(textwrap.fill(line, FOOTER_WIDTH) for line in (counts, *lines))
+
+
+def draw_empty(axes: Axes, panel: Mapping[str, Any]) -> None:
+    """Say why no model has a value."""
+    axes.set(xticks=[], yticks=[])
+    reasons = Counter(excluded["reason"] for excluded in panel["excluded"]).most_common(4)
+    text = "\n".join(textwrap.fill(f"{count} × {reason}", 60) for reason, count in reasons)
+    axes.text(0.5, 0.5, f"no model has a value\n\n{text}", ha="center", va="center", fontsize=8,
+              color=theme.QUIET, transform=axes.transAxes)  # fmt: skip
+
+
+def title_pad(overlay: Mapping[str, Any] | None) -> float:
+    """Return the points between a panel and its title: room for published models' legend, and their axis."""
+    if overlay is None:
+        return 8
+    return 8 + 10 * (overlay_legend(overlay).count("\n") + 1) + (36 if overlay["own_x"] else 0)
+
+
+def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Styles) -> list[Annotation]:
+    """Draw one panel; return its names, not yet placed."""
+    title = panel["title"] + (", SIMULATED DATA" if panel["simulated"] else "")
+    color = theme.SIMULATED if panel["simulated"] else theme.INK
+    lines = [title, *textwrap.wrap(panel["subtitle"], TITLE_WIDTH)]
+    axes.set_title("\n".join(lines), color=color, pad=title_pad(panel["overlay"]))
+    axes.set_xlabel(panel["x_label"])
+    axes.annotate(footer(panel), (0, 0), (0, -34), "axes fraction", "offset points",
+                  va="top", fontsize=7.5, color=theme.QUIET)  # fmt: skip
+    axes.set_ylabel(textwrap.fill(panel["y_label"], LABEL_WIDTH))
+    shown = shown_points(panel)
+    if not shown and not panel["reference_lines"]:
+        draw_empty(axes, panel)
+        return []
+    crowded = len(shown) > MAX_NAMED
+    for points, hollow in ((panel["points"], False), (panel["shown_only"], True)):
+        draw_points(axes, points, styles, crowded=crowded, hollow=hollow)
+    draw_arrows(axes, shown)
+    draw_reference_lines(axes, panel["reference_lines"])
+    on_axis = [point["x"] for point in shown]
+    if overlay := panel["overlay"]:
+        draw_overlay(axes, overlay)
+        on_axis += [] if overlay["own_x"] else [point["x"] for point in overlay["points"]]
+    limit_x(axes, on_axis)
+    if panel["trend"]:
+        draw_trend(axes, panel)
+    return name_points(axes, panel)

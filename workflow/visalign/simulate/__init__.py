@@ -1,0 +1,1 @@
+"""Simulated neurons and clicks, with a known truth."""

@@ -1,0 +1,146 @@
+"""Stage gram: one Gram matrix per layer and protocol, a dask reduction over feature chunks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from tqdm import tqdm
+
+from visalign.errors import InputError
+from visalign.gram import store
+from visalign.gram.matrix import column_ranges, gram
+from visalign.io import dask_client, stores
+from visalign.io.tables import inputs_hash
+from visalign.neural.grid import Protocol, at_positions, axes_of, channels_first
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+VERSIONS = {"gram": 3}
+EXAMPLES = """\
+  python -m visalign gram --features features.zarr --features-manifest features.json \\
+      --output gram.zarr --manifest gram.json
+  python -m visalign gram --features features.zarr --features-manifest features.json --protocol map-17 \\
+      --output gram.zarr --manifest gram.json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m visalign gram``."""
+    parser.add_argument("--features", required=True, help="feature store (.zarr)")
+    parser.add_argument("--features-manifest", required=True, help="its manifest (.json)")
+    parser.add_argument(
+        "--dtype", choices=["float32", "float64"], default="float32", help="type of the products"
+    )
+    parser.add_argument(
+        "--protocol",
+        type=Protocol.parse,
+        default=Protocol("whole_image"),
+        help="whole_image; map-N: N × N positions an image are rows; map-N-minmax: as the released code",
+    )
+    parser.add_argument("--output", required=True, help="store to write (.zarr)")
+    parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
+    dask_client.add_arguments(parser)
+
+
+def block_gram(layer: zarr.Array, columns: slice, dtype: type) -> dict[str, np.ndarray]:
+    """Gram matrix of some features of all stimuli."""
+    return gram([np.asarray(layer[:, columns]).reshape(layer.shape[0], -1)], dtype)
+
+
+def add(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sum of two Gram matrices, and of what comes with them."""
+    return {name: one[name] + other[name] for name in one}
+
+
+def reduce_gram(client: Client, layer: zarr.Array, dtype: type) -> dict[str, np.ndarray]:
+    """Gram matrix of a layer: one task a block of features, summed two by two in a fixed order.
+
+    The order does not depend on the workers, so neither does the result.
+    """
+    parts = [client.submit(block_gram, layer, c, dtype, pure=False) for c in column_ranges(layer)]
+    while len(parts) > 1:
+        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
+        parts = [client.submit(add, *pair, pure=False) if len(pair) == 2 else pair[0] for pair in pairs]
+    return parts[0].result()
+
+
+def pooled(layer: zarr.Array, protocol: Protocol, token_grid: list[int] | None) -> np.ndarray:
+    """Features of a layer at the positions of a map recording, (n · grid², channels) float32.
+
+    Read a shard of images at a time: memory is bounded by the result and one shard.
+    """
+    assert protocol.grid
+    axes = axes_of(layer)
+    rows = (layer.shards or layer.chunks)[0]
+    parts = [
+        at_positions(
+            channels_first(np.asarray(layer[first : first + rows]), axes, token_grid),
+            protocol.grid,
+            protocol.minmax,
+        )
+        for first in range(0, layer.shape[0], rows)
+    ]
+    return np.concatenate(parts)
+
+
+def positions(stimuli: list[str], grid: int) -> list[str]:
+    """Names of images at grid positions, as in a map recording."""
+    return [f"{image}/{y:02d}-{x:02d}" for image in stimuli for y in range(grid) for x in range(grid)]
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the Gram matrices of one (model, stimulus set, protocol)."""
+    protocol = args.protocol
+    identity = {
+        "features": inputs_hash(args.features_manifest),
+        "dtype": args.dtype,
+        "protocol": protocol.name,
+        "version": VERSIONS["gram"],
+    }
+    features = stores.open_store(args.features)
+    layers = [layer for layer in stores.attribute(features, "layers") if layer != "logits"]
+    if not layers:
+        raise InputError(f"{args.features}: holds logits only")
+    stimuli = stores.strings(features)
+    group = stores.open_partial(args.output, identity)
+    rows = positions(stimuli, protocol.grid) if protocol.grid else stimuli
+    stores.write_strings(group, "stimulus_id", rows, "stimulus")
+    dtype = np.float64 if args.dtype == "float64" else np.float32
+    skipped: dict[str, str] = {}
+    with dask_client.connect(args.dask, args.threads, args.dask_options) as client:
+        for layer in tqdm(layers, desc="gram", unit="layer"):
+            stored = stores.array(features, layer)
+            try:
+                X = (
+                    pooled(stored, protocol, stores.attribute(features, "token_grid"))
+                    if protocol.grid
+                    else None
+                )
+            except InputError as error:
+                skipped[layer] = str(error)
+                print(f"{layer} {error}: left out of {protocol.name}", file=sys.stderr)
+                continue
+            write_layer(client, group, layer, stored, X, dtype)
+    if len(skipped) == len(layers):
+        raise InputError(f"{args.features}: no layer has positions for {protocol.name}: {skipped}")
+    group.attrs["layers"] = [layer for layer in layers if layer not in skipped]
+    about: dict[str, Any] = {"protocol": protocol.name, "dtype": args.dtype, "skipped": skipped}
+    stores.publish(args.output, args.manifest, stores.provenance(**about))
+
+
+def write_layer(
+    client: Client, group: zarr.Group, layer: str, stored: zarr.Array, X: np.ndarray | None, dtype: type
+) -> None:
+    """Write a layer: its features where PLS is faster on these, else the Gram matrix."""
+    if X is None and stored.ndim == 2:
+        X = np.asarray(stored[:])
+    store.write(
+        group,
+        layer,
+        store.of_features(X, dtype) if X is not None else reduce_gram(client, stored, dtype),
+    )

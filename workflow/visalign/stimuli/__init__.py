@@ -1,0 +1,1 @@
+"""Images: their tables, where they come from, how they are decoded and transformed."""

@@ -1,0 +1,1 @@
+"""A study: config and sheets, validated; what depends on what; where every file is."""

@@ -1,0 +1,357 @@
+"""A study: the validated config and sheets, and which files every model needs.
+
+This is all that the Snakefile knows. It imports nothing heavy, since every start of Snakemake pays.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from visalign.errors import collected, raise_any
+from visalign.io.sheets import Sheet, read_published, read_rows, row_defaults, usable_config
+from visalign.labels import spaces
+from visalign.stimuli.transforms import Transform
+from visalign.study import recipes
+from visalign.zoo import facts as model_facts
+from visalign.zoo import low_level
+from visalign.zoo.weights import weights_id
+
+#: Stages that can be switched off, each with the stages that it needs.
+NEEDS = {
+    "accuracy": ("features",),
+    "features": (),
+    "gram": ("features",),
+    "recordings": (),
+    "neural": ("gram", "recordings"),
+    "maps": (),
+    "saliency": (),
+    "clickme": ("saliency", "maps"),
+    "attacks": ("maps",),
+    "trend": ("accuracy",),
+    "figures": ("trend",),
+    "report": ("figures",),
+}
+#: Cache of what is known of models without their weights.
+CACHE = "results/models/data_configs.json"
+#: Columns of sheets that name files and folders.
+SOURCES = ("path", "labels", "multi_labels", "archive", "clicks")
+MEASURES = ("accuracy", "neural", "clickme", "attacks")
+#: Sheets, and the column that names their rows.
+KEYS = {"models": "model", "train": "model", "stimuli": "stimuli", "recordings": "recording", "maps": "maps"}
+
+
+def select(rows: dict[str, Any], patterns: list[str], where: str) -> dict[str, Any]:
+    """Keep the rows whose names match one of the shell patterns; each must match something."""
+    unmatched = [pattern for pattern in patterns if not fnmatch.filter(rows, pattern)]
+    raise_any([f"{where}: models.select: no model matches {pattern!r}" for pattern in unmatched])
+    return {name: row for name, row in rows.items() if any(fnmatch.fnmatchcase(name, p) for p in patterns)}
+
+
+def label_mismatch(model_space: str, stimuli_space: str, stimuli: str) -> str | None:
+    """Why labels of a stimulus set cannot be compared with a model's output, or None."""
+    if model_space == stimuli_space != "none":
+        return None
+    return f"label space {stimuli_space} of {stimuli} is not the model's {model_space}"
+
+
+@dataclass
+class Study:
+    """The config and sheets of one run, validated, with look-ups for the rules."""
+
+    config: dict[str, Any]
+    models: dict[str, dict[str, Any]]
+    stimuli: dict[str, dict[str, Any]]
+    recordings: dict[str, dict[str, Any]]
+    maps: dict[str, dict[str, Any]]
+    data_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    published_top1: dict[str, float] = field(default_factory=dict)
+    trained: dict[str, dict[str, Any]] = field(default_factory=dict)  # recipes of models of weights ``train``
+    heads: dict[str, int | None] = field(default_factory=dict)  # outputs of models, None where not known
+    unavailable: dict[str, str] = field(default_factory=dict)  # models that cannot be looked up now, and why
+
+    @classmethod
+    def read(cls, config: dict[str, Any], where: str = "config", faults: list[str] | None = None) -> Study:
+        """Validate the config and its sheets, without timm's data configs.
+
+        Parameters
+        ----------
+        faults : list of str, optional
+            Collects what is wrong; the study is then that of all that is right.
+
+        Raises
+        ------
+        InputError
+            All that is wrong, where `faults` does not collect it.
+        """
+        found: list[str] = [] if faults is None else faults
+        usable_config(config, where, found)
+        sheets = {kind: Sheet() for kind in KEYS}
+        for kind, key in KEYS.items():
+            if config[kind]["sheet"]:
+                with collected(found):
+                    sheets[kind] = read_rows(config[kind]["sheet"], kind, key, found)
+        models = sheets["models"]
+        named = models.rows | {name: {} for name in models.faulty}
+        with collected(found):
+            named = named and select(named, config["models"]["select"], config["models"]["sheet"])
+        models.rows = {name: row for name, row in named.items() if row}
+        for name, row in list(models.rows.items()):
+            if row["weights"] == "train":
+                found.append(
+                    f"{config['models']['sheet']}: {name}: weights: 'train' is for rows of the sheet of train"
+                )
+            if row["weights"] == low_level.WEIGHTS:
+                if wrong := low_level.faults(row, row_defaults("models")):
+                    found += [f"{config['models']['sheet']}: {name}: {fault}" for fault in wrong]
+                    del models.rows[name]
+                row |= {"label_space": "none", "source": str(low_level.VERSION)}
+        stimuli, recordings, maps = (sheets[kind].rows for kind in ("stimuli", "recordings", "maps"))
+        with collected(found):
+            trained = recipes.model_rows(
+                sheets["train"].rows, models.rows, stimuli, maps, config["train"]["sheet"]
+            )
+            models.rows |= trained
+        study = cls(config, models.rows, stimuli, recordings, maps)
+        study.trained = {
+            name: recipes.complete(row, config)
+            for name, row in sheets["train"].rows.items()
+            if name in models.rows
+        }
+        found += recipes.unequal_pairs(study.trained, config["train"]["sheet"])
+        study.check_references(where, sheets, found)
+        if faults is None:
+            raise_any(found)
+        return study
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        where: str = "config",
+        cache: str | Path | None = None,
+        faults: list[str] | None = None,
+    ) -> Study:
+        """Validate everything; ask timm about models that are not in `cache` yet. See `read`."""
+        found: list[str] = [] if faults is None else faults
+        study = cls.read(config, where, found)
+        with collected(found):
+            if "published" in config["models"]:
+                study.published_top1 = read_published(**config["models"]["published"])
+        with collected(found):
+            study.look_up(cache, where)
+        if faults is None:
+            raise_any(found)
+        return study
+
+    def look_up(self, cache: str | Path | None, where: str = "config") -> None:
+        """Set data configs and heads, see `zoo.facts.resolve`.
+
+        Raises
+        ------
+        InputError
+            All that is wrong with rows of models; the study is then without these models.
+        """
+        sheets = {kind: self.config[kind]["sheet"] for kind in ("models", "train")}
+        places = {name: sheets["train" if name in self.trained else "models"] for name in self.models}
+        facts = model_facts.resolve(self.models, cache)
+        faults = model_facts.problems(facts, places)
+        for name, row in list(self.models.items()):
+            if facts[name]["problem"] or (row["weights"] == "train" and row["source"] not in self.models):
+                del self.models[name]
+        self.data_configs = data_configs(self.models, facts)
+        self.heads = model_facts.heads(self.models, facts)
+        reasons = {name: facts[name]["unavailable"] for name in self.models}
+        self.unavailable = {name: reason for name, reason in reasons.items() if reason}
+        for name in [name for name, row in self.models.items() if row["weights"] == "train"]:
+            base, reason = self.models[name]["source"], self.misfit(name)
+            if reason:  # the head of a base of the same label space, which would be trained
+                faults.append(f"{places[name]}: {name}: base: {base}: {reason}")
+        for kind, measure in (("recordings", "neural"), ("clicks", "clickme")):
+            for name, options in self.config["simulate"][kind].items():
+                teacher = options["teacher"]
+                if teacher in self.models and (reason := self.lacking(measure, teacher, options["stimuli"])):
+                    faults.append(f"{where}: simulate.{kind}.{name}.teacher: {teacher}: {reason}")
+        raise_any(faults)
+
+    def misfit(self, model: str) -> str | None:
+        """Why the outputs of a model cannot be read as its label space, or None."""
+        return spaces.misfit(self.heads.get(model), self.models[model]["label_space"])
+
+    def misfits(self) -> dict[str, str]:
+        """Models whose outputs cannot be read as their label space, and why."""
+        return {model: reason for model in self.models if (reason := self.misfit(model))}
+
+    def check_references(self, where: str, sheets: dict[str, Sheet], faults: list[str]) -> None:
+        """Every name that a sheet or the config refers to must exist; what refers to others is taken out."""
+        config = self.config
+
+        def right(place: str, value: str, kind: str) -> bool:
+            if not sheets[kind].knows(value):
+                faults.append(f"{place}: {value!r} is unknown (known: {', '.join(sheets[kind].rows)})")
+            return value in sheets[kind].rows
+
+        for kind, rows in (("recordings", self.recordings), ("maps", self.maps)):
+            for name, row in list(rows.items()):
+                if not right(f"{config[kind]['sheet']}: {name}: stimuli", row["stimuli"], "stimuli"):
+                    del rows[name]
+        labelled = []
+        for name in config["accuracy"]["stimuli"]:
+            if right(f"{where}: accuracy.stimuli", name, "stimuli"):
+                labelled.append(name)
+                if "label_space" not in self.stimuli[name]:
+                    faults.append(f"{where}: accuracy.stimuli: {name!r} has no label_space")
+        config["accuracy"]["stimuli"] = labelled
+        axis = config["trend"]["accuracy"]
+        if axis and axis.removeprefix("accuracy/") not in labelled:
+            faults.append(
+                f"{where}: trend.accuracy: {axis!r} is none of accuracy.stimuli ({', '.join(labelled)})"
+            )
+        for kind, datasets in config["simulate"].items():
+            for name, options in list(datasets.items()):
+                place = f"{where}: simulate.{kind}.{name}"
+                names = [("teacher", "models"), ("stimuli", "stimuli"), ("fit_stimuli", "stimuli")]
+                there = [
+                    right(f"{place}.{key}", options[key], sheet) for key, sheet in names if key in options
+                ]
+                if not all(there):
+                    del datasets[name]
+
+    def in_use(self) -> dict[str, set[str]]:
+        """Names of the stimulus sets, recordings and map sets that some stage will read."""
+        recordings = set(self.recordings) if self.enabled("neural") else set()
+        compared = self.enabled("clickme") or self.enabled("attacks")
+        maps = {name for name, row in self.maps.items() if row["scored"] and compared}
+        maps |= {row[key] for row in self.trained.values() for key in ("maps", "validation") if key in row}
+        stimuli = set(self.config["accuracy"]["stimuli"]) if self.enabled("accuracy") else set()
+        stimuli |= {self.recordings[name]["stimuli"] for name in recordings}
+        stimuli |= {self.maps[name]["stimuli"] for name in maps}
+        stimuli |= {row["stimuli"] for row in self.trained.values() if "stimuli" in row}
+        for kind, used in (("recordings", recordings), ("clicks", maps)):
+            simulated = [row for name, row in self.config["simulate"][kind].items() if name in used]
+            stimuli |= {row[key] for row in simulated for key in ("stimuli", "fit_stimuli") if key in row}
+        return {"stimuli": stimuli, "recordings": recordings, "maps": maps}
+
+    def sources(self) -> set[str]:
+        """Paths and patterns of files and folders that sheets and config name, but for those in results."""
+        rows = [row for sheet in (self.stimuli, self.recordings, self.maps) for row in sheet.values()]
+        named = {row[key] for row in rows for key in SOURCES if key in row}
+        tables = (self.config["models"].get("published"), self.config["trend"].get("overlay"))
+        named |= {settings["table"] for settings in tables if settings}
+        named |= set(filter(None, [self.config["clickme"]["revelation"]["human_curve"]]))
+        return {path for path in named if not path.startswith("results/")}
+
+    def is_low_level(self, model: str) -> bool:
+        """Whether a model is an image statistic and no network, see `low_level`."""
+        return self.models[model]["weights"] == low_level.WEIGHTS
+
+    def weights(self, model: str) -> str:
+        """Path of a model's weights and of the card beside them, without suffix."""
+        row = self.models[model]
+        return (
+            f"results/train/{model}"
+            if row["weights"] == "train"
+            else f"results/models/weights/{weights_id(row)}"
+        )
+
+    def enabled(self, stage: str) -> bool:
+        """Whether a stage and all that it needs are switched on."""
+        own = self.config[stage].get("enabled", True)
+        return own and all(self.enabled(needed) for needed in NEEDS[stage])
+
+    def transform(self, model: str, stimuli: str) -> str:
+        """Key of the transform that `model` applies to the stimulus set `stimuli`."""
+        squash = self.stimuli[stimuli]["transform"] == "resize"
+        return Transform.of_model(self.data_configs[model], squash).key
+
+    def protocol(self, recording: str) -> str:
+        """Name of the protocol of a recording: whole_image, or map-N with N positions a side."""
+        row = self.recordings[recording]
+        if "grid" not in row:
+            return "whole_image"
+        return f"map-{row['grid']}" + ("-minmax" if self.config["neural"]["map_features"] == "minmax" else "")
+
+    def mismatch(self, model: str, stimuli: str) -> str | None:
+        """Why labels of a stimulus set cannot be compared with a model's output, or None."""
+        theirs = self.stimuli[stimuli].get("label_space", "none")
+        return label_mismatch(self.models[model]["label_space"], theirs, stimuli) or self.misfit(model)
+
+    def needs_layers(self, stimuli: str) -> bool:
+        """Whether something reads layer activations on a stimulus set; else only logits are needed."""
+        simulated = self.config["simulate"]["recordings"].values()
+        read = {row["stimuli"] for row in self.recordings.values() if self.enabled("neural")}
+        read |= {settings[name] for settings in simulated for name in ("stimuli", "fit_stimuli")}
+        return stimuli in read
+
+    def benchmarks(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (measure, dataset, stimulus set) of every benchmark of the study."""
+        for stimuli in self.config["accuracy"]["stimuli"]:
+            yield "accuracy", stimuli, stimuli
+        for name, row in self.recordings.items():
+            yield "neural", name, row["stimuli"]
+        for measure in ("clickme", "attacks"):
+            for name, row in self.maps.items():
+                if row["scored"]:
+                    yield measure, name, row["stimuli"]
+
+    def describe_benchmarks(self) -> list[dict[str, Any]]:
+        """The benchmarks as data for the stage that gathers scores."""
+        sheets = {"neural": self.recordings, "clickme": self.maps, "attacks": self.maps}
+        return [
+            {
+                "measure": measure,
+                "dataset": dataset,
+                "label_space": None
+                if measure == "neural"
+                else self.stimuli[stimuli].get("label_space", "none"),
+                "simulated": sheets[measure][dataset]["simulated"] if measure in sheets else False,
+                "reason": None if self.enabled(measure) else f"stage {measure} is switched off",
+            }
+            for measure, dataset, stimuli in self.benchmarks()
+        ]
+
+    def undefined(self, measure: str, model: str, stimuli: str) -> str | None:
+        """Why a model has no score on a benchmark, known before any job runs, or None."""
+        if not self.enabled(measure):
+            return f"stage {measure} is switched off"
+        return self.lacking(measure, model, stimuli)
+
+    def lacking(self, measure: str, model: str, stimuli: str) -> str | None:
+        """Why a model cannot have a score on a benchmark, or None."""
+        if self.is_low_level(model):
+            return low_level.undefined(self.models[model]["architecture"], measure)
+        return None if measure == "neural" else self.mismatch(model, stimuli)
+
+    def scored_on(self, model: str) -> list[str]:
+        """Stimulus sets on which a model is scored."""
+        pairs = ((measure, stimuli) for measure, _, stimuli in self.benchmarks())
+        return list(dict.fromkeys(s for measure, s in pairs if self.undefined(measure, model, s) is None))
+
+    def score_files(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (measure, model, dataset) of every score file that the study makes."""
+        for measure, dataset, stimuli in self.benchmarks():
+            for model in self.models:
+                if self.undefined(measure, model, stimuli) is None:
+                    yield measure, model, dataset
+
+
+def data_configs(models: dict[str, dict[str, Any]], facts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the data config of each model: timm's, with the overrides of the row."""
+    found: dict[str, dict[str, Any]] = {}
+    for model, row in models.items():  # a trained model comes after its base, whose overrides it has
+        own = found[row["source"]] if row["weights"] == "train" else facts[model]["data_config"]
+        found[model] = override(own, row)
+    return found
+
+
+def override(data_config: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """Apply a sheet row's input_size, crop_pct, crop_mode and interpolation to a data config."""
+    result = dict(data_config)
+    for name in ("crop_pct", "crop_mode", "interpolation"):
+        result[name] = row.get(name, result[name])
+    if "input_size" in row:
+        result["input_size"] = [3, row["input_size"], row["input_size"]]
+    return result

@@ -1,0 +1,1 @@
+"""Doors of commands that no rule needs, or that serve a stage."""

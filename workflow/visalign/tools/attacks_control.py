@@ -1,0 +1,94 @@
+"""Tool attacks-control: importance maps of low-level models in the place of adversarial perturbations.
+
+They are compared with people's maps as the place of a perturbation is, on the stimuli that are drawn to be
+attacked. None of them has a tolerance, since they name no class that could change.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from visalign.attacks import alignment as adversarial_alignment
+from visalign.io import stores
+from visalign.io.arguments import at_least
+from visalign.io.tables import inputs_hash, score_row, write_scores, write_table
+from visalign.maps import agreement, saliency, scores
+from visalign.maps import alignment as map_alignment
+from visalign.maps.alignment import Alignment
+from visalign.stages import attacks
+from visalign.stimuli import tables
+from visalign.stimuli.transforms import Transform
+from visalign.zoo import low_level
+
+VERSIONS = {"attacks_control": 1}
+EXAMPLES = """\
+  python -m visalign attacks-control --model edges --architecture edge-energy --dataset clickme_simulated \\
+      --saliency saliency.zarr --saliency-manifest saliency.json --table clickme.csv \\
+      --transform 224x224-center-0.875-bicubic --maps maps.npz --ceilings ceilings.json \\
+      --output attacks.csv --image-table attacks_images.csv
+"""
+#: Reason of stimuli that are not attacked.
+NOT_DRAWN = "not drawn"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m visalign attacks-control``."""
+    parser.add_argument("--model", required=True, help="name of the model")
+    parser.add_argument("--architecture", required=True, choices=low_level.GIVES, help="what it computes")
+    parser.add_argument("--dataset", required=True, help="name of the map set")
+    parser.add_argument("--saliency", required=True, help="store of its importance maps (.zarr)")
+    parser.add_argument("--saliency-manifest", required=True, help="its manifest (.json)")
+    parser.add_argument("--table", required=True, help="table of the stimulus set")
+    parser.add_argument("--transform", required=True, help="transform of the stimuli")
+    parser.add_argument("--maps", required=True, help="processed human maps (.npz)")
+    parser.add_argument("--ceilings", required=True, help="what maps-ceilings wrote for the transform")
+    parser.add_argument("--simulated", choices=["true", "false"], default="false", help="are the maps?")
+    parser.add_argument("--images", type=at_least(1), help="stimuli that are attacked (default: all)")
+    parser.add_argument("--target", choices=attacks.TARGETS, default="label", help="what has to change")
+    parser.add_argument("--bootstrap", type=at_least(1), default=2000, help="bootstrap draws over images")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", required=True, help="score rows to write (CSV)")
+    parser.add_argument("--image-table", required=True, help="per-image table to write (CSV)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the score rows and the per-image table of one (low-level model, map set)."""
+    table = tables.read(args.table)
+    people, rng = agreement.read(args.ceilings, table), np.random.default_rng(args.seed)
+    alignment = align(args, table)
+    common: dict[str, Any] = {
+        "model": args.model,
+        "benchmark": f"attacks/{args.dataset}" + (f"/{args.target}" if args.target != "label" else ""),
+        "seed": args.seed,
+        "version": VERSIONS["attacks_control"],
+        "inputs_hash": inputs_hash(args.saliency_manifest, args.ceilings),
+    }
+    status = low_level.undefined(args.architecture, "perturbation_tolerance")
+    rows = [score_row(metric="perturbation_tolerance", status=status, simulated=False, **common)]
+    simulated, metric = args.simulated == "true", adversarial_alignment.HEADLINE
+    for entry in scores.summarise(alignment, people, rng, args.bootstrap).values():
+        entry["n_excluded"] -= alignment.reason.count(NOT_DRAWN)
+        rows.append(score_row(metric=metric, simulated=simulated, **common, **entry))
+    images = {"stimulus_id": table["stimulus_id"], **map_alignment.per_image({metric: alignment})}
+    write_table(args.image_table, pd.DataFrame(images))
+    write_scores(args.output, rows)
+
+
+def align(args: argparse.Namespace, table: pd.DataFrame) -> Alignment:
+    """Compare stored importance maps with people's; stimuli that are not drawn have the reason."""
+    store = stores.open_store(args.saliency)
+    tables.check_ids(store, table, args.saliency)
+    stored = stores.array(store, saliency.METRICS["spearman"])
+    drawn = attacks.choose(len(table), args.images, args.seed)
+    maps, transform = map_alignment.read_maps(args.maps, table)[drawn], Transform.from_key(args.transform)
+    sizes = table.iloc[drawn]
+    found = map_alignment.align_batches(
+        len(drawn),
+        lambda rows: {"rho": np.asarray(stored.get_orthogonal_selection((drawn[rows],)))},  # type: ignore[arg-type]
+        lambda rows: map_alignment.at_input(maps[rows], sizes.iloc[rows], transform),
+    )
+    return found["rho"].placed(drawn, len(table), NOT_DRAWN)

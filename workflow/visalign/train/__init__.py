@@ -1,0 +1,1 @@
+"""Training with supervision of saliency: images, losses, the loop, comparison of arms."""

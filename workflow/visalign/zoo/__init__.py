@@ -1,0 +1,1 @@
+"""Models: their weights, layers, inputs, gradients, and the image statistics that stand beside them."""

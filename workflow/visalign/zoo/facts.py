@@ -1,0 +1,147 @@
+"""What is known of a study's models before any job runs: asked of timm once, then read from a cache.
+
+A process of its own asks (``python -m visalign models --facts``), since every start of Snakemake passes here
+and timm takes seconds to import.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from visalign.errors import InputError
+from visalign.labels import spaces
+from visalign.zoo import low_level
+from visalign.zoo.weights import files_of, is_repository
+
+#: Raised when the same row gets other facts.
+VERSION = 1
+#: Columns of the model sheet that decide what is known.
+COLUMNS = ("architecture", "weights", "source", "input_size", "layers")
+
+#: Facts of low-level models, of which timm knows nothing.
+LOW_LEVEL = {"data_config": low_level.DATA_CONFIG, "num_classes": 0, "problem": None, "unavailable": None}
+
+Rows = dict[str, dict[str, Any]]
+
+
+def resolve(models: Rows, cache: str | Path | None) -> Rows:
+    """Return the facts of each model.
+
+    Parameters
+    ----------
+    models : dict
+        Rows of the model sheet by name, a trained model after its base.
+    cache : str or Path, optional
+        JSON file that keeps them; where it holds all, timm is not started.
+
+    Returns
+    -------
+    dict of dict
+        ``data_config``: timm's own, without the row's overrides, None with a problem that leaves it unknown;
+        ``num_classes``: outputs of the head, None where unknown; ``problem``: what is wrong with the row, or
+        None; ``unavailable``: why weights or data config cannot be looked up now, or None.
+    """
+    given = {name: LOW_LEVEL for name, row in models.items() if row["weights"] == low_level.WEIGHTS}
+    models = {name: row for name, row in models.items() if name not in given}
+    cache = Path(cache) if cache else None
+    stored = json.loads(cache.read_text()) if cache and cache.exists() else {}
+    version = f"{timm_version()}/{VERSION}"
+    known = stored.get(version, {})
+    questions = {model: question(model, models) for model in models}
+    keys = {model: json.dumps(asked, sort_keys=True) for model, asked in questions.items()}
+    states = {key: state(questions[model]) for model, key in keys.items()}
+    missing = {key: questions[model] for model, key in keys.items() if not holds(known.get(key), states[key])}
+    if missing:
+        answers = ask(list(missing.values()))
+        known |= {key: facts | {"state": states[key]} for key, facts in zip(missing, answers, strict=True)}
+        if cache:
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            temporary = cache.with_name(f".{cache.name}.{os.getpid()}.partial")
+            temporary.write_text(json.dumps({version: known}, indent=1))
+            temporary.replace(cache)
+    return given | {model: known[key] for model, key in keys.items()}
+
+
+def question(model: str, models: Rows) -> dict[str, Any]:
+    """What decides a model's facts; a trained model's are those of the first base, at its own input size."""
+    row = models[model]
+    asked = {name: row[name] for name in COLUMNS if name in row}
+    while row["weights"] == "train":
+        row = models[row["source"]]
+    asked |= {name: row.get(name, "") for name in ("architecture", "weights", "source")}
+    if is_repository(asked["source"]):  # which may say nothing of its input
+        asked |= {name: row[name] for name in ("crop_pct", "crop_mode", "interpolation") if name in row}
+    return {name: value for name, value in asked.items() if (name, value) != ("layers", "auto")}
+
+
+def state(asked: dict[str, Any]) -> Any:
+    """Size and time of the files that a model's facts rest on."""
+    source, files = asked["source"], files_of(asked)
+    if asked["weights"] == "package":
+        spec = importlib.util.find_spec(source) if source.isidentifier() else None
+        files = [Path(place) for place in spec.submodule_search_locations or []] if spec else []
+    elif asked["weights"] == "hub" and is_repository(source) and not files:
+        home = os.environ.get("HF_HOME", f"{os.environ.get('XDG_CACHE_HOME', '~/.cache')}/huggingface")
+        hub = Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
+        folder = hub / f"models--{source.rpartition(':')[2].partition('@')[0].replace('/', '--')}"
+        files = [folder / "refs", folder / "snapshots"]
+    stats = [(str(file), file.stat() if file.exists() else None) for file in files]
+    return [[name, *((found.st_size, found.st_mtime_ns) if found else ())] for name, found in stats]
+
+
+def holds(facts: dict[str, Any] | None, now: Any) -> bool:
+    """Whether cached facts still hold; what is known of a repository of the hub holds once it is known."""
+    if facts is None:
+        return False
+    settled = facts["fetched"] and facts["data_config"] is not None and facts["unavailable"] is None
+    return settled or facts["state"] == now
+
+
+def ask(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Ask timm, in a process of its own."""
+    command = [sys.executable, "-m", "visalign", "models", "--facts"]
+    result = subprocess.run(command, input=json.dumps(rows), capture_output=True, text=True)
+    if result.returncode:
+        raise InputError(f"visalign models --facts: {(result.stderr.strip().splitlines() or ['failed'])[-1]}")
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def problems(facts: Rows, sheets: dict[str, str], field: str = "problem") -> list[str]:
+    """What is wrong with models, or unavailable, a line each.
+
+    Parameters
+    ----------
+    facts : dict of dict
+        See `resolve`.
+    sheets : dict of str
+        Sheet that holds the row of each model.
+    """
+    return [f"{sheets[model]}: {model}: {known[field]}" for model, known in facts.items() if known[field]]
+
+
+def heads(models: Rows, facts: Rows) -> dict[str, int | None]:
+    """Outputs of the head of each model; of a trained one the base's, or a new head's where labels differ."""
+    outputs: dict[str, int | None] = {}
+    for model, row in models.items():
+        if row["weights"] != "train":
+            outputs[model] = facts[model]["num_classes"]
+        elif row["label_space"] == models[row["source"]]["label_space"]:
+            outputs[model] = outputs[row["source"]]
+        else:
+            outputs[model] = spaces.size(row["label_space"])
+    return outputs
+
+
+def timm_version() -> str:
+    """Version of timm, without importing it; '' where it is in another environment."""
+    try:
+        return importlib.metadata.version("timm")
+    except importlib.metadata.PackageNotFoundError:
+        return ""

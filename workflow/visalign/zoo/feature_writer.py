@@ -1,0 +1,108 @@
+"""Writing activations behind the forward pass, so that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import zarr
+from torch import Tensor
+
+from visalign.errors import InputError
+from visalign.io import stores
+
+#: Infinity in float16 bits: with NaN the largest of the positive and, plus the sign, of the negative.
+FLOAT16_INFINITY, FLOAT16_SIGN = 0x7C00, 0x8000
+
+
+class Overflow(Exception):
+    """Layers with activations beyond float16's range or precision: the pass must start again with float32."""
+
+    def __init__(self, layers: list[str]) -> None:
+        super().__init__(", ".join(layers))
+        self.layers = layers
+
+
+class FeatureWriter:
+    """Writes batches of activations into a partial store, in a thread of its own.
+
+    While a batch is computed at most one other is written, so memory holds two batches of
+    activations whatever the number of stimuli. The attribute `complete` counts the stimuli
+    that are written in every layer.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Partial store.
+    n_stimuli : int
+        Length of the first axis.
+    rows : int
+        Stimuli a batch, and so of a shard.
+    dimensions : dict of str to tuple of str
+        Dimension names of each layer.
+    """
+
+    def __init__(
+        self, group: zarr.Group, n_stimuli: int, rows: int, dimensions: dict[str, tuple[str, ...]]
+    ) -> None:
+        self.group, self.n_stimuli, self.rows, self.dimensions = group, n_stimuli, rows, dimensions
+        self.thread = ThreadPoolExecutor(1)
+        self.pending: Future[None] | None = None
+        self.complete: int = stores.attribute(group, "complete", 0)
+        self.digests = {layer: hashlib.sha256() for layer in dimensions}
+        for layer, digest in self.digests.items():
+            if self.complete:  # of an earlier run
+                stores.hash_rows(stores.array(group, layer), digest, self.complete)
+
+    def submit(self, rows: slice, activations: dict[str, Tensor]) -> None:
+        """Queue one batch; waits for the one before and raises what went wrong in it."""
+        self.wait()
+        self.pending = self.thread.submit(self.write, rows, activations)
+
+    def wait(self) -> None:
+        """Wait for the queued batch and raise what went wrong in it."""
+        if self.pending is not None:
+            self.pending.result()
+
+    def write(self, rows: slice, activations: dict[str, Tensor]) -> None:
+        """Write one batch of every layer, then count it as complete.
+
+        Raises
+        ------
+        InputError
+            A float32 activation is not finite, with the layer's name.
+        Overflow
+            A float16 activation is not.
+        """
+        arrays = {layer: np.ascontiguousarray(value.cpu().numpy()) for layer, value in activations.items()}
+        unfit = [layer for layer, values in arrays.items() if not finite(values)]
+        wide = [layer for layer in unfit if arrays[layer].dtype == np.float32]
+        if wide:
+            raise InputError(f"layers: {wide[0]!r}: activations of stimuli {rows.start}.. are not finite")
+        if unfit:
+            raise Overflow(unfit)
+        for layer, values in arrays.items():
+            self.array(layer, values)[rows] = values
+            stores.hash_values(values, self.digests[layer])
+        self.complete = rows.stop
+        self.group.attrs["complete"] = rows.stop
+
+    def array(self, layer: str, values: np.ndarray) -> zarr.Array:
+        """Return the array of a layer, made with the first batch."""
+        if self.complete:
+            return stores.array(self.group, layer)
+        shape = (self.n_stimuli, *values.shape[1:])
+        return stores.create_array(
+            self.group, layer, shape, values.dtype, self.dimensions[layer], rows=self.rows
+        )
+
+
+def finite(values: np.ndarray) -> bool:
+    """Whether no value is infinite or NaN."""
+    if values.dtype == np.float16:
+        positive, negative = values.view(np.int16).max(), values.view(np.uint16).max()
+        return bool(positive < FLOAT16_INFINITY and negative < FLOAT16_SIGN + FLOAT16_INFINITY)
+    # One sum finds NaN and infinity without a copy; in float64 finite values cannot overflow it.
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        return bool(np.isfinite(values.sum(dtype=np.float64)))

@@ -1,0 +1,234 @@
+"""Where the weights of a row of the model sheet come from, and what that says of the network."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from visalign.errors import InputError
+from visalign.zoo import checkpoints
+from visalign.zoo.weights import is_repository, pretrained_name
+
+
+def check_architecture(name: str, column: str = "architecture") -> None:
+    """Raise InputError with near names when timm does not know an architecture, or its tag."""
+    import timm
+
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        hint = f"; near: {', '.join(near)}" if near else ""
+        raise InputError(f"architecture: {name!r} is not an architecture of timm {timm.__version__}{hint}")
+    architecture, _, tag = name.partition(".")
+    tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in tags:
+        known = ", ".join(tags) or "there is none"
+        raise InputError(
+            f"{column}: {tag!r} is not a tag of {architecture} in timm {timm.__version__}: {known}"
+        )
+
+
+def data_config(name: str) -> dict[str, Any]:
+    """Timm's data config of an architecture or of one of its pretrained tags, as JSON values.
+
+    Parameters
+    ----------
+    name : str
+        ``architecture``, or ``architecture.tag`` (weights of one architecture differ in size and crop).
+
+    Returns
+    -------
+    dict
+        ``input_size`` (3, height, width), ``mean``, ``std``, ``crop_pct``, ``crop_mode``, ``interpolation``.
+    """
+    check_architecture(name)
+    return resolve(pretrained_cfg(name))
+
+
+def pretrained_cfg(name: str) -> dict[str, Any]:
+    """What timm says of an architecture, or of one of its pretrained tags."""
+    import timm
+
+    found = timm.get_pretrained_cfg(name)
+    return found.to_dict() if found else {}
+
+
+def resolve(pretrained: dict[str, Any]) -> dict[str, Any]:
+    """Timm's data config of its ``pretrained_cfg``, as JSON values."""
+    import timm
+
+    return json.loads(json.dumps(timm.data.resolve_data_config(pretrained_cfg=pretrained)))
+
+
+def match_by_order(ours: dict[str, Any], theirs: dict[str, Any], where: str) -> dict[str, Any]:
+    """Rename tensors of another implementation, matched one to one in order.
+
+    Parameters
+    ----------
+    ours, theirs : dict of str to Tensor
+        State dicts. Every pair must agree in shape and in the last part of its name
+        (weight, bias, running_mean, ...).
+
+    Raises
+    ------
+    InputError
+        Another number of tensors, or a pair that does not match, by name.
+    """
+    if len(ours) != len(theirs):
+        raise InputError(f"{where}: {len(theirs)} tensors, but the architecture has {len(ours)}")
+    renamed = {}
+    for (name, tensor), (other_name, other) in zip(ours.items(), theirs.items(), strict=True):
+        same_kind = name.rsplit(".", 1)[-1] == other_name.rsplit(".", 1)[-1]
+        if not same_kind or tensor.shape != other.shape:
+            shapes = tuple(other.shape), tuple(tensor.shape)
+            raise InputError(f"{where}: tensor {other_name} {shapes[0]} does not match {name} {shapes[1]}")
+        renamed[name] = other
+    return renamed
+
+
+def package_weights(package: str) -> Path:
+    """Return the one .pth file inside an installed Python package."""
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"source: package {package!r} is not installed")
+    files = sorted(Path(spec.submodule_search_locations[0]).rglob("*.pth"))
+    if len(files) != 1:
+        raise InputError(f"source: package {package!r} holds {len(files)} .pth files, expected 1")
+    return files[0]
+
+
+class Unavailable(InputError):
+    """Weights that are not there, or not yet: an error of this model alone, not of the study."""
+
+
+@dataclass
+class Origin:
+    """Where the weights of a row come from, and what that says of the network.
+
+    Attributes
+    ----------
+    data_config : dict
+        See `data_config`.
+    num_classes : int
+        Outputs of the head.
+    name : str
+        By which timm builds the network, and fetches its weights.
+    model_args : dict
+        Of a repository's network: arguments of timm beside the architecture.
+    overlay : dict, optional
+        What a repository without a config replaces in timm's.
+    path : Path, optional
+        File of the weights.
+    state : dict of str to Tensor, optional
+        The weights in the file, under the names of the network.
+    notes : list of str
+        What had to be done to make the weights fit.
+    """
+
+    data_config: dict[str, Any]
+    num_classes: int
+    name: str
+    model_args: dict[str, Any] = field(default_factory=dict)
+    overlay: dict[str, Any] | None = None
+    path: Path | None = None
+    state: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def origin(row: dict[str, Any], *, mapped: bool = False) -> Origin:
+    """Look up where the weights of a row come from.
+
+    Parameters
+    ----------
+    row : dict
+        ``architecture``: timm's name; ``weights``: hub, file, package or random; ``source``: hub: timm tag
+        (empty: the default one) or repository (``ORGANISATION/NAME@REVISION`` or ``local-dir:FOLDER``); file:
+        path; package: name of an installed package; random: seed.
+    mapped : bool
+        Read no more of a weight file than names and shapes.
+
+    Raises
+    ------
+    Unavailable
+        No such file, or a repository that cannot be reached.
+    InputError
+        An architecture, tag, package or seed that does not exist, or weights that do not fit.
+    """
+    architecture, source = row["architecture"], row.get("source", "")
+    check_architecture(architecture)
+    if row["weights"] == "hub" and is_repository(source):
+        return repository(architecture, source)
+    name = pretrained_name(row)
+    check_architecture(name, "source")
+    cfg = pretrained_cfg(name)
+    found = Origin(resolve(cfg), cfg["num_classes"], name)
+    if row["weights"] == "hub" and not any(cfg.get(key) for key in ("url", "file", "hf_hub_id")):
+        raise InputError(f"source: timm has no pretrained weights of {name}")
+    if row["weights"] == "random" and not source.lstrip("-").isdigit():
+        raise InputError(f"source: {source!r} is not a seed")
+    if row["weights"] in ("file", "package"):
+        read(found, row, mapped)
+    return found
+
+
+def read(found: Origin, row: dict[str, Any], mapped: bool) -> None:
+    """Read the weights of a file or package, and what they say of the network."""
+    source, architecture = row.get("source", ""), row["architecture"]
+    if row["weights"] == "package":
+        found.path = package_weights(source)
+        theirs = checkpoints.read(found.path, found.notes, mapped=mapped)
+        network = checkpoints.on_meta(architecture)
+        found.state = match_by_order(network.state_dict(), theirs, str(found.path))
+        return
+    if not source:
+        raise InputError("source: is empty; weights of kind file need a path")
+    found.path = Path(source)
+    if not found.path.is_file():
+        raise Unavailable(f"{source}: no such weight file")
+    theirs = checkpoints.read(found.path, found.notes, mapped=mapped)
+    found.state, found.num_classes = checkpoints.fit(theirs, architecture, found.path, found.notes)
+    own = checkpoints.normalisation(theirs)
+    apart = [abs(a - b) for name in own for a, b in zip(own[name], found.data_config[name], strict=True)]
+    if max(apart, default=0) > 1e-4:
+        found.data_config |= own
+        found.notes.append("mean and std are those of the file's normaliser")
+
+
+def repository(architecture: str, source: str) -> Origin:
+    """Look up a repository of the hub, or a folder like one: its own network, data config and head."""
+    import timm
+
+    name, where = source if ":" in source else f"hf-hub:{source}", f"source: {source}"
+    try:
+        kind, identifier = timm.models.parse_model_name(name)
+        read_config: Any = timm.models.load_model_config_from_hf
+        if kind == "local-dir":
+            read_config = timm.models._hub.load_model_config_from_path
+        cfg, theirs, args = read_config(identifier)
+        cfg = timm.models.resolve_pretrained_cfg(theirs, pretrained_cfg=cfg).to_dict()
+    except (KeyError, AttributeError, TypeError):
+        raise InputError(f"{where}: its config.json is not one of timm's") from None
+    except Exception as error:  # of the hub's library, which has many kinds
+        if type(error).__name__ == "RemoteEntryNotFoundError":
+            own = pretrained_cfg(architecture)
+            note = f"no config.json in {identifier}: data config and head are those of {architecture}"
+            overlay = {"hf_hub_id": identifier}
+            return Origin(resolve(own), own["num_classes"], architecture, overlay=overlay, notes=[note])
+        unreachable = isinstance(error, (FileNotFoundError, ConnectionError))
+        raise (Unavailable if unreachable else InputError)(f"{where}: {first_line(error)}") from None
+    if theirs != architecture.partition(".")[0]:
+        raise InputError(f"{where}: holds a {theirs}, the row's architecture is {architecture}")
+    if cfg["input_size"][0] != 3:
+        raise InputError(f"{where}: takes images of {cfg['input_size'][0]} channels, stimuli have 3")
+    args = {key: value for key, value in args.items() if key != "num_classes"}
+    if cfg.get("fixed_input_size"):
+        args.setdefault("img_size", cfg["input_size"][1:])
+    return Origin(resolve(cfg), cfg["num_classes"], name, json.loads(json.dumps(args)))
+
+
+def first_line(error: Exception) -> str:
+    """First line of what an error says, or its name."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
