@@ -82,7 +82,7 @@ def photographs(folder: Path, model: str) -> Case:
     """One of the embedded networks on the embedded photographs, at SIDE pixels."""
     from visalign import cli
     from visalign.io import stores
-    from visalign.io.tables import read_json
+    from visalign.io.files import read_json
     from visalign.stimuli import tables
     from visalign.zoo import network, pixels
 

@@ -24,7 +24,7 @@ def prepare(folder: Path) -> tuple[dict[str, Any], str, zarr.Array]:
     """Write random weights with their card, and a store of noise images."""
     from visalign import cli
     from visalign.io import stores
-    from visalign.io.tables import read_json
+    from visalign.io.files import read_json
 
     card, weights = folder / "model.json", folder / "model.safetensors"
     cli.main(["models", "--model", "lite0", "--architecture", ARCHITECTURE, "--weights", "random",

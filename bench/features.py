@@ -42,7 +42,7 @@ def prepare(folder: Path) -> tuple[dict, str, Path]:
     from PIL import Image
 
     from visalign import cli
-    from visalign.io.tables import read_json
+    from visalign.io.files import read_json
 
     card, weights = folder / "model.json", folder / "model.safetensors"
     cli.main(["models", "--model", "lite0", "--architecture", ARCHITECTURE, "--weights", "random",

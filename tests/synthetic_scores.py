@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from visalign.io import tables
+from visalign.io.scores import SCORE_COLUMNS, score_row
 from visalign.stats import correlations
 
 IT = "neural/scenes/IT/70-170/whole_image"
@@ -36,7 +37,7 @@ def _rows(model: str, trained: bool, accuracy: float, rng: np.random.Generator) 
         half = 0.03 + 0.02 * rng.random()
         bounds = {} if value is None else {"ci_low": value - half, "ci_high": value + half}
         common = {"n": 20, "simulated": True, "seed": 0, "version": 1, "inputs_hash": "0123456789abcdef"}
-        return tables.score_row(
+        return score_row(
             model=model,
             benchmark=benchmark,
             metric=metric,
@@ -93,7 +94,7 @@ def score_table(seed: int = 0) -> pd.DataFrame:
     for row in rows:
         if row["model"] == failed:
             row |= {"value": None, "ci_low": None, "ci_high": None, "status": FAILED}
-    return pd.DataFrame(rows, columns=list(tables.SCORE_COLUMNS))
+    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
 
 def write_study(folder) -> tuple[str, str]:

@@ -141,7 +141,7 @@ def test_every_stored_perturbation_fools_its_model(small_study):
     import torch
 
     from visalign.io import stores
-    from visalign.io.tables import read_json
+    from visalign.io.files import read_json
     from visalign.zoo import network
 
     card = read_json(small_study / "results/models/lite0.json")

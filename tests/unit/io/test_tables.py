@@ -12,32 +12,34 @@ from hypothesis import strategies as st
 
 from visalign.errors import InputError
 from visalign.io import tables
+from visalign.io.files import inputs_hash, read_json, write_atomic, write_json
+from visalign.io.scores import SCORE_COLUMNS, read_scores, score_row, write_scores
 
 
 def test_a_file_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path):
     path = tmp_path / "deep/er/x.txt"
-    tables.write_atomic(path, "one")
-    tables.write_atomic(path, b"two")
+    write_atomic(path, "one")
+    write_atomic(path, b"two")
     assert path.read_text() == "two"
     assert os.listdir(path.parent) == ["x.txt"]
 
 
 def test_a_failed_write_keeps_the_file_before(tmp_path, monkeypatch):
     path = tmp_path / "x.txt"
-    tables.write_atomic(path, "one")
+    write_atomic(path, "one")
 
     def fail(*_):
         raise OSError("no space left on device")
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="no space"):
-        tables.write_atomic(path, "two")
+        write_atomic(path, "two")
     assert path.read_text() == "one"
 
 
 def test_nan_is_not_written_as_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
-        tables.write_json(tmp_path / "x.json", {"a": float("nan")})
+        write_json(tmp_path / "x.json", {"a": float("nan")})
     assert not (tmp_path / "x.json").exists()
 
 
@@ -45,10 +47,10 @@ def test_nan_is_not_written_as_json(tmp_path):
 def test_broken_json_is_named(tmp_path, content):
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(InputError, match=r"x\.json: not JSON"):
-        tables.read_json(tmp_path / "x.json")
+        read_json(tmp_path / "x.json")
 
 
-@pytest.mark.parametrize("read", [tables.read_json, tables.read_table, tables.read_scores])
+@pytest.mark.parametrize("read", [read_json, tables.read_table, read_scores])
 def test_a_missing_file_is_named(tmp_path, read):
     with pytest.raises(InputError, match="absent: no such file"):
         read(tmp_path / "absent")
@@ -84,35 +86,35 @@ def test_the_hash_of_inputs_depends_on_content_and_order_not_on_names(tmp_path):
     for name, content in (("a", "1"), ("b", "2"), ("c", "1"), ("d", "12"), ("e", "")):
         (tmp_path / name).write_text(content)
     a, b, c, d, e = (tmp_path / name for name in "abcde")
-    assert tables.inputs_hash(a, b) == tables.inputs_hash(c, b)
-    assert len({tables.inputs_hash(*files) for files in ([a, b], [b, a], [d, e], [a], [b])}) == 5
+    assert inputs_hash(a, b) == inputs_hash(c, b)
+    assert len({inputs_hash(*files) for files in ([a, b], [b, a], [d, e], [a], [b])}) == 5
 
 
 def test_a_score_row_has_every_column_in_order():
-    row = tables.score_row(model="m", value=0.5)
-    assert tuple(row) == tables.SCORE_COLUMNS
+    row = score_row(model="m", value=0.5)
+    assert tuple(row) == SCORE_COLUMNS
     assert row["status"] == "ok" and row["n_excluded"] == 0 and row["ceiling"] is None
 
 
 def test_an_unknown_score_column_is_refused():
     with pytest.raises(TypeError, match="colour"):
-        tables.score_row(model="m", value=1, colour="red")
+        score_row(model="m", value=1, colour="red")
 
 
 @pytest.mark.parametrize(("status", "kept"), [("ok", "undefined (not a number)"), ("no images", "no images")])
 def test_an_undefined_score_is_empty_with_a_reason(status, kept):
-    row = tables.score_row(model="m", value=float("nan"), status=status)
+    row = score_row(model="m", value=float("nan"), status=status)
     assert row["value"] is None and row["status"] == kept
 
 
 def test_score_rows_read_back(tmp_path):
     rows = [
-        tables.score_row(model="m", benchmark="accuracy/x", metric="top1", value=1 / 3, n=3, simulated=True),
-        tables.score_row(model="1e5", benchmark="accuracy/x", metric="top1", value=None, status="no images"),
+        score_row(model="m", benchmark="accuracy/x", metric="top1", value=1 / 3, n=3, simulated=True),
+        score_row(model="1e5", benchmark="accuracy/x", metric="top1", value=None, status="no images"),
     ]
-    tables.write_scores(tmp_path / "s.csv", rows)
-    read = tables.read_scores(tmp_path / "s.csv")
-    assert tuple(read.columns) == tables.SCORE_COLUMNS
+    write_scores(tmp_path / "s.csv", rows)
+    read = read_scores(tmp_path / "s.csv")
+    assert tuple(read.columns) == SCORE_COLUMNS
     assert read["value"][0] == 1 / 3 and np.isnan(read["value"][1])
     assert read["model"].tolist() == ["m", "1e5"]
     assert read["layer"].tolist() == ["", ""]
@@ -120,13 +122,13 @@ def test_score_rows_read_back(tmp_path):
 
 @pytest.mark.parametrize("model", ["007", "1e5", "None", "NA"])
 def test_a_model_keeps_a_name_that_looks_like_a_number_or_like_nothing(tmp_path, model):
-    tables.write_scores(tmp_path / "s.csv", [tables.score_row(model=model, value=0.5)])
-    assert tables.read_scores(tmp_path / "s.csv")["model"].tolist() == [model]
+    write_scores(tmp_path / "s.csv", [score_row(model=model, value=0.5)])
+    assert read_scores(tmp_path / "s.csv")["model"].tolist() == [model]
 
 
 def test_a_word_among_scores_is_named_with_its_line(tmp_path):
-    tables.write_scores(tmp_path / "s.csv", [tables.score_row(model=m, value=0.5) for m in "ab"])
+    write_scores(tmp_path / "s.csv", [score_row(model=m, value=0.5) for m in "ab"])
     path = tmp_path / "s.csv"
     path.write_text(path.read_text().replace("b,,,0.5", 'b,,,"0,5"'))
     with pytest.raises(InputError, match=r"s\.csv: value: line 3: '0,5' is not a number"):
-        tables.read_scores(path)
+        read_scores(path)

@@ -16,7 +16,8 @@ from timm.data.imagenet_info import _NUM_CLASSES_TO_SUBSET
 from visalign import cli
 from visalign.errors import InputError
 from visalign.io import stores
-from visalign.io.tables import read_json, read_scores, write_json
+from visalign.io.files import read_json, write_json
+from visalign.io.scores import read_scores
 from visalign.labels import spaces as label_spaces
 from visalign.zoo import network
 

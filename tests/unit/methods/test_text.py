@@ -10,6 +10,8 @@ import yaml
 
 from visalign.errors import InputError
 from visalign.io import tables
+from visalign.io.files import read_json, write_atomic, write_json
+from visalign.io.scores import read_scores, score_row, write_scores
 from visalign.methods import neural
 from visalign.methods import text as methods_text
 from visalign.neural import predictivity
@@ -78,13 +80,11 @@ def write(tmp_path, monkeypatch):
     for model, side in (("one", 160), ("two", 224)):  # three failed before it had a card
         files[f"models/{model}"] = {"data_config": {"input_size": [3, side, side]}}
     for name, card in files.items():
-        tables.write_json(tmp_path / "results" / f"{name}.json", card)
+        write_json(tmp_path / "results" / f"{name}.json", card)
     row = {"model": "one", "version": 6, "value": 0.5, "simulated": False}
-    rows = [tables.score_row(benchmark="accuracy/photographs", metric="top1", n=20, **row)]
-    rows += [
-        tables.score_row(benchmark="neural/it", metric="pls_layer", layer=f"l{i}", **row) for i in range(9)
-    ]
-    tables.write_scores(tmp_path / "results" / "scores.csv", rows)
+    rows = [score_row(benchmark="accuracy/photographs", metric="top1", n=20, **row)]
+    rows += [score_row(benchmark="neural/it", metric="pls_layer", layer=f"l{i}", **row) for i in range(9)]
+    write_scores(tmp_path / "results" / "scores.csv", rows)
 
     def methods(**config):
         sheets = {kind: {"sheet": f"{kind}.tsv"} for kind in ("models", "stimuli", "recordings", "maps")}
@@ -139,10 +139,10 @@ def test_the_trend_is_described_with_its_models_its_tests_and_what_is_corrected(
 def test_evaluations_that_attacks_took_are_those_of_the_scores(write, tmp_path):
     assert "medians of models" not in write()
     rows = [
-        tables.score_row(model=f"m{i}", benchmark="attacks/c", metric=f"attack_{kind}_evaluations", value=n)
+        score_row(model=f"m{i}", benchmark="attacks/c", metric=f"attack_{kind}_evaluations", value=n)
         for i, (kind, n) in enumerate([("gradient", 19), ("gradient", 20), ("forward", 28)])
     ]
-    scores = tables.read_scores(tmp_path / "results" / "scores.csv")
+    scores = read_scores(tmp_path / "results" / "scores.csv")
     tables.write_table(tmp_path / "results" / "scores.csv", pd.concat([scores, pd.DataFrame(rows)]))
     assert "(medians of models: 19 to 20 gradient evaluations and 28 forward passes)" in write()
 
@@ -174,8 +174,8 @@ def test_intervals_and_floors_of_predictions_are_said_with_their_numbers(write):
 def change(tmp_path, name, **changes):
     """Change what the card of a recording says of its ceiling and otherwise."""
     path = tmp_path / "results" / "recordings" / f"{name}.json"
-    card = tables.read_json(path)
-    tables.write_json(path, card | changes | {"ceiling": card["ceiling"] | changes.get("ceiling", {})})
+    card = read_json(path)
+    write_json(path, card | changes | {"ceiling": card["ceiling"] | changes.get("ceiling", {})})
 
 
 def test_half_splits_are_spoken_of_only_where_a_ceiling_comes_from_them(write, tmp_path):
@@ -211,7 +211,7 @@ def test_a_ceiling_that_is_undefined_is_so_with_its_reason(write, tmp_path):
 def test_gaps_of_responses_are_spoken_of_where_the_status_of_a_score_is(write, tmp_path):
     assert "Missing responses" not in write()
     [said] = LayerScores([], np.zeros(0), np.zeros(0), [], filled=17).said
-    scores = tables.read_scores(tmp_path / "results" / "scores.csv")
+    scores = read_scores(tmp_path / "results" / "scores.csv")
     tables.write_table(tmp_path / "results" / "scores.csv", scores.assign(status=f"ok, {said}"))
     assert "Missing responses were filled by a joint fit of all neuroids" in write()
 
@@ -229,7 +229,7 @@ def test_similarities_have_sentences_of_their_own(write):
 
 def test_what_was_done_to_pixels_is_said_with_its_number(write, tmp_path):
     table = "stimulus_id,sha256,decoded\na,1,exif\nb,2,exif+16-bit\nc,2,\nd,3,alpha\n"
-    tables.write_atomic(tmp_path / "results/stimuli/photographs.csv", table)
+    write_atomic(tmp_path / "results/stimuli/photographs.csv", table)
     said = "EXIF orientation applied in 2, transparency composited in 1, 16 bits scaled to 8 in 1, "
     assert f"ship with foolbox, {said}1 copies of other images; each model's own" in write()
 
@@ -284,7 +284,7 @@ def test_a_stage_that_is_switched_off_is_not_described_and_needs_no_card(write, 
 def test_data_that_a_study_does_not_have_is_not_called_measured(write, tmp_path):
     for name in ("recordings/it", "recordings/it_maps", "maps/clicks"):
         path = tmp_path / "results" / f"{name}.json"
-        tables.write_json(path, tables.read_json(path) | {"simulated": False})
+        write_json(path, read_json(path) | {"simulated": False})
     assert "All recordings and importance maps are measured data." in write()
     assert "All importance maps are measured data." in write(neural={"enabled": False})
     switched_off = {stage: {"enabled": False} for stage in ("neural", "clickme", "attacks")}
@@ -293,7 +293,7 @@ def test_data_that_a_study_does_not_have_is_not_called_measured(write, tmp_path)
 
 def test_one_repetition_is_no_repetitions(write, tmp_path):
     path = tmp_path / "results" / "recordings" / "it.json"
-    tables.write_json(path, recording_card(False, 168, (1, 1), (""), **{"70-170": 0.8}))
+    write_json(path, recording_card(False, 168, (1, 1), (""), **{"70-170": 0.8}))
     assert "it (measured; unknown region, 168 neuroids, 123 stimuli, 1 repetition; " in write()
 
 

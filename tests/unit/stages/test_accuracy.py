@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from visalign import cli
 from visalign.io import stores
-from visalign.io.tables import read_scores
+from visalign.io.scores import read_scores
 from visalign.stages import accuracy
 
 LOGITS = np.array([[3, 2, 1], [1, 2, 3], [2, 3, 1]], np.float32)

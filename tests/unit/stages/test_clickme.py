@@ -18,7 +18,8 @@ from scipy import stats as scipy_stats
 
 from visalign import cli
 from visalign.io import stores
-from visalign.io.tables import read_scores, write_json
+from visalign.io.files import write_json
+from visalign.io.scores import read_scores
 from visalign.maps import alignment, processing, revelation
 from visalign.maps import clicks as click_logs
 from visalign.report import gallery, theme

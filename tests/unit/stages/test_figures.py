@@ -12,7 +12,7 @@ from matplotlib.text import Annotation, Text
 from PIL import Image
 
 from visalign.cli import main
-from visalign.io import tables
+from visalign.io.scores import score_row, write_scores
 from visalign.report import draw_panel as panels
 from visalign.report import label_placement, theme
 from visalign.stages import figures
@@ -56,8 +56,8 @@ def study(tmp_path_factory):
             ("clickme/photographs", "spearman", "floor_corrected", score),
         ):
             keys = {"model": f"m{i}", "benchmark": benchmark, "metric": metric, "convention": convention}
-            rows.append(tables.score_row(**keys, value=value, simulated=False, version=3, seed=5))
-    tables.write_scores(folder / "scores.csv", rows)
+            rows.append(score_row(**keys, value=value, simulated=False, version=3, seed=5))
+    write_scores(folder / "scores.csv", rows)
     sheet = "".join(f"m{i}\t{family}\n" for i, family in enumerate(members))
     (folder / "models.tsv").write_text("model\tfamily\n" + sheet)
     (folder / "published.csv").write_text("model,top1,rho\na,0.5,0.1\nb,0.9,-0.2\n")

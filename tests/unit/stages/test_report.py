@@ -15,6 +15,7 @@ from PIL import Image
 
 from visalign.cli import main
 from visalign.io import stores, tables
+from visalign.io.files import write_atomic, write_json
 from visalign.report import model_page as report_pages
 from visalign.report import study_page
 from visalign.stages import report
@@ -34,8 +35,8 @@ def write_report(folder, change=lambda scores: scores, cards=()):
     trend = ["--models", sheet, "--bootstrap", "50", "--output", str(folder / "trend.json")]
     main(["trend", "--scores", scores, *trend])
     (folder / "figure.svg").write_text("<svg/>")
-    tables.write_json(folder / "models" / f"{MODEL}.json", {"parameters": 4_652_008})
-    tables.write_atomic(folder / "report" / f"{MODEL}.html", "")
+    write_json(folder / "models" / f"{MODEL}.json", {"parameters": 4_652_008})
+    write_atomic(folder / "report" / f"{MODEL}.html", "")
     timing = folder / "benchmarks" / "features" / "lite0"
     timing.mkdir(parents=True)
     (timing / "photographs.tsv").write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t-\n")
@@ -323,7 +324,7 @@ def write_results(folder):
     tables.write_table(folder / "stimuli/photographs.csv", pd.DataFrame(table))
     (folder / "maps").mkdir()
     np.savez(folder / "maps/clicks.npz", stimulus_id=STIMULI, map=rng.random((3, 64, 64), dtype=np.float32))
-    tables.write_json(folder / "maps/clicks.json", {"simulated": True})
+    write_json(folder / "maps/clicks.json", {"simulated": True})
     pixels = np.zeros((3, 3, 16, 16), np.uint8)
     pixels[1, 0] = 255
     write_store(folder / f"preprocess/photographs/{GALLERY['transform']}.zarr", STIMULI, pixels=pixels)

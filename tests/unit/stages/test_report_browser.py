@@ -16,6 +16,7 @@ import synthetic_scores
 
 from visalign.cli import main
 from visalign.io import tables
+from visalign.io.files import write_json
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking".split()
@@ -136,7 +137,7 @@ def write_report(folder, scores, sheet):
     sheet.to_csv(folder / "models.tsv", sep="\t", index=False)
     for model in sheet["model"]:
         count = 1_000_000 * (1 + len(model) % 7)
-        tables.write_json(folder / "models" / f"{model}.json", {"parameters": count})
+        write_json(folder / "models" / f"{model}.json", {"parameters": count})
     read = ["--scores", str(folder / "scores.csv")]
     models = ["--models", str(folder / "models.tsv")]
     main(["trend", *read, *models, "--bootstrap", "5", "--output", str(folder / "trend.json")])

@@ -12,7 +12,7 @@ import pytest
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.io.tables import SCORE_COLUMNS, read_scores, score_row, write_scores
+from visalign.io.scores import SCORE_COLUMNS, read_scores, score_row, write_scores
 from visalign.stages import scores
 from visalign.study import study
 

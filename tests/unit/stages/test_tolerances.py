@@ -8,6 +8,7 @@ import pytest
 
 from visalign import cli
 from visalign.io import tables
+from visalign.io.scores import read_scores
 from visalign.stages import tolerances
 
 
@@ -28,7 +29,7 @@ def run(folder: Path, models: dict[str, pd.DataFrame], *more: str) -> pd.DataFra
         tables.write_table(folder / model / "clicks_images.csv", own)
     cli.main(["tolerances", "--directory", str(folder), "--dataset", "clicks", "--models", *models,
               "--bootstrap", "200", "--output", str(folder / "clicks.csv"), *more])  # fmt: skip
-    return tables.read_scores(folder / "clicks.csv").set_index(["model", "convention"])
+    return read_scores(folder / "clicks.csv").set_index(["model", "convention"])
 
 
 @pytest.fixture

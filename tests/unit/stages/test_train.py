@@ -21,7 +21,7 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from visalign import cli
-from visalign.io.tables import read_json
+from visalign.io.files import read_json
 from visalign.stages import train
 from visalign.stimuli import transforms
 from visalign.train import harmonizer, loop

@@ -10,6 +10,8 @@ import synthetic_scores
 
 from visalign.cli import main
 from visalign.io import tables
+from visalign.io.files import read_json
+from visalign.io.scores import score_row
 from visalign.stages import accuracy
 from visalign.trend import panel as headlines
 
@@ -225,7 +227,7 @@ def panels_of(
         sheet.to_csv(paths[1], sep="\t", index=False)
     argv = ["--scores", paths[0], "--models", paths[1], "--bootstrap", "50", *more]
     main(["trend", *argv, "--output", str(folder / "trend.json")])
-    return tables.read_json(folder / "trend.json")["panels"]
+    return read_json(folder / "trend.json")["panels"]
 
 
 def test_models_of_one_family_have_a_trend_but_no_cross_validated_error(tmp_path):
@@ -233,7 +235,7 @@ def test_models_of_one_family_have_a_trend_but_no_cross_validated_error(tmp_path
     synthetic_scores.model_sheet().assign(family="one").to_csv(sheet, sep="\t", index=False)
     output = tmp_path / "trend.json"
     main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "20", "--output", str(output)])
-    shapes = tables.read_json(output)["panels"][0]["trend"]["shapes"]
+    shapes = read_json(output)["panels"][0]["trend"]["shapes"]
     assert {shape["cv_rmse"] for shape in shapes.values()} == {None}
 
 
@@ -244,7 +246,7 @@ def test_in_a_sheet_without_families_each_model_is_its_own(tmp_path):
     (tmp_path / "models.tsv").write_text("\n".join(["model", *names]) + "\n")
     main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "20",
           "--output", str(tmp_path / "trend.json")])  # fmt: skip
-    points = tables.read_json(tmp_path / "trend.json")["panels"][0]["points"]
+    points = read_json(tmp_path / "trend.json")["panels"][0]["points"]
     assert points and {point["family"] for point in points} == {""}
 
 
@@ -314,7 +316,7 @@ def test_parameters_and_training_data_of_the_model_sheet_are_used(tmp_path):
     rows.to_csv(sheet, sep="\t", index=False)
     output = tmp_path / "trend.json"
     main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "20", "--output", str(output)])
-    trend = tables.read_json(output)["panels"][0]["trend"]
+    trend = read_json(output)["panels"][0]["trend"]
     assert trend["adjusted"]["n"] == trend["power_law"]["n"] == 11
     assert list(trend["adjusted"]["betas"])[1:] == [
         "log parameters",
@@ -405,8 +407,8 @@ def test_a_tolerance_of_censored_norms_is_no_point_whatever_its_value(tmp_path):
         top1 = {"metric": "top1", "convention": "proportion"}
         norm = {"metric": "perturbation_tolerance", "convention": "rms/image_effects"}
         return [
-            tables.score_row(**keys, **top1, benchmark="accuracy/photographs", value=x),
-            tables.score_row(**keys, **norm, benchmark="attacks/c", value=y, status=status),
+            score_row(**keys, **top1, benchmark="accuracy/photographs", value=x),
+            score_row(**keys, **norm, benchmark="attacks/c", value=y, status=status),
         ]
 
     rows = [row for i in range(12) for row in scored(f"m{i}", accuracy[i], tolerance[i])]
@@ -429,10 +431,10 @@ def test_the_verdict_is_of_p_values_that_are_adjusted_for_the_number_of_panels(t
     for i, (x, y) in enumerate(zip(accuracy, score, strict=True)):
         keys = {"model": f"m{i}", "simulated": False, "version": 1, "seed": 0}
         top1 = {"benchmark": "accuracy/photographs", "metric": "top1", "convention": "proportion"}
-        rows.append(tables.score_row(**keys, **top1, value=x))
+        rows.append(score_row(**keys, **top1, value=x))
         for window in windows:
             pls = {"benchmark": f"neural/it/IT/{window}/map", "metric": "pls", "convention": "r2/c"}
-            rows.append(tables.score_row(**keys, **pls, value=y))
+            rows.append(score_row(**keys, **pls, value=y))
     argv = (tmp_path, pd.DataFrame(rows), pd.DataFrame({"model": [f"m{i}" for i in range(14)]}))
     panels = panels_of(*argv)
     decline = [panel["trend"]["decline"] for panel in panels[:2]]
@@ -510,9 +512,7 @@ def test_a_failure_before_regions_are_known_makes_no_panel_but_gives_the_reason(
     scores = synthetic_scores.score_table()
     model = "tf_efficientnet_lite1_80"
     scores = scores[~((scores.model == model) & scores.benchmark.str.startswith("neural"))]
-    bare = tables.score_row(
-        model=model, benchmark="neural/scenes", metric="pls", status="failed: out of memory"
-    )
+    bare = score_row(model=model, benchmark="neural/scenes", metric="pls", status="failed: out of memory")
     panels = panels_of(tmp_path, pd.concat([scores, pd.DataFrame([bare])]))
     assert [panel["title"] for panel in panels] == TITLES
     reasons = {entry["model"]: entry["reason"] for entry in panels[0]["excluded"]}
@@ -591,7 +591,7 @@ def test_the_command_on_a_table_gives_the_trend_of_the_stage_on_the_same_numbers
     table = tmp_path / "points.csv"
     pd.DataFrame(panel["points"])[["model", "family", "x", "y"]].to_csv(table, index=False)
     capsys.readouterr()
-    draws = tables.read_json(tmp_path / "trend.json")["bootstrap"]
+    draws = read_json(tmp_path / "trend.json")["bootstrap"]
     main(
         [
             "trend",
@@ -650,7 +650,7 @@ def test_the_x_axis_is_any_accuracy_as_the_stage_writes_it(tmp_path, metric):
         keys = {"model": f"m{i}", "simulated": False, "version": 1, "seed": 0}
         axis = measured[metric] | {"benchmark": "accuracy/photographs", "value": i / 12}
         pls = {"benchmark": "neural/it/IT/51-90/map", "metric": "pls", "convention": "r2/c", "value": i / 24}
-        rows += [tables.score_row(**keys, **axis), tables.score_row(**keys, **pls)]
+        rows += [score_row(**keys, **axis), score_row(**keys, **pls)]
     sheet = pd.DataFrame({"model": [f"m{i}" for i in range(12)]})
     panel = panels_of(tmp_path, pd.DataFrame(rows), sheet, "--metric", metric)[0]
     assert [point["x"] for point in panel["points"]] == [i / 12 for i in range(12)]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from visalign import cli
-from visalign.io.tables import score_row, write_scores
+from visalign.io.scores import score_row, write_scores
 from visalign.tools.compare_scores import compare
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.io.tables import score_row, write_scores
+from visalign.io.scores import score_row, write_scores
 from visalign.train import comparison
 from visalign.train.comparison import Pair
 

@@ -13,7 +13,7 @@ from visalign import cli
 from visalign.errors import InputError
 from visalign.gram import matrix, ridge
 from visalign.io import stores
-from visalign.io.tables import write_json
+from visalign.io.files import write_json
 from visalign.neural.predictivity import conventions
 from visalign.stages import attacks, scores
 from visalign.stats import correlations

@@ -14,7 +14,7 @@ from timm.models._hub import save_for_hf
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.io.tables import read_json
+from visalign.io.files import read_json
 from visalign.stages import models
 from visalign.zoo import checks, network, origins
 from visalign.zoo import facts as model_facts

@@ -19,7 +19,7 @@ import numpy as np
 import zarr
 
 from visalign.errors import InputError
-from visalign.io.tables import write_json
+from visalign.io.files import write_json
 
 #: Bytes of one inner chunk, the unit in which features are read back.
 CHUNK_BYTES = 4 << 20

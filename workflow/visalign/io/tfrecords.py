@@ -18,7 +18,7 @@ import google_crc32c
 import numpy as np
 
 from visalign.errors import InputError
-from visalign.io.tables import write_atomic
+from visalign.io.files import write_atomic
 
 #: Feature values of one record: list of bytes, int64 array, or float32 array.
 Example = dict[str, list[bytes] | np.ndarray]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from visalign.io.tables import read_json
+from visalign.io.files import read_json
 from visalign.maps import alignment, processing
 from visalign.maps import clicks as click_logs
 from visalign.maps.alignment import RankSum, mean_defined, standard_ranks

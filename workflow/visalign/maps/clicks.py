@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 
 from visalign.errors import InputError
-from visalign.io.tables import write_atomic
+from visalign.io.files import write_atomic
 from visalign.maps import click_fields, processing
 from visalign.stats import correlations, expanded_percentile
 

@@ -33,8 +33,9 @@ import torch
 from tqdm import tqdm
 
 from visalign.errors import InputError
+from visalign.io.scores import score_row
 from visalign.io.sheets import read_sheet
-from visalign.io.tables import score_row, write_table
+from visalign.io.tables import write_table
 from visalign.labels import spaces
 from visalign.maps import agreement, alignment
 from visalign.maps import files as map_files

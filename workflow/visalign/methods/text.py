@@ -17,6 +17,8 @@ import pandas as pd
 
 from visalign.errors import InputError
 from visalign.io import tables
+from visalign.io.files import read_json
+from visalign.io.scores import read_scores
 from visalign.io.sheets import read_config
 from visalign.maps import agreement, processing
 from visalign.methods import neural, trend
@@ -87,12 +89,12 @@ def read_results(study: Study, directory: Path) -> Results:
 
     def cards(folder: str, names: Iterable[str], measures: tuple[str, ...]) -> dict[str, dict[str, Any]]:
         wanted = names if any(map(study.enabled, measures)) else ()
-        return {name: tables.read_json(directory / folder / f"{name}.json") for name in wanted}
+        return {name: read_json(directory / folder / f"{name}.json") for name in wanted}
 
     files = {name: directory / "models" / f"{name}.json" for name in study.models}
     return Results(
-        tables.read_scores(directory / "scores.csv"),
-        {name: tables.read_json(file) for name, file in files.items() if file.exists()},  # the rest failed
+        read_scores(directory / "scores.csv"),
+        {name: read_json(file) for name, file in files.items() if file.exists()},  # the rest failed
         cards("recordings", study.recordings, ("neural",)),
         cards("maps", study.maps, ("clickme", "attacks")),
         {name: read_pixels(directory / "stimuli" / f"{name}.csv") for name in study.in_use()["stimuli"]},

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from visalign.io.tables import score_row, write_atomic
+from visalign.io.files import write_atomic
+from visalign.io.scores import score_row
 from visalign.neural import predictivity, similarity_scores
 from visalign.neural.attainable import attainable
 from visalign.neural.grid import Protocol, map_spearman

@@ -19,8 +19,9 @@ from visalign.errors import InputError
 from visalign.io import checksums
 from visalign.io.array_files import read_numbers, shape_of_numbers
 from visalign.io.delimited import number, read_text
+from visalign.io.files import write_atomic
 from visalign.io.sheets import validate
-from visalign.io.tables import numbers, read_table, whole_numbers, words, write_atomic, write_table
+from visalign.io.tables import numbers, read_table, whole_numbers, words, write_table
 from visalign.io.yaml_text import read_yaml
 
 if TYPE_CHECKING:  # Snakemake reads cards at every start, and needs no arrays

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 
 from visalign.errors import InputError
 from visalign.io import stores, tables
+from visalign.io.files import read_json
 from visalign.maps import alignment
 from visalign.report import study_page
 from visalign.stimuli import tables as stimulus_tables
@@ -201,7 +202,7 @@ def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> dict[str, 
         image = Image.fromarray(np.moveaxis(np.asarray(pixels[row]), 0, -1))
         pictures = [("stimulus", thumbnail(image), ""), ("people", thumbnail(heat(human[i])), "")]
         entries.append({"name": stimulus, "pictures": pictures + model_pictures(found, row, i, said)})
-    simulated = tables.read_json(directory / "maps" / f"{name}.json")["simulated"]
+    simulated = read_json(directory / "maps" / f"{name}.json")["simulated"]
     return {"name": name, "simulated": simulated, "quantile": QUANTILE, "stimuli": entries}
 
 
@@ -246,7 +247,7 @@ def content(
     return {
         "model": model,
         "simulation": verdict.of_simulation(simulated),
-        "card": tables.read_json(card) if card.exists() else {},
+        "card": read_json(card) if card.exists() else {},
         "scores": own[~own["metric"].str.endswith(study_page.PER_LAYER)].to_dict("records"),
         "curves": layer_curves(own),
         "galleries": [g for g in (gallery(directory, model, entry) for entry in galleries) if g],

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visalign.io import stores
-from visalign.io.tables import inputs_hash, score_row, write_scores
+from visalign.io.files import inputs_hash
+from visalign.io.scores import score_row, write_scores
 from visalign.labels import spaces
 from visalign.stats.correlations import wilson
 from visalign.stimuli import tables

@@ -22,7 +22,9 @@ from visalign.attacks import masking, tolerance
 from visalign.errors import InputError
 from visalign.io import stores
 from visalign.io.arguments import at_least
-from visalign.io.tables import inputs_hash, read_json, score_row, write_scores, write_table
+from visalign.io.files import inputs_hash, read_json
+from visalign.io.scores import score_row, write_scores
+from visalign.io.tables import write_table
 from visalign.labels import spaces
 from visalign.maps import agreement, revelation, scores
 from visalign.maps import alignment as map_alignment

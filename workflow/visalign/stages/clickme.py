@@ -20,15 +20,9 @@ from tqdm import tqdm
 from visalign.errors import InputError
 from visalign.io import stores
 from visalign.io.arguments import at_least
-from visalign.io.tables import (
-    inputs_hash,
-    read_json,
-    read_table,
-    score_row,
-    write_atomic,
-    write_scores,
-    write_table,
-)
+from visalign.io.files import inputs_hash, read_json, write_atomic
+from visalign.io.scores import score_row, write_scores
+from visalign.io.tables import read_table, write_table
 from visalign.labels import spaces
 from visalign.maps import agreement, alignment, processing, revelation, scores
 from visalign.maps import saliency as saliency_alignment

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from visalign.errors import InputError
 from visalign.io import checksums
-from visalign.io.tables import read_table, write_atomic
+from visalign.io.files import write_atomic
+from visalign.io.tables import read_table
 
 VERSIONS = {"downloads": 1}
 EXAMPLES = """\

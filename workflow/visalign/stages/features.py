@@ -16,7 +16,7 @@ from tqdm import tqdm
 from visalign.errors import InputError
 from visalign.io import stores
 from visalign.io.arguments import at_least
-from visalign.io.tables import inputs_hash, read_json
+from visalign.io.files import inputs_hash, read_json
 from visalign.labels import spaces
 from visalign.zoo import low_level, low_level_stores
 

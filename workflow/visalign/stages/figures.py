@@ -17,8 +17,8 @@ from matplotlib.patches import Patch
 from tqdm import tqdm
 
 from visalign.errors import InputError
-from visalign.io import tables
 from visalign.io.arguments import at_least
+from visalign.io.files import read_json
 from visalign.report import theme
 from visalign.report.draw_panel import Styles, draw_panel, place_names, shown_points
 
@@ -148,7 +148,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read the panels, draw, save as PNG, SVG and PDF."""
-    trend = tables.read_json(args.trend)
+    trend = read_json(args.trend)
     panels = trend.get("panels")
     if not panels:
         raise InputError(f"{args.trend}: field 'panels' is missing or empty")

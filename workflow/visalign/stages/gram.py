@@ -14,7 +14,7 @@ from visalign.errors import InputError
 from visalign.gram import store
 from visalign.gram.matrix import column_ranges, gram
 from visalign.io import dask_client, stores
-from visalign.io.tables import inputs_hash
+from visalign.io.files import inputs_hash
 from visalign.neural.grid import Protocol, at_positions, axes_of, channels_first
 
 if TYPE_CHECKING:

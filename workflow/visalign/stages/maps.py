@@ -15,7 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from visalign.errors import InputError
-from visalign.io.tables import read_table, whole_numbers, write_atomic, write_json
+from visalign.io.files import write_atomic, write_json
+from visalign.io.tables import read_table, whole_numbers
 from visalign.maps import clicks as click_logs
 from visalign.maps import files as map_files
 from visalign.maps import lists, processing

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from visalign.errors import InputError
-from visalign.io.tables import read_json, write_json
+from visalign.io.files import read_json, write_json
 from visalign.labels import spaces
 from visalign.zoo import checkpoints, low_level
 from visalign.zoo.origins import Origin, data_config, origin

@@ -19,7 +19,9 @@ from visalign.errors import InputError
 from visalign.gram import store as gram_store
 from visalign.io import dask_client, stores
 from visalign.io.arguments import at_least, proportion
-from visalign.io.tables import inputs_hash, numbers, read_json, read_table, write_scores
+from visalign.io.files import inputs_hash, read_json
+from visalign.io.scores import write_scores
+from visalign.io.tables import numbers, read_table
 from visalign.neural import arrays
 from visalign.neural import rows as neural_rows
 from visalign.neural.grid import Protocol

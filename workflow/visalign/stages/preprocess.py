@@ -13,7 +13,7 @@ from tqdm import tqdm
 from visalign.errors import InputError
 from visalign.io import stores
 from visalign.io.arguments import at_least
-from visalign.io.tables import inputs_hash
+from visalign.io.files import inputs_hash
 from visalign.stimuli import images, tables
 from visalign.stimuli.transforms import Transform
 

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from visalign.errors import InputError
 from visalign.io.arguments import at_least
-from visalign.io.tables import write_json, write_table
+from visalign.io.files import write_json
+from visalign.io.tables import write_table
 from visalign.neural.predictivity import mean_over_repetitions
 from visalign.recordings import arcaro, arrays, assembly
 from visalign.recordings.ceilings import ALPHA, SplitHalf, split_half_ceiling

@@ -14,7 +14,8 @@ import jinja2
 import pandas as pd
 
 from visalign.errors import InputError
-from visalign.io import tables
+from visalign.io.files import read_json, write_atomic
+from visalign.io.scores import read_scores
 from visalign.report import model_page as report_pages
 from visalign.report import study_page
 from visalign.trend import text, verdict
@@ -62,14 +63,14 @@ def links(paths: Iterable[str | Path], page: Path) -> list[tuple[str, str]]:
 
 def study_pages(args: argparse.Namespace, scores: pd.DataFrame) -> dict[Path, str]:
     """Return the page of all models as HTML, by the file to write; the packed one links to no other file."""
-    trend = tables.read_json(args.trend)
+    trend = read_json(args.trend)
     for field in ("panels", "accuracy"):
         if field not in trend:
             raise InputError(f"{args.trend}: no field {field!r}")
     simulated = study_page.simulated_measures(scores, trend)
     models = study_page.families(scores, trend)
     cards = [args.directory / "models" / f"{model}.json" for model in models]
-    parameters = {path.stem: tables.read_json(path).get("parameters") for path in cards if path.exists()}
+    parameters = {path.stem: read_json(path).get("parameters") for path in cards if path.exists()}
     pages = [args.directory / "report" / f"{model}.html" for model in models]
     content = {
         "simulated": simulated,
@@ -84,7 +85,7 @@ def study_pages(args: argparse.Namespace, scores: pd.DataFrame) -> dict[Path, st
         "columns": study_page.headlines(trend),
         "failures": study_page.failures(scores, trend),
         "left_out": study_page.left_out(scores),
-        "cards": [(Path(path).stem, tables.read_json(path)) for path in args.cards],
+        "cards": [(Path(path).stem, read_json(path)) for path in args.cards],
         "versions": study_page.versions(scores),
         "timings": study_page.timings(args.benchmarks_dir),
         "trend": trend,
@@ -133,7 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the page of all models, or of one."""
-    scores = pd.concat([tables.read_scores(path) for path in args.scores], ignore_index=True)
+    scores = pd.concat([read_scores(path) for path in args.scores], ignore_index=True)
     if args.model:
         written = {args.output: model_page(args, scores)}
     elif args.trend:
@@ -141,4 +142,4 @@ def run(args: argparse.Namespace) -> None:
     else:
         raise InputError("give --trend for the page of all models, or --model for that of one")
     for path, page in written.items():
-        tables.write_atomic(path, page)
+        write_atomic(path, page)

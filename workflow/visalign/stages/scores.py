@@ -12,8 +12,10 @@ from typing import Any
 import pandas as pd
 
 from visalign.errors import InputError
+from visalign.io.files import write_atomic
+from visalign.io.scores import SCORE_COLUMNS, read_scores, score_row
 from visalign.io.sheets import read_sheet
-from visalign.io.tables import SCORE_COLUMNS, read_scores, score_row, write_atomic, write_table
+from visalign.io.tables import write_table
 from visalign.study.study import label_mismatch, select
 from visalign.zoo import low_level
 from visalign.zoo.weights import weights_id

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from visalign.io import stores
 from visalign.io.arguments import at_least
-from visalign.io.tables import write_json
+from visalign.io.files import write_json
 from visalign.recordings import arrays
 from visalign.simulate import population
 from visalign.stats.correlations import ranks, spearman_brown

@@ -21,7 +21,9 @@ from visalign.attacks import image_effects, masking
 from visalign.attacks.image_effects import Sizes
 from visalign.errors import InputError
 from visalign.io.arguments import at_least
-from visalign.io.tables import inputs_hash, read_table, score_row, write_scores
+from visalign.io.files import inputs_hash
+from visalign.io.scores import score_row, write_scores
+from visalign.io.tables import read_table
 from visalign.stats import expanded_percentile
 
 VERSIONS = {"tolerances": 1}

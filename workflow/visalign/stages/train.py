@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from visalign.errors import InputError
 from visalign.io.arguments import at_least
-from visalign.io.tables import inputs_hash, read_json, write_atomic, write_json
+from visalign.io.files import inputs_hash, read_json, write_atomic, write_json
 from visalign.labels import spaces
 
 if TYPE_CHECKING:

@@ -19,6 +19,8 @@ import pandas as pd
 
 from visalign.errors import InputError
 from visalign.io import tables
+from visalign.io.files import inputs_hash, write_json
+from visalign.io.scores import read_scores
 from visalign.trend import multiplicity, text, verdict
 from visalign.trend import panel as headlines
 from visalign.trend.association import describe, too_few
@@ -220,7 +222,7 @@ def panels(
 
 def run_pipeline(args: argparse.Namespace) -> None:
     """Write the panels of a score table as JSON."""
-    scores = tables.read_scores(args.scores)
+    scores = read_scores(args.scores)
     sheet = tables.read_table(args.models, required=("model",), dtype=str, keep_default_na=False).fillna("")
     if "family" not in sheet:
         sheet["family"] = ""  # each model is one of its own
@@ -240,7 +242,7 @@ def run_pipeline(args: argparse.Namespace) -> None:
     sheet = sheet.assign(**covariates(sheet, args.models))
     overlays = read_overlay(args.overlay, MEASURES) if args.overlay else {}
     settings = Settings((args.accuracy, args.metric), args.roles, args.seed, args.bootstrap)
-    tables.write_json(
+    write_json(
         args.output,
         {
             "version": VERSIONS["trend"],
@@ -249,7 +251,7 @@ def run_pipeline(args: argparse.Namespace) -> None:
             "confidence": 0.95,
             "accuracy": {"benchmark": args.accuracy, "metric": args.metric, "convention": "proportion"},
             "roles": args.roles,
-            "inputs_hash": tables.inputs_hash(args.scores, args.models),
+            "inputs_hash": inputs_hash(args.scores, args.models),
             "panels": panels(scores, sheet, overlays, settings, args.confirmatory),
         },
     )

@@ -15,7 +15,9 @@ import pandas as pd
 from visalign.attacks import alignment as adversarial_alignment
 from visalign.io import stores
 from visalign.io.arguments import at_least
-from visalign.io.tables import inputs_hash, score_row, write_scores, write_table
+from visalign.io.files import inputs_hash
+from visalign.io.scores import score_row, write_scores
+from visalign.io.tables import write_table
 from visalign.maps import agreement, saliency, scores
 from visalign.maps import alignment as map_alignment
 from visalign.maps.alignment import Alignment

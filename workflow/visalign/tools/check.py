@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from visalign.errors import InputError, collected, raise_any
 from visalign.io import checksums
+from visalign.io.files import read_json, write_json
 from visalign.io.sheets import read_config
-from visalign.io.tables import read_json, write_json
 from visalign.recordings import arrays
 from visalign.study.study import CACHE, Study
 

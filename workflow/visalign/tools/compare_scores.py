@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from visalign.errors import InputError
-from visalign.io.tables import read_scores
+from visalign.io.scores import read_scores
 from visalign.stats.correlations import spearman
 
 EXAMPLES = """\

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from visalign.errors import InputError
-from visalign.io.tables import inputs_hash, write_json
+from visalign.io.files import inputs_hash, write_json
 from visalign.maps import agreement, alignment, lists
 from visalign.maps.clicks import ClickLog
 from visalign.stimuli import tables

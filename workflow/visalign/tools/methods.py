@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from visalign.io.tables import write_atomic
+from visalign.io.files import write_atomic
 from visalign.methods.text import methods_text, read_results, read_study
 
 VERSIONS = {"methods": 4}

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 
 from visalign.errors import InputError
-from visalign.io.tables import read_json, read_scores, read_table
+from visalign.io.files import read_json
+from visalign.io.scores import read_scores
+from visalign.io.tables import read_table
 from visalign.stats.correlations import bootstrap_interval
 
 #: Of the comparison alone, lest a new way to compare train all models again.

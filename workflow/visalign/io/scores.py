@@ -1,0 +1,152 @@
+"""Scores: a number of a model or the reason why there is none, and the table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visalign.io.tables import numbers, read_table, write_table
+
+if TYPE_CHECKING:  # networks write no score, and start half a second sooner without pandas
+    import pandas as pd
+
+#: Columns of every score table, in order (one row a model, benchmark, metric, convention, layer).
+SCORE_COLUMNS = (
+    "model",
+    "benchmark",  # stage/dataset[/region][/window][/protocol]
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n",  # units the value rests on (images, stimuli, neuroids: said by the metric)
+    "n_excluded",
+    "floor",
+    "ceiling",
+    "convention",  # how value relates to floor and ceiling: r, r2/c, rho, floor_corrected, ...
+    "layer",
+    "status",  # "ok", or the reason why value is empty
+    "simulated",
+    "seed",
+    "version",  # VERSION of the stage
+    "inputs_hash",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A number of one model on one benchmark, or the reason why there is none.
+
+    A number that is NaN becomes None; of the value, the status then says that it is undefined.
+
+    Attributes
+    ----------
+    metric, convention : str
+        What is measured, and how the value relates to floor and ceiling.
+    value, ci_low, ci_high : float or None
+        With its 95 % interval, where known.
+    n, n_excluded : int
+        Units that it rests on (images, stimuli, neuroids: said by the metric), and those left out.
+    floor, ceiling : float or None
+        What a model that knows nothing, and what a perfect one would have.
+    layer : str or None
+        Of the model, where the score is one layer's.
+    status : str
+        ``ok`` (``ok, REMARK``), or the reason why there is no value.
+    simulated : bool or None
+        Whether it rests on simulated data; None: as its benchmark.
+    headline : bool
+        Whether it is the score of its metric, and not a variant of it.
+    """
+
+    metric: str
+    convention: str | None = None
+    value: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    n: int | None = None
+    n_excluded: int = 0
+    floor: float | None = None
+    ceiling: float | None = None
+    layer: str | None = None
+    status: str = "ok"
+    simulated: bool | None = None
+    headline: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("value", "ci_low", "ci_high", "floor", "ceiling"):
+            number = getattr(self, name)
+            if number is not None and number != number:
+                object.__setattr__(self, name, None)
+                if name == "value" and (self.status == "ok" or self.status.startswith("ok, ")):
+                    object.__setattr__(self, "status", f"undefined (not a number){self.status[2:]}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What scores are of, and what they were computed from.
+
+    Attributes
+    ----------
+    model : str
+    benchmark : str
+        ``measure/dataset[/region][/window][/protocol]``.
+    simulated : bool
+    seed, version : int
+        Version of the command, see `study.versions`.
+    inputs_hash : str
+        See `files.inputs_hash`.
+    """
+
+    model: str
+    benchmark: str
+    simulated: bool = False
+    seed: int | None = None
+    version: int | None = None
+    inputs_hash: str | None = None
+
+
+def rows_of(scores: Iterable[Score], source: Source) -> list[dict[str, Any]]:
+    """Return rows of the score table, with every column."""
+    rows = []
+    for score in scores:
+        row = {**vars(source), **vars(score)}
+        row["simulated"] = source.simulated if score.simulated is None else score.simulated
+        rows.append({column: row[column] for column in SCORE_COLUMNS})
+    return rows
+
+
+def score_row(**values: Any) -> dict[str, Any]:
+    """Return one score row with every column; unknown columns are refused."""
+    unknown = set(values) - set(SCORE_COLUMNS)
+    if unknown:
+        raise TypeError(f"unknown score columns: {sorted(unknown)}")
+    row = dict.fromkeys(SCORE_COLUMNS) | {"n_excluded": 0, "status": "ok"} | values
+    if row["value"] is not None and row["value"] != row["value"]:  # NaN
+        row["value"] = None
+        status = str(row["status"])
+        if status == "ok" or status.startswith("ok, "):
+            row["status"] = f"undefined (not a number){status[2:]}"
+    return row
+
+
+def write_scores(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write score rows as CSV."""
+    import pandas as pd
+
+    write_table(path, pd.DataFrame(list(rows), columns=list(SCORE_COLUMNS)))
+
+
+def read_scores(path: str | Path) -> pd.DataFrame:
+    """Read a score table; text columns have '' instead of missing values."""
+    text = ["model", "benchmark", "metric", "convention", "layer", "status", "inputs_hash"]
+    empty = {column: [""] for column in SCORE_COLUMNS if column not in text}
+    # A model may be called 007 or None: neither a number nor a missing value.
+    table = read_table(
+        path, required=SCORE_COLUMNS, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=empty
+    )
+    for column in SCORE_COLUMNS:
+        if column not in (*text, "simulated") and table[column].dtype.kind not in "iuf":  # words among them
+            table[column] = numbers(table, column, path, missing=True)
+    return table
