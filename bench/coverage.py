@@ -25,7 +25,7 @@ from visalign.neural import rows as neural_rows
 from visalign.neural.layers import Options, Selected, score_block
 from visalign.neural.predictivity import Ceiling, Responses
 from visalign.recordings import ceilings
-from visalign.stats import expanded_percentile, resampling
+from visalign.stats import bootstrap, resampling
 from visalign.stats.cross_validation import Split, leave_out_splits, nested_splits
 from visalign.stats.resampling import Draws
 from visalign.tools import compare_models
@@ -163,7 +163,7 @@ def measured(population: Population, found: Experiment, draws: int) -> Measured:
     )
     drawn = resampling.draw(found.image, population.neuroids, 0, draws)
     c, of_draws = ceilings.c_of(own.per_split()), own.resampled(drawn)
-    interval = expanded_percentile.interval(of_draws, drawn.units)
+    interval = bootstrap.expanded_interval(of_draws, drawn.units)
     ceiling = Ceiling(value=c, resampled=lambda _: of_draws)
     return Measured(Responses(own.mean, splits, found.image), ceiling, (c, *interval), drawn)
 

@@ -10,8 +10,8 @@ from visalign.maps import agreement, clicks, scores
 from visalign.maps import alignment as map_alignment
 from visalign.maps.alignment import Alignment
 from visalign.maps.scores import People
-from visalign.stats import correlations
-from visalign.stats.expanded_percentile import expanded_quantiles
+from visalign.stats import bootstrap, correlations
+from visalign.stats.bootstrap import expanded_quantiles
 
 SIDE = 24
 CENTRE = -np.square(np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2).sum(axis=0)
@@ -167,7 +167,7 @@ def test_no_comparable_image_is_a_status_not_a_number():
 
 def test_draws_are_means_over_the_drawn_images():
     values = np.array([[1.0, 4.0], [2.0, np.nan], [3.0, 6.0]])
-    found = scores.resampled(values, np.random.default_rng(3), 200)
+    found = bootstrap.resampled_means(values, np.random.default_rng(3), 200)
     rng = np.random.default_rng(3)
     for draw in found:
         chosen = values[rng.integers(3, size=3)]
@@ -233,8 +233,8 @@ def test_ceilings_of_other_images_are_drawn_on_their_own():
     entry = scores.summarise(alignment, people, rng, 4000)["rho/ceiling"]
     assert entry["value"] == pytest.approx(0.4 / ceiling.mean())
     # ρ is the same for every image: the interval is that of the mean ceiling alone, wider for five images.
-    draws = 0.4 / scores.resampled(ceiling[:, None], rng, 4000)[:, 0]
-    low, high = scores.expanded_percentile.interval(draws, 5)
+    draws = 0.4 / bootstrap.resampled_means(ceiling[:, None], rng, 4000)[:, 0]
+    low, high = bootstrap.expanded_interval(draws, 5)
     assert (entry["ci_low"], entry["ci_high"]) == pytest.approx((low, high), rel=0.05)
 
 

@@ -13,7 +13,7 @@ from visalign.neural.layers import Options
 from visalign.neural.response_halves import filled, halved, reliability
 from visalign.neural.similarity_scores import score_similarities
 from visalign.neural.unit_draws import derangements, draw, halve
-from visalign.stats.expanded_percentile import expanded_quantiles
+from visalign.stats.bootstrap import expanded_quantiles
 
 PLANTED = np.random.default_rng(0)
 TUNING = PLANTED.standard_normal((20, 15)) / np.sqrt(20)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from visalign.recordings import ceilings
-from visalign.stats import expanded_percentile, resampling
+from visalign.stats import bootstrap, resampling
 
 
 def population(
@@ -275,7 +275,7 @@ def test_the_interval_of_a_ceiling_is_of_95_percent_of_the_draws():
     responses = population(30, 4, 6, 0.5)
     found = ceilings.split_half_ceiling(responses, 3, 2)
     drawn = ceilings.trials(responses, 3, 2).resampled(resampling.draw(np.arange(30), 6, 2))
-    ends = np.quantile(drawn, expanded_percentile.expanded_quantiles(6))
+    ends = np.quantile(drawn, bootstrap.expanded_quantiles(6))
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(ends), abs=1e-12)
 
 

@@ -20,7 +20,7 @@ from visalign.neural import predictivity
 from visalign.neural.layers import METRICS, REGRESSIONS, Options, median_score, score_block, score_layers
 from visalign.neural.predictivity import Ceiling, conventions
 from visalign.stages import neural
-from visalign.stats import expanded_percentile
+from visalign.stats import bootstrap
 from visalign.stats.cross_validation import leave_out_splits, nested_splits
 
 
@@ -325,7 +325,7 @@ def test_kept_correlations_and_draws_make_the_scores_again(population, tmp_path,
     draws = pd.read_parquet(tmp_path / "d.parquet")
     own = draws[draws["convention"] == "r2/c"].set_index("draw")["value"]
     assert own[0] == entries["r2/c"]["value"] and len(own) == 1001
-    low, high = np.quantile(own[1:], expanded_percentile.expanded_quantiles(12))
+    low, high = np.quantile(own[1:], bootstrap.expanded_quantiles(12))
     assert (low, high) == pytest.approx((entries["r2/c"]["ci_low"], entries["r2/c"]["ci_high"]))
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from visalign.stats import correlations
+from visalign.stats import bootstrap, correlations
 
 
 @settings(max_examples=50, deadline=None)
@@ -52,10 +52,10 @@ def test_wilson_equals_scipy(hits, n):
 
 def test_bootstrap_interval_of_a_mean_matches_its_standard_error():
     values = np.random.default_rng(2).standard_normal(400)
-    low, high = correlations.bootstrap_interval(values, rng=np.random.default_rng(3), draws=4000)
+    low, high = bootstrap.percentile_interval(values, rng=np.random.default_rng(3), draws=4000)
     # 2 × 1.96 standard errors; 4000 draws fix the width to about 3 %.
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.08)
-    assert np.isnan(correlations.bootstrap_interval(values[:1], rng=np.random.default_rng(3))).all()
+    assert np.isnan(bootstrap.percentile_interval(values[:1], rng=np.random.default_rng(3))).all()
 
 
 @pytest.mark.parametrize("value", [0.1, 0.3, 1.7, 123.456, 1e6 + 0.1, 0])
@@ -83,7 +83,7 @@ def test_variation_that_float64_resolves_on_an_offset_correlates(offset, size):
 def test_correlations_of_resamples_are_those_of_the_samples_one_by_one(pairs, seed):
     a, b = np.array(pairs, dtype=float).T
     drawn = np.random.default_rng(seed).integers(len(a), size=(5, len(a)))
-    counts = correlations.resample_counts(len(a), np.random.default_rng(seed), 5)
+    counts = bootstrap.resample_counts(len(a), np.random.default_rng(seed), 5)
     for together, one in (
         (correlations.resampled_spearman, correlations.spearman),
         (correlations.resampled_pearson, correlations.pearson),

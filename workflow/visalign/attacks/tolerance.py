@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from visalign.attacks import masking
-from visalign.stats.correlations import bootstrap_interval
+from visalign.stats.bootstrap import percentile_interval
 
 #: Stands for the norm of a censored image in quantiles: larger than any norm of [0, 1] pixels. An
 #: interpolation that it takes part in with a weight of .001 or more is larger than UNKNOWN.
@@ -77,7 +77,7 @@ def entries(
             value = known(statistic(values))
             found = {"value": value, "status": status(value, f"{n_censored} of {len(norm)} censored")}
             if value is not None:
-                low, high = bootstrap_interval(values, statistic, rng=rng, draws=draws)
+                low, high = percentile_interval(values, statistic, rng=rng, draws=draws)
                 found |= {"ci_low": known(low), "ci_high": known(high)}
         result.append({"metric": metric} | counts | found)
     return result

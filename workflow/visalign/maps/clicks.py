@@ -36,7 +36,7 @@ import numpy as np
 from visalign.errors import InputError
 from visalign.io.files import write_atomic
 from visalign.maps import click_fields, processing
-from visalign.stats import correlations, expanded_percentile
+from visalign.stats import bootstrap, correlations
 
 #: Side of the images that participants clicked on, in pixels.
 SIZE = 256
@@ -394,4 +394,4 @@ def _reliability(rho: np.ndarray, rng: np.random.Generator) -> Reliability:
 def _interval(values: np.ndarray, rng: np.random.Generator, draws: int = 2000) -> tuple[float, float]:
     n = len(values)
     means = [values[rng.integers(n, size=n)].mean() for _ in range(draws)] if n > 1 else []
-    return expanded_percentile.interval(means, n)
+    return bootstrap.expanded_interval(means, n)

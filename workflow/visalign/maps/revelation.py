@@ -13,7 +13,7 @@ import numpy as np
 
 from visalign.errors import InputError
 from visalign.io.tables import numbers, read_table
-from visalign.stats.correlations import bootstrap_interval
+from visalign.stats.bootstrap import percentile_interval
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -135,7 +135,7 @@ def summarise(
     for metric, measure in measures.items():
         entry: dict[str, Any] = {"metric": metric, "convention": "proportion", "n": len(correct)}
         if len(correct):
-            low, high = bootstrap_interval(
+            low, high = percentile_interval(
                 correct, lambda sample, f=measure: f(sample.mean(axis=0)), rng=rng, draws=draws
             )
             entry |= {"value": measure(correct.mean(axis=0)), "ci_low": low, "ci_high": high}

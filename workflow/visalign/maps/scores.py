@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from visalign.maps.alignment import Alignment, mean_defined
-from visalign.stats import correlations, expanded_percentile
+from visalign.stats import bootstrap, correlations
 
 #: Least share 1 − φ of what people agree on that must be specific to the image: with less, `floor_corrected`
 #: is the ratio of two noises.
@@ -99,28 +99,6 @@ def mean(values: np.ndarray) -> float:
     return float(mean_defined(values, axis=0))
 
 
-def resampled(values: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """Column means over images drawn with replacement, of those that are not NaN.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n_images, n_columns)
-
-    Returns
-    -------
-    ndarray, shape (draws, n_columns)
-    """
-    n = len(values)
-    defined = ~np.isnan(values)
-    filled, defined = np.where(defined, values, 0), defined.astype(float)
-    result = np.empty((draws, values.shape[1]))
-    with np.errstate(invalid="ignore"):
-        for draw in result:
-            times = np.bincount(rng.integers(n, size=n), minlength=n)
-            draw[:] = (times @ filled) / (times @ defined)
-    return result
-
-
 def samples(
     alignment: Alignment, people: People, rng: np.random.Generator, draws: int
 ) -> tuple[np.ndarray, ...]:
@@ -133,8 +111,10 @@ def samples(
     floor = np.where(alignment.valid, alignment.floor, np.nan) + typical - mean(typical)
     between = 2 * people.floor - mean(people.floor)
     columns = [rho, floor, between] + ([people.ceiling] if people.paired else [])
-    drawn = resampled(np.column_stack(columns), rng, draws)
-    ceiling = drawn[:, 3] if people.paired else resampled(people.ceiling[:, None], rng, draws)[:, 0]
+    drawn = bootstrap.resampled_means(np.column_stack(columns), rng, draws)
+    ceiling = (
+        drawn[:, 3] if people.paired else bootstrap.resampled_means(people.ceiling[:, None], rng, draws)[:, 0]
+    )
     return drawn[:, 0], drawn[:, 1], ceiling, drawn[:, 2]
 
 
@@ -163,7 +143,7 @@ def summarise(
         if reason := nothing or obstacle(name, floor, ceiling, between):
             result[name] |= {"value": None, "status": reason}
             continue
-        low, high = expanded_percentile.interval(sample[name], n)
+        low, high = bootstrap.expanded_interval(sample[name], n)
         result[name] |= {"value": float(value), "ci_low": low, "ci_high": high}
         result[name] |= {"floor": float(at_floor[name]), "ceiling": ceiling if name == "rho" else 1.0}
     return result

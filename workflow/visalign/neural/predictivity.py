@@ -19,7 +19,7 @@ from visalign.neural.layers import (
     score_layers,
 )
 from visalign.neural.unit_draws import derangements
-from visalign.stats import expanded_percentile, resampling
+from visalign.stats import bootstrap, resampling
 from visalign.stats.cross_validation import Split
 from visalign.stats.resampling import Draws, mean_over_units, weighted_pearson
 
@@ -169,7 +169,7 @@ def summarise(
     sample = conventions(r_draws, c_draws, ceiling.kind)
     entries = {}
     for name in value:
-        low, high = expanded_percentile.interval(sample.get(name, np.array([])), draws.units)
+        low, high = bootstrap.expanded_interval(sample.get(name, np.array([])), draws.units)
         entries[name] = {
             "value": value[name],
             "ci_low": low,

@@ -17,8 +17,8 @@ from visalign.gram.matrix import gram
 from visalign.neural.layers import Options, Read, with_gram
 from visalign.neural.response_halves import Halved, filled, halved, reliability
 from visalign.neural.unit_draws import MIN_UNITS, Draw, derangements, draw, halve, spread
+from visalign.stats.bootstrap import expanded_interval
 from visalign.stats.correlations import pearson, ranks
-from visalign.stats.expanded_percentile import interval
 from visalign.stats.resampling import numbered
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class SimilarityScores:
         """One entry a convention, the headline first: value, 95 % interval, floor, ceiling, counts."""
         result = {}
         for name, scale in self.scales.items():
-            low, high = interval(self.draws[name], min(self.units, self.n))
+            low, high = expanded_interval(self.draws[name], min(self.units, self.n))
             result[name] = {
                 "value": self.choice.value / scale,
                 "ci_low": low,

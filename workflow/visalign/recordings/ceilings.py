@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import fdtrc
 
-from visalign.stats import correlations, expanded_percentile, resampling
+from visalign.stats import bootstrap, correlations, resampling
 from visalign.stats.resampling import Draws, mean_of_defined, mean_over_units, median_of_defined
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -207,7 +207,7 @@ def split_half_ceiling(
     per_split, p_value = own.per_split(), p_values(responses, groups)
     unit = groups if groups is not None else np.arange(len(responses)) if pictures is None else pictures
     draws = resampling.draw(unit, responses.shape[2], seed)
-    low, high = expanded_percentile.interval(own.resampled(draws), draws.units)
+    low, high = bootstrap.expanded_interval(own.resampled(draws), draws.units)
     slots = value = c_of(per_split)
     if not own.halves and responses.shape[1] > 1 and groups is None:
         present = ~np.isnan(responses)

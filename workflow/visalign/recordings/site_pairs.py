@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from visalign.stats import expanded_percentile, resampling
+from visalign.stats import bootstrap, resampling
 from visalign.stats.resampling import Draws, mean_over_units
 
 
@@ -62,5 +62,5 @@ def site_pair_ceiling(maps: np.ndarray, seed: int = 1) -> SitePair:
     value = float(np.median(chosen, axis=1).mean())
     pairs = SitePair(value, np.nan, np.nan, best, chosen.mean(axis=0), chosen)
     draws = resampling.draw(np.arange(n_images), n_sites, seed)
-    low, high = expanded_percentile.interval(pairs.resampled(draws), draws.units)
+    low, high = bootstrap.expanded_interval(pairs.resampled(draws), draws.units)
     return pairs._replace(ci_low=low, ci_high=high)

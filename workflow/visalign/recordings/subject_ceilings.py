@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from visalign.gram import pls
-from visalign.stats import correlations
+from visalign.stats import bootstrap, correlations
 from visalign.stats.cross_validation import shuffle_splits
 from visalign.stats.resampling import mean_of_defined
 
@@ -73,7 +73,7 @@ def subject_ceiling(
             per_source[row, subjects == target] = _held_out(X[shown], Y[shown], splits, components)
     per_neuroid = mean_of_defined(per_source)
     defined = per_neuroid[~np.isnan(per_neuroid)]
-    low, high = correlations.bootstrap_interval(defined, np.median, rng=np.random.default_rng(seed))
+    low, high = bootstrap.percentile_interval(defined, np.median, rng=np.random.default_rng(seed))
     return SubjectCeiling(float(np.median(defined)) if defined.size else np.nan, low, high, per_neuroid)
 
 

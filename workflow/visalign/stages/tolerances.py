@@ -24,7 +24,7 @@ from visalign.io.arguments import at_least
 from visalign.io.files import inputs_hash
 from visalign.io.scores import score_row, write_scores
 from visalign.io.tables import read_table
-from visalign.stats import expanded_percentile
+from visalign.stats import bootstrap
 
 VERSIONS = {"tolerances": 1}
 EXAMPLES = """\
@@ -139,7 +139,7 @@ def summary(log: float, sample: np.ndarray, n: int) -> dict[str, Any]:
     """Value and interval of a model from log sizes; bounds that a censored image decides are None."""
     if np.isinf(log):
         return {"status": "undefined: at least half of the images censored"}
-    low, high = np.exp(expanded_percentile.interval(sample, n))
+    low, high = np.exp(bootstrap.expanded_interval(sample, n))
     return {"value": float(np.exp(log)), "ci_low": known(low), "ci_high": known(high)}
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from visalign.errors import InputError
 from visalign.io.tables import write_table
-from visalign.stats import expanded_percentile
+from visalign.stats import bootstrap
 
 EXAMPLES = """\
   python -m visalign compare-models results/neural/lite0/it_simulated_draws.parquet \\
@@ -129,7 +129,7 @@ def differences(
             best = (every[:, 1:] == np.nanmax(every[:, 1:], axis=0)).mean(axis=1)
         for (model, own), share in zip(sample.items(), best, strict=True):
             change = own - values
-            low, high = expanded_percentile.interval(change[1:], units)
+            low, high = bootstrap.expanded_interval(change[1:], units)
             rows.append(
                 dict(zip(("benchmark", "metric", "convention"), key, strict=True))
                 | {"model": model, "value": own[0], "difference": change[0], "ci_low": low, "ci_high": high}

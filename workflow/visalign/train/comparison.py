@@ -19,7 +19,7 @@ from visalign.errors import InputError
 from visalign.io.files import read_json
 from visalign.io.scores import read_scores
 from visalign.io.tables import read_table
-from visalign.stats.correlations import bootstrap_interval
+from visalign.stats.bootstrap import percentile_interval
 
 #: Of the comparison alone, lest a new way to compare train all models again.
 #: Measures of each image, in the files of ``train measure``.
@@ -156,7 +156,7 @@ def differences(
         if defined.any():
             trained, baseline = values[:, :, defined].mean(axis=(0, 2))
             changes = values[:, 0, defined] - values[:, 1, defined]
-            low, high = bootstrap_interval(
+            low, high = percentile_interval(
                 changes.mean(axis=0), np.mean, rng=np.random.default_rng(seed), draws=draws
             )
             row |= {"value": trained, "baseline_value": baseline, "difference": changes.mean()}

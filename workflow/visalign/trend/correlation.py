@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from visalign.stats import bootstrap
 from visalign.stats import correlations as stats
 from visalign.trend.segmented import MIN_FAMILIES
 
@@ -95,7 +96,7 @@ def correlation(
     answer: dict[str, Any] = {"value": None} | dict.fromkeys(bounds) | {"n": n, "n_families": n_families}
     if n < MIN_SIDE or np.ptp(x) == 0 or np.ptp(y) == 0:
         return answer
-    counts = stats.resample_counts(n, np.random.default_rng(seed), draws)
+    counts = bootstrap.resample_counts(n, np.random.default_rng(seed), draws)
     drawn = RESAMPLED[statistic](x, y, counts)
     if np.isfinite(drawn).any():  # not when x or y is constant in every draw
         answer["ci_low"], answer["ci_high"] = map(float, np.nanquantile(drawn, [0.025, 0.975]))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from visalign.stats.expanded_percentile import expanded_quantiles, interval
+from visalign.stats.bootstrap import expanded_interval, expanded_quantiles
 
 
 def test_quantiles_are_the_percentiles_where_units_are_many():
@@ -22,20 +22,20 @@ def test_the_interval_of_a_mean_is_nearly_students():
     draws = values[rng.integers(20, size=(100_000, 20))].mean(axis=1)
     expected = stats.t.interval(0.95, 19, values.mean(), stats.sem(values))
     # A hundred thousand draws place a quantile of 1.6 % to .01 of the half-width; the rest is skewness.
-    assert interval(draws, 20) == pytest.approx(expected, abs=0.05 * (expected[1] - values.mean()))
+    assert expanded_interval(draws, 20) == pytest.approx(expected, abs=0.05 * (expected[1] - values.mean()))
 
 
 def test_draws_without_a_value_are_left_out():
     draws = np.random.default_rng(1).standard_normal(500)
-    assert interval([*draws, np.nan, np.nan], 8) == interval(draws, 8)
+    assert expanded_interval([*draws, np.nan, np.nan], 8) == expanded_interval(draws, 8)
 
 
 def test_an_end_at_infinity_is_unknown():
     draws = [*np.linspace(0, 1, 900), *[np.inf] * 100]
-    low, high = interval(draws, 30)
+    low, high = expanded_interval(draws, 30)
     assert 0 < low < 0.1 and np.isnan(high)
 
 
 @pytest.mark.parametrize(("draws", "n"), [([0.1, 0.2], 1), ([], 5), ([np.nan], 5)])
 def test_no_interval_without_units_or_values(draws, n):
-    assert np.isnan(interval(draws, n)).all()
+    assert np.isnan(expanded_interval(draws, n)).all()
