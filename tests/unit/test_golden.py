@@ -1,4 +1,4 @@
-"""Claims about golden values: every command has them, and a change of results without one of version is seen."""
+"""Claims about golden values: every command has them; a change of results without one of version is seen."""
 
 from __future__ import annotations
 
