@@ -51,13 +51,11 @@ UPWARD = {
         *("stages.maps", "stages.models", "stages.preprocess", "stages.saliency", "stages.stimuli"),
         *("study.study", "tools.maps_ceilings"),
     },
-    "study.files": {"stages.downloads"},
     "tools.attacks_control": {"stages.attacks"},
     "tools.list_layers": {"stages.models"},
-    "tools.plan": {"stages.downloads"},
     "zoo.image_statistics": {"neural.grid"},
 }
-ARGUMENTS = {"io.arguments", "io.dask_client", "maps.agreement", "maps.folders", "neural.arrays"}
+ARGUMENTS = {"study.options", "maps.agreement", "maps.folders", "neural.arrays"}
 #: Weight files of others hold their trainings' arguments.
 FOREIGN = {"zoo.checkpoints"}
 

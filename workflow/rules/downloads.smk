@@ -1,6 +1,6 @@
 # Files of config/downloads.tsv, one job a file: a rule that reads one of these paths fetches it first, and
 # `snakemake data/clickme/val/val-{0..17}.tfrecords` fetches a range.
-from visalign.stages.downloads import expand_rows
+from visalign.io.downloads import expand_rows
 from visalign.io.sheets import read_sheet
 
 DOWNLOADS = expand_rows(read_sheet(ROOT / "config/downloads.tsv", "downloads", "name"))

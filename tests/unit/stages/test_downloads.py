@@ -6,17 +6,16 @@ import argparse
 import hashlib
 import http.server
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import golden
 import numpy as np
 import pytest
 
 from visalign.errors import InputError
-from visalign.io.sheets import read_sheet
-from visalign.stages import downloads
+from visalign.io import downloads
+from visalign.stages import downloads as door
 
-ROOT = Path(__file__).parents[3]
 CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 SHA1 = hashlib.sha1(CONTENT).hexdigest()
@@ -71,9 +70,9 @@ def server(tmp_path, monkeypatch):
 
 def fetch(server, *arguments: str) -> None:
     parser = argparse.ArgumentParser()
-    downloads.add_arguments(parser)
+    door.add_arguments(parser)
     command = ["--url", server.url, "--output", "d/file.bin", "--checksums", "c/sums.tsv", *arguments]
-    downloads.run(parser.parse_args(command))
+    door.run(parser.parse_args(command))
 
 
 def files() -> list[str]:
@@ -181,16 +180,6 @@ def test_the_first_checksum_is_recorded_then_enforced(server):
     assert Path("d/file.bin").read_bytes() == CONTENT
 
 
-def test_records_of_simultaneous_downloads_are_all_kept(tmp_path):
-    (tmp_path / "a").write_bytes(CONTENT)
-    record = tmp_path / "sums.tsv"
-    with ThreadPoolExecutor(8) as pool:
-        list(
-            pool.map(lambda i: downloads.record_checksum(record, f"http://x/{i}", tmp_path / "a"), range(24))
-        )
-    assert all(downloads.read_checksum(record, f"http://x/{i}") == {"sha256": SHA256} for i in range(24))
-
-
 def test_a_failing_server_is_asked_again_but_not_for_ever(server):
     server.statuses = [503, 429]
     fetch(server)
@@ -228,46 +217,7 @@ def test_bad_arguments_are_named_before_anything_is_asked(server, arguments, mes
     assert str(error.value).startswith(message) and server.asked == []
 
 
-# --- the sheet ---
-
-
-@pytest.mark.parametrize(
-    ("template", "files"),
-    [
-        ("http://x/a.zip", ["http://x/a.zip"]),
-        ("v-{0..2}.t", ["v-0.t", "v-1.t", "v-2.t"]),
-        ("{9..11}", ["9", "10", "11"]),
-        ("{7..7}", ["7"]),
-    ],
-)
-def test_ranges_are_expanded_with_both_ends(template, files):
-    assert downloads.expand(template) == files
-
-
-@pytest.mark.parametrize("template", ["a-{3..1}", "{0..1}/{0..1}"])
-def test_other_ranges_are_refused(template):
-    with pytest.raises(InputError, match="not one rising range"):
-        downloads.expand(template)
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ({"url": "u-{0..2}", "path": "p-{0..1}"}, "one: path: 2 files, but url has 3"),
-        ({"url": "u-{0..1}", "path": "p-{0..1}", "sha1": SHA1}, "one: one checksum for 2 files"),
-        ({"url": "u", "path": "q"}, "two: path: 'q' is there twice"),
-    ],
-)
-def test_rows_that_contradict_themselves_are_named(row, message):
-    with pytest.raises(InputError, match=message):
-        downloads.expand_rows({"one": row, "two": {"url": "v", "path": "q"}})
-
-
-def test_the_sheet_names_every_shard_and_file():
-    rows = read_sheet(ROOT / "config/downloads.tsv", "downloads", "name")
-    found = downloads.expand_rows(rows)
-    assert len(found) == 319 + 18 + 3 + 1 + 4
-    last = found["data/clickme/val/val-17.tfrecords"]
-    assert last["url"].endswith("/prj_harmonization/dataset/click-me/val/val-17.tfrecords")
-    assert found["data/brainscore/stimulus_hvm-public.zip"]["sha1"].startswith("8aa44e03")
-    assert all("sha1" in row or "sha256" in row or "[?]" in row["note"] for row in found.values())
+def test_results_of_downloads_are_those_of_its_version(server):
+    fetch(server)
+    [header, recorded] = [line.split("\t") for line in Path("c/sums.tsv").read_text().splitlines()]
+    golden.check("downloads", "downloads", {"columns": header, "recorded": recorded[1:]})

@@ -17,12 +17,12 @@ import numpy as np
 from tqdm import tqdm
 
 from visalign.errors import InputError, collected, raise_any
+from visalign.io.downloads import expand_rows
 from visalign.io.sheets import read_sheet
 from visalign.labels import multi_labels
 from visalign.maps import lists as map_lists
 from visalign.maps import revelation
 from visalign.recordings import lists as recording_lists
-from visalign.stages.downloads import expand_rows
 from visalign.stimuli import images
 from visalign.stimuli.lists import Listed, list_stimuli
 from visalign.stimuli.tables import unmatched

@@ -25,9 +25,9 @@ import numpy as np
 from scipy.optimize import nnls
 
 from visalign.errors import InputError
+from visalign.io.downloads import expand_rows
 from visalign.io.files import read_json
 from visalign.io.sheets import read_config, read_sheet
-from visalign.stages.downloads import expand_rows
 from visalign.study.study import CACHE, Study
 from visalign.zoo.weights import pretrained_name, weights_id
 
