@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from visalign.errors import InputError
-from visalign.io.arguments import at_least
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -17,22 +14,6 @@ if TYPE_CHECKING:
 
 #: Seconds to wait for a scheduler.
 TIMEOUT = 30
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of every command that computes on dask."""
-    group = parser.add_argument_group("dask")
-    group.add_argument("--threads", type=at_least(1), default=1, help="worker threads on this machine")
-    group.add_argument(
-        "--dask", default="local", metavar="local|ADDRESS|slurm", help="where workers run (default: local)"
-    )
-    group.add_argument(
-        "--dask-options",
-        type=json.loads,
-        default={},
-        help='slurm: JSON options of dask_jobqueue.SLURMCluster, and "jobs", how many: '
-        '{"jobs": 4, "cores": 8, "memory": "16GB", "walltime": "01:00:00"}',
-    )
 
 
 @contextmanager

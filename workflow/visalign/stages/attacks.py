@@ -21,7 +21,6 @@ from visalign.attacks import alignment as adversarial_alignment
 from visalign.attacks import masking, tolerance
 from visalign.errors import InputError
 from visalign.io import stores
-from visalign.io.arguments import at_least
 from visalign.io.files import inputs_hash, read_json
 from visalign.io.scores import score_row, write_scores
 from visalign.io.tables import write_table
@@ -31,6 +30,7 @@ from visalign.maps import alignment as map_alignment
 from visalign.maps.alignment import Alignment
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
+from visalign.study.options import at_least
 from visalign.zoo.device import device
 
 if TYPE_CHECKING:

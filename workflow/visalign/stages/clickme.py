@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from visalign.errors import InputError
 from visalign.io import stores
-from visalign.io.arguments import at_least
 from visalign.io.files import inputs_hash, read_json, write_atomic
 from visalign.io.scores import score_row, write_scores
 from visalign.io.tables import read_table, write_table
@@ -29,6 +28,7 @@ from visalign.maps import saliency as saliency_alignment
 from visalign.maps.alignment import Alignment
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
+from visalign.study.options import at_least
 
 VERSIONS = {"score": 3, "reveal": 3, "gallery": 3}
 EXAMPLES = """\

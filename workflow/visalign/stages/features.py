@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from visalign.errors import InputError
 from visalign.io import stores
-from visalign.io.arguments import at_least
 from visalign.io.files import inputs_hash, read_json
 from visalign.labels import spaces
+from visalign.study.options import at_least
 from visalign.zoo import low_level, low_level_stores
 
 VERSIONS = {"features": 3}

@@ -17,10 +17,10 @@ from matplotlib.patches import Patch
 from tqdm import tqdm
 
 from visalign.errors import InputError
-from visalign.io.arguments import at_least
 from visalign.io.files import read_json
 from visalign.report import theme
 from visalign.report.draw_panel import Styles, draw_panel, place_names, shown_points
+from visalign.study.options import at_least
 
 VERSIONS = {"figures": 3}
 

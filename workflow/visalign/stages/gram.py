@@ -16,6 +16,7 @@ from visalign.gram.matrix import column_ranges, gram
 from visalign.io import dask_client, stores
 from visalign.io.files import inputs_hash
 from visalign.neural.grid import Protocol, at_positions, axes_of, channels_first
+from visalign.study.options import add_dask_arguments
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
-    dask_client.add_arguments(parser)
+    add_dask_arguments(parser)
 
 
 def block_gram(layer: zarr.Array, columns: slice, dtype: type) -> dict[str, np.ndarray]:

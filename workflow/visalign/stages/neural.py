@@ -18,7 +18,6 @@ from tqdm import tqdm
 from visalign.errors import InputError
 from visalign.gram import store as gram_store
 from visalign.io import dask_client, stores
-from visalign.io.arguments import at_least, proportion
 from visalign.io.files import inputs_hash, read_json
 from visalign.io.scores import write_scores
 from visalign.io.tables import numbers, read_table
@@ -36,6 +35,7 @@ from visalign.stats.cross_validation import (
     strata,
 )
 from visalign.stimuli import tables
+from visalign.study.options import add_dask_arguments, at_least, proportion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="table to write (parquet): bootstrap draws of every score, of the same stimuli and neuroids for "
         "every model: compare-models reads it",
     )
-    dask_client.add_arguments(parser)
+    add_dask_arguments(parser)
 
 
 def options(args: argparse.Namespace) -> Options:

@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from visalign.errors import InputError
 from visalign.io import stores
-from visalign.io.arguments import at_least
 from visalign.io.files import inputs_hash
 from visalign.stimuli import images, tables
 from visalign.stimuli.transforms import Transform
+from visalign.study.options import at_least
 
 VERSIONS = {"preprocess": 2}
 EXAMPLES = """\

@@ -12,7 +12,6 @@ import xarray as xr
 from tqdm import tqdm
 
 from visalign.errors import InputError
-from visalign.io.arguments import at_least
 from visalign.io.files import write_json
 from visalign.io.tables import write_table
 from visalign.neural.predictivity import mean_over_repetitions
@@ -21,6 +20,7 @@ from visalign.recordings.ceilings import ALPHA, SplitHalf, split_half_ceiling
 from visalign.recordings.site_pairs import SitePair, site_pair_ceiling
 from visalign.recordings.subject_ceilings import SubjectCeiling, subject_ceiling
 from visalign.stimuli import tables as stimulus_tables
+from visalign.study.options import at_least
 
 VERSIONS = {"recordings": 4}
 EXAMPLES = """\

@@ -13,10 +13,10 @@ import zarr
 from tqdm import tqdm
 
 from visalign.io import stores
-from visalign.io.arguments import at_least
 from visalign.io.files import inputs_hash, read_json
 from visalign.labels import spaces
 from visalign.stimuli import tables
+from visalign.study.options import at_least
 from visalign.zoo import low_level, low_level_stores
 
 if TYPE_CHECKING:

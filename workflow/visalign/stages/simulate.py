@@ -14,7 +14,6 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from visalign.io import stores
-from visalign.io.arguments import at_least
 from visalign.io.files import write_json
 from visalign.recordings import arrays
 from visalign.simulate import population
@@ -22,6 +21,7 @@ from visalign.stats.correlations import ranks, spearman_brown
 from visalign.stimuli import tables
 from visalign.stimuli.images import read as read_image
 from visalign.stimuli.transforms import Transform
+from visalign.study.options import at_least
 
 VERSIONS = {"recordings": 3, "maps": 3, "clicks": 3}
 EXAMPLES = """\

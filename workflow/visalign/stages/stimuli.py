@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from visalign.errors import InputError
 from visalign.io import checksums
-from visalign.io.arguments import at_least
 from visalign.io.files import write_atomic
 from visalign.io.tables import write_table
 from visalign.labels import multi_labels
 from visalign.stimuli import clickme, folders, images, lists, scenes
+from visalign.study.options import at_least
 
 VERSIONS = {"stimuli": 2}
 EXAMPLES = """\

@@ -20,11 +20,11 @@ import pandas as pd
 from visalign.attacks import image_effects, masking
 from visalign.attacks.image_effects import Sizes
 from visalign.errors import InputError
-from visalign.io.arguments import at_least
 from visalign.io.files import inputs_hash
 from visalign.io.scores import score_row, write_scores
 from visalign.io.tables import read_table
 from visalign.stats import bootstrap
+from visalign.study.options import at_least
 
 VERSIONS = {"tolerances": 1}
 EXAMPLES = """\

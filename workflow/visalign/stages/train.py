@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from visalign.errors import InputError
-from visalign.io.arguments import at_least
 from visalign.io.files import inputs_hash, read_json, write_atomic, write_json
 from visalign.labels import spaces
+from visalign.study.options import at_least
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,6 @@ import pandas as pd
 
 from visalign.attacks import alignment as adversarial_alignment
 from visalign.io import stores
-from visalign.io.arguments import at_least
 from visalign.io.files import inputs_hash
 from visalign.io.scores import score_row, write_scores
 from visalign.io.tables import write_table
@@ -24,6 +23,7 @@ from visalign.maps.alignment import Alignment
 from visalign.stages import attacks
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
+from visalign.study.options import at_least
 from visalign.zoo import low_level
 
 VERSIONS = {"attacks_control": 1}

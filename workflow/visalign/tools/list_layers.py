@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
-from visalign.io.arguments import at_least
+from visalign.study.options import at_least
 
 EXAMPLES = """\
   python -m visalign list-layers tf_efficientnet_lite0
@@ -29,10 +29,9 @@ def run(args: argparse.Namespace) -> None:
     """Print the layers of an architecture; weights play no part, so they are random."""
     import timm
 
-    from visalign.stages import models
-    from visalign.zoo import network
+    from visalign.zoo import network, origins
 
-    config = models.data_config(args.architecture)
+    config = origins.data_config(args.architecture)
     size = (args.input_size,) * 2 if args.input_size else tuple(config["input_size"][1:])
     model = timm.create_model(args.architecture).eval()
     network.resize(model, size)

@@ -7,8 +7,8 @@ import pytest
 from visalign.attacks.minimum_norm import MIN_BUDGET
 from visalign.cli import main
 from visalign.io import sheets
-from visalign.io.arguments import at_least, proportion
 from visalign.stages import attacks
+from visalign.study.options import at_least, proportion
 
 
 @pytest.mark.parametrize(
