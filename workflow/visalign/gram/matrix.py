@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import zarr
@@ -73,6 +73,11 @@ def gram(feature_blocks: Iterable[np.ndarray], dtype: type = np.float32) -> dict
     if not result:
         raise InputError("features: no features")
     return result
+
+
+def with_gram(layer: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """What `gram` gives of a layer, formed where only its features X (n, p) are there."""
+    return layer if "K" in layer else gram([layer["X"]], np.float64)
 
 
 def _shifted(block: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray]:

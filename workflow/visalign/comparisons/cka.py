@@ -1,0 +1,52 @@
+"""Linear centred kernel alignment, with the unbiased HSIC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from visalign.comparisons.comparison import Layer, Similarity
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def relations(gram: Layer, absent: np.ndarray | None) -> np.ndarray:
+    """Return the Gram matrix (n, n) itself."""
+    import numpy as np
+
+    if absent is None or not absent.any():
+        return gram["K"]
+    return np.where(absent[:, None] | absent, np.nan, gram["K"])
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> float:
+    """CKA of two Gram matrices."""
+    from visalign.gram import similarity
+
+    return similarity.cka_unbiased(one, other)
+
+
+def centred(values: np.ndarray) -> tuple[np.ndarray, float]:
+    """U-centred Gram matrix (n, n) of responses: the inner product of two is the unbiased HSIC."""
+    import numpy as np
+
+    from visalign.gram import similarity
+
+    n = len(values)
+    return similarity.u_centred(values @ values.T) / np.sqrt(n * (n - 3)), 1.0
+
+
+def best(r: float) -> float:
+    """Return r, a cosine as CKA is."""
+    return r
+
+
+COMPARISON = Similarity(
+    name="cka",
+    meaning="linear CKA (unbiased) of features and responses, layer chosen on other stimuli; n neuroids",
+    described="linear centred kernel alignment (unbiased)",
+    relate=relations,
+    agree=agreement,
+    centre=centred,
+    limit=best,
+)
