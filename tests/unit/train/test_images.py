@@ -14,8 +14,8 @@ from PIL import Image
 
 from visalign.errors import InputError
 from visalign.maps import processing
-from visalign.stages import preprocess
 from visalign.stimuli import images as decoding
+from visalign.stimuli import preprocessing
 from visalign.stimuli.transforms import Transform
 from visalign.train import images as training_images
 from visalign.train.augmentation import augment
@@ -198,7 +198,7 @@ def test_training_shows_the_pixels_that_the_stage_preprocess_stores(images, tmp_
     transform = Transform(40, 40, "squash", 1.0)
     for row, path in enumerate(map(Path, paths)):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        stored = preprocess.load(path, sha256, transform, table["background"][row])
+        stored = preprocessing.load(path, sha256, transform, table["background"][row])
         np.testing.assert_array_equal(shown.image(row).numpy(), stored)
     np.testing.assert_array_equal(shown.image(0).numpy(), np.rot90(pixels, -1).transpose(2, 0, 1))
     with pytest.raises(InputError, match=r"1\.png: transparent pixels"):

@@ -13,8 +13,7 @@ import torch
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.stages import models
-from visalign.zoo import checkpoints, origins
+from visalign.zoo import checkpoints, materialise, origins
 
 ARCHITECTURE = "test_resnet"
 State = dict[str, torch.Tensor]
@@ -46,7 +45,7 @@ def fitted(path: str, architecture: str = ARCHITECTURE) -> tuple[State, list[str
     """What a weight file becomes, and the notes on it."""
     row = {"architecture": architecture, "weights": "file", "source": path}
     found = origins.origin(row)
-    return models.build(found, row).state_dict(), found.notes
+    return materialise.build(found, row).state_dict(), found.notes
 
 
 def same(one: State, another: State) -> bool:

@@ -15,8 +15,7 @@ from timm.models._hub import save_for_hf
 from visalign import cli
 from visalign.errors import InputError
 from visalign.io.files import read_json
-from visalign.stages import models
-from visalign.zoo import checks, network, origins
+from visalign.zoo import checks, materialise, network, origins
 from visalign.zoo import facts as model_facts
 
 OWN = {
@@ -141,7 +140,7 @@ def test_weights_that_a_repository_lacks_are_named(tmp_path):
         {name: tensor for name, tensor in state.items() if name != "fc.bias"}, folder / "model.safetensors"
     )
     with pytest.raises(InputError, match=r"source: local-dir:.*fc\.bias"):
-        models.materialise("test_resnet", "hub", f"local-dir:{folder}")
+        materialise.materialise("test_resnet", "hub", f"local-dir:{folder}")
 
 
 def test_a_repository_that_cannot_be_reached_is_this_models_error_alone(tmp_path, monkeypatch):

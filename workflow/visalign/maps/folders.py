@@ -42,12 +42,12 @@ from visalign.maps import files as map_files
 from visalign.maps import saliency as saliency_alignment
 from visalign.maps import scores as alignment_scores
 from visalign.maps.alignment import Alignment
-from visalign.stages import maps, models, preprocess, saliency, stimuli
-from visalign.stimuli import tables
+from visalign.stages import maps, saliency, stimuli
+from visalign.stimuli import preprocessing, tables
 from visalign.stimuli.transforms import Transform
 from visalign.study.study import override
 from visalign.tools import maps_ceilings
-from visalign.zoo import low_level, network
+from visalign.zoo import low_level, materialise, network
 from visalign.zoo import pixels as batches
 
 #: Bootstrap draws over images.
@@ -129,7 +129,7 @@ def load_model(name: str, weights: str | None, sheet: str) -> tuple[dict[str, An
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/weights.safetensors"
         origin = {name: row.get(name, "") for name in ("architecture", "weights", "source")}
-        card = models.write_weights(origin, file)
+        card = materialise.write_weights(origin, file)
         card |= {"model": name, "data_config": override(card["data_config"], row)}
         card["label_space"] = row.get("label_space", "imagenet-1k")
         return card, network.Normalised(network.load(card, file), card["data_config"])
@@ -151,7 +151,9 @@ def align(
         parts: dict[str, list[np.ndarray]] = {name: [] for name in saliency.REDUCTIONS}
         for first in range(rows.start, rows.stop, BATCH):
             part = slice(first, min(first + BATCH, rows.stop))
-            pixels = batches.from_uint8(np.stack([preprocess.load(*file, transform) for file in files[part]]))
+            pixels = batches.from_uint8(
+                np.stack([preprocessing.load(*file, transform) for file in files[part]])
+            )
             targets = torch.as_tensor(labels[part], device=pixels.device)
             for name, reduced in saliency.reductions(network.gradient(model, pixels, targets)).items():
                 parts[name].append(reduced.cpu().numpy())

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import logging
-import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from visalign.errors import InputError
 from visalign.io.files import read_json, write_json
 from visalign.labels import spaces
-from visalign.zoo import checkpoints, low_level
-from visalign.zoo.origins import Origin, data_config, origin
-from visalign.zoo.weights import is_repository
+from visalign.zoo import low_level, materialise
 
 VERSIONS = {"weights": 3, "card": 3}
 EXAMPLES = """\
@@ -49,68 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--card", help="card to write (.json)")
 
 
-def materialise(architecture: str, weights: str, source: str) -> Any:
-    """Return a model of the sheet with its weights; see `origin`."""
-    row = {"architecture": architecture, "weights": weights, "source": source}
-    return build(origin(row), row)
-
-
-def build(found: Origin, row: dict[str, Any]) -> Any:
-    """Build the network of a row, and give it its weights."""
-    import timm
-    import torch
-
-    if row["weights"] == "random":
-        torch.manual_seed(int(row["source"]))
-        return timm.create_model(row["architecture"])
-    if row["weights"] == "hub":
-        return fetch(found, row["source"])
-    model = timm.create_model(row["architecture"], num_classes=found.num_classes)
-    model.load_state_dict(found.state)  # type: ignore[arg-type]
-    checkpoints.check_finite(model, found.path)  # type: ignore[arg-type]
-    return model
-
-
-def fetch(found: Origin, source: str) -> Any:
-    """Fetch the weights of the hub; timm loads them, and a repository's must be all that the network has."""
-    import timm
-
-    overheard = Overheard()
-    logging.getLogger("timm.models._builder").addHandler(overheard)
-    try:
-        model = timm.create_model(found.name, pretrained=True, pretrained_cfg_overlay=found.overlay)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"source: {source or found.name}: {' '.join(str(error).split())[:500]}") from None
-    finally:
-        logging.getLogger("timm.models._builder").removeHandler(overheard)
-    if is_repository(source):
-        for message in overheard.messages:
-            if message.startswith(("Missing keys", "Unable to convert")):
-                raise InputError(f"source: {source}: {message}")
-        found.notes += [message for message in overheard.messages if message.startswith("Unexpected keys")]
-        checkpoints.check_finite(model, f"source: {source}")
-    return model
-
-
-class Overheard(logging.Handler):
-    """Keeps what timm logs."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a message."""
-        self.messages.append(record.getMessage())
-
-
-# --- the stage ---
-
-
 def run(args: argparse.Namespace) -> None:
     """Write the weights and the card of one model, or only the card; or print what is known of models."""
     if args.resolve:
-        print(json.dumps({name: data_config(name) for name in args.resolve}))
+        from visalign.zoo import origins
+
+        print(json.dumps({name: origins.data_config(name) for name in args.resolve}))
         return
     if args.facts:
         from visalign.zoo import checks
@@ -123,47 +60,9 @@ def run(args: argparse.Namespace) -> None:
     if args.data_config:
         settings["data_config"] = args.data_config
     row = {"architecture": args.architecture, "weights": args.weights, "source": args.source}
-    weights = read_json(args.reuse) if args.reuse else write_weights(row, args.output)
+    weights = read_json(args.reuse) if args.reuse else materialise.write_weights(row, args.output)
     card = {name: value for name, value in weights.items() if name not in spaces.READ_AS} | settings
     read_as = spaces.provenance(card)
     for name, text in read_as.items():
         print(f"{args.model}: {name}: {text}", file=sys.stderr)
     write_json(args.card, card | read_as)
-
-
-def write_weights(row: dict[str, Any], output: str | Path) -> dict[str, Any]:
-    """Write the weights of a row, see `origin`, as safetensors; returns what a card says of them.
-
-    Those of a low-level model are no tensors at all.
-    """
-    if row["weights"] == low_level.WEIGHTS:
-        from safetensors.numpy import save_file
-
-        about = {"parameters": 0, "num_classes": 0, "data_config": low_level.DATA_CONFIG}
-        return row | {"sha256": save({}, output, save_file)} | about
-    import safetensors.torch
-
-    found = origin(row)
-    model = build(found, row)
-    for note in found.notes:
-        print(f"{row['architecture']}: {note}", file=sys.stderr)
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    card = row | {
-        "sha256": save(state, output, safetensors.torch.save_file),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "num_classes": model.num_classes,
-        "data_config": found.data_config,
-    }
-    extra = {"model_args": found.model_args, "fitted": found.notes}
-    return card | {name: value for name, value in extra.items() if value}
-
-
-def save(state: dict[str, Any], output: str | Path, save_file: Callable[[Any, Path], None]) -> str:
-    """Save a state dict whole or not at all; returns the sha256 of the file."""
-    output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-    save_file(state, partial)
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    os.replace(partial, output)
-    return digest

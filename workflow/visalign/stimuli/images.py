@@ -14,6 +14,7 @@ several frames         an error; of a camera's JPEG with previews (MPO) the firs
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import warnings
@@ -96,9 +97,12 @@ def decode(content: bytes, where: str | Path, background: object = "") -> Decode
         return Decoded(rgb, "+".join(name for name, is_done in done.items() if is_done))
 
 
-def read(path: str | Path, background: object = "") -> Decoded:
-    """Read and decode one image file, as `decode` does."""
-    return decode(content_of(path), path, background)
+def read(path: str | Path, background: object = "", sha256: str | None = None) -> Decoded:
+    """Read one image file, check that it has the checksum that its table says, and `decode` it."""
+    content = content_of(path)
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise InputError(f"{path}: sha256 is not the table's {sha256}: the image changed")
+    return decode(content, path, background)
 
 
 def content_of(path: str | Path) -> bytes:

@@ -1,4 +1,4 @@
-"""What weights are called, by timm and in this pipeline."""
+"""What weights are called, by timm and in this pipeline; and the file that holds them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 from typing import Any
+
+from visalign.io.files import replaced
 
 
 def is_repository(source: str) -> bool:
@@ -37,3 +39,14 @@ def weights_id(row: dict[str, Any]) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", source):  # a path: names must differ where paths do
         source = hashlib.sha256(source.encode()).hexdigest()[:16]
     return f"{row['architecture']}-{row['weights']}-{source}"
+
+
+def save(state: dict[str, Any], output: str | Path) -> str:
+    """Save tensors by their names as safetensors, whole or not at all; returns the sha256 of the file."""
+    if state:
+        from safetensors.torch import save_file
+    else:
+        from safetensors.numpy import save_file
+    with replaced(output) as partial:
+        save_file(state, partial)
+        return hashlib.sha256(partial.read_bytes()).hexdigest()
