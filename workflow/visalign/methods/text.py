@@ -20,13 +20,12 @@ from visalign.io import tables
 from visalign.io.files import read_json
 from visalign.io.scores import read_scores
 from visalign.io.sheets import read_config
-from visalign.maps import agreement, processing
-from visalign.methods import neural, trend
-from visalign.methods.neural import kind, reliability, span
+from visalign.measures import MEASURES
+from visalign.measures.wording import enumeration, listing, span
+from visalign.methods import trend
 from visalign.report import study_page
 from visalign.stimuli import images
 from visalign.study.study import Study
-from visalign.trend.verdict import enumeration, listing
 from visalign.zoo import image_statistics
 
 #: What a stimulus set of each source is.
@@ -57,7 +56,6 @@ WEIGHTS = {
     "low-level": "image statistics as controls",
     "train": "trained here from another one",
 }
-CHANGES = {"label": "a correct answer", "superclass": "a correct answer from animate to inanimate, or back,"}
 REFERENCES = (
     "Methods follow Linsley, Feng, Serre 2025 (arXiv 2504.16940; trend), Schrimpf et al. 2018 (Brain-Score; "
     "neural predictivity), Linsley et al. 2023 (arXiv 2306.03779; maps), Fel et al. 2022 (arXiv 2211.04533; "
@@ -87,16 +85,16 @@ class Results:
 def read_results(study: Study, directory: Path) -> Results:
     """Read the score table, and the cards of the stages that are switched on."""
 
-    def cards(folder: str, names: Iterable[str], measures: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-        wanted = names if any(map(study.enabled, measures)) else ()
-        return {name: read_json(directory / folder / f"{name}.json") for name in wanted}
+    def cards(kind: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        wanted = any(study.enabled(measure.name) for measure in MEASURES if measure.over == kind)
+        return {name: read_json(directory / kind / f"{name}.json") for name in (names if wanted else ())}
 
     files = {name: directory / "models" / f"{name}.json" for name in study.models}
     return Results(
         read_scores(directory / "scores.csv"),
         {name: read_json(file) for name, file in files.items() if file.exists()},  # the rest failed
-        cards("recordings", study.recordings, ("neural",)),
-        cards("maps", study.maps, ("clickme", "attacks")),
+        cards("recordings", study.recordings),
+        cards("maps", study.maps),
         {name: read_pixels(directory / "stimuli" / f"{name}.csv") for name in study.in_use()["stimuli"]},
     )
 
@@ -207,83 +205,6 @@ def of_stimuli(study: Study, results: Results) -> str:
     return f"**Stimuli.** {'. '.join(parts)}."
 
 
-def of_accuracy(study: Study, results: Results) -> str:
-    """Describe the x axis."""
-    name = study.config["accuracy"]["stimuli"][0]
-    rows = results.scores[results.scores["benchmark"] == f"accuracy/{name}"]
-    counts = rows["n"].dropna()
-    n = f" (n = {span(counts)} images)" if len(counts) else ""
-    return f"**Accuracy.** Top-1 and top-5 accuracy on {name}{n}, with 95 % Wilson intervals."
-
-
-def of_neural(study: Study, results: Results) -> str:
-    """Describe the comparison of features with neural responses."""
-    return neural.of_neural(study, results.recordings, results.scores["status"])
-
-
-def of_maps(results: Results) -> str:
-    """Describe the importance maps with their ceilings and floors."""
-    return listing(
-        f"{name} ({kind(card)}; {card['n']} images; ceiling {reliability(card['ceiling'])}, "
-        f"{card['ceiling']['method'] or 'no method'}; floor {reliability(card['floor'])})"
-        for name, card in results.maps.items()
-    )
-
-
-def of_clickme(study: Study, results: Results) -> str:
-    """Describe the comparison of saliency with human maps."""
-    settings = study.config["clickme"]
-    sentences = [
-        f"**ClickMe alignment.** Importance maps: {of_maps(results)}.",
-        f"Each was resized to {processing.SIZE} × {processing.SIZE}, blurred ({len(processing.BLUR_TAPS)} × "
-        f"{len(processing.BLUR_TAPS)} Gaussian, σ = {processing.BLUR_SIGMA:g}) and brought to the model's "
-        "input.",
-        "Saliency is the largest absolute gradient over channels of the ground-truth class's logit. "
-        "Alignment is Spearman's ρ over pixels, mean over images; the headline is (ρ − floor) / (A − F / A), "
-        "0 for centre bias alone and 1 for what people would look at without noise (maps less centred than "
-        "theirs may exceed 1). floor is the mean ρ with the maps of all other images, F that of people's "
-        "maps of different images, A = √(2c / (1 + c)) the ρ that a map without noise attains (Spearman "
-        "1904), c the ceiling: with a click log the agreement of random halves of the participants in "
-        f"{agreement.ITERATIONS} splits, within the crop of each model as F is; a declared one is of "
-        "whole images. ρ / c, as published, may exceed 1, as c is of half the participants.",
-        f"95 % intervals: {settings['bootstrap']} bootstrap draws over images (seed {study.config['seed']}), "
-        "of which floors and ceilings are drawn anew; expanded percentiles (Hesterberg 2015).",
-    ]
-    return " ".join(sentences)
-
-
-def of_attacks(study: Study, results: Results) -> str:
-    """Describe perturbations, their size and their place."""
-    settings = study.config["attacks"]
-    images = (
-        "all images"
-        if settings["images"] is None
-        else f"{settings['images']} images (seed {study.config['seed']})"
-    )
-    searched = f"{settings['budget']} gradient evaluations an image{evaluations(results.scores)}"
-    text = f"""**Adversarial perturbations.** For {images} of {listing(results.maps)}, the same for all
-    models, the smallest L2 perturbation that changes {CHANGES[settings["target"]]} was searched with at most
-    {searched}, in pixels of [0, 1] at the model's input size, and verified as stored. Perturbation
-    tolerance is the median over correctly classified images of the root mean square of the perturbation
-    over all input values, with image effects removed (log size ~ model + image, fitted to all models
-    together), so that input size and which images a model names correctly do not make it; the mean norm
-    stands beside it. Neither has a value for networks whose gradients are masked or whose answers are
-    random. Adversarial alignment is Spearman's ρ of the perturbation's L2 norm over channels with the
-    human map, on the scale of ClickMe alignment. 95 % intervals: {settings["bootstrap"]} bootstrap draws
-    over images."""
-    return " ".join(text.split())
-
-
-def evaluations(scores: pd.DataFrame) -> str:
-    """Say how many evaluations attacks took, the medians of models; '' where that is not known."""
-    told = [
-        f"{span(values.round())} {name}"
-        for metric, name in (("gradient", "gradient evaluations"), ("forward", "forward passes"))
-        if len(values := scores.loc[scores["metric"] == f"attack_{metric}_evaluations", "value"].dropna())
-    ]
-    return f" (medians of models: {enumeration(told)})" if told else ""
-
-
 def of_trend(study: Study, results: Results) -> str:
     """Describe the statistics of accuracy against alignment."""
     return trend.of_trend(study)
@@ -305,10 +226,7 @@ PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
     ("", of_low_level),
     ("", of_training),
     ("", of_stimuli),
-    ("accuracy", of_accuracy),
-    ("neural", of_neural),
-    ("clickme", of_clickme),
-    ("attacks", of_attacks),
+    *((measure.name, measure.methods) for measure in MEASURES),
     ("trend", of_trend),
     ("", of_software),
 )

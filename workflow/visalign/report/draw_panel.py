@@ -12,10 +12,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation, Text
 
+from visalign.measures.wording import decimal
 from visalign.report import theme
 from visalign.report.label_placement import place
 from visalign.trend.roles import of_counts
-from visalign.trend.verdict import decimal, interval_of
+from visalign.trend.verdict import interval_of
 
 #: Up to so many points all are named; beyond, only the envelope's and the extremes.
 MAX_NAMED = 60

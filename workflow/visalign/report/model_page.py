@@ -17,6 +17,7 @@ from visalign.errors import InputError
 from visalign.io import stores, tables
 from visalign.io.files import read_json
 from visalign.maps import alignment
+from visalign.measures import wording
 from visalign.report import study_page
 from visalign.stimuli import tables as stimulus_tables
 from visalign.stimuli.transforms import Transform
@@ -123,7 +124,7 @@ def compared(row: Mapping[str, Any]) -> str:
     """Say how a map of one image compares with people's: ρ and floor, or why not."""
     if not row or row["rho"] != row["rho"]:
         return str(row.get("reason", ""))
-    return f"ρ {verdict.decimal(row['rho'])}, floor {verdict.decimal(row['floor'])}"
+    return f"ρ {wording.decimal(row['rho'])}, floor {verdict.decimal(row['floor'])}"
 
 
 def perturbed(row: Mapping[str, Any]) -> str:

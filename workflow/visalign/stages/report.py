@@ -16,6 +16,7 @@ import pandas as pd
 from visalign.errors import InputError
 from visalign.io.files import read_json, write_atomic
 from visalign.io.scores import read_scores
+from visalign.measures import wording
 from visalign.report import model_page as report_pages
 from visalign.report import study_page
 from visalign.trend import text, verdict
@@ -38,7 +39,7 @@ def number(value: float | None) -> str:
     """Return a number to three decimals, below 0.01 to two digits; rounding errors of 0 are 0."""
     if value and 1e-12 < abs(value) < 0.01:
         return f"{value:.2g}".replace("-", "−")
-    return verdict.decimal(value, 3)
+    return wording.decimal(value, 3)
 
 
 def render(template: str, context: dict[str, Any]) -> str:
@@ -51,7 +52,7 @@ def render(template: str, context: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    environment.filters |= {"decimal": verdict.decimal, "number": number}
+    environment.filters |= {"decimal": wording.decimal, "number": number}
     return environment.get_template(template).render(context)
 
 

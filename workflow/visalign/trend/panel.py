@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from visalign.errors import InputError
-from visalign.trend import verdict
+from visalign.measures import wording
 
 
 @dataclass(frozen=True)
@@ -109,4 +109,4 @@ def title(headline: Headline, benchmark: str) -> str:
     """Return the title of a panel: of neurons, the predictivity of the regions that were recorded."""
     if headline.stage != "neural":
         return headline.title
-    return verdict.of_regions("".join(benchmark.split("/")[2:3]).split("+"))
+    return wording.of_regions("".join(benchmark.split("/")[2:3]).split("+"))

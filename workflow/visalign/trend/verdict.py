@@ -9,21 +9,15 @@ The mean score and the upper envelope may decline without each other, so each ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from visalign.measures.wording import decimal, listing
 from visalign.trend.roles import of_counts
 from visalign.trend.segmented import MIN_FAMILIES
 
 #: A test rejects at this p.
 LEVEL = 0.05
-
-
-def decimal(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
-    """Return a number as text, with a true minus sign; '–' for none."""
-    if value is None or value != value:
-        return "–"
-    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 
 def bounds(numbers: Mapping[str, Any], name: str, digits: int = 2, *, sign: bool = False) -> str:
@@ -232,19 +226,3 @@ def of_simulation(benchmarks: Mapping[str, bool]) -> list[str]:
         "and recovers what was planted. They say nothing about brains or people.",
     ]
     return [*sentences, f"Not simulated: {listing(real)}."] if real else sentences
-
-
-def of_regions(regions: Iterable[str]) -> str:
-    """Name the predictivity of neurons by the regions that were recorded; '' is an unknown one."""
-    return f"{enumeration(sorted(set(filter(None, regions)))) or 'Neural'} predictivity"
-
-
-def enumeration(names: Iterable[str]) -> str:
-    """Join names with commas, and the last one with "and"."""
-    *others, last = list(names) or [""]
-    return f"{', '.join(others)} and {last}" if others else last
-
-
-def listing(names: Iterable[str]) -> str:
-    """Join names, which may hold commas, with semicolons."""
-    return "; ".join(names)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from visalign.comparisons import COMPARISONS, names
+from visalign.measures.measure import Facts
+from visalign.measures.wording import enumeration, kind, listing, of_regions, reliability, span
 from visalign.neural import predictivity, response_halves, similarity_scores
-from visalign.neural.layers import REGRESSIONS, SIMILARITIES
 from visalign.stats import resampling
-from visalign.study.study import Study
-from visalign.trend.verdict import decimal, enumeration, listing, of_regions
 
 Cards = Mapping[str, Mapping[str, Any]]
 
@@ -40,27 +40,6 @@ ATTAINABLE = (
 )
 
 
-def span(numbers: Iterable[float]) -> str:
-    """Return one number, or the least and the largest, as text."""
-    ordered = sorted(set(numbers))
-    return f"{ordered[0]:g}" if len(ordered) == 1 else f"{ordered[0]:g} to {ordered[-1]:g}"
-
-
-def kind(card: Mapping[str, Any]) -> str:
-    """Say whether data are simulated."""
-    return "simulated" if card["simulated"] else "measured"
-
-
-def reliability(card: Mapping[str, Any]) -> str:
-    """Return a ceiling or floor with its interval as text."""
-    if card["value"] is None:
-        return "unknown"
-    interval = (
-        "" if card["ci_low"] is None else f" [{decimal(card['ci_low'], 3)}, {decimal(card['ci_high'], 3)}]"
-    )
-    return decimal(card["value"], 3) + interval
-
-
 def of_recording(name: str, card: Mapping[str, Any], protocol: str) -> str:
     """Describe one recording with the ceiling of each time window."""
     windows = [
@@ -79,20 +58,13 @@ def of_recording(name: str, card: Mapping[str, Any], protocol: str) -> str:
     )
 
 
-def of_neural(study: Study, cards: Cards, statuses: Iterable[str]) -> str:
+def of_neural(study: Facts, cards: Cards, statuses: Iterable[str]) -> str:
     """Describe the comparison of features with neural responses, from config, cards and scores' statuses."""
     settings = study.config["neural"]
     protocols = {name: study.protocol(name) for name in study.recordings}
     regions = [region for card in cards.values() for region in card["regions"]]
     recordings = [of_recording(name, card, protocols[name]) for name, card in cards.items()]
-    ways = {
-        "pls": f"partial least squares with {settings['components']} components (centred, not scaled)",
-        "ridge": f"ridge regression with {settings['penalties']} penalties to choose from for each neuroid, "
-        "by the exact errors on training images left out one by one",
-        "cka": "linear centred kernel alignment (unbiased)",
-        "rsa": f"representational similarity ({settings['dissimilarity']} of stimuli, "
-        f"{settings['comparison']} of dissimilarities)",
-    }
+    ways = [one for metric in settings["metrics"] for one in COMPARISONS if one.name == metric]
     sentences = [f"**{of_regions(regions)}.** Recordings: {listing(recordings)}."]
     if any(HALVES in (card["ceiling"]["method"] or "") for card in cards.values()):
         sentences.append(
@@ -101,14 +73,14 @@ def of_neural(study: Study, cards: Cards, statuses: Iterable[str]) -> str:
         )
     sentences.append(
         "Features and responses were compared by "
-        f"{', '.join(ways[metric] for metric in settings['metrics'])}."
+        f"{', '.join(one.described.format(**settings) for one in ways)}."
     )
     if any(protocol.startswith("map-") for protocol in protocols.values()):
         sentences.append(POSITIONS)
-    if set(settings["metrics"]) & set(REGRESSIONS):
+    if any(one.kind == "regression" for one in ways):
         gaps = any(FILLED in status for status in statuses)
         sentences += of_regressions(settings, protocols, cards, study.config["seed"], gaps)
-    if set(settings["metrics"]) & set(SIMILARITIES):
+    if any(one.kind == "similarity" for one in ways):
         sentences.append(of_similarities(settings))
     return " ".join(sentences)
 
@@ -148,33 +120,33 @@ def of_regressions(
 
 def of_ceilings(cards: Cards) -> list[str]:
     """Sentences on the conventions of predictions, by what kind of ceiling the recordings have."""
-    names: dict[str, list[str]] = {"reliability": [], "site_pairs": [], "none": []}
+    known: dict[str, list[str]] = {"reliability": [], "site_pairs": [], "none": []}
     for name, card in cards.items():
         ceiling = card["ceiling"]
-        names["none" if ceiling["value"] is None else ceiling.get("kind", "reliability")].append(name)
+        known["none" if ceiling["value"] is None else ceiling.get("kind", "reliability")].append(name)
     sentences = []
-    if names["reliability"]:
+    if known["reliability"]:
         sentences += [
             "The ceiling c is a reliability, so that r of the noise-free responses is √c: the headline is "
             "r²/c, 1 for these. It may exceed 1 by chance, (r/c)² and r/c even without it.",
             ATTAINABLE,
         ]
-    if names["site_pairs"]:
+    if known["site_pairs"]:
         sentences.append(
-            f"The maps of {enumeration(names['site_pairs'])} were not repeated: what is given as their "
+            f"The maps of {enumeration(known['site_pairs'])} were not repeated: what is given as their "
             "ceiling is the likeness of pairs of sites, no reliability. There the headline is r; "
             "r/site_pairs, as published, may exceed 1."
         )
-    if names["none"]:
-        sentences.append(f"Without a ceiling ({enumeration(names['none'])}) the score is r.")
+    if known["none"]:
+        sentences.append(f"Without a ceiling ({enumeration(known['none'])}) the score is r.")
     return sentences
 
 
 def of_similarities(settings: Mapping[str, Any]) -> str:
     """Sentences on comparisons of all stimuli at once, in which nothing is fitted."""
-    names = enumeration(m.upper() for m in settings["metrics"] if m in SIMILARITIES)
+    told = enumeration(m.upper() for m in settings["metrics"] if m in names("similarity"))
     return (
-        f"{names}, in which nothing is fitted, are of all stimuli: "
+        f"{told}, in which nothing is fitted, are of all stimuli: "
         f"{SIMILARITY_SELECTION[settings['layer_selection']]} The headline is raw/ceiling: the ceiling is "
         "the similarity of the noise-free responses, from halves of each stimulus' repetitions "
         f"({response_halves.HALVINGS} halvings). Without repetitions it is the raw similarity. 95 % "

@@ -1,0 +1,87 @@
+"""ClickMe alignment: does a model look where people look?"""
+
+from __future__ import annotations
+
+import sys
+
+from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Sizes
+from visalign.measures.wording import of_maps
+
+#: Levels of a revelation where the config names none.
+LEVELS = 12
+
+
+def revealed(sizes: Sizes, model: str, maps: str) -> float:
+    """Work of showing ever more of each image to a model."""
+    settings = sizes.study.config["clickme"]["revelation"]
+    images = min(settings["images"] or sys.maxsize, sizes.images(sizes.study.maps[maps]["stimuli"]))
+    levels = len(settings["levels"] or range(LEVELS))
+    return images * levels * sizes.pixels(model) * sizes.parameters(model)
+
+
+def scored(sizes: Sizes, model: str, maps: str) -> float:
+    """Work of comparing maps."""
+    return sizes.images(sizes.study.maps[maps]["stimuli"])
+
+
+def paragraph(study: Facts, results: Results) -> str:
+    """Describe the comparison of saliency with human maps."""
+    from visalign.maps import agreement, processing
+
+    settings = study.config["clickme"]
+    sentences = [
+        f"**ClickMe alignment.** Importance maps: {of_maps(results.maps)}.",
+        f"Each was resized to {processing.SIZE} × {processing.SIZE}, blurred ({len(processing.BLUR_TAPS)} × "
+        f"{len(processing.BLUR_TAPS)} Gaussian, σ = {processing.BLUR_SIGMA:g}) and brought to the model's "
+        "input.",
+        "Saliency is the largest absolute gradient over channels of the ground-truth class's logit. "
+        "Alignment is Spearman's ρ over pixels, mean over images; the headline is (ρ − floor) / (A − F / A), "
+        "0 for centre bias alone and 1 for what people would look at without noise (maps less centred than "
+        "theirs may exceed 1). floor is the mean ρ with the maps of all other images, F that of people's "
+        "maps of different images, A = √(2c / (1 + c)) the ρ that a map without noise attains (Spearman "
+        "1904), c the ceiling: with a click log the agreement of random halves of the participants in "
+        f"{agreement.ITERATIONS} splits, within the crop of each model as F is; a declared one is of "
+        "whole images. ρ / c, as published, may exceed 1, as c is of half the participants.",
+        f"95 % intervals: {settings['bootstrap']} bootstrap draws over images (seed {study.config['seed']}), "
+        "of which floors and ceilings are drawn anew; expanded percentiles (Hesterberg 2015).",
+    ]
+    return " ".join(sentences)
+
+
+MEASURE = Measure(
+    name="clickme",
+    title="ClickMe alignment",
+    summary="compare saliency with human importance maps",
+    over="maps",
+    labelled=True,
+    needs=("saliency", "maps"),
+    metrics=(
+        Metric("spearman", "rank correlation of saliency with human maps; n images"),
+        Metric("spearman_4", "the same of maps averaged over blocks of 4 × 4 pixels"),
+        Metric("spearman_16", "the same of maps averaged over blocks of 16 × 16 pixels"),
+        Metric(
+            "spearman_abs_mean", "spearman of |mean gradient over channels| instead of the largest |gradient|"
+        ),
+        Metric("spearman_abs_mean_4", "the same of maps averaged over blocks of 4 × 4 pixels"),
+        Metric("spearman_abs_mean_16", "the same of maps averaged over blocks of 16 × 16 pixels"),
+        Metric("top10_iou", "intersection over union of the top tenths of saliency and human map; n images"),
+        Metric("top10_dice", "Dice coefficient of the same; n images"),
+        Metric("revelation_auc", "accuracy, animal or not, over the log share of revealed pixels; n images"),
+        Metric("revelation_mse", "mean squared difference of that curve from people's; n images"),
+        Metric("revelation_area", "area between that curve and people's; n images"),
+    ),
+    headlines=(
+        Headline(
+            panel="clickme",
+            title="ClickMe alignment",
+            metric="spearman",
+            convention="floor_corrected",
+            label="(ρ − floor) / (A − F / A)",
+            raw="rho",
+        ),
+    ),
+    reason_metrics=("spearman",),
+    low_level="importance maps",
+    costs=(Cost("clickme", work=scored), Cost("clickme_reveal", work=revealed, network=True)),
+    methods=paragraph,
+)

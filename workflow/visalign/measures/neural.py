@@ -1,0 +1,53 @@
+"""Neural predictivity: how well features predict, or resemble, the responses of neurons."""
+
+from __future__ import annotations
+
+from visalign import comparisons
+from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Scale, Sizes
+from visalign.measures.wording import of_regions
+
+
+def scored(sizes: Sizes, model: str, recording: str) -> float:
+    """Work of the scores on a recording."""
+    stimuli = sizes.study.recordings[recording]["stimuli"]
+    return sizes.rows(stimuli, sizes.study.protocol(recording)) ** 2
+
+
+def title_of(benchmark: str) -> str:
+    """Name the predictivity by the regions of a benchmark, neural/RECORDING/REGION+REGION/…"""
+    return of_regions("".join(benchmark.split("/")[2:3]).split("+"))
+
+
+def paragraph(study: Facts, results: Results) -> str:
+    """Describe the comparison of features with neural responses."""
+    from visalign.measures.neural_methods import of_neural
+
+    return of_neural(study, results.recordings, results.scores["status"])
+
+
+MEASURE = Measure(
+    name="neural",
+    title="Neural predictivity",
+    summary="predict neural responses from features",
+    over="recordings",
+    labelled=False,
+    needs=("gram", "recordings"),
+    metrics=tuple(Metric(name, meaning) for name, meaning in comparisons.metrics().items()),
+    headlines=(
+        Headline(
+            panel="neural",
+            title="Neural predictivity",
+            metric="pls",
+            convention="r2/c",
+            label="explained variance r²/c",
+            raw="r",
+            otherwise=Scale("r", "Pearson r (reliability not known)"),
+            title_of=title_of,
+        ),
+    ),
+    reason_metrics=("pls",),
+    low_level="features",
+    of_training={"it_predictivity": ("pls", "r2/c")},
+    costs=(Cost("neural", work=scored),),
+    methods=paragraph,
+)
