@@ -103,6 +103,13 @@ def misfit(outputs: int | None, label_space: str) -> str | None:
     return reason
 
 
+def label_mismatch(model_space: str, stimuli_space: str, stimuli: str) -> str | None:
+    """Why labels of a stimulus set cannot be compared with a model's output, or None."""
+    if model_space == stimuli_space != "none":
+        return None
+    return f"label space {stimuli_space} of {stimuli} is not the model's {model_space}"
+
+
 def classes(card: dict[str, Any], where: str | Path) -> int:
     """Number of classes that the network of a card answers with.
 

@@ -53,5 +53,10 @@ def faults(row: dict[str, Any], defaults: dict[str, Any]) -> list[str]:
 
 def undefined(architecture: str, measure: str) -> str | None:
     """Why a low-level model has no score of a measure, or None."""
+    return lacks(architecture, NEEDED.get(measure, ""))
+
+
+def lacks(architecture: str, needed: str) -> str | None:
+    """Why a low-level model does not give what is needed, features or importance maps, or None."""
     gives = GIVES[architecture]
-    return None if NEEDED.get(measure) == gives else f"a low-level model, which gives {gives} only"
+    return None if needed == gives else f"a low-level model, which gives {gives} only"

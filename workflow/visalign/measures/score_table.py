@@ -1,0 +1,181 @@
+"""All scores of a study in one table, each a value or the reason why there is none."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from visalign.errors import InputError
+from visalign.io.scores import SCORE_COLUMNS, Score, Source, read_scores, rows_of
+from visalign.labels.spaces import label_mismatch
+from visalign.measures import BY_NAME, METRICS
+from visalign.measures.measure import Measure
+from visalign.zoo import low_level
+from visalign.zoo.weights import weights_id
+
+NUMBERS = ["value", "ci_low", "ci_high", "n", "n_excluded", "floor", "ceiling", "seed", "version"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A measure on a dataset.
+
+    Attributes
+    ----------
+    measure, dataset : str
+    label_space : str or None
+        That of the dataset; None where labels play no part.
+    simulated : bool
+    reason : str or None
+        Why no model has scores on it.
+    """
+
+    measure: str
+    dataset: str
+    label_space: str | None = None
+    simulated: bool = False
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Benchmark:
+        """Return the benchmark of an entry of the option ``--benchmarks``."""
+        more = {name: entry.get(name) for name in ("label_space", "reason")}
+        return cls(entry["measure"], entry["dataset"], simulated=bool(entry.get("simulated")), **more)
+
+    @property
+    def declared(self) -> Measure:
+        """Its measure, as it is declared."""
+        return BY_NAME[self.measure]
+
+    def why_undefined(self, row: Mapping[str, Any], head: str | None = None) -> str | None:
+        """Why the model of a row has no score on it, known before any job, or None.
+
+        `head` is why its head has none that rest on labels. See `study.Study.undefined`.
+        """
+        if self.reason:
+            return self.reason
+        if row["weights"] == low_level.WEIGHTS:
+            return low_level.lacks(row["architecture"], self.declared.low_level)
+        if self.label_space is None:
+            return None
+        return label_mismatch(row["label_space"], self.label_space, self.dataset) or head
+
+    def without_value(self, model: str, reason: str) -> pd.DataFrame:
+        """Rows that only give a reason, one per headline metric of the measure."""
+        scores = [
+            Score(
+                metric=name,
+                status=reason,
+                simulated=self.simulated and self.declared.metric(name).simulated == "dataset",
+            )
+            for name in self.declared.reason_metrics
+        ]
+        source = Source(model=model, benchmark=f"{self.measure}/{self.dataset}")
+        return pd.DataFrame(rows_of(scores, source), columns=list(SCORE_COLUMNS))
+
+
+def failure(logs: Path, *names: str) -> str:
+    """Which stage failed and why: the last line of the newest log with an error.
+
+    Parameters
+    ----------
+    logs : Path
+        Holds STAGE/NAME.log and STAGE/NAME/*.log.
+    *names : str
+        What the missing score needed: model, weights, dataset.
+    """
+    errors = []
+    patterns = [f"*/{glob.escape(name)}{end}" for name in names for end in (".log", "/*.log")]
+    for file in (file for pattern in patterns for file in logs.glob(pattern)):
+        lines = file.read_text(errors="replace").replace("\r", "\n").strip().splitlines()
+        if lines and ("error: " in lines[-1] or any(line.startswith("Traceback") for line in lines)):
+            errors.append((file.stat().st_mtime, f"{file.relative_to(logs).parts[0]}: {lines[-1]}"))
+    return max(errors)[1] if errors else "no error in its logs: interrupted, or not run"
+
+
+def of_each_model(
+    directory: Path,
+    models: Mapping[str, Mapping[str, Any]],
+    benchmarks: Sequence[Benchmark],
+    logs: Path,
+    heads: Mapping[str, str],
+) -> Iterator[pd.DataFrame]:
+    """Yield the scores of each model on each benchmark, or rows with the reason. See `gather`."""
+    for (model, row), benchmark in itertools.product(models.items(), benchmarks):
+        path = directory / benchmark.measure / model / f"{benchmark.dataset}.csv"
+        reason = benchmark.why_undefined(row, heads.get(model))
+        if reason is None and path.exists():
+            yield read_scores(path)
+            continue
+        base = row["source"] if row["weights"] == "train" else weights_id(dict(row))
+        why = reason or f"failed: {failure(logs, model, base, benchmark.dataset)}"
+        yield benchmark.without_value(model, why)
+
+
+def of_all_models(
+    directory: Path,
+    models: Mapping[str, Mapping[str, Any]],
+    benchmarks: Sequence[Benchmark],
+    heads: Mapping[str, str],
+) -> Iterator[pd.DataFrame]:
+    """Yield the scores of files that hold those of all models on a dataset. See `gather`."""
+    for benchmark in benchmarks:
+        path = directory / benchmark.declared.across_models / f"{benchmark.dataset}.csv"
+        if benchmark.declared.across_models and path.exists():
+            together = read_scores(path)
+            scored = [m for m, row in models.items() if not benchmark.why_undefined(row, heads.get(m))]
+            yield together[together["model"].isin(scored)]
+
+
+def gather(
+    directory: Path,
+    models: Mapping[str, Mapping[str, Any]],
+    benchmarks: Sequence[Benchmark],
+    logs: Path,
+    heads: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Concatenate all score files; a pair without one becomes rows with the reason.
+
+    Parameters
+    ----------
+    directory : Path
+        Holds MEASURE/MODEL/DATASET.csv, and STAGE/DATASET.csv of stages that score all models together.
+    models : mapping
+        Rows of the model sheet.
+    benchmarks : sequence of Benchmark
+    logs : Path
+        Folder of logs, searched for why a score is missing.
+    heads : mapping of str, optional
+        Models whose head has no scores that rest on labels, and why.
+
+    Raises
+    ------
+    InputError
+        A score file has a metric that no measure declares.
+    """
+    heads = heads or {}
+    tables = [
+        *of_each_model(directory, models, benchmarks, logs, heads),
+        *of_all_models(directory, models, benchmarks, heads),
+    ]
+    scores = pd.concat([table.astype(object) for table in tables], ignore_index=True)
+    unknown = set(scores["metric"]) - set(METRICS)
+    if unknown:
+        raise InputError(f"{directory}: metric: {sorted(unknown)[0]!r} is not a known metric")
+    scores[NUMBERS] = scores[NUMBERS].apply(pd.to_numeric)
+    scores["simulated"] = scores["simulated"].astype(bool)
+    return scores
+
+
+def as_parquet(scores: pd.DataFrame) -> bytes:
+    """Return a score table as a parquet file, words as words where all are missing too."""
+    text = scores.select_dtypes("object").columns
+    parquet = scores.copy()
+    parquet[text] = parquet[text].astype("string")
+    return parquet.to_parquet(index=False)
