@@ -1,13 +1,11 @@
 # The smallest perturbations (once a model and stimulus set), then their size and place; both by budget.
-from types import SimpleNamespace
-
 ATTACK_BATCH = options(config["attacks"], "batch_size")  # changes no result, and hence is no parameter
 MAP_SETS = "|".join(map(re.escape, STUDY.maps))  # lest CLICKME_curve be taken for one
 
 
 rule attacks:
     input:
-        unpack(network_input),
+        unpack(lambda w: INPUTS.network(w.model, w.stimuli)),
         table="results/stimuli/{stimuli}.csv",
     output:
         store=directory("results/attacks/{model}/{stimuli}.zarr"),
@@ -34,11 +32,10 @@ rule attacks:
 
 rule attacks_score:
     input:
-        perturbations=lambda w: ancient(f"results/attacks/{w.model}/{STUDY.maps[w.maps]['stimuli']}.zarr"),
-        perturbations_manifest=lambda w: f"results/attacks/{w.model}/{STUDY.maps[w.maps]['stimuli']}.json",
-        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+        unpack(lambda w: INPUTS.perturbations(w.model, w.maps)),
+        table=lambda w: INPUTS.table_of_maps(w.maps),
         maps="results/maps/{maps}.npz",
-        ceilings=lambda w: ceilings_of(w.maps, w.model),
+        ceilings=lambda w: INPUTS.ceilings(w.maps, w.model),
     output:
         scores="results/attacks/{model}/{maps}.csv",
         images="results/attacks/{model}/{maps}_images.csv",
@@ -46,7 +43,7 @@ rule attacks_score:
         maps=MAP_SETS,
     params:
         version=version("attacks", "score"),
-        transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
+        transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
         simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
         options=options(config["attacks"], "target", "bootstrap"),
         seed=config["seed"],
@@ -66,19 +63,19 @@ rule attacks_score:
 
 rule attacks_curve:
     input:
-        unpack(lambda w: network_input(SimpleNamespace(model=w.model, stimuli=STUDY.maps[w.maps]["stimuli"]))),
-        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+        unpack(lambda w: INPUTS.network_on_maps(w.model, w.maps)),
+        table=lambda w: INPUTS.table_of_maps(w.maps),
         maps="results/maps/{maps}.npz",
-        ceilings=lambda w: ceilings_of(w.maps, w.model),
+        ceilings=lambda w: INPUTS.ceilings(w.maps, w.model),
     output:
         "results/attacks/{model}/{maps}_curve.csv",
     wildcard_constraints:
         maps=MAP_SETS,
     params:
         version=version("attacks", "curve"),
-        transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
+        transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
         options=options(config["attacks"], "images", "target"),
-        budgets=" ".join(map(str, config["attacks"]["curve"])),
+        budgets=words(config["attacks"]["curve"]),
         seed=config["seed"],
     log:
         "logs/attacks_curve/{model}/{maps}.log",
@@ -102,21 +99,20 @@ ruleorder: attacks_control > attacks_score
 
 rule attacks_control:
     input:
-        saliency=lambda w: ancient(f"results/saliency/{w.model}/{STUDY.maps[w.maps]['stimuli']}.zarr"),
-        saliency_manifest=lambda w: f"results/saliency/{w.model}/{STUDY.maps[w.maps]['stimuli']}.json",
-        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+        unpack(lambda w: INPUTS.saliency(w.model, w.maps)),
+        table=lambda w: INPUTS.table_of_maps(w.maps),
         maps="results/maps/{maps}.npz",
-        ceilings=lambda w: ceilings_of(w.maps, w.model),
+        ceilings=lambda w: INPUTS.ceilings(w.maps, w.model),
     output:
         scores="results/attacks/{model}/{maps}.csv",
         images="results/attacks/{model}/{maps}_images.csv",
     wildcard_constraints:
-        model="|".join(map(re.escape, LOW_LEVEL)) or "(?!)",
+        model="|".join(map(re.escape, STUDY.low_level())) or "(?!)",
         maps=MAP_SETS,
     params:
         version=version("attacks_control"),
         architecture=lambda w: STUDY.models[w.model]["architecture"],
-        transform=lambda w: STUDY.transform(w.model, STUDY.maps[w.maps]["stimuli"]),
+        transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
         simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
         options=options(config["attacks"], "images", "target", "bootstrap"),
         seed=config["seed"],

@@ -1,38 +1,19 @@
 # Saliency against human importance maps; animals recognised in partly revealed images; examples.
-from types import SimpleNamespace
-
-
-def stimuli_of(wildcards) -> str:
-    """Stimulus set of a map set."""
-    return STUDY.maps[wildcards.maps]["stimuli"]
-
-
-def revelation(wildcards) -> dict:
-    """What the score needs of the revelation, where it is switched on and images and network are ImageNet's."""
-    settings = config["clickme"]["revelation"]
-    space = STUDY.stimuli[stimuli_of(wildcards)].get("label_space")
-    if not settings["enabled"] or space != "imagenet-1k" or wildcards.model in LOW_LEVEL:
-        return {}
-    own = {"revelation": f"results/clickme/{wildcards.model}/{wildcards.maps}_revelation.npz"}
-    return own | ({"human_curve": settings["human_curve"]} if settings["human_curve"] else {})
-
-
 rule clickme:
     input:
-        unpack(revelation),
-        saliency=lambda w: ancient(f"results/saliency/{w.model}/{stimuli_of(w)}.zarr"),
-        saliency_manifest=lambda w: f"results/saliency/{w.model}/{stimuli_of(w)}.json",
-        table=lambda w: table_of(stimuli_of(w)),
+        unpack(lambda w: INPUTS.revelation(w.model, w.maps)),
+        unpack(lambda w: INPUTS.saliency(w.model, w.maps)),
+        table=lambda w: INPUTS.table_of_maps(w.maps),
         maps="results/maps/{maps}.npz",
-        ceilings=lambda w: ceilings_of(w.maps, w.model),
+        ceilings=lambda w: INPUTS.ceilings(w.maps, w.model),
     output:
         scores="results/clickme/{model}/{maps}.csv",
         images="results/clickme/{model}/{maps}_images.csv",
     params:
         version=version("clickme", "score"),
-        transform=lambda w: STUDY.transform(w.model, stimuli_of(w)),
+        transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
         simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
-        revelation=lambda w: options(revelation(w), "revelation", "human_curve"),
+        revelation=lambda w: options(INPUTS.revelation(w.model, w.maps), "revelation", "human_curve"),
         options=options(config["clickme"], "bootstrap"),
         seed=config["seed"],
     log:
@@ -51,20 +32,16 @@ rule clickme:
 
 rule clickme_reveal:
     input:
-        unpack(lambda w: network_input(SimpleNamespace(model=w.model, stimuli=stimuli_of(w)))),
-        table=lambda w: table_of(stimuli_of(w)),
+        unpack(lambda w: INPUTS.network_on_maps(w.model, w.maps)),
+        table=lambda w: INPUTS.table_of_maps(w.maps),
         maps="results/maps/{maps}.npz",
     output:
         "results/clickme/{model}/{maps}_revelation.npz",
     params:
         version=version("clickme", "reveal"),
-        transform=lambda w: STUDY.transform(w.model, stimuli_of(w)),
+        transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
         options=options(config["clickme"]["revelation"], "images", "batch_size"),
-        levels=(
-            " ".join(["--levels", *map(str, config["clickme"]["revelation"]["levels"])])
-            if config["clickme"]["revelation"]["levels"]
-            else ""
-        ),
+        levels=several("levels", config["clickme"]["revelation"]["levels"]),
         seed=config["seed"],
     log:
         "logs/clickme_reveal/{model}/{maps}.log",
@@ -83,16 +60,16 @@ rule clickme_reveal:
 
 rule clickme_gallery:
     input:
-        saliency=lambda w: ancient(f"results/saliency/{w.model}/{stimuli_of(w)}.zarr"),
-        pixels=lambda w: network_input(SimpleNamespace(model=w.model, stimuli=stimuli_of(w)))["pixels"],
-        table=lambda w: table_of(stimuli_of(w)),
+        saliency=lambda w: INPUTS.saliency(w.model, w.maps)["saliency"],
+        pixels=lambda w: INPUTS.network_on_maps(w.model, w.maps)["pixels"],
+        table=lambda w: INPUTS.table_of_maps(w.maps),
         maps="results/maps/{maps}.npz",
         images="results/clickme/{model}/{maps}_images.csv",
     output:
         "results/clickme/{model}/{maps}_gallery.png",
     params:
         version=version("clickme", "gallery"),
-        transform=lambda w: STUDY.transform(w.model, stimuli_of(w)),
+        transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
         simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
     log:
         "logs/clickme_gallery/{model}/{maps}.log",

@@ -1,34 +1,25 @@
 # Activations of all chosen layers and logits: one store a (model, stimulus set). Sets that no
 # recording uses need logits only.
-
-
-def features_store(path: str):
-    """Keep the store, or let Snakemake delete it once everything that reads it is done."""
-    return directory(path) if config["features"]["keep"] else temp(directory(path))
-
-
-def layers(wildcards) -> str:
-    """Option of the layers to record: the model's, or none."""
-    needed = STUDY.needs_layers(wildcards.stimuli)
-    return options(STUDY.models[wildcards.model], "layers") if needed else "--logits-only"
+KEPT = (lambda store: store) if config["features"]["keep"] else temp
 
 
 rule features:
     input:
-        unpack(network_input),
+        unpack(lambda w: INPUTS.network(w.model, w.stimuli)),
     output:
-        store=features_store("results/features/{model}/{stimuli}.zarr"),
+        # Kept, or deleted by Snakemake once everything that reads it is done.
+        store=KEPT(directory("results/features/{model}/{stimuli}.zarr")),
         manifest="results/features/{model}/{stimuli}.json",
     params:
         version=version("features"),
         options=options(config["features"], "batch_size", "dtype", "autocast"),
-        layers=layers,
+        layers=lambda w: layers_option(STUDY, w.model, w.stimuli),
     log:
         "logs/features/{model}/{stimuli}.log",
     benchmark:
         "results/benchmarks/features/{model}/{stimuli}.tsv"
     resources:
-        gpu=gpu_of,
+        gpu=lambda w: 0 if STUDY.is_low_level(w.model) else GPU,
         mem_mb=6000,
     conda:
         "../../envs/vision.yaml"

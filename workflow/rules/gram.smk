@@ -1,7 +1,7 @@
 # One Gram matrix a layer and protocol (whole images, or grid positions); features are read once.
 
 # Where dask runs changes no result, and hence is no parameter.
-DASK = f"--dask {shlex.quote(config['dask']['where'])} --dask-options {shlex.quote(json.dumps(config['dask']['options']))}"
+DASK = dask_options(config["dask"])
 
 
 rule gram:

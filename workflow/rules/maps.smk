@@ -1,24 +1,10 @@
 # Human importance maps, processed; ceilings and floors, of whole images and of each crop that models see.
 
 
-def ceilings_of(maps: str, model: str) -> str:
-    """People's agreement on a map set within the crop of a model."""
-    return f"results/maps/{maps}/{STUDY.transform(model, STUDY.maps[maps]['stimuli'])}.json"
-
-
-def click_log(maps: str) -> dict:
-    """Click log of a map set, if there is one."""
-    row = STUDY.maps[maps]
-    path = row["path"] if row["reader"] == "clicks" else row.get("clicks")
-    return {"clicks": path} if path else {}
-
-
 rule maps:
     input:
-        path=lambda w: STUDY.maps[w.maps]["path"] if "*" not in STUDY.maps[w.maps]["path"] else [],
-        labels=lambda w: STUDY.maps[w.maps].get("labels", []),
-        clicks=lambda w: STUDY.maps[w.maps].get("clicks", []),
-        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+        unpack(lambda w: INPUTS.of_maps(w.maps)),
+        table=lambda w: INPUTS.table_of_maps(w.maps),
     output:
         maps="results/maps/{maps}.npz",
         card="results/maps/{maps}.json",
@@ -42,14 +28,14 @@ rule maps:
 
 rule maps_ceilings:
     input:
-        unpack(lambda w: click_log(w.maps)),
+        unpack(lambda w: INPUTS.click_log(w.maps)),
         maps="results/maps/{maps}.npz",
-        table=lambda w: table_of(STUDY.maps[w.maps]["stimuli"]),
+        table=lambda w: INPUTS.table_of_maps(w.maps),
     output:
         "results/maps/{maps}/{transform}.json",
     params:
         version=version("maps_ceilings"),
-        source=lambda w: options(STUDY.maps[w.maps] | click_log(w.maps), "clicks", "ceiling"),
+        source=lambda w: options(STUDY.maps[w.maps] | INPUTS.click_log(w.maps), "clicks", "ceiling"),
         seed=config["seed"],
     log:
         "logs/maps_ceilings/{maps}/{transform}.log",

@@ -1,20 +1,10 @@
 # Weights as safetensors, once for all models that share them; then a card for each model.
-
-
-def weight_file(wildcards) -> list[str]:
-    """The files of weights of a row; a missing one is the job's own error, lest it stop all other models."""
-    row = WEIGHTS[wildcards.weights]
-    return [str(file) for file in files_of(row) if file.is_file()]
-
-
-def unavailable_config(model: str) -> str | None:
-    """Why the data config of a model is not known yet: its repository of the hub could not be reached."""
-    return STUDY.unavailable.get(model) if STUDY.models[model]["weights"] == "hub" else None
+WEIGHTS = weights_of(STUDY)
 
 
 rule models_weights:
     input:
-        weight_file,
+        lambda w: INPUTS.of_weights(WEIGHTS[w.weights]),
     output:
         weights="results/models/weights/{weights}.safetensors",
         card="results/models/weights/{weights}.json",
@@ -36,13 +26,13 @@ rule models_weights:
 
 rule models:
     input:
-        lambda w: f"{STUDY.weights(w.model)}.json",
+        lambda w: layout.manifest(STUDY.weights(w.model)),
     output:
         "results/models/{model}.json",
     params:
         version=version("models", "card"),
         row=lambda w: options(STUDY.models[w.model], "label_space"),
-        unavailable=lambda w: options({"unavailable": unavailable_config(w.model)}, "unavailable"),
+        unavailable=lambda w: options({"unavailable": STUDY.unavailable_config(w.model)}, "unavailable"),
         data_config=lambda w: json.dumps(STUDY.data_configs[w.model]),
     log:
         "logs/models/{model}.log",

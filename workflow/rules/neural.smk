@@ -1,31 +1,31 @@
 # How well each model's layers predict each recording.
 
 
-def gram_of(wildcards, suffix: str) -> str:
-    """Gram store or manifest of a recording's stimuli and protocol."""
-    row = STUDY.recordings[wildcards.recording]
-    return f"results/gram/{wildcards.model}/{row['stimuli']}/{STUDY.protocol(wildcards.recording)}.{suffix}"
-
-
 rule neural:
     input:
-        gram=lambda w: ancient(gram_of(w, "zarr")),
-        gram_manifest=lambda w: gram_of(w, "json"),
+        unpack(lambda w: INPUTS.gram(w.model, w.recording)),
         recording="results/recordings/{recording}.nc",
         ceilings="results/recordings/{recording}_ceilings.csv",
         card="results/recordings/{recording}.json",
-        table=lambda w: f"results/stimuli/{STUDY.recordings[w.recording]['stimuli']}.csv",
+        table=lambda w: INPUTS.table_of_recording(w.recording),
     output:
         scores="results/neural/{model}/{recording}.csv",
         neuroids="results/neural/{model}/{recording}_neuroids.parquet",
         draws="results/neural/{model}/{recording}_draws.parquet",
     params:
         version=version("neural"),
-        metrics=" ".join(config["neural"]["metrics"]),
+        metrics=words(config["neural"]["metrics"]),
         options=options(
             config["neural"],
-            *("components", "penalties", "dissimilarity", "comparison", "splits", "train_size"),
-            *("split_seed", "inner_splits", "layer_selection"),
+            "components",
+            "penalties",
+            "dissimilarity",
+            "comparison",
+            "splits",
+            "train_size",
+            "split_seed",
+            "inner_splits",
+            "layer_selection",
         ),
         simulated=lambda w: options(STUDY.recordings[w.recording], "simulated"),
         seed=config["seed"],

@@ -4,7 +4,7 @@
 
 rule saliency:
     input:
-        unpack(network_input),
+        unpack(lambda w: INPUTS.network(w.model, w.stimuli)),
         table="results/stimuli/{stimuli}.csv",
     output:
         store=directory("results/saliency/{model}/{stimuli}.zarr"),
@@ -17,7 +17,7 @@ rule saliency:
     benchmark:
         "results/benchmarks/saliency/{model}/{stimuli}.tsv"
     resources:
-        gpu=gpu_of,
+        gpu=lambda w: 0 if STUDY.is_low_level(w.model) else GPU,
         mem_mb=6000,
     conda:
         "../../envs/vision.yaml"

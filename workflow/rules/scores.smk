@@ -3,17 +3,17 @@
 
 rule scores:
     input:
-        sheet=MODEL_SHEET,
-        scores=score_files(),
-        apart=[f"results/train/apart/{model}.json" for model in STUDY.trained],
+        sheet=INPUTS.model_sheet(),
+        scores=INPUTS.scores(),
+        apart=list(map(layout.apart, STUDY.trained)),
     output:
         csv=report("results/scores.csv", caption="../report/scores.rst", category="Scores"),
         parquet="results/scores.parquet",
     params:
         version=version("scores"),
-        select=" ".join(map(shlex.quote, MODEL_SELECT)),
+        select=words(INPUTS.select()),
         benchmarks=json.dumps(STUDY.describe_benchmarks()),
-        heads=options({"heads": json.dumps(STUDY.misfits())}, "heads") if STUDY.misfits() else "",
+        heads=json_option("heads", STUDY.misfits()),
     log:
         "logs/scores.log",
     benchmark:

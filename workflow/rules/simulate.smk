@@ -2,29 +2,24 @@
 # The truth cards are read by no rule.
 
 
-def windows(wildcards) -> str:
-    """Option that names the time windows of a simulated recording, where they are set."""
-    settings = simulated("recordings", wildcards)
-    return f"--windows {shlex.quote(json.dumps(settings['windows']))}" if "windows" in settings else ""
-
-
 rule simulate_recordings:
     input:
-        table=lambda w: table_of(simulated("recordings", w)["stimuli"]),
-        features=lambda w: store("features", simulated("recordings", w), "stimuli"),
-        features_manifest=lambda w: manifest("features", simulated("recordings", w), "stimuli"),
-        fit=lambda w: store("features", simulated("recordings", w), "fit_stimuli"),
-        fit_manifest=lambda w: manifest("features", simulated("recordings", w), "fit_stimuli"),
+        unpack(lambda w: INPUTS.simulated("recordings", w.recording, "features")),
     output:
         assembly="results/simulate/recordings/{recording}.nc",
         truth="results/simulate/recordings/{recording}_truth.json",
     params:
         version=version("simulate", "recordings"),
         options=lambda w: options(
-            simulated("recordings", w),
-            *("layer", "neuroids", "dimensions", "repetitions", "reliability", "seed"),
+            config["simulate"]["recordings"][w.recording],
+            "layer",
+            "neuroids",
+            "dimensions",
+            "repetitions",
+            "reliability",
+            "seed",
         ),
-        windows=lambda w: windows(w),
+        windows=lambda w: json_option("windows", config["simulate"]["recordings"][w.recording].get("windows")),
     log:
         "logs/simulate/{recording}.log",
     benchmark:
@@ -39,11 +34,7 @@ rule simulate_recordings:
 
 rule simulate_maps:
     input:
-        table=lambda w: table_of(simulated("recordings", w)["stimuli"]),
-        features=lambda w: store("features", simulated("recordings", w), "stimuli"),
-        features_manifest=lambda w: manifest("features", simulated("recordings", w), "stimuli"),
-        fit=lambda w: store("features", simulated("recordings", w), "fit_stimuli"),
-        fit_manifest=lambda w: manifest("features", simulated("recordings", w), "fit_stimuli"),
+        unpack(lambda w: INPUTS.simulated("recordings", w.recording, "features")),
     output:
         card="results/simulate/maps/{recording}.yaml",
         files=[
@@ -54,10 +45,17 @@ rule simulate_maps:
     params:
         version=version("simulate", "maps"),
         options=lambda w: options(
-            simulated("recordings", w),
-            *("layer", "neuroids", "dimensions", "repetitions", "reliability", "grid", "images", "seed"),
+            config["simulate"]["recordings"][w.recording],
+            "layer",
+            "neuroids",
+            "dimensions",
+            "repetitions",
+            "reliability",
+            "grid",
+            "images",
+            "seed",
         ),
-        windows=lambda w: windows(w),
+        windows=lambda w: json_option("windows", config["simulate"]["recordings"][w.recording].get("windows")),
     log:
         "logs/simulate/{recording}.log",
     benchmark:
@@ -72,21 +70,22 @@ rule simulate_maps:
 
 rule simulate_clicks:
     input:
-        table=lambda w: table_of(simulated("clicks", w)["stimuli"]),
-        saliency=lambda w: store("saliency", simulated("clicks", w), "stimuli"),
-        saliency_manifest=lambda w: manifest("saliency", simulated("clicks", w), "stimuli"),
+        unpack(lambda w: INPUTS.simulated("clicks", w.maps, "saliency")),
     output:
         log="results/simulate/clicks/{maps}.npz",
         shards="results/simulate/clicks/{maps}.tfrecords",
         truth="results/simulate/clicks/{maps}_truth.json",
     params:
         version=version("simulate", "clicks"),
-        transform=lambda w: STUDY.transform(
-            simulated("clicks", w)["teacher"], simulated("clicks", w)["stimuli"]
-        ),
+        transform=lambda w: STUDY.transform_of_clicks(w.maps),
         options=lambda w: options(
-            simulated("clicks", w),
-            *("teacher_weight", "sharpness", "participants", "clicks", "idiosyncrasy", "seed"),
+            config["simulate"]["clicks"][w.maps],
+            "teacher_weight",
+            "sharpness",
+            "participants",
+            "clicks",
+            "idiosyncrasy",
+            "seed",
         ),
     log:
         "logs/simulate/{maps}.log",

@@ -1,15 +1,9 @@
 # One table a stimulus set; images that the stage makes itself lie in a folder beside it.
 
 
-def brainscore_files(stimuli: str) -> list[str]:
-    """The table and the archive of a Brain-Score stimulus set."""
-    row = STUDY.stimuli[stimuli]
-    return [row["path"], row["archive"]] if row["source"] == "brainscore" else []
-
-
 rule stimuli:
     input:
-        lambda w: stimulus_files(w.stimuli) + brainscore_files(w.stimuli),
+        lambda w: INPUTS.of_stimuli(w.stimuli),
     output:
         table="results/stimuli/{stimuli}.csv",
         images=directory("results/stimuli/{stimuli}"),
@@ -17,9 +11,19 @@ rule stimuli:
         version=version("stimuli"),
         row=lambda w: options(
             STUDY.stimuli[w.stimuli],
-            *("source", "path", "labels", "multi_labels", "label_space", "background"),
-            *("archive", "sha1", "archive_sha1"),
-            *("count", "seed", "cue", "size"),
+            "source",
+            "path",
+            "labels",
+            "multi_labels",
+            "label_space",
+            "background",
+            "archive",
+            "sha1",
+            "archive_sha1",
+            "count",
+            "seed",
+            "cue",
+            "size",
         ),
         # A changed image of a folder, or shard of a pattern, must be seen without being an input.
         listing=lambda w: listing(STUDY.stimuli[w.stimuli].get("path", "")),

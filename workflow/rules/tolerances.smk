@@ -3,7 +3,7 @@
 
 rule tolerances:
     input:
-        lambda w: attack_tables(w.maps),
+        lambda w: INPUTS.attacked(w.maps),
     output:
         "results/tolerances/{maps}.csv",
     params:

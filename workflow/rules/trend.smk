@@ -5,23 +5,17 @@ OVERLAY = config["trend"].get("overlay")
 rule trend:
     input:
         scores="results/scores.csv",
-        sheet=MODEL_SHEET,
+        sheet=INPUTS.model_sheet(),
         overlay=OVERLAY["table"] if OVERLAY else [],
     output:
         report("results/trend.json", caption="../report/trend.rst", category="Trend"),
     params:
         version=version("trend"),
-        accuracy=config["trend"]["accuracy"] or f"accuracy/{config['accuracy']['stimuli'][0]}",
+        accuracy=STUDY.accuracy(),
         options=options(config["trend"], "bootstrap", "metric", "confirmatory"),
-        roles=" ".join(config["trend"]["roles"]),
-        sides=json.dumps(
-            {
-                m: card["input_size"][-1]
-                for m, card in STUDY.data_configs.items()
-                if m not in STUDY.unavailable
-            }
-        ),
-        overlay=f"--overlay {shlex.quote(json.dumps(OVERLAY))}" if OVERLAY else "",
+        roles=words(config["trend"]["roles"]),
+        sides=json.dumps(STUDY.sides()),
+        overlay=json_option("overlay", OVERLAY),
         seed=config["seed"],
     log:
         "logs/trend.log",
@@ -38,23 +32,16 @@ rule trend:
 
 rule trend_methods:
     input:
-        sheets=[config[kind]["sheet"] or [] for kind in STUDY_SHEETS],
+        sheets=INPUTS.sheets(),
         scores="results/scores.csv",
-        models=lambda w: present([f"results/models/{model}.json" for model in STUDY.models]),
-        cards=data_cards(),
-        stimuli=[table_of(stimuli) for stimuli in sorted(STUDY.in_use()["stimuli"])],
+        models=INPUTS.cards(),
+        cards=INPUTS.data_cards(),
+        stimuli=INPUTS.tables_in_use(),
     output:
         report("results/methods.md", caption="../report/methods.rst", category="Methods"),
     params:
         version=version("methods"),
-        # Settings that the methods do not speak of change nothing.
-        config=json.dumps(
-            {
-                name: value
-                for name, value in config.items()
-                if name not in ("gpus", "allow_missing", "check", "dask", "figures")
-            }
-        ),
+        config=json.dumps(of_methods(config)),
     log:
         "logs/trend_methods.log",
     benchmark:

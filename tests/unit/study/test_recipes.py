@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import pytest
+import studies
 import yaml
+from studies import DATA_CONFIG, edit, load, write
 
 from visalign import cli
 from visalign.errors import InputError
 from visalign.io import sheets
 from visalign.study.recipes import INHERITED, OF_ALL
-from visalign.study.study import Study
 
-DATA_CONFIG = {
-    "input_size": [3, 160, 160], "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2],
-    "crop_pct": 0.95, "crop_mode": "center", "interpolation": "bicubic",
-}  # fmt: skip
-SHEETS = {
-    "models": "model\tarchitecture\tweights\tsource\tfamily\tinput_size\tcrop_pct\tcrop_mode\tinterpolation\t"
-    "layers\ttraining_data\tparameters\n"
-    "a\ttest_resnet\trandom\t0\tresnets\t96\t0.9\tsquash\tbilinear\tlayer1,layer2\timagenet\t1000\n"
-    "b\ttest_vit\trandom\t1\n",
-    "train": "model\tbase\tmaps\tstimuli\tvalidation\tbaseline\tfamily\tinput_size\tsteps\t"
-    "supervision\tshare\n"
-    "a+none\ta\tclickme\tphotographs\t\t\t\t\t\tnone\n"
-    "a+harmonized\ta\tclickme\tphotographs\theld_out\ta\tharmonized\t64\t50\n"
-    "b+harmonized\tb\tmasks\t\t\tb\n"
-    "a+twice\ta+harmonized\tclickme\n",
-    "stimuli": "stimuli\tsource\tlabel_space\n"
-    "photographs\tphotographs\timagenet-1k\nscenes\tscenes\tscenes-8\nplain\tscenes\t\n",
-    "recordings": "recording\treader\tpath\tstimuli\nit\tassembly\tit.nc\tscenes\n",
-    "maps": "maps\treader\tpath\tstimuli\nclickme\ttfrecord\t*.tfrecords\tphotographs\n"
-    "held_out\ttfrecord\t*.tfrecords\tphotographs\nmasks\tmasks\tscenes.csv\tscenes\n"
-    "unlabelled\tmasks\tplain.csv\tplain\n",
-}
 TRAINED = ["a+none", "a+harmonized", "b+harmonized", "a+twice"]
 
 
@@ -43,28 +21,16 @@ TRAINED = ["a+none", "a+harmonized", "b+harmonized", "a+twice"]
 def config(tmp_path, monkeypatch, known_models) -> dict:
     """A study with two bases and four trained models that is valid; tests change one thing."""
     monkeypatch.chdir(tmp_path)
-    for name, text in SHEETS.items():
-        Path(f"{name}.tsv").write_text(text)
     known_models(DATA_CONFIG)
-    return {name: {"sheet": f"{name}.tsv"} for name in SHEETS}
-
-
-def load(config: dict) -> Study:
-    return Study.load(copy.deepcopy(config), "study.yaml", "cache.json")
-
-
-def edit(name: str, old: str, new: str) -> None:
-    text = Path(f"{name}.tsv").read_text()
-    assert old in text
-    Path(f"{name}.tsv").write_text(text.replace(old, new, 1))
+    return write(studies.TRAINED)
 
 
 def test_trained_models_join_those_of_the_model_sheet(config):
     loaded = load(config)
     assert list(loaded.models) == ["a", "b", *TRAINED] and list(loaded.trained) == TRAINED
     assert {row["weights"] for name, row in loaded.models.items() if name in TRAINED} == {"train"}
-    assert loaded.weights("a+none") == "results/train/a+none"
-    assert loaded.weights("a") == "results/models/weights/test_resnet-random-0"
+    assert loaded.weights("a+none") == "results/train/a+none.safetensors"
+    assert loaded.weights("a") == "results/models/weights/test_resnet-random-0.safetensors"
     assert {model for _, model, dataset in loaded.score_files() if dataset == "clickme"} >= {"a", "a+none"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from studies import DATA_CONFIG, SMALL, edit, load, write
 
 from visalign.errors import InputError
 from visalign.io import sheets
@@ -19,32 +19,14 @@ from visalign.study.study import Study
 
 ROOT = Path(__file__).parents[3]
 SCHEMAS = ["config", "models", "stimuli", "recordings", "maps"]
-DATA_CONFIG = {
-    "input_size": [3, 160, 160], "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2],
-    "crop_pct": 0.95, "crop_mode": "center", "interpolation": "bicubic",
-}  # fmt: skip
-SHEETS = {
-    "models": "model\tarchitecture\tweights\tsource\tinput_size\tlabel_space\n"
-    "a\ttest_resnet\trandom\t0\t\t\nb\ttest_resnet\trandom\t1\t64\t\nc\ttest_resnet\trandom\t2\t\tscenes-8\n",
-    "stimuli": "stimuli\tsource\tlabel_space\ttransform\n"
-    "photographs\tphotographs\timagenet-1k\t\nscenes\tscenes\tscenes-8\tresize\nplain\tscenes\t\t\n",
-    "recordings": "recording\treader\tpath\tstimuli\tsimulated\nit\tassembly\tit.nc\tscenes\ttrue\n",
-    "maps": "maps\treader\tpath\tstimuli\nclickme\ttfrecord\t*.tfrecords\tphotographs\n",
-}
 
 
 @pytest.fixture
 def config(tmp_path, monkeypatch, known_models) -> dict:
     """A study of three models that is valid; tests change one thing."""
     monkeypatch.chdir(tmp_path)
-    for name, text in SHEETS.items():
-        Path(f"{name}.tsv").write_text(text)
     known_models(DATA_CONFIG)
-    return {name: {"sheet": f"{name}.tsv"} for name in SHEETS}
-
-
-def load(config: dict) -> Study:
-    return Study.load(copy.deepcopy(config), "study.yaml", "cache.json")
+    return write(SMALL)
 
 
 def refusal(config: dict) -> str:
@@ -52,12 +34,6 @@ def refusal(config: dict) -> str:
         load(config)
     assert not any("\n" in message for message in error.value.messages)
     return str(error.value)
-
-
-def edit(name: str, old: str, new: str) -> None:
-    text = Path(f"{name}.tsv").read_text()
-    assert old in text
-    Path(f"{name}.tsv").write_text(text.replace(old, new, 1))
 
 
 def test_a_small_study_is_valid_and_defaults_are_filled(config):

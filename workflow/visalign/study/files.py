@@ -26,6 +26,7 @@ from visalign.recordings import lists as recording_lists
 from visalign.stimuli import images
 from visalign.stimuli.lists import Listed, list_stimuli
 from visalign.stimuli.tables import unmatched
+from visalign.study.layout import made
 from visalign.study.study import Study
 from visalign.trend import overlay as overlays
 
@@ -92,11 +93,6 @@ def there(study: Study, sheet: str, findings: Findings) -> Iterator[tuple[str, d
 def exists(path: str) -> bool:
     """Whether there is a file, a folder, or a file of a pattern."""
     return bool(glob.glob(path)) if "*" in path else Path(path).exists()
-
-
-def made(path: str) -> bool:
-    """Whether a file is one that the study itself makes."""
-    return path.startswith("results/")
 
 
 @functools.cache

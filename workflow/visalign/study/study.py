@@ -15,7 +15,7 @@ from visalign.errors import collected, raise_any
 from visalign.io.sheets import Sheet, read_published, read_rows, row_defaults, usable_config
 from visalign.labels import spaces
 from visalign.stimuli.transforms import Transform
-from visalign.study import recipes
+from visalign.study import layout, recipes
 from visalign.zoo import facts as model_facts
 from visalign.zoo import low_level
 from visalign.zoo.weights import weights_id
@@ -36,7 +36,7 @@ NEEDS = {
     "report": ("figures",),
 }
 #: Cache of what is known of models without their weights.
-CACHE = "results/models/data_configs.json"
+CACHE = layout.DATA_CONFIGS
 #: Columns of sheets that name files and folders.
 SOURCES = ("path", "labels", "multi_labels", "archive", "clicks")
 MEASURES = ("accuracy", "neural", "clickme", "attacks")
@@ -242,20 +242,33 @@ class Study:
         tables = (self.config["models"].get("published"), self.config["trend"].get("overlay"))
         named |= {settings["table"] for settings in tables if settings}
         named |= set(filter(None, [self.config["clickme"]["revelation"]["human_curve"]]))
-        return {path for path in named if not path.startswith("results/")}
+        return {path for path in named if not layout.made(path)}
 
     def is_low_level(self, model: str) -> bool:
         """Whether a model is an image statistic and no network, see `low_level`."""
         return self.models[model]["weights"] == low_level.WEIGHTS
 
+    def low_level(self) -> list[str]:
+        """Models that are image statistics."""
+        return [model for model in self.models if self.is_low_level(model)]
+
     def weights(self, model: str) -> str:
-        """Path of a model's weights and of the card beside them, without suffix."""
+        """Path of a model's weights; its card is their manifest."""
         row = self.models[model]
-        return (
-            f"results/train/{model}"
-            if row["weights"] == "train"
-            else f"results/models/weights/{weights_id(row)}"
-        )
+        return layout.trained_weights(model) if row["weights"] == "train" else layout.weights(weights_id(row))
+
+    def unavailable_config(self, model: str) -> str | None:
+        """Why the data config of a model is not known yet: its repository of the hub could not be reached."""
+        return self.unavailable.get(model) if self.models[model]["weights"] == "hub" else None
+
+    def sides(self) -> dict[str, int]:
+        """Input sides in pixels of the models whose data config is known."""
+        known = {model: card for model, card in self.data_configs.items() if model not in self.unavailable}
+        return {model: card["input_size"][-1] for model, card in known.items()}
+
+    def accuracy(self) -> str:
+        """Benchmark of the x axis of a trend."""
+        return self.config["trend"]["accuracy"] or f"accuracy/{self.config['accuracy']['stimuli'][0]}"
 
     def enabled(self, stage: str) -> bool:
         """Whether a stage and all that it needs are switched on."""
@@ -266,6 +279,24 @@ class Study:
         """Key of the transform that `model` applies to the stimulus set `stimuli`."""
         squash = self.stimuli[stimuli]["transform"] == "resize"
         return Transform.of_model(self.data_configs[model], squash).key
+
+    def transform_of_clicks(self, maps: str) -> str:
+        """Key of the transform of the teacher of a simulated click log."""
+        settings = self.config["simulate"]["clicks"][maps]
+        return self.transform(settings["teacher"], settings["stimuli"])
+
+    def stimuli_of(self, maps: str) -> str:
+        """Stimulus set of a map set."""
+        return self.maps[maps]["stimuli"]
+
+    def reveals(self, model: str, maps: str) -> bool:
+        """Whether a model has to name what partly revealed images of a map set show.
+
+        That takes a network, and images, of ImageNet's classes.
+        """
+        space = self.stimuli[self.stimuli_of(maps)].get("label_space")
+        on = self.config["clickme"]["revelation"]["enabled"]
+        return on and space == "imagenet-1k" and not self.is_low_level(model)
 
     def protocol(self, recording: str) -> str:
         """Name of the protocol of a recording: whole_image, or map-N with N positions a side."""
@@ -329,6 +360,20 @@ class Study:
         """Stimulus sets on which a model is scored."""
         pairs = ((measure, stimuli) for measure, _, stimuli in self.benchmarks())
         return list(dict.fromkeys(s for measure, s in pairs if self.undefined(measure, model, s) is None))
+
+    def paired_models(self) -> list[str]:
+        """Trained models that have a baseline, and their baselines."""
+        pairs = {name: row["baseline"] for name, row in self.models.items() if "baseline" in row}
+        return list(dict.fromkeys(name for pair in pairs.items() for name in pair))
+
+    def compared_on(self) -> list[str]:
+        """Map sets on which trained models are compared with their baselines: all that none is trained on."""
+        models = self.paired_models()
+        return [
+            name
+            for name, row in self.maps.items()
+            if row["scored"] and all(self.mismatch(model, row["stimuli"]) is None for model in models)
+        ]
 
     def score_files(self) -> Iterator[tuple[str, str, str]]:
         """Yield (measure, model, dataset) of every score file that the study makes."""

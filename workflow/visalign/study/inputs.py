@@ -1,0 +1,296 @@
+"""What jobs read: the files of each rule that depend on more than its wildcards.
+
+Only the rules import this, since it marks files as Snakemake does. Stores and folders are marked ancient: a
+rerun that changes nothing touches them, so their times say nothing; what changed stands in the manifest
+beside them (docs/design.md).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from snakemake.io import ancient
+
+from visalign.recordings.arrays import named_files
+from visalign.study import layout
+from visalign.study.study import Study
+from visalign.zoo.weights import files_of, weights_id
+
+#: Sheets that say what a study is of.
+SHEETS = ("models", "train", "stimuli", "recordings", "maps")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Look-ups of the rules in a study, by the names that wildcards hold."""
+
+    study: Study
+
+    # --- sheets ---
+
+    def sheets(self) -> list[Any]:
+        """Sheets of the study; an empty list stands for one that is not there."""
+        return [self.study.config[kind]["sheet"] or [] for kind in SHEETS]
+
+    def model_sheet(self) -> str:
+        """Sheet of all models: the config's, or where some are trained, one that has them too."""
+        return layout.TRAINED_SHEET if self.study.trained else self.study.config["models"]["sheet"]
+
+    def select(self) -> list[str]:
+        """Patterns of the models of `model_sheet` that are in the study."""
+        return ["*"] if self.study.trained else self.study.config["models"]["select"]
+
+    # --- stimuli ---
+
+    def of_stimuli(self, stimuli: str) -> list[str]:
+        """Files that a stimulus set is made from and whose change makes it anew."""
+        row = self.study.stimuli[stimuli]
+        single = row["source"] in ("tfrecord", "npz") and "*" not in row["path"]
+        files = [row["path"]] if single else []
+        files += [row[column] for column in ("labels", "multi_labels") if column in row]
+        return files + ([row["path"], row["archive"]] if row["source"] == "brainscore" else [])
+
+    def pixels(self, model: str, stimuli: str) -> dict[str, str]:
+        """A stimulus set as a model sees it."""
+        store = layout.pixels(stimuli, self.study.transform(model, stimuli))
+        return {"pixels": ancient(store), "pixels_manifest": layout.manifest(store)}
+
+    # --- models ---
+
+    def of_weights(self, row: dict[str, Any]) -> list[str]:
+        """Files of weights of a row that are there; one that is missing is its job's own error.
+
+        So it does not keep other models from being scored.
+        """
+        return [str(file) for file in files_of(row) if file.is_file()]
+
+    def network(self, model: str, stimuli: str) -> dict[str, str]:
+        """A model and a stimulus set as it sees it."""
+        weights = {"card": layout.card(model), "weights": ancient(self.study.weights(model))}
+        return weights | self.pixels(model, stimuli)
+
+    def network_on_maps(self, model: str, maps: str) -> dict[str, str]:
+        """A model and the stimulus set of a map set."""
+        return self.network(model, self.study.stimuli_of(maps))
+
+    def of_training(self, model: str) -> dict[str, str]:
+        """What a training reads: its base, its images with maps and without, and those it is followed on."""
+        recipe = self.study.trained[model]
+        stimuli = self.study.stimuli_of(recipe["maps"])
+        files = {
+            "card": layout.card(recipe["base"]),
+            "weights": ancient(self.study.weights(recipe["base"])),
+            "mapped": layout.stimuli(stimuli),
+            "images": ancient(layout.images(stimuli)),
+            "maps": layout.maps(recipe["maps"]),
+        }
+        if "stimuli" in recipe:
+            files["stimuli"] = layout.stimuli(recipe["stimuli"])
+            files["other_images"] = ancient(layout.images(recipe["stimuli"]))
+        if "validation" in recipe:
+            stimuli = self.study.stimuli_of(recipe["validation"])
+            pixels = self.pixels(model, stimuli)
+            files |= {
+                "validation": layout.stimuli(stimuli),
+                "validation_maps": layout.maps(recipe["validation"]),
+                "validation_pixels": pixels["pixels"],
+                "validation_manifest": pixels["pixels_manifest"],
+            }
+        return files
+
+    def trained_on(self, model: str) -> list[str]:
+        """Tables of the images that a model and its bases are trained on."""
+        stimuli = []
+        while model in self.study.trained:
+            recipe = self.study.trained[model]
+            stimuli += [self.study.stimuli_of(recipe["maps"])]
+            stimuli += [recipe["stimuli"]] if "stimuli" in recipe else []
+            model = recipe["base"]
+        return [layout.stimuli(name) for name in dict.fromkeys(stimuli)]
+
+    def scored_on(self, model: str) -> list[str]:
+        """Tables of the images that a trained model is scored on, or compared with its baseline."""
+        stimuli = self.study.scored_on(model)
+        if model in self.study.paired_models():
+            stimuli += [self.study.stimuli_of(maps) for maps in self.study.compared_on()]
+        return [layout.stimuli(name) for name in dict.fromkeys(stimuli)]
+
+    def compared_models(self) -> dict[str, list[str]]:
+        """Tables and cards of trained models that have a baseline, and of their baselines."""
+        models, maps = self.study.paired_models(), self.study.compared_on()
+        return {
+            "images": [layout.per_image(model, name) for model in models for name in maps],
+            "cards": [layout.manifest(layout.trained_weights(model)) for model in models],
+        }
+
+    # --- recordings ---
+
+    def of_recording(self, recording: str) -> list[str]:
+        """The file of a recording, and those that it names where it is the card of plain arrays."""
+        row = self.study.recordings[recording]
+        # A simulated card comes with its files, and their checksums are in it.
+        given = row["reader"] == "arrays" and recording not in self.study.config["simulate"]["recordings"]
+        return [row["path"], *(named_files(row["path"]) if given else [])]
+
+    def gram(self, model: str, recording: str) -> dict[str, str]:
+        """Gram matrices of a model on the stimuli of a recording."""
+        stimuli = self.study.recordings[recording]["stimuli"]
+        store = layout.gram(model, stimuli, self.study.protocol(recording))
+        return {"gram": ancient(store), "gram_manifest": layout.manifest(store)}
+
+    def table_of_recording(self, recording: str) -> str:
+        """Table of the stimuli of a recording."""
+        return layout.stimuli(self.study.recordings[recording]["stimuli"])
+
+    # --- maps ---
+
+    def of_maps(self, maps: str) -> dict[str, Any]:
+        """Files that a map set is read from; a pattern is none, since its listing is a parameter."""
+        row = self.study.maps[maps]
+        return {
+            "path": row["path"] if "*" not in row["path"] else [],
+            "labels": row.get("labels", []),
+            "clicks": row.get("clicks", []),
+        }
+
+    def click_log(self, maps: str) -> dict[str, str]:
+        """Click log of a map set, if there is one."""
+        row = self.study.maps[maps]
+        path = row["path"] if row["reader"] == "clicks" else row.get("clicks")
+        return {"clicks": path} if path else {}
+
+    def table_of_maps(self, maps: str) -> str:
+        """Table of the stimuli of a map set."""
+        return layout.stimuli(self.study.stimuli_of(maps))
+
+    def ceilings(self, maps: str, model: str) -> str:
+        """People's agreement on a map set within the crop of a model."""
+        return layout.ceilings(maps, self.study.transform(model, self.study.stimuli_of(maps)))
+
+    def saliency(self, model: str, maps: str) -> dict[str, str]:
+        """Saliency of a model on the stimuli of a map set."""
+        store = layout.saliency(model, self.study.stimuli_of(maps))
+        return {"saliency": ancient(store), "saliency_manifest": layout.manifest(store)}
+
+    def perturbations(self, model: str, maps: str) -> dict[str, str]:
+        """Perturbations of the stimuli of a map set."""
+        store = layout.perturbations(model, self.study.stimuli_of(maps))
+        return {"perturbations": ancient(store), "perturbations_manifest": layout.manifest(store)}
+
+    def revelation(self, model: str, maps: str) -> dict[str, str]:
+        """What the score of a model needs of its revelation, where there is one."""
+        if not self.study.reveals(model, maps):
+            return {}
+        people = self.study.config["clickme"]["revelation"]["human_curve"]
+        return {"revelation": layout.revelation(model, maps)} | ({"human_curve": people} if people else {})
+
+    # --- simulation ---
+
+    def simulated(self, kind: str, dataset: str, stage: str) -> dict[str, str]:
+        """What a simulated dataset is made from: stores of its teacher, and the table of its stimuli."""
+        settings = self.study.config["simulate"][kind][dataset]
+        path = {"features": layout.features, "saliency": layout.saliency}[stage]
+        files = {"table": layout.stimuli(settings["stimuli"])}
+        for name, key in ((stage, "stimuli"), ("fit", "fit_stimuli")):
+            if key in settings:
+                store = path(settings["teacher"], settings[key])
+                files |= {name: ancient(store), f"{name}_manifest": layout.manifest(store)}
+        return files
+
+    # --- of all models ---
+
+    def present(self, files: list[str]) -> list[str]:
+        """The files; with allow_missing, those that exist."""
+        missing_allowed = self.study.config["allow_missing"]
+        return [file for file in files if os.path.exists(file)] if missing_allowed else files
+
+    def scores(self) -> list[str]:
+        """Score files of all models."""
+        files = self.present([layout.scores(*names) for names in self.study.score_files()])
+        return files + [
+            layout.scores_of_all("tolerances", maps) for maps in self.study.maps if self.attacked(maps)
+        ]
+
+    def attacked(self, maps: str) -> list[str]:
+        """Per-image tables of the attacks on a map set, of all networks."""
+        models = [
+            model
+            for measure, model, dataset in self.study.score_files()
+            if (measure, dataset) == ("attacks", maps) and not self.study.is_low_level(model)
+        ]
+        return self.present([layout.scores_per_image("attacks", model, maps) for model in models])
+
+    def scores_of(self, model: str) -> list[str]:
+        """Score files of one model."""
+        return self.present(
+            [
+                layout.scores(measure, model, dataset)
+                for measure, dataset, stimuli in self.study.benchmarks()
+                if self.study.undefined(measure, model, stimuli) is None
+            ]
+        )
+
+    def cards(self) -> list[str]:
+        """Cards of all models."""
+        return self.present(list(map(layout.card, self.study.models)))
+
+    def data_cards(self) -> list[str]:
+        """Cards of the recordings and maps that are in use."""
+        study = self.study
+        cards = [layout.recording_card(name) for name in study.recordings if study.enabled("neural")]
+        return cards + [layout.maps_card(name) for name in study.maps if study.enabled("clickme")]
+
+    def tables_in_use(self) -> list[str]:
+        """Tables of the stimulus sets that some stage reads."""
+        return [layout.stimuli(stimuli) for stimuli in sorted(self.study.in_use()["stimuli"])]
+
+    # --- the report ---
+
+    def galleries(self, model: str) -> list[dict[str, str]]:
+        """Map sets on which the model has saliency or perturbations."""
+        own = set(self.scores_of(model))
+        return [
+            {
+                "maps": name,
+                "stimuli": row["stimuli"],
+                "transform": self.study.transform(model, row["stimuli"]),
+            }
+            for name, row in self.study.maps.items()
+            if {layout.scores(measure, model, name) for measure in ("clickme", "attacks")} & own
+        ]
+
+    def of_galleries(self, model: str) -> list[str]:
+        """What the galleries of a model show; its stores change only with its scores."""
+        files, own = [], set(self.scores_of(model))
+        for gallery in self.galleries(model):
+            maps, stimuli = gallery["maps"], gallery["stimuli"]
+            files += [layout.stimuli(stimuli), layout.maps(maps), layout.maps_card(maps)]
+            files.append(ancient(layout.pixels(stimuli, gallery["transform"])))
+            for measure, store in (("clickme", layout.saliency), ("attacks", layout.perturbations)):
+                if layout.scores(measure, model, maps) in own:
+                    shown = layout.saliency if self.study.is_low_level(model) else store
+                    files.append(layout.scores_per_image(measure, model, maps))
+                    files.append(ancient(shown(model, stimuli)))
+                    if measure == "clickme":
+                        files.append(layout.gallery(model, maps))
+        return files
+
+    def pages(self) -> list[str]:
+        """Pages of the models that have scores."""
+        return [layout.page(model) for model in self.study.models if self.scores_of(model)]
+
+    def targets(self) -> list[str]:
+        """Final outputs of the stages that are switched on."""
+        study, files = self.study, [layout.SCORES]
+        files += [layout.TREND] if study.enabled("trend") else []
+        files += [layout.REPORT] if study.enabled("report") else []
+        files += [layout.METHODS] if study.enabled("trend") else []
+        files += [f"{layout.FIGURE}.png"] if study.enabled("figures") else []
+        return files + ([layout.COMPARISON] if study.paired_models() and study.compared_on() else [])
+
+
+def weights_of(study: Study) -> dict[str, dict[str, Any]]:
+    """Rows of the models whose weights are made from files, by the name of the weights, one per name."""
+    return {weights_id(row): row for row in study.models.values() if row["weights"] != "train"}

@@ -1,0 +1,92 @@
+"""Settings of a study as words of a command line, which the rules pass to their commands."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from typing import Any
+
+from visalign.study.study import Study
+
+#: What a recipe of the sheet of trained models says, in the order of its options.
+RECIPE = (
+    "label_space",
+    "input_size",
+    "seed",
+    "supervision",
+    "weight",
+    "share",
+    "steps",
+    "batch_size",
+    "optimiser",
+    "schedule",
+    "learning_rate",
+    "decay",
+    "smoothing",
+    "smallest_crop",
+    "batch_norm",
+)
+
+
+def options(settings: dict[str, Any], *names: str) -> str:
+    """Command-line options of the settings that are there, in the order of their names.
+
+    Underscores become hyphens, true and false are words, and what is None is left out.
+    """
+    words = []
+    for name in names:
+        value = settings.get(name)
+        if value is not None:
+            word = str(value).lower() if isinstance(value, bool) else str(value)
+            words.append(f"--{name.replace('_', '-')} {shlex.quote(word)}")
+    return " ".join(words)
+
+
+def json_option(name: str, value: Any) -> str:
+    """Command-line option of a value as JSON, or nothing where there is none."""
+    return f"--{name} {shlex.quote(json.dumps(value))}" if value else ""
+
+
+def words(values: list[Any]) -> str:
+    """Values of an option that takes several."""
+    return " ".join(shlex.quote(str(value)) for value in values)
+
+
+def several(name: str, values: list[Any]) -> str:
+    """Command-line option that takes several values, or nothing where there is none."""
+    return f"--{name} {words(values)}" if values else ""
+
+
+def dask_options(settings: dict[str, Any]) -> str:
+    """Where dask runs."""
+    where, more = shlex.quote(settings["where"]), shlex.quote(json.dumps(settings["options"]))
+    return f"--dask {where} --dask-options {more}"
+
+
+def layers_option(study: Study, model: str, stimuli: str) -> str:
+    """Which layers a model's features on a stimulus set are of: those of its row, or none."""
+    return options(study.models[model], "layers") if study.needs_layers(stimuli) else "--logits-only"
+
+
+def recipe_options(study: Study, model: str, files: dict[str, str]) -> str:
+    """Command-line options of a recipe, and of those `files` of its training that not every one has."""
+    recipe = study.trained[model] | {"label_space": study.models[model]["label_space"]}
+    optional = ("stimuli", "validation", "validation_maps", "validation_pixels")
+    parts = [options(recipe, *RECIPE), options({name: files.get(name) for name in optional}, *optional)]
+    if "validation" in recipe:
+        transform = study.transform(model, study.stimuli_of(recipe["validation"]))
+        parts.append(options({"transform": transform}, "transform"))
+    return " ".join(filter(None, parts))
+
+
+def of_methods(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings that the methods of a study speak of; others change nothing in them."""
+    silent = ("gpus", "allow_missing", "check", "dask", "figures")
+    return {name: value for name, value in config.items() if name not in silent}
+
+
+def config_hash(config: dict[str, Any]) -> str:
+    """Short hash of a config, the same whether or not its files were checked."""
+    content = json.dumps(config | {"check": True}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
