@@ -63,6 +63,7 @@ shell.prefix(
 INPUTS = Inputs(STUDY)
 GPUS = len(visible()) if config["gpus"] == "auto" else config["gpus"]
 GPU = min(GPUS, 1)  # what one job of a network asks for
+DASK = dask_options(config["dask"])  # changes no result, and hence is no parameter
 
 
 resource_scopes:

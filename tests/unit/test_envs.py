@@ -67,6 +67,10 @@ def test_the_pins_are_what_is_installed():
     assert {name: version.split("+")[0] for name, version in installed.items()} == ALL
 
 
+#: Rooms that all commands import, and whose functions import what they need when they are called.
+DECLARATIONS = ("measures", "comparisons")
+
+
 @cache
 def needed(module: str, anywhere: bool = True) -> frozenset[str]:
     """Third-party top-level modules that a library module needs, itself or through others."""
@@ -75,7 +79,8 @@ def needed(module: str, anywhere: bool = True) -> frozenset[str]:
     while open_:
         name = open_.pop()
         reached.add(name)
-        for found in imports(MODULES[name], anywhere):
+        whole = anywhere and name.split(".")[0] not in DECLARATIONS
+        for found in imports(MODULES[name], whole):
             top = found.split(".")[0]
             if top == "visalign":
                 open_ |= {found.removeprefix("visalign.")} - reached

@@ -1,8 +1,5 @@
 # One Gram matrix a layer and protocol (whole images, or grid positions); features are read once.
 
-# Where dask runs changes no result, and hence is no parameter.
-DASK = dask_options(config["dask"])
-
 
 rule gram:
     input:

@@ -8,6 +8,7 @@ import sys
 import time
 
 from visalign.errors import InputError
+from visalign.measures import MEASURES
 
 #: Stage name -> one line of help, in pipeline order. The module ``visalign.stages.STAGE`` has ``VERSIONS`` of
 #: its commands, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``.
@@ -19,14 +20,11 @@ STAGES = {
     "stimuli": "list a stimulus set: files, labels, checksums",
     "preprocess": "resize and crop a stimulus set into a uint8 store",
     "features": "record layer activations and logits of a model on a stimulus set",
-    "accuracy": "top-1 and top-5 accuracy from logits",
     "recordings": "read neural recordings and compute their ceilings",
     "gram": "form one Gram matrix per layer",
-    "neural": "predict neural responses from features",
     "maps": "read human importance maps, with ceilings and floors",
     "saliency": "gradient saliency of a model on a labelled stimulus set",
-    "clickme": "compare saliency with human importance maps",
-    "attacks": "minimum-norm adversarial perturbations, their size and place",
+    **{measure.name: measure.summary for measure in MEASURES},
     "tolerances": "compare the perturbation tolerances of all models on the same images",
     "scores": "gather every score into one table",
     "trend": "accuracy against alignment: envelope, changepoint, correlation",

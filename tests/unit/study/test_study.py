@@ -11,6 +11,7 @@ import pytest
 import yaml
 from studies import DATA_CONFIG, SMALL, edit, load, write
 
+from visalign import measures
 from visalign.errors import InputError
 from visalign.io import sheets
 from visalign.stimuli.transforms import Transform
@@ -231,7 +232,7 @@ def test_switching_a_stage_off_stops_all_that_need_it(config, stage):
     loaded = load(config)
     stopped = {name for name in study.NEEDS if not loaded.enabled(name)}
     assert stopped == CLOSURE[stage]
-    assert {measure for measure, _, _ in loaded.score_files()} == set(study.MEASURES) - stopped
+    assert {measure for measure, _, _ in loaded.score_files()} == set(measures.NAMES) - stopped
 
 
 def test_every_stage_that_can_be_switched_off_is_in_the_schema_and_the_other_way_round():
@@ -263,7 +264,7 @@ def test_scores_exist_only_where_label_spaces_match(config):
 def test_benchmarks_are_described_with_the_reason_why_they_are_off(config):
     config["gram"] = {"enabled": False}
     described = {item["measure"]: item for item in load(config).describe_benchmarks()}
-    assert set(described) == set(study.MEASURES)
+    assert set(described) == set(measures.NAMES)
     assert described["neural"] == {
         "measure": "neural", "dataset": "it", "label_space": None, "simulated": True,
         "reason": "stage neural is switched off",
@@ -314,7 +315,7 @@ def test_the_embedded_default_is_fifteen_networks_and_five_controls(monkeypatch,
     loaded = Study.load(yaml.safe_load(Path("config/config.yaml").read_text()))
     low = [model for model in loaded.models if loaded.is_low_level(model)]
     assert (len(loaded.models), len(low)) == (20, 5)
-    assert {measure for measure, _, _ in loaded.score_files()} == set(study.MEASURES)
+    assert {measure for measure, _, _ in loaded.score_files()} == set(measures.NAMES)
     assert all(row["simulated"] for row in [*loaded.recordings.values(), *loaded.maps.values()])
 
 

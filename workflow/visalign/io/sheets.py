@@ -36,21 +36,21 @@ def read_config(path: str | Path) -> Any:
         return read_yaml(path)  # YAML may begin so as well
 
 
-def validate(value: Any, schema_name: str, where: str) -> Any:
-    """Check `value` against a schema and fill in its defaults.
+def validate(value: Any, definition: str | dict[str, Any], where: str) -> Any:
+    """Check `value` against a schema, or the one of a name, and fill in its defaults.
 
     Raises
     ------
     InputError
         A line for each fault, which names the file, the field and the value.
     """
-    raise_any([message for error in schema_errors(value, schema_name) for message in told(error, where)])
+    raise_any([message for error in schema_errors(value, definition) for message in told(error, where)])
     return value
 
 
-def schema_errors(value: Any, schema_name: str) -> list[jsonschema.ValidationError]:
+def schema_errors(value: Any, definition: str | dict[str, Any]) -> list[jsonschema.ValidationError]:
     """Fill in the defaults of a schema and return what it does not allow, in the order of the fields."""
-    definition = schema(schema_name)
+    definition = schema(definition) if isinstance(definition, str) else definition
     fill_defaults(value, definition)
     errors = jsonschema.Draft202012Validator(definition).iter_errors(value)
     return sorted(errors, key=lambda error: list(map(str, error.path)))
@@ -73,7 +73,9 @@ def told(error: jsonschema.ValidationError, where: str) -> list[str]:
     return unknown or [f"{where}: {'.'.join(path) or '(top level)'}: {error.message}"]
 
 
-def usable_config(config: dict[str, Any], where: str, faults: list[str]) -> None:
+def usable_config(
+    config: dict[str, Any], definition: dict[str, Any], where: str, faults: list[str]
+) -> None:
     """Check the config in place: faults are collected, and defaults take the place of what is wrong.
 
     Raises
@@ -81,13 +83,13 @@ def usable_config(config: dict[str, Any], where: str, faults: list[str]) -> None
     InputError
         Something is wrong that has no default.
     """
-    errors = schema_errors(config, "config")
+    errors = schema_errors(config, definition)
     faults += [message for error in errors for message in told(error, where)]
     for error in errors:
         keys = [[*error.absolute_path, key] for key in unknown_keys(error)] or [list(error.absolute_path)]
         for path in filter(None, keys):
             remove(config, path)
-    if errors and schema_errors(config, "config"):
+    if errors and schema_errors(config, definition):
         raise InputError(*faults)
 
 
@@ -137,8 +139,8 @@ class Sheet:
         return not self.readable or name in self.rows or name in self.faulty
 
 
-def read_sheet(path: str | Path, schema_name: str, key: str) -> dict[str, dict[str, Any]]:
-    """Read and check a sheet (TSV); returns its rows by the value of column `key`.
+def read_sheet(path: str | Path, definition: str | dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
+    """Read and check a sheet (TSV) against a schema; returns its rows by the value of column `key`.
 
     Raises
     ------
@@ -147,17 +149,17 @@ def read_sheet(path: str | Path, schema_name: str, key: str) -> dict[str, dict[s
         rows.
     """
     faults: list[str] = []
-    rows = read_rows(path, schema_name, key, faults).rows
+    rows = read_rows(path, definition, key, faults).rows
     raise_any(faults)
     return rows
 
 
-def read_rows(path: str | Path, schema_name: str, key: str, faults: list[str]) -> Sheet:
+def read_rows(path: str | Path, definition: str | dict[str, Any], key: str, faults: list[str]) -> Sheet:
     """Read a sheet as `read_sheet`, but collect what is wrong with single rows."""
-    path = Path(path)
+    path, definition = Path(path), schema(definition) if isinstance(definition, str) else definition
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    properties = schema(schema_name)["properties"]
+    properties = definition["properties"]
     rows: dict[str, dict[str, Any]] = {}
     faulty: set[str] = set()
     text = delimited.read_text(path)
@@ -182,7 +184,7 @@ def read_rows(path: str | Path, schema_name: str, key: str, faults: list[str]) -
             continue
         if len(faults) == before:
             with collected(faults):
-                validate(row, schema_name, where)
+                validate(row, definition, where)
         if row.get(key) in rows:
             faults.append(f"{where}: {key}: {row[key]!r} is there twice")
         elif len(faults) > before:

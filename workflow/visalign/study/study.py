@@ -6,7 +6,7 @@ This is all that the Snakefile knows. It imports nothing heavy, since every star
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,22 @@ from typing import Any
 from visalign.errors import collected, raise_any
 from visalign.io.sheets import Sheet, read_published, read_rows, row_defaults, usable_config
 from visalign.labels import spaces
+from visalign.measures import BY_NAME, MEASURES, Measure
 from visalign.stimuli.transforms import Transform
 from visalign.study import layout, recipes
+from visalign.study.schemas import definition
 from visalign.zoo import facts as model_facts
 from visalign.zoo import low_level
 from visalign.zoo.weights import weights_id
 
 #: Stages that can be switched off, each with the stages that it needs.
-NEEDS = {
-    "accuracy": ("features",),
+NEEDS: dict[str, tuple[str, ...]] = {
     "features": (),
     "gram": ("features",),
     "recordings": (),
-    "neural": ("gram", "recordings"),
     "maps": (),
     "saliency": (),
-    "clickme": ("saliency", "maps"),
-    "attacks": ("maps",),
+    **{measure.name: measure.needs for measure in MEASURES},
     "trend": ("accuracy",),
     "figures": ("trend",),
     "report": ("figures",),
@@ -39,7 +38,6 @@ NEEDS = {
 CACHE = layout.DATA_CONFIGS
 #: Columns of sheets that name files and folders.
 SOURCES = ("path", "labels", "multi_labels", "archive", "clicks")
-MEASURES = ("accuracy", "neural", "clickme", "attacks")
 #: Sheets, and the column that names their rows.
 KEYS = {"models": "model", "train": "model", "stimuli": "stimuli", "recordings": "recording", "maps": "maps"}
 
@@ -88,12 +86,12 @@ class Study:
             All that is wrong, where `faults` does not collect it.
         """
         found: list[str] = [] if faults is None else faults
-        usable_config(config, where, found)
+        usable_config(config, definition("config"), where, found)
         sheets = {kind: Sheet() for kind in KEYS}
         for kind, key in KEYS.items():
             if config[kind]["sheet"]:
                 with collected(found):
-                    sheets[kind] = read_rows(config[kind]["sheet"], kind, key, found)
+                    sheets[kind] = read_rows(config[kind]["sheet"], definition(kind), key, found)
         models = sheets["models"]
         named = models.rows | {name: {} for name in models.faulty}
         with collected(found):
@@ -198,13 +196,10 @@ class Study:
             for name, row in list(rows.items()):
                 if not right(f"{config[kind]['sheet']}: {name}: stimuli", row["stimuli"], "stimuli"):
                     del rows[name]
-        labelled = []
-        for name in config["accuracy"]["stimuli"]:
-            if right(f"{where}: accuracy.stimuli", name, "stimuli"):
-                labelled.append(name)
-                if "label_space" not in self.stimuli[name]:
-                    faults.append(f"{where}: accuracy.stimuli: {name!r} has no label_space")
-        config["accuracy"]["stimuli"] = labelled
+        for measure in MEASURES:
+            if measure.over == "stimuli":
+                self.check_stimuli(measure, where, right, faults)
+        labelled = config["accuracy"]["stimuli"]
         axis = config["trend"]["accuracy"]
         if axis and axis.removeprefix("accuracy/") not in labelled:
             faults.append(
@@ -220,20 +215,32 @@ class Study:
                 if not all(there):
                     del datasets[name]
 
+    def check_stimuli(
+        self, measure: Measure, where: str, right: Callable[[str, str, str], bool], faults: list[str]
+    ) -> None:
+        """Check the stimulus sets of a measure; those that are not there are taken out."""
+        section, place = self.config[measure.name], f"{where}: {measure.name}.stimuli"
+        known = [name for name in section["stimuli"] if right(place, name, "stimuli")]
+        if measure.labelled:
+            bare = [name for name in known if "label_space" not in self.stimuli[name]]
+            faults += [f"{place}: {name!r} has no label_space" for name in bare]
+        section["stimuli"] = known
+
     def in_use(self) -> dict[str, set[str]]:
         """Names of the stimulus sets, recordings and map sets that some stage will read."""
-        recordings = set(self.recordings) if self.enabled("neural") else set()
-        compared = self.enabled("clickme") or self.enabled("attacks")
-        maps = {name for name, row in self.maps.items() if row["scored"] and compared}
+        used = {"stimuli": set(), "recordings": set(), "maps": set()}
+        for measure in filter(lambda measure: self.enabled(measure.name), MEASURES):
+            used[measure.over] |= set(self.datasets(measure))
+        maps = used["maps"]
         maps |= {row[key] for row in self.trained.values() for key in ("maps", "validation") if key in row}
-        stimuli = set(self.config["accuracy"]["stimuli"]) if self.enabled("accuracy") else set()
-        stimuli |= {self.recordings[name]["stimuli"] for name in recordings}
-        stimuli |= {self.maps[name]["stimuli"] for name in maps}
+        stimuli = used["stimuli"]
+        stimuli |= {self.recordings[name]["stimuli"] for name in used["recordings"]}
+        stimuli |= {self.stimuli_of(name) for name in maps}
         stimuli |= {row["stimuli"] for row in self.trained.values() if "stimuli" in row}
-        for kind, used in (("recordings", recordings), ("clicks", maps)):
-            simulated = [row for name, row in self.config["simulate"][kind].items() if name in used]
+        for kind, names in (("recordings", used["recordings"]), ("clicks", maps)):
+            simulated = [row for name, row in self.config["simulate"][kind].items() if name in names]
             stimuli |= {row[key] for row in simulated for key in ("stimuli", "fit_stimuli") if key in row}
-        return {"stimuli": stimuli, "recordings": recordings, "maps": maps}
+        return used
 
     def sources(self) -> set[str]:
         """Paths and patterns of files and folders that sheets and config name, but for those in results."""
@@ -317,31 +324,33 @@ class Study:
         read |= {settings[name] for settings in simulated for name in ("stimuli", "fit_stimuli")}
         return stimuli in read
 
+    def datasets(self, measure: Measure) -> dict[str, str]:
+        """Datasets of a measure, each with its stimulus set."""
+        if measure.over == "stimuli":
+            return {name: name for name in self.config[measure.name]["stimuli"]}
+        if measure.over == "recordings":
+            return {name: row["stimuli"] for name, row in self.recordings.items()}
+        return {name: row["stimuli"] for name, row in self.maps.items() if row["scored"]}
+
     def benchmarks(self) -> Iterator[tuple[str, str, str]]:
         """Yield (measure, dataset, stimulus set) of every benchmark of the study."""
-        for stimuli in self.config["accuracy"]["stimuli"]:
-            yield "accuracy", stimuli, stimuli
-        for name, row in self.recordings.items():
-            yield "neural", name, row["stimuli"]
-        for measure in ("clickme", "attacks"):
-            for name, row in self.maps.items():
-                if row["scored"]:
-                    yield measure, name, row["stimuli"]
+        for measure in MEASURES:
+            for dataset, stimuli in self.datasets(measure).items():
+                yield measure.name, dataset, stimuli
 
     def describe_benchmarks(self) -> list[dict[str, Any]]:
         """The benchmarks as data for the stage that gathers scores."""
-        sheets = {"neural": self.recordings, "clickme": self.maps, "attacks": self.maps}
+        sheets = {"recordings": self.recordings, "maps": self.maps}
         return [
             {
-                "measure": measure,
+                "measure": measure.name,
                 "dataset": dataset,
-                "label_space": None
-                if measure == "neural"
-                else self.stimuli[stimuli].get("label_space", "none"),
-                "simulated": sheets[measure][dataset]["simulated"] if measure in sheets else False,
-                "reason": None if self.enabled(measure) else f"stage {measure} is switched off",
+                "label_space": self.stimuli[stimuli].get("label_space", "none") if measure.labelled else None,
+                "simulated": sheets[measure.over][dataset]["simulated"] if measure.over in sheets else False,
+                "reason": None if self.enabled(measure.name) else f"stage {measure.name} is switched off",
             }
-            for measure, dataset, stimuli in self.benchmarks()
+            for measure in MEASURES
+            for dataset, stimuli in self.datasets(measure).items()
         ]
 
     def undefined(self, measure: str, model: str, stimuli: str) -> str | None:
@@ -353,8 +362,8 @@ class Study:
     def lacking(self, measure: str, model: str, stimuli: str) -> str | None:
         """Why a model cannot have a score on a benchmark, or None."""
         if self.is_low_level(model):
-            return low_level.undefined(self.models[model]["architecture"], measure)
-        return None if measure == "neural" else self.mismatch(model, stimuli)
+            return low_level.lacks(self.models[model]["architecture"], BY_NAME[measure].low_level)
+        return self.mismatch(model, stimuli) if BY_NAME[measure].labelled else None
 
     def scored_on(self, model: str) -> list[str]:
         """Stimulus sets on which a model is scored."""
