@@ -30,12 +30,17 @@ class Workflow:
     def __init__(self, folder):
         self.folder = folder
 
-    def run(self, *arguments, check=True, **environment):
-        """Run Snakemake on the command line, with the stand-in for python."""
+    def copy(self, folder):
+        """Return a copy of the workflow, with what it has made, in a folder that is not there yet."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Workflow(folder)
+
+    def run(self, *arguments, check=True, folder=None, **environment):
+        """Run Snakemake on the command line, in a folder, with the stand-in for python."""
         path = f"{Path(__file__).parent / 'stand_in'}:{os.environ['PATH']}"
         result = subprocess.run(
             [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
-            cwd=self.folder,
+            cwd=folder or self.folder,
             env=os.environ | {"PATH": path} | environment,
             capture_output=True,
             text=True,
@@ -107,12 +112,16 @@ def fresh(tmp_path_factory):
     return Workflow(folder)
 
 
+@pytest.fixture
+def fresh_copy(fresh, tmp_path):
+    """A workflow of three models that never ran and that the test may change."""
+    return fresh.copy(tmp_path / "workflow")
+
+
 @pytest.fixture(scope="session")
 def finished_once(fresh, tmp_path_factory):
-    """The same after a complete run."""
-    folder = tmp_path_factory.mktemp("finished") / "workflow"
-    shutil.copytree(fresh.folder, folder)
-    workflow = Workflow(folder)
+    """A workflow of three models after a complete run."""
+    workflow = fresh.copy(tmp_path_factory.mktemp("finished") / "workflow")
     workflow.run()
     return workflow
 
@@ -120,6 +129,4 @@ def finished_once(fresh, tmp_path_factory):
 @pytest.fixture
 def finished(finished_once, tmp_path):
     """A finished workflow that the test may change."""
-    folder = tmp_path / "workflow"
-    shutil.copytree(finished_once.folder, folder, symlinks=True)
-    return Workflow(folder)
+    return finished_once.copy(tmp_path / "workflow")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,8 @@ RULE = re.compile(r'envs/(\w+)\.yaml"\s+shell:\s+"python -m visalign ([a-z -]+?)
 @pytest.fixture(scope="module")
 def notes(fresh, tmp_path_factory):
     """What ran in which environment, (environment, PYTHONPATH, arguments), and where."""
-    folder = tmp_path_factory.mktemp("conda") / "workflow"
-    shutil.copytree(fresh.folder, folder)
-    workflow = type(fresh)(folder)
+    workflow = fresh.copy(tmp_path_factory.mktemp("conda") / "workflow")
+    folder = workflow.folder
     path = f"{CONDA}:{os.environ['PATH']}"
     workflow.run("--sdm", "conda", PATH=path, CONDA_NOTES=str(folder / "notes.tsv"))
     lines = (folder / "notes.tsv").read_text().splitlines()

@@ -1,7 +1,5 @@
 """Claims about which jobs a low-level model has."""
 
-import shutil
-
 import pytest
 
 ROWS = {"gabor": "gabor-energy", "edges": "edge-energy"}
@@ -11,9 +9,7 @@ ROWS = {"gabor": "gabor-energy", "edges": "edge-energy"}
 def plans(fresh, tmp_path_factory):
     """Jobs of a workflow of four networks, and of the same with two low-level models."""
     networks = fresh.plan()
-    folder = tmp_path_factory.mktemp("low_level") / "workflow"
-    shutil.copytree(fresh.folder, folder)
-    copy = type(fresh)(folder)
+    copy = fresh.copy(tmp_path_factory.mktemp("low_level") / "workflow")
     for name, architecture in ROWS.items():
         copy.append("config/models/embedded.tsv", f"{name}\t{architecture}\tlow-level")
     return networks, copy.plan()

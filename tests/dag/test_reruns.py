@@ -5,7 +5,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -211,9 +210,8 @@ CHANGES = (
 @pytest.fixture(scope="module")
 def finished_own(fresh, tmp_path_factory):
     """A finished workflow of four models, one from a weights file, and a folder of images."""
-    folder = tmp_path_factory.mktemp("own") / "workflow"
-    shutil.copytree(fresh.folder, folder)
-    workflow = type(fresh)(folder)
+    workflow = fresh.copy(tmp_path_factory.mktemp("own") / "workflow")
+    folder = workflow.folder
     (folder / "pictures").mkdir()
     Image.new("RGB", (8, 8)).save(folder / "pictures/cat.png")
     workflow.append("pictures.csv", "name,label\ncat.png,281")
@@ -229,9 +227,7 @@ def finished_own(fresh, tmp_path_factory):
 @pytest.fixture
 def study(finished_own, tmp_path):
     """The same, for a test to change."""
-    folder = tmp_path / "workflow"
-    shutil.copytree(finished_own.folder, folder, symlinks=True)
-    return type(finished_own)(folder)
+    return finished_own.copy(tmp_path / "workflow")
 
 
 def change(study, steps):

@@ -53,8 +53,7 @@ def write_thousand(folder):
 
 @pytest.mark.slow
 def test_a_thousand_networks_are_planned_in_time_and_memory_per_job(fresh, tmp_path):
-    folder = tmp_path / "workflow"
-    shutil.copytree(fresh.folder, folder)
+    folder = fresh.copy(tmp_path / "workflow").folder
     write_thousand(folder)
     jobs, seconds, megabytes = dry_run(folder)
     print(f"{jobs['total']} jobs, {seconds:.1f} s, {megabytes:.0f} MB")

@@ -1,7 +1,5 @@
 """Trained models in the workflow: the jobs that their rows plan, and those that a change of them reruns."""
 
-import shutil
-
 import pytest
 
 SHEET, MAPS = "config/train.tsv", "config/maps.tsv"
@@ -35,8 +33,7 @@ BASES, TRAINED = {"lite0", "lite1_80"}, {"lite0+none", "lite0+harmonized", "lite
 @pytest.fixture(scope="module")
 def untrained(fresh, tmp_path_factory):
     """A workflow of two bases and four trained models that never ran."""
-    folder = tmp_path_factory.mktemp("untrained") / "workflow"
-    shutil.copytree(fresh.folder, folder)
+    folder = fresh.copy(tmp_path_factory.mktemp("untrained") / "workflow").folder
     for path, text in (("config/config.yaml", CONFIG), (SHEET, ROWS), (MAPS, SETS)):
         (folder / path).write_text(text)
     return type(fresh)(folder)
@@ -45,9 +42,7 @@ def untrained(fresh, tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained_once(untrained, tmp_path_factory):
     """The same after a complete run."""
-    folder = tmp_path_factory.mktemp("trained") / "workflow"
-    shutil.copytree(untrained.folder, folder)
-    workflow = type(untrained)(folder)
+    workflow = untrained.copy(tmp_path_factory.mktemp("trained") / "workflow")
     workflow.run()
     return workflow
 
@@ -55,9 +50,7 @@ def trained_once(untrained, tmp_path_factory):
 @pytest.fixture
 def study(trained_once, tmp_path):
     """A finished workflow that the test may change."""
-    folder = tmp_path / "workflow"
-    shutil.copytree(trained_once.folder, folder, symlinks=True)
-    return type(trained_once)(folder)
+    return trained_once.copy(tmp_path / "workflow")
 
 
 def jobs(plan, rule):
