@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
+from visalign import comparisons
 from visalign.cli import STAGES
 from visalign.errors import InputError, raise_any
 from visalign.io.checksums import listing

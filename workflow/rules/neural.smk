@@ -17,10 +17,7 @@ rule neural:
         metrics=words(config["neural"]["metrics"]),
         options=options(
             config["neural"],
-            "components",
-            "penalties",
-            "dissimilarity",
-            "comparison",
+            *[option.name for option in comparisons.options()],
             "splits",
             "train_size",
             "split_seed",

@@ -6,9 +6,9 @@ import pytest
 
 from visalign.attacks.minimum_norm import MIN_BUDGET
 from visalign.cli import main
-from visalign.io import sheets
 from visalign.stages import attacks
 from visalign.study.options import at_least, proportion
+from visalign.study.schemas import of_section
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_number_that_no_command_can_use_is_refused_by_its_option(command, opti
 
 
 def test_the_least_budget_is_the_same_in_config_command_and_search():
-    budget = sheets.schema("config")["properties"]["attacks"]["properties"]["budget"]
+    budget = of_section("attacks")["properties"]["budget"]
     assert attacks.MIN_BUDGET == MIN_BUDGET == budget["minimum"]
 
 

@@ -13,6 +13,7 @@ from visalign import cli
 from visalign.errors import InputError
 from visalign.io import sheets
 from visalign.study.recipes import INHERITED, OF_ALL
+from visalign.study.schemas import of_section
 
 TRAINED = ["a+none", "a+harmonized", "b+harmonized", "a+twice"]
 
@@ -92,7 +93,7 @@ def test_a_recipe_is_the_row_over_the_config_over_the_defaults(config):
 
 
 def test_every_setting_is_part_of_a_recipe_or_of_all_and_a_column_where_of_a_recipe():
-    settings = set(sheets.schema("config")["properties"]["train"]["properties"])
+    settings = set(of_section("train")["properties"])
     assert settings - set(OF_ALL) <= set(sheets.schema("train")["properties"])
     assert set(OF_ALL) < settings
 

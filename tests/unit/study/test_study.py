@@ -16,6 +16,7 @@ from visalign.errors import InputError
 from visalign.io import sheets
 from visalign.stimuli.transforms import Transform
 from visalign.study import study
+from visalign.study.schemas import definition
 from visalign.study.study import Study
 
 ROOT = Path(__file__).parents[3]
@@ -236,7 +237,7 @@ def test_switching_a_stage_off_stops_all_that_need_it(config, stage):
 
 
 def test_every_stage_that_can_be_switched_off_is_in_the_schema_and_the_other_way_round():
-    properties = sheets.schema("config")["properties"]
+    properties = definition("config")["properties"]
     switches = {name for name, part in properties.items() if "enabled" in part.get("properties", {})}
     assert switches == set(study.NEEDS)
 
@@ -283,9 +284,9 @@ def parts(definition: dict, path: str = ""):
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_key_of_a_schema_is_described_and_defaults_are_valid(name):
-    definition = sheets.schema(name)
-    jsonschema.Draft202012Validator.check_schema(definition)
-    for path, part in parts(definition):
+    whole = definition(name)
+    jsonschema.Draft202012Validator.check_schema(whole)
+    for path, part in parts(whole):
         assert part.get("description", "").endswith("."), path
         if "default" in part:
             jsonschema.validate(part["default"], part)
@@ -293,8 +294,8 @@ def test_every_key_of_a_schema_is_described_and_defaults_are_valid(name):
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_object_of_a_schema_refuses_unknown_keys(name):
-    definition = sheets.schema(name)
-    objects = [("", definition), *parts(definition)]
+    whole = definition(name)
+    objects = [("", whole), *parts(whole)]
     loose = [
         path for path, part in objects if part.get("type") == "object" and "additionalProperties" not in part
     ]

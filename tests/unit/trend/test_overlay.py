@@ -9,8 +9,9 @@ import synthetic_scores
 
 from visalign.cli import main
 from visalign.errors import InputError
-from visalign.io.sheets import schema, validate
-from visalign.stages import trend
+from visalign.io.sheets import validate
+from visalign.measures import PANELS
+from visalign.study.schemas import definition, of_section
 from visalign.trend.overlay import on_axes, read_overlay
 
 PUBLISHED = Path(__file__).resolve().parents[4] / "shared" / "published"
@@ -54,7 +55,7 @@ def panels_with(folder, *overlay):
 
 
 def test_the_points_of_a_measure_are_the_rows_with_both_values(table):
-    found = read_overlay(settings(table), trend.MEASURES)
+    found = read_overlay(settings(table), PANELS)
     assert found == {
         "neural": {
             "table": "published.csv",
@@ -95,7 +96,7 @@ def test_published_models_change_no_point_and_no_statistic(table, tmp_path):
 )
 def test_what_is_wrong_is_named(table, change, message):
     with pytest.raises(InputError, match=message):
-        read_overlay(settings(table) | change, trend.MEASURES)
+        read_overlay(settings(table) | change, PANELS)
 
 
 @pytest.mark.parametrize("key", ["table", "x", "metric", "y", "conventions"])
@@ -103,18 +104,18 @@ def test_an_overlay_that_does_not_say_what_it_shows_is_refused(table, key):
     wanting = settings(table)
     del wanting[key]
     with pytest.raises(InputError, match=rf"trend\.overlay: {key} is missing"):
-        read_overlay(wanting, trend.MEASURES)
+        read_overlay(wanting, PANELS)
 
 
 def test_accuracies_in_per_cent_are_taken_as_such(table):
-    found = read_overlay(settings(table, x="percent"), trend.MEASURES)["neural"]
+    found = read_overlay(settings(table, x="percent"), PANELS)["neural"]
     assert found["percent"] and [point["x"] for point in found["points"]] == [0.5, 0.7, 0.8]
 
 
 def test_models_whose_accuracy_is_none_are_left_out_by_name(tmp_path):
     path = tmp_path / "published.csv"
     path.write_text("model,acc,it\na,0.5,1\nlabels mixed up,0.0013,1\nb,0.9,1\nnegative,-1,1\nbeyond,850,1\n")
-    found = read_overlay(settings(str(path)), trend.MEASURES)["neural"]
+    found = read_overlay(settings(str(path)), PANELS)["neural"]
     assert found["left_out"] == ["labels mixed up", "negative", "beyond"] and found["n"] == 2
 
 
@@ -128,16 +129,16 @@ def test_models_whose_accuracy_is_none_are_left_out_by_name(tmp_path):
 )
 def test_what_is_not_on_the_panels_scale_gets_an_axis_of_its_own(table, metric, convention, own):
     changes = {"metric": metric, "conventions": {"neural": convention}}
-    overlay = read_overlay(settings(table, **changes), trend.MEASURES)["neural"]
+    overlay = read_overlay(settings(table, **changes), PANELS)["neural"]
     found = on_axes(overlay, "top1", "r2/c")
     assert (found["own_x"], found["own_y"]) == own
 
 
 def test_the_config_knows_every_measure_and_has_no_overlay_unless_asked():
-    overlay = schema("config")["properties"]["trend"]["properties"]["overlay"]["properties"]
-    assert tuple(overlay["y"]["properties"]) == tuple(overlay["conventions"]["properties"]) == trend.MEASURES
+    overlay = of_section("trend")["properties"]["overlay"]["properties"]
+    assert tuple(overlay["y"]["properties"]) == tuple(overlay["conventions"]["properties"]) == PANELS
     config = {kind: {"sheet": "s.tsv"} for kind in ("models", "stimuli", "recordings", "maps")}
-    assert "overlay" not in validate(config, "config", "here")["trend"]
+    assert "overlay" not in validate(config, definition("config"), "here")["trend"]
 
 
 @needs_published
@@ -172,7 +173,7 @@ def test_published_tables_give_all_their_models_but_those_of_a_broken_accuracy(
 ):
     conventions = dict.fromkeys(columns["y"], "as published")
     changes = columns | {"conventions": conventions, "metric": columns["x"]}
-    ((_, overlay),) = read_overlay(settings(str(PUBLISHED / name), **changes), trend.MEASURES).items()
+    ((_, overlay),) = read_overlay(settings(str(PUBLISHED / name), **changes), PANELS).items()
     assert (overlay["n"], overlay["n_missing"], len(overlay["left_out"])) == (n, 0, left_out)
     points = {point["model"]: (point["x"], point["y"]) for point in overlay["points"]}
     assert points[highest[0]] == pytest.approx(highest[1:], abs=5e-5)

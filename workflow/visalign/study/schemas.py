@@ -1,4 +1,8 @@
-"""Schemas of config and sheets, completed by what is declared in code, such as measures and comparisons."""
+"""Schemas of config and sheets, completed by what is declared in code, such as measures and comparisons.
+
+A section of the config has its schema in ``workflow/schemas/stages``; it gives the defaults of the config,
+and types, defaults and help of command-line options, see `study.arguments`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,8 @@ import functools
 from typing import Any
 
 from visalign import comparisons
-from visalign.io.sheets import schema
+from visalign.comparisons import Option
+from visalign.io.sheets import SCHEMAS, schema
 from visalign.measures import HEADLINES, MEASURES
 
 
@@ -15,26 +20,43 @@ from visalign.measures import HEADLINES, MEASURES
 def definition(name: str) -> dict[str, Any]:
     """Return the schema of the config or of a sheet, complete."""
     found = copy.deepcopy(schema(name))
-    return of_config(found) if name == "config" else found
-
-
-def of_config(found: dict[str, Any]) -> dict[str, Any]:
-    """Complete the schema of the config, in place."""
-    sections = found["properties"]
-    for measure in MEASURES:
-        sections.setdefault(measure.name, section(measure.title))
-    sections["neural"]["properties"]["metrics"]["items"]["enum"] = comparisons.names()
-    panels = {
-        headline.panel: {"description": f"{headline.title}.", "type": "string"} for headline in HEADLINES
-    }
-    overlay = sections["trend"]["properties"]["overlay"]["properties"]
-    for columns in ("y", "conventions"):
-        overlay[columns]["properties"] = panels
+    if name == "config":
+        sections = sorted(path.name.split(".")[0] for path in (SCHEMAS / "stages").glob("*.schema.yaml"))
+        found["properties"] |= {section: of_section(section) for section in sections}
+        for measure in MEASURES:
+            found["properties"].setdefault(measure.name, switch(measure.title))
     return found
 
 
-def section(title: str) -> dict[str, Any]:
-    """Schema of the section of a measure that has no settings of its own."""
+@functools.cache
+def of_section(name: str) -> dict[str, Any]:
+    """Return the schema of a section of the config, complete."""
+    found = copy.deepcopy(schema(f"stages/{name}"))
+    del found["$schema"], found["title"]
+    if name == "neural":
+        found["properties"]["metrics"]["items"] = {"enum": comparisons.names()}
+        found["properties"] |= {option.name: of_option(option) for option in comparisons.options()}
+    if name == "trend":
+        overlay = found["properties"]["overlay"]["properties"]
+        for columns in ("y", "conventions"):
+            overlay[columns]["properties"] = {
+                headline.panel: {"description": f"{headline.title}.", "type": "string"}
+                for headline in HEADLINES
+            }
+    return found
+
+
+def of_option(option: Option) -> dict[str, Any]:
+    """Schema of an option of comparisons."""
+    kind: dict[str, Any] = {"type": "integer", "minimum": option.least}
+    if option.choices:
+        kind = {"enum": list(option.choices)}
+    described = option.help[0].upper() + option.help[1:].removesuffix(".") + "."
+    return {"description": described, "default": option.default} | kind
+
+
+def switch(title: str) -> dict[str, Any]:
+    """Schema of the section of a measure that has no settings but whether it is on."""
     enabled = {"description": "Run this stage.", "type": "boolean", "default": True}
     return {
         "description": f"{title}.",
