@@ -12,7 +12,7 @@ from typing import Any
 
 from visalign import comparisons
 from visalign.comparisons import Option
-from visalign.io.sheets import SCHEMAS, schema
+from visalign.io.sheets import schema
 from visalign.measures import HEADLINES, MEASURES
 
 
@@ -21,8 +21,8 @@ def definition(name: str) -> dict[str, Any]:
     """Return the schema of the config or of a sheet, complete."""
     found = copy.deepcopy(schema(name))
     if name == "config":
-        sections = sorted(path.name.split(".")[0] for path in (SCHEMAS / "stages").glob("*.schema.yaml"))
-        found["properties"] |= {section: of_section(section) for section in sections}
+        refer = [section for section, part in found["properties"].items() if "$ref" in part]
+        found["properties"] |= {section: of_section(section) for section in refer}
         for measure in MEASURES:
             found["properties"].setdefault(measure.name, switch(measure.title))
     return found
@@ -34,8 +34,11 @@ def of_section(name: str) -> dict[str, Any]:
     found = copy.deepcopy(schema(f"stages/{name}"))
     del found["$schema"], found["title"]
     if name == "neural":
-        found["properties"]["metrics"]["items"] = {"enum": comparisons.names()}
-        found["properties"] |= {option.name: of_option(option) for option in comparisons.options()}
+        own = found["properties"]
+        first = {key: own.pop(key) for key in ("enabled", "metrics")}
+        first["metrics"]["items"] = {"enum": comparisons.names()}
+        options = {option.name: of_option(option) for option in comparisons.options()}
+        found["properties"] = first | options | own
     if name == "trend":
         overlay = found["properties"]["overlay"]["properties"]
         for columns in ("y", "conventions"):
