@@ -12,7 +12,8 @@ from timm.utils import natural_key
 from visalign.errors import InputError
 from visalign.labels import imagenet, spaces
 from visalign.stimuli import folders
-from visalign.stimuli.folders import class_labels, from_folders, from_table
+from visalign.stimuli.class_labels import class_labels
+from visalign.stimuli.folders import from_folders, from_table
 
 OWN = "toys-4"
 

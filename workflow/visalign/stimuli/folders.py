@@ -1,4 +1,4 @@
-"""Folders of images: which files are images, and which label the name of a class folder stands for.
+"""Folders of images: which files are images, with labels of class folders or of a table.
 
 Whatever would renumber classes or leave out an image of one is an error that names the folder. Links are
 followed; hidden files and folders, files of other suffixes, and those that a table does not list are not
@@ -9,27 +9,31 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from visalign.errors import InputError
 from visalign.io import delimited
-from visalign.labels import imagenet, spaces
-from visalign.stimuli import images
+from visalign.io.files import write_atomic
+from visalign.stimuli.class_labels import class_labels, whole_label
+from visalign.stimuli.source import Listed, Row, Source, space
+
+if TYPE_CHECKING:
+    from visalign.stimuli.rows import StimulusRow
 
 #: A folder that macOS adds to archives; its files are named as the images are.
 RESOURCE_FORKS = "__MACOSX"
-#: Label spaces of which some are known, and whose wnids have indices that are not the order of their names.
-LARGER_IMAGENETS = re.compile(r"imagenet[-_]?(12|21|22)k.*", re.IGNORECASE)
+#: Files of a folder that are read as images; a file that a table names may have any suffix.
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+)
 #: Names that a message shows of each suffix.
 SHOWN = 5
-
-
-#: What the name of a class folder may be.
-INDEX, WNID, WORD = "index", "wnid", "word"
+#: Names of the files of a folder or an archive that are not read, one per line.
+UNREAD = "unread.txt"
 
 
 class Images(NamedTuple):
@@ -123,7 +127,7 @@ def hidden(name: str) -> bool:
 
 def is_image(name: str) -> bool:
     """Whether a file is read as an image, by its name."""
-    return not hidden(name) and posixpath.splitext(name)[1].lower() in images.SUFFIXES
+    return not hidden(name) and posixpath.splitext(name)[1].lower() in SUFFIXES
 
 
 def _entries(folder: Path) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
@@ -187,116 +191,8 @@ def describe_unread(unread: list[str]) -> str:
 
 
 def _instead(unread: list[str]) -> str:
-    suffixes = ", ".join(sorted(images.SUFFIXES))
+    suffixes = ", ".join(sorted(SUFFIXES))
     return f" ({describe_unread(unread)}; images end in {suffixes})" if unread else ""
-
-
-# --- labels of class folders ---
-
-
-def class_labels(names: list[str], label_space: str, where: str | Path) -> tuple[list[int], str]:
-    """Label of each class folder, and in words how its name gives it.
-
-    Whole numbers are the labels. Wnids have the indices of the label space, where it is an ImageNet (of
-    ImageNet-1k where none is declared). Words, and wnids in a label space of one's own, have the order of
-    their names.
-
-    Raises
-    ------
-    InputError
-        Names of different kinds, two of one label, a wnid or an index outside the label space, words in that
-        of an ImageNet, or words whose order is ambiguous; names the folder.
-    """
-    kinds = {name: _kind(name) for name in names}
-    counts = {kind: list(kinds.values()).count(kind) for kind in kinds.values()}
-    if len(counts) > 1:
-        rarest, *_, most = sorted(counts, key=lambda kind: counts[kind])
-        odd, other = (next(name for name in names if kinds[name] == kind) for kind in (rarest, most))
-        raise InputError(
-            f"{where}: class folders are named by {' and '.join(sorted(counts))}: {odd!r} beside {other!r}: "
-            "name all alike, or give labels (a CSV)"
-        )
-    (kind,) = counts
-    if kind == INDEX:
-        return _index_labels(names, label_space, where), "their names are indices"
-    imagenets = spaces.SPACES
-    if kind == WNID and (label_space in imagenets or not label_space):
-        return _wnid_labels(names, label_space or imagenet.LABEL_SPACE, where)
-    if kind == WNID and LARGER_IMAGENETS.fullmatch(label_space):
-        raise InputError(
-            f"{where}: class folder {names[0]!r}: no list of the wnids of {label_space} is known (known: "
-            f"{', '.join(imagenets)}): name folders by index, or give labels (a CSV)"
-        )
-    if label_space in imagenets:
-        raise InputError(
-            f"{where}: class folder {names[0]!r} is neither an index nor a wnid of {label_space}: rename the "
-            "folders, or give labels (a CSV with columns name and label)"
-        )
-    if label_space:
-        _check_order(names, where)
-    ordered = sorted(names)
-    said = [f"{name} = {index}" for index, name in enumerate(ordered[: 2 * SHOWN])]
-    more = f" and {len(ordered) - len(said)} more" if len(ordered) > len(said) else ""
-    return [ordered.index(name) for name in names], f"in order of name: {', '.join(said)}{more}"
-
-
-def _kind(name: str) -> str:
-    if re.fullmatch(r"[0-9]+", name):
-        return INDEX
-    return WNID if imagenet.WNID.fullmatch(name) else WORD
-
-
-def _wnid_labels(names: list[str], label_space: str, where: str | Path) -> tuple[list[int], str]:
-    indices = imagenet.indices(label_space)
-    for name in names:
-        if name not in indices:
-            raise InputError(
-                f"{where}: class folder {name!r} is none of the {len(indices)} wnids of {label_space}: move "
-                "it away, or give labels (a CSV)"
-            )
-    return [indices[name] for name in names], f"the indices of {label_space} of their wnids"
-
-
-def _index_labels(names: list[str], label_space: str, where: str | Path) -> list[int]:
-    seen: dict[int, str] = {}
-    for name in names:
-        label = int(name) if len(name) < 300 else 2**63
-        check_range(label, label_space, f"{where}: class folder {name!r}")
-        if seen.setdefault(label, name) != name:
-            raise InputError(
-                f"{where}: class folders {seen[label]!r} and {name!r} are the same index {label}"
-            )
-    return [int(name) for name in names]
-
-
-def check_range(label: int, label_space: str, where: str) -> None:
-    """Raise InputError for a label that is no index of a label space."""
-    if label < 0:
-        raise InputError(f"{where}: {label} is negative: labels are indices from 0")
-    classes = spaces.size(label_space)
-    if classes is not None and label >= classes:
-        raise InputError(f"{where}: {label} is not in 0..{classes - 1}, the indices of {label_space}")
-    if label >= 2**31:
-        raise InputError(f"{where}: {label} is no index of a class")
-
-
-def _check_order(names: list[str], where: str | Path) -> None:
-    """Raise InputError unless a model that was trained on such folders numbers them in one way.
-
-    torchvision sorts the names as they are, timm in natural order and without regard to case.
-    """
-    plain = sorted(names)
-    natural = sorted(names, key=lambda name: [
-        (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name.lower())
-    ])  # fmt: skip
-    for one, other in zip(plain, natural, strict=True):
-        if one != other:
-            raise InputError(
-                f"{where}: the order of class folders is ambiguous: torchvision has {one!r} where timm has "
-                f"{other!r}: name folders by index, or give labels (a CSV)"
-            )
-    if len(names) == 1:
-        raise InputError(f"{where}: {names[0]!r} is the only class folder: is the path one level too high?")
 
 
 # --- tables of labels ---
@@ -347,18 +243,6 @@ def _label_rows(labels: str | Path) -> Iterator[tuple[int, str, str]]:
         yield row.line, row.cells[header.index("name")], row.cells[header.index("label")]
 
 
-def whole_label(cell: str, label_space: str, where: str) -> int:
-    """Label of a cell of a table: a whole number from 0, within a label space; else an InputError."""
-    label = delimited.whole_number(cell)
-    if label is None:
-        hint = delimited.hint(cell)
-        if cell.strip() in imagenet.indices():
-            hint = f" (ImageNet's index of this wnid is {imagenet.indices()[cell.strip()]})"
-        raise InputError(f"{where}: {cell!r} is not a whole number, the index of a class{hint}")
-    check_range(label, label_space, where)
-    return label
-
-
 def _why_absent(name: str, files: set[str], path: str | Path) -> str:
     """Why a name of a table is no file of a folder, and which file it may mean."""
     if not name.strip():
@@ -381,3 +265,57 @@ def _loose(name: str) -> str:
 
 def _stem(name: str) -> str:
     return posixpath.splitext(posixpath.basename(_loose(name)))[0]
+
+
+# --- the source ---
+
+
+def of_row(row: Row) -> Images:
+    """List the folder of a row: labels from a CSV, from its class folders, or none."""
+    if row.get("labels"):
+        return from_table(row["path"], row["labels"], space(row))
+    return from_folders(row.get("path", ""), space(row))
+
+
+def listed(row: Row) -> Listed:
+    """List the images of a folder."""
+    found = of_row(row)
+    return Listed(found.names, found.labels, [Path(row["path"]) / name for name in found.names], found.unread)
+
+
+def images(row: Row, written: Path | None = None) -> Iterator[StimulusRow]:
+    """Describe the images of a folder where they are; says what is not read, and where labels come from."""
+    from tqdm import tqdm
+
+    from visalign.stimuli.images import content_of
+    from visalign.stimuli.rows import described
+
+    path, found = row["path"], of_row(row)
+    if found.meaning:
+        print(f"{path}: labels of class folders: {found.meaning}", file=sys.stderr)
+    say_unread(path, found.unread, written)
+    for index, name in enumerate(tqdm(found.names, desc="stimuli", unit="image")):
+        file = Path(path) / name
+        label = None if found.labels is None else found.labels[index]
+        image = described(name, file.resolve(), content_of(file), row.get("background", ""))
+        yield image._replace(label=label)
+
+
+def say_unread(where: str, unread: list[str], written: Path | None) -> None:
+    """Say which files are not read; all their names go to a file among the images that are written."""
+    if unread:
+        print(f"{where}: {describe_unread(unread)}", file=sys.stderr)
+        if written is not None:
+            write_atomic(written / UNREAD, "\n".join(unread) + "\n")
+
+
+SOURCE = Source(
+    name="folder",
+    meaning="images under path, with labels or one sub-folder a class, named by index or wnid",
+    described="images of a folder",
+    listed=listed,
+    images=images,
+    columns=("path", "labels"),
+    needs=("path",),
+    grounded=True,
+)

@@ -28,10 +28,6 @@ from PIL import Image, UnidentifiedImageError
 
 from visalign.errors import InputError
 
-#: Files of a folder that are read as images; a file that a table names may have any suffix.
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-)
 #: Larger images are refused: Pillow's limit, beyond which a small file may be made to fill the memory.
 MAX_PIXELS = 2**28 // 3
 #: An array of floats whose brightest value lies between 1 and this is neither of 0 … 1 nor of 0 … 255:
@@ -139,6 +135,13 @@ def counts(how: Iterable[object]) -> dict[str, int]:
     """In how many images each of EXIF, ALPHA, SIXTEEN_BITS was done, of the values of `Decoded.how`."""
     done = [part for each in how if isinstance(each, str) for part in each.split("+") if part]
     return {name: done.count(name) for name in (EXIF, ALPHA, SIXTEEN_BITS) if name in done}
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Encode pixels as PNG, fast rather than small."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def colour(text: str) -> tuple[int, int, int]:

@@ -23,8 +23,8 @@ from visalign.labels import multi_labels
 from visalign.maps import lists as map_lists
 from visalign.maps import revelation
 from visalign.recordings import lists as recording_lists
-from visalign.stimuli import images
-from visalign.stimuli.lists import Listed, list_stimuli
+from visalign.stimuli import images, sources
+from visalign.stimuli.source import Listed
 from visalign.stimuli.tables import unmatched
 from visalign.study.layout import made
 from visalign.study.study import Study
@@ -115,7 +115,7 @@ class Stimuli(NamedTuple):
 
 def stimulus_set(name: str, row: dict[str, Any], findings: Findings, probed: int | None) -> Stimuli:
     """List a stimulus set and read the headers of its images; every image that is wrong is a fault."""
-    listed = list_stimuli(row)
+    listed = sources.listed(row)
     if "multi_labels" in row:
         multi_labels.of_stimuli(listed.stimulus_id, row["multi_labels"], row.get("label_space", ""))
     findings.images[name] = len(listed.stimulus_id)

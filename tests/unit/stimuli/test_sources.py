@@ -1,4 +1,4 @@
-"""Claims about lists of stimuli: what a row lists without reading images is what its stage lists."""
+"""Claims about sources of stimuli: what a row lists without reading images is what its stage lists."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from PIL import Image
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.io import tfrecords
-from visalign.stimuli import images, tables
-from visalign.stimuli.lists import Listed, list_stimuli
+from visalign.io import sheets, tfrecords
+from visalign.stimuli import images, sources, tables
+from visalign.stimuli.source import Listed
 
 
 def write_images(root: Path, *names: str) -> str:
@@ -37,7 +37,7 @@ def staged(folder: Path, row: dict) -> pd.DataFrame:
 
 
 def agree(folder: Path, row: dict) -> Listed:
-    listed, table = list_stimuli(row), staged(folder, row)
+    listed, table = sources.listed(row), staged(folder, row)
     assert listed.stimulus_id == table["stimulus_id"].tolist()
     if listed.label is not None:
         assert listed.label == table["label"].tolist()
@@ -129,13 +129,37 @@ def test_what_is_wrong_with_a_row_is_an_error(tmp_path, monkeypatch, change, rea
     write_images(tmp_path / "images", "a.png")
     (tmp_path / "labels.csv").write_text("name,label\na.png,3.7\n")
     with pytest.raises(InputError, match=reason):
-        list_stimuli({"stimuli": "set", "source": "folder", "path": "images"} | change)
+        sources.listed({"stimuli": "set", "source": "folder", "path": "images"} | change)
 
 
 def test_listing_reads_no_image_and_imports_neither_torch_nor_pandas(tmp_path, monkeypatch):
     path = write_images(tmp_path, "1/a.png")
     (tmp_path / "1/b.png").write_text("no image")
     monkeypatch.setattr(images, "decode", None)
-    assert len(list_stimuli({"stimuli": "set", "source": "folder", "path": path}).stimulus_id) == 2
-    code = "import sys, visalign.stimuli.lists; sys.exit(bool({'torch', 'pandas'} & set(sys.modules)))"
+    assert len(sources.listed({"stimuli": "set", "source": "folder", "path": path}).stimulus_id) == 2
+    heavy = "{'torch', 'pandas', 'numpy', 'PIL'}"
+    code = f"import sys, visalign.stimuli.sources; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_every_source_of_the_sheet_is_declared_with_columns_of_the_sheet():
+    properties = sheets.schema("stimuli")["properties"]
+    assert list(sources.NAMES) == properties["source"]["enum"]
+    for source in sources.SOURCES:
+        assert set(source.needs) <= set(source.columns) <= set(properties)
+        assert f"{source.name}: {source.meaning}" in properties["source"]["description"]
+
+
+def test_files_of_a_row_are_those_whose_change_makes_the_set_anew():
+    shard = {"source": "tfrecord", "path": "val-0.tfrecords"}
+    assert sources.files(shard) == ["val-0.tfrecords"]
+    assert sources.files(shard | {"path": "val-*.tfrecords"}) == []
+    folder = {"source": "folder", "path": "images", "labels": "l.csv", "multi_labels": "m.json"}
+    assert sources.files(folder) == ["l.csv", "m.json"]
+    assert sources.files({"source": "brainscore", "path": "s.csv", "archive": "s.zip"}) == ["s.csv", "s.zip"]
+
+
+def test_a_methods_section_says_what_a_set_is():
+    row = {"source": "scenes", "count": 400, "seed": 3}
+    described = "procedural scenes of objects on photographs, n = 400, seed 3"
+    assert sources.of(row).describe(row) == described
