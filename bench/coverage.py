@@ -20,9 +20,11 @@ import numpy as np
 import pandas as pd
 
 from _measure import RESULTS
+from visalign.comparisons import pls
+from visalign.io.scores import Score
 from visalign.neural import predictivity
 from visalign.neural import rows as neural_rows
-from visalign.neural.layers import Options, Selected, score_block
+from visalign.neural.layers import Selected, score_block
 from visalign.neural.predictivity import Ceiling, Responses
 from visalign.recordings import ceilings
 from visalign.stats import bootstrap, resampling
@@ -170,9 +172,17 @@ def measured(population: Population, found: Experiment, draws: int) -> Measured:
 
 def score(X: np.ndarray, data: Measured) -> tuple[predictivity.Summary, np.ndarray]:
     """Score features (n, p) by PLS; r (splits, m) too."""
-    block = score_block(lambda: {"X": X}, data.responses.Y, data.responses.splits, "pls", Options())
+    block = score_block(lambda: {"X": X}, data.responses.Y, data.responses.splits, pls.COMPARISON)
     selected = Selected("features", block.values, block.predicted)
-    return predictivity.summarise(selected, data.responses, data.ceiling, 0.0, data.draws), block.values
+    return predictivity.summarise(
+        Score(metric="pls"), selected, data.responses, data.ceiling, 0.0, data.draws
+    ), block.values
+
+
+def estimate(score: Score) -> Estimate:
+    """Value and interval of a score, NaN where there is none."""
+    low, value, high = (np.nan if x is None else x for x in (score.ci_low, score.value, score.ci_high))
+    return value, low, high
 
 
 def one_model(population: Population, number: int, draws: int) -> dict[str, Estimate]:
@@ -180,8 +190,8 @@ def one_model(population: Population, number: int, draws: int) -> dict[str, Esti
     found = experiment(population, np.random.default_rng([7, number]))
     data = measured(population, found, draws)
     summary, _ = score(found.known @ mixing(population), data)
-    scores = {name: summary.entries[name] for name in ("r", "r2/c")}
-    return {name: (e["value"], e["ci_low"], e["ci_high"]) for name, e in scores.items()} | {"c": data.c}
+    scores = {name: summary.by_convention[name] for name in ("r", "r2/c")}
+    return {name: estimate(e) for name, e in scores.items()} | {"c": data.c}
 
 
 def two_models(population: Population, number: int, draws: int) -> dict[str, Estimate]:
@@ -194,10 +204,10 @@ def two_models(population: Population, number: int, draws: int) -> dict[str, Est
         own = level * rng.standard_normal((len(found.known), population.features))
         summary, r = score(found.known @ mixing(population) / np.sqrt(population.known) + own, data)
         every.append(r)
-        table = neural_rows.draw_table(summary.entries, summary.draws, data.draws.units)
+        table = neural_rows.draw_table(summary.scores, summary.draws, data.draws.units)
         tables[str(level)] = table.assign(metric="pls")
-    first = summary.entries["r2/c"]
-    result = {"first model's r2/c": (first["value"], first["ci_low"], first["ci_high"])}
+    first = summary.by_convention["r2/c"]
+    result = {"first model's r2/c": estimate(first)}
     for name in ("r", "r2/c"):
         row = compare_models.differences(tables, "pls", name)[1]
         result[f"difference in {name}"] = (row["difference"], row["ci_low"], row["ci_high"])

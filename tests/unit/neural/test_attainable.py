@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from visalign.comparisons import chosen
+from visalign.comparisons.comparison import Comparison
 from visalign.gram.matrix import gram
 from visalign.neural.attainable import (
     Attainable,
@@ -15,10 +17,12 @@ from visalign.neural.attainable import (
     signal_variance,
     spread,
 )
-from visalign.neural.layers import Options, median_score, score_block
+from visalign.neural.layers import median_score, score_block
 from visalign.stats.cross_validation import Split, leave_out_splits, nested_splits
 
-OPTIONS = Options(components=15)
+
+def way(metric: str) -> Comparison:
+    return chosen(metric, components=15)
 
 
 class Study:
@@ -42,7 +46,7 @@ class Study:
         return signal + np.sqrt(self.noise) * self.rng.standard_normal(signal.shape)
 
     def score(self, Y: np.ndarray, metric: str) -> float:
-        return median_score(score_block(lambda: self.layer, Y, self.splits, metric, OPTIONS).values)
+        return median_score(score_block(lambda: self.layer, Y, self.splits, way(metric)).values)
 
     def truth(self, metric: str) -> float:
         """Score of the teacher's layer for what the teacher has, on fresh noise."""
@@ -53,7 +57,7 @@ class Study:
     ) -> Attainable:
         Y, noise = (self.Y if Y is None else Y), (self.noise if noise is None else noise)
         rng = np.random.default_rng(0)
-        return attainable(lambda: self.layer, Y, noise, self.splits, metric, OPTIONS, rng, draws=2)
+        return attainable(lambda: self.layer, Y, noise, self.splits, way(metric), rng, draws=2)
 
 
 def standard(values: np.ndarray) -> np.ndarray:
@@ -156,7 +160,7 @@ def test_features_and_their_gram_matrix_attain_the_same(metric):
 
     def attained(layer: dict[str, np.ndarray]) -> Attainable:
         rng = np.random.default_rng(0)
-        return attainable(lambda: layer, Y, np.ones_like(Y), splits, metric, OPTIONS, rng, draws=2)
+        return attainable(lambda: layer, Y, np.ones_like(Y), splits, way(metric), rng, draws=2)
 
     a, b = attained({"X": X}), attained(gram([X], np.float64))
     assert a.r == pytest.approx(b.r, abs=1e-9)
@@ -177,7 +181,13 @@ def test_maps_are_planted_with_the_reliability_that_map_scores_are_divided_by():
     Y = F + np.sqrt(noise) * rng.standard_normal(F.shape)
     splits: list[Split] = leave_out_splits(groups, 0, 0)
     found = attainable(
-        lambda: {"X": X}, Y, noise, splits, "pls", OPTIONS, np.random.default_rng(0), groups=groups
+        lambda: {"X": X},
+        Y,
+        noise,
+        splits,
+        way("pls"),
+        np.random.default_rng(0),
+        groups=groups,
     )
     assert found.c == pytest.approx(np.sqrt(c).mean() ** 2, abs=0.08)  # estimated from 25 positions
     assert 0.7 < found.r**2 / found.c < 1.05

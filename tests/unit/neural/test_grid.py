@@ -11,10 +11,10 @@ from visalign.cli import main
 from visalign.errors import InputError
 from visalign.gram import matrix
 from visalign.gram import store as gram_store
+from visalign.gram.matrix import with_gram
 from visalign.io import stores
 from visalign.neural import grid as spatial
 from visalign.neural.grid import Protocol
-from visalign.neural.layers import with_gram
 from visalign.stages import gram
 
 

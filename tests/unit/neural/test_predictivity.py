@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from visalign.comparisons import chosen
 from visalign.gram import matrix, missing_responses
 from visalign.io import dask_client
+from visalign.io.scores import Score
 from visalign.neural import predictivity
-from visalign.neural.layers import Options, Selected, median_score, score_block
+from visalign.neural.layers import Selected, median_score, score_block
 from visalign.neural.predictivity import Ceiling, Responses, Scored, conventions
 from visalign.recordings.ceilings import c_of, trials
 from visalign.stats import resampling
@@ -131,10 +133,12 @@ def test_intervals_cover_new_stimuli_and_new_neuroids(maps):
         ceiling = Ceiling(value=c_of(own.per_split()), resampled=own.resampled)
         draws = predictivity.draw(responses, None, 0)
         few = resampling.Draws(draws.unit, draws.weights[:300], draws.neuroids[:300])
-        entries = predictivity.summarise(selected, responses, ceiling, 0.0, few).entries
+        entries = predictivity.summarise(
+            Score(metric="m"), selected, responses, ceiling, 0.0, few
+        ).by_convention
         for name in values:
-            values[name].append(entries[name]["value"])
-            covered[name].append((entries[name]["ci_low"], entries[name]["ci_high"]))
+            values[name].append(entries[name].value)
+            covered[name].append((entries[name].ci_low, entries[name].ci_high))
     for name, found in values.items():
         low, high = np.array(covered[name]).T
         assert np.mean((low <= np.mean(found)) & (np.mean(found) <= high)) >= 0.84, name
@@ -150,10 +154,10 @@ def test_the_interval_is_of_95_percent():
     selected = Selected("x", np.array([missing_responses.pearson_present(predicted[0], Y)]), predicted)
     responses = Responses(Y, splits, np.arange(n))
     summary = predictivity.summarise(
-        selected, responses, Ceiling(), 0.0, predictivity.draw(responses, None, 0)
+        Score(metric="m"), selected, responses, Ceiling(), 0.0, predictivity.draw(responses, None, 0)
     )
-    entry = summary.entries["r"]
-    half = (entry["ci_high"] - entry["ci_low"]) / 2
+    entry = summary.by_convention["r"]
+    half = (entry.ci_high - entry.ci_low) / 2
     assert half / summary.draws["r"].std() == pytest.approx(1.99, abs=0.12)
 
 
@@ -173,7 +177,7 @@ def test_models_on_the_same_stimuli_differ_by_less_than_their_intervals_suggest(
 
 def scored(client, X, Y, splits, unit) -> Scored:
     layer = matrix.gram([X], np.float64)
-    return Scored(client, {"X": lambda: layer}, Responses(Y, splits, unit), "pls", Options(5))
+    return Scored(client, {"X": lambda: layer}, Responses(Y, splits, unit), chosen("pls", components=5))
 
 
 def test_the_floor_of_a_map_keeps_no_image_in_place():
@@ -209,7 +213,9 @@ def test_the_floor_is_a_mean_that_hardly_depends_on_the_draw():
         floors = [own.floor("X", np.random.default_rng(seed)) for seed in range(6)]
     order = np.roll(np.arange(80), 7)
     alone = [
-        median_score(score_block(own.reads["X"], Y[np.roll(order, k)], splits, "pls", Options(5)).values)
+        median_score(
+            score_block(own.reads["X"], Y[np.roll(order, k)], splits, chosen("pls", components=5)).values
+        )
         for k in range(20)
     ]
     assert np.std(floors) < 0.5 * np.std(alone)
@@ -234,5 +240,5 @@ def test_the_ceiling_is_drawn_with_the_score_it_divides():
     draws = predictivity.draw(responses, None, 0)
     c = np.linspace(0.3, 0.9, len(draws.weights))
     ceiling = Ceiling(value=0.5, resampled=lambda _: c)
-    found = predictivity.summarise(selected, responses, ceiling, 0.0, draws).draws
+    found = predictivity.summarise(Score(metric="m"), selected, responses, ceiling, 0.0, draws).draws
     np.testing.assert_allclose(found["r2/c"], found["r"] * np.abs(found["r"]) / c, atol=1e-12)

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from visalign import cli
+from visalign.comparisons import chosen
 from visalign.io import stores
+from visalign.io.scores import Score
 from visalign.neural import rows as neural_rows
-from visalign.neural.grid import Protocol
-from visalign.neural.layers import Options
 from visalign.recordings import ceilings
 from visalign.stats.cross_validation import nested_splits
 
@@ -55,14 +55,13 @@ def window(repeated: np.ndarray, reliable: np.ndarray | None = None) -> neural_r
 
 
 def scored(X: np.ndarray, data: neural_rows.TimeBin, layer: str = "x", metric: str = "ridge"):
-    rng, whole = np.random.default_rng(0), Protocol.parse("whole_image")
-    return neural_rows.regression(
-        Now(), {layer: lambda: {"X": X}}, data, metric, Options(5, 8), "nested", rng, whole
-    )
+    setting = neural_rows.Setting(client=Now(), reads={layer: lambda: {"X": X}}, data=data)
+    way = chosen(metric, components=5, penalties=8)
+    return neural_rows.score(setting, way, np.random.default_rng(0))
 
 
-def row(result: neural_rows.Result, metric: str) -> dict:
-    [found] = [row for row in result.rows if row["metric"] == metric]
+def only(result: neural_rows.Result, metric: str, convention: str = "r2/c") -> Score:
+    [found] = [each for each in result.scores if (each.metric, each.convention) == (metric, convention)]
     return found
 
 
@@ -82,9 +81,9 @@ def test_reliable_neuroids_are_divided_by_their_own_ceiling():
     r = own.groupby("split")["r"].median().mean()
     c = ceilings.split_half_ceiling(repeated[:, :, reliable], 4, 1).value
     assert c > data.ceiling.value + 0.02
-    found = row(result, "ridge_reliable")
-    assert found["value"] == pytest.approx(r * abs(r) / c, abs=1e-12)
-    assert found["n"] == reliable.sum() and found["ci_low"] < found["value"] < found["ci_high"]
+    found = only(result, "ridge_reliable")
+    assert found.value == pytest.approx(r * abs(r) / c, abs=1e-12)
+    assert found.n == reliable.sum() and found.ci_low < found.value < found.ci_high
 
 
 def test_the_attainable_score_is_on_the_scale_of_the_headline():
@@ -92,11 +91,11 @@ def test_the_attainable_score_is_on_the_scale_of_the_headline():
     X, repeated = population()
     repeated = repeated[:, :4, : -M // 3]
     result = scored(X, window(repeated))
-    found = row(result, "ridge_attainable")
+    found = only(result, "ridge_attainable")
     assert window(repeated).ceiling.value < 0.8
-    assert found["convention"] == "r2/c"
-    assert found["value"] == pytest.approx(result.entries["r2/c"]["value"], abs=0.1)
-    assert 0.8 < found["value"] <= 1.05
+    assert found.convention == "r2/c"
+    assert found.value == pytest.approx(only(result, "ridge").value, abs=0.1)
+    assert 0.8 < found.value <= 1.05
 
 
 def test_draws_are_the_same_for_every_model():

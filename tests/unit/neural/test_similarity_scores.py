@@ -7,9 +7,10 @@ import pytest
 from scipy.spatial.distance import pdist
 from scipy.stats import pearsonr, spearmanr
 
+from visalign.comparisons import chosen
 from visalign.gram import matrix
 from visalign.io import dask_client
-from visalign.neural.layers import Options
+from visalign.io.scores import Score
 from visalign.neural.response_halves import filled, halved, reliability
 from visalign.neural.similarity_scores import score_similarities
 from visalign.neural.unit_draws import derangements, draw, halve
@@ -17,7 +18,7 @@ from visalign.stats.bootstrap import expanded_quantiles
 
 PLANTED = np.random.default_rng(0)
 TUNING = PLANTED.standard_normal((20, 15)) / np.sqrt(20)
-PATTERN = Options(dissimilarity="correlation", comparison="spearman")
+PATTERN = {"dissimilarity": "correlation", "comparison": "spearman"}
 
 
 class Now:
@@ -42,8 +43,13 @@ def score(layers, responses, metric="cka", options=PATTERN, unit=None, **given):
     unit = np.arange(len(responses)) if unit is None else unit
     reads = {name: partial(dict, X=X) for name, X in layers.items()}
     return score_similarities(
-        Now(), reads, responses, unit, metric, options, **({"halvings": 10, "draws": 4} | given)
+        Now(), reads, responses, unit, chosen(metric, **options), **({"halvings": 10, "draws": 4} | given)
     )
+
+
+def entries(found):
+    """Scores by convention."""
+    return {each.convention: each for each in found.under_conventions(Score(metric="m"))}
 
 
 def hsic_song(K, L):
@@ -60,15 +66,15 @@ def test_reliability_of_cka_is_the_hsic_of_two_halves_over_that_of_the_means():
     products = [hsic_song(a @ a.T, b @ b.T) for a, b in both.halves]
     L = Y.mean(axis=1) @ Y.mean(axis=1).T
     expected = np.mean(products) / hsic_song(L, L)
-    assert reliability(both, "cka", PATTERN)[0] == pytest.approx(expected, abs=1e-12)
+    assert reliability(both, chosen("cka"))[0] == pytest.approx(expected, abs=1e-12)
 
 
 def test_reliability_of_squared_distances_is_their_covariance_over_the_variance():
-    options = Options(dissimilarity="squared_euclidean", comparison="pearson")
+    options = {"dissimilarity": "squared_euclidean", "comparison": "pearson"}
     both = halved(planted(0)[2], np.random.default_rng(0), halvings=1)
     a, b, y = (pdist(values, "sqeuclidean") for values in (*both.halves[0], both.mean))
     expected = np.cov(a, b, bias=True)[0, 1] / y.var()
-    assert reliability(both, "rsa", options)[0] == pytest.approx(expected, abs=1e-10)
+    assert reliability(both, chosen("rsa", **options))[0] == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize(("comparison", "scipy"), [("spearman", spearmanr), ("pearson", pearsonr)])
@@ -76,8 +82,8 @@ def test_reliability_of_squared_distances_is_their_covariance_over_the_variance(
 def test_raw_rsa_on_all_stimuli_equals_scipy(kind, comparison, scipy):
     X, _, Y = planted(0, n=40)
     pair = [pdist(values, {"squared_euclidean": "sqeuclidean"}.get(kind, kind)) for values in (X, Y.mean(1))]
-    found = score({"x": X}, Y, "rsa", Options(dissimilarity=kind, comparison=comparison))
-    assert found.entries()["raw"]["value"] == pytest.approx(scipy(*pair)[0], abs=1e-9)
+    found = score({"x": X}, Y, "rsa", {"dissimilarity": kind, "comparison": comparison})
+    assert entries(found)["raw"].value == pytest.approx(scipy(*pair)[0], abs=1e-9)
 
 
 @pytest.mark.parametrize("c", [0.5, 0.2])
@@ -110,7 +116,7 @@ def test_the_ceiling_of_rsa_is_the_similarity_of_noise_free_responses(c, repetit
 def test_one_repetition_and_pure_noise_have_no_ceiling():
     X, signal, _ = planted(0)
     single = score({"x": X}, signal[:, None])
-    assert list(single.entries()) == ["raw"] and single.entries()["raw"]["ceiling"] is None
+    assert list(entries(single)) == ["raw"] and entries(single)["raw"].ceiling is None
     assert single.said == []
     rng = np.random.default_rng(0)
     without = [
@@ -188,9 +194,9 @@ def test_a_gap_is_filled_with_the_mean_of_its_neuroid():
 def test_a_neuroid_without_responses_is_excluded():
     X, _, Y = planted(0)
     Y[:, :, 3] = np.nan
-    entry = score({"x": X}, Y).entries()["raw"]
-    assert (entry["n"], entry["n_excluded"]) == (14, 1)
-    assert entry["value"] == score({"x": X}, np.delete(Y, 3, axis=2)).entries()["raw"]["value"]
+    entry = entries(score({"x": X}, Y))["raw"]
+    assert (entry.n, entry.n_excluded) == (14, 1)
+    assert entry.value == entries(score({"x": X}, np.delete(Y, 3, axis=2)))["raw"].value
 
 
 def test_each_stimulus_halves_its_own_repetitions():
@@ -262,7 +268,7 @@ def test_the_floor_of_images_whose_maps_resemble_each_other_is_theirs():
 def test_too_few_units_to_halve_leave_the_value_without_interval():
     X, _, Y = planted(0, n=30)
     found = score({"x": X}, Y, unit=np.repeat(np.arange(3), 10))
-    assert np.isfinite(found.choice.value) and np.isnan(found.entries()["raw"]["ci_low"])
+    assert np.isfinite(found.choice.value) and entries(found)["raw"].ci_low is None
     assert any("too few to halve" in text for text in found.said)
 
 
@@ -286,8 +292,8 @@ def test_the_interval_holds_the_mean_of_replicated_experiments():
         latent, own = rng.standard_normal((40, 8)), rng.standard_normal((40, 2))
         signal = latent @ rng.standard_normal((8, 20)) / 3 + own @ rng.standard_normal((2, 20)) / 2
         Y = signal[:, None] + rng.standard_normal((40, 2, 20))
-        entry = score({"x": latent @ A}, Y, draws=30, halvings=0, seed=seed).entries()["raw/ceiling"]
-        ends.append((entry["value"], entry["ci_low"], entry["ci_high"]))
+        entry = entries(score({"x": latent @ A}, Y, draws=30, halvings=0, seed=seed))["raw/ceiling"]
+        ends.append((entry.value, entry.ci_low, entry.ci_high))
     value, low, high = np.array(ends).T
     assert ((low < value.mean()) & (value.mean() < high)).sum() >= 34
     assert np.median(high - low) / 2 < 2 * 1.96 * value.std()  # and is not merely wide
@@ -297,18 +303,18 @@ def test_workers_give_the_same_as_no_workers():
     X, _, Y = planted(0, n=30)
     layers = {"gram": partial(matrix.gram, [X], np.float64), "x": partial(dict, X=X[:, :5])}
     with dask_client.connect() as client:
-        found = score_similarities(client, layers, Y, np.arange(30), "rsa", PATTERN, halvings=5, draws=5)
-    expected = score_similarities(Now(), layers, Y, np.arange(30), "rsa", PATTERN, halvings=5, draws=5)
-    assert found.entries() == expected.entries()
+        found = score_similarities(client, layers, Y, np.arange(30), chosen("rsa"), halvings=5, draws=5)
+    expected = score_similarities(Now(), layers, Y, np.arange(30), chosen("rsa"), halvings=5, draws=5)
+    assert entries(found) == entries(expected)
 
 
 def test_the_interval_is_of_95_percent_of_the_draws():
     """Expanded for the fewer of units and neuroids, as every interval is."""
     X, _, Y = planted(0)
     found = score({"x": X}, Y, draws=60)
-    for name, entry in found.entries().items():
+    for name, entry in entries(found).items():
         expected = np.quantile(found.draws[name], expanded_quantiles(15))
-        assert (entry["ci_low"], entry["ci_high"]) == pytest.approx(tuple(expected), abs=1e-12)
+        assert (entry.ci_low, entry.ci_high) == pytest.approx(tuple(expected), abs=1e-12)
 
 
 def test_draws_repeat_some_neuroids_and_lack_others():

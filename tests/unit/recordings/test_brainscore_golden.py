@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from visalign.comparisons import chosen
 from visalign.gram import matrix
-from visalign.neural.layers import Options, median_score, score_block
+from visalign.neural.layers import median_score, score_block
 from visalign.neural.predictivity import conventions
 from visalign.recordings import ceilings
 from visalign.stats.cross_validation import nested_splits
@@ -33,7 +34,9 @@ def r(case, splits):
     """Our r of every split and neuroid, computed as the stage does."""
     recording, _ = case
     Y = ceilings.trials(recording["responses"]).mean
-    return score_block(lambda: matrix.gram([recording["features"]]), Y, splits, "pls", Options(25)).values
+    return score_block(
+        lambda: matrix.gram([recording["features"]]), Y, splits, chosen("pls", components=25)
+    ).values
 
 
 def test_the_splits_are_those_of_brain_score(case, splits):

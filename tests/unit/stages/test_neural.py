@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 
 from visalign import cli
+from visalign.comparisons import chosen, names
 from visalign.errors import InputError
 from visalign.gram import matrix
 from visalign.io import dask_client
 from visalign.neural import arrays as neural_arrays
 from visalign.neural import predictivity
-from visalign.neural.layers import METRICS, REGRESSIONS, Options, median_score, score_block, score_layers
+from visalign.neural.layers import REGRESSIONS, median_score, score_block, score_layers
 from visalign.neural.predictivity import Ceiling, conventions
-from visalign.stages import neural
 from visalign.stats import bootstrap
 from visalign.stats.cross_validation import leave_out_splits, nested_splits
 
@@ -35,7 +35,7 @@ def score():
 
         def run(layers, Y, splits, metric="pls", components=10):
             reads = {name: reader(X) for name, X in layers.items()}
-            return score_layers(client, reads, Y, splits, metric, Options(components))
+            return score_layers(client, reads, Y, splits, chosen(metric, components=components))
 
         yield run
 
@@ -159,7 +159,9 @@ def test_results_do_not_depend_on_the_number_of_workers(population):
     results = []
     for threads in (1, 2):
         with dask_client.connect(threads=threads) as client:
-            results.append(score_layers(client, {"X": reader(X)}, signal, splits, "pls", Options(5)))
+            results.append(
+                score_layers(client, {"X": reader(X)}, signal, splits, chosen("pls", components=5))
+            )
     np.testing.assert_allclose(results[0].values, results[1].values, rtol=0, atol=1e-10)
 
 
@@ -175,13 +177,13 @@ def test_a_scheduler_elsewhere_gives_the_same_and_a_killed_worker_costs_only_its
     splits = nested_splits(len(X), groups, 5, 0.9, 1, 1)
     reads = {f"layer {i}": partial(slow_gram, X + i) for i in range(6)}
     with dask_client.connect() as client:
-        expected = score_layers(client, reads, signal, splits, "pls", Options(5))
+        expected = score_layers(client, reads, signal, splits, chosen("pls", components=5))
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         worker = next(iter(cluster.workers.values()))
         killer = threading.Timer(1.0, lambda: os.kill(worker.pid, signal_module.SIGKILL))
         killer.start()
         with dask_client.connect(cluster.scheduler_address) as client:
-            found = score_layers(client, reads, signal, splits, "pls", Options(5))
+            found = score_layers(client, reads, signal, splits, chosen("pls", components=5))
         killer.join()
     np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-10)
 
@@ -200,7 +202,7 @@ def test_features_and_their_gram_matrix_score_the_same(population, metric):
     X, signal, groups = population
     splits = nested_splits(len(X), groups, 3, 0.9, 1, 1)
     one, other = (
-        score_block(lambda layer=layer: layer, signal, splits, metric, Options(5))
+        score_block(lambda layer=layer: layer, signal, splits, chosen(metric, components=5))
         for layer in ({"X": X}, matrix.gram([X], np.float64))
     )
     np.testing.assert_allclose(one.values, other.values, atol=1e-8)
@@ -250,9 +252,9 @@ def test_arrays_are_scored_from_the_command_line(population, tmp_path, capsys):
 def test_arrays_without_repetitions_have_no_ceiling_and_every_metric_runs(population, tmp_path, capsys):
     X, signal, _ = population
     x, y = saved(tmp_path, X=X[:100], Y=signal[:100])
-    cli.main(["neural", "--features", x, "--responses", y, "--metric", *METRICS, "--json"])
+    cli.main(["neural", "--features", x, "--responses", y, "--metric", *names(), "--json"])
     result = json.loads(capsys.readouterr().out)
-    assert set(result) == set(METRICS)
+    assert set(result) == set(names())
     for metric, entries in result.items():
         ((convention, entry),) = entries.items()
         assert convention == entry["convention"] == ("r" if metric in REGRESSIONS else "raw")
@@ -290,9 +292,12 @@ def test_non_finite_features_are_named(tmp_path):
         neural_arrays.read_array(x, (2,))
 
 
-def test_a_stimulus_that_was_not_shown_to_the_model_is_named():
-    with pytest.raises(InputError, match="'c'"):
-        neural.stimulus_order(["a", "b"], ["b", "c"], "recording.nc")
+def test_neuroids_are_refused_where_no_comparison_predicts_them(refused, tmp_path):
+    x, y = saved(tmp_path, X=np.eye(10), Y=np.eye(10))
+    arguments = ["neural", "--features", x, "--responses", y, "--neuroids", tmp_path / "n.parquet"]
+    [line] = refused(*arguments, "--metric", "cka", "rsa")
+    assert "--neuroids: no neuroid is predicted by --metric cka rsa" in line and "pls, ridge" in line
+    assert not (tmp_path / "n.parquet").exists()
 
 
 def test_scores_by_number_of_components_end_in_the_score(population, tmp_path, capsys):

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from visalign import cli
+from visalign.comparisons import names
 from visalign.io import stores
 from visalign.neural import arrays
-from visalign.neural.layers import METRICS, REGRESSIONS
 from visalign.recordings import assembly
 
 N, M = 80, 6
@@ -106,7 +106,9 @@ def test_arrays_and_stages_give_the_same_numbers(p, repetitions, capsys):
     features(X, ids(N))
     table(ids(N))
     card(Y, object_name=categories)
-    metrics = METRICS if p == 30 else REGRESSIONS  # similarities know of features their Gram matrix only
+    metrics = (
+        names() if p == 30 else names("regression")
+    )  # similarities know of features their Gram matrix only
     rows = score("--metric", *metrics)
     for name, array in (("X", X), ("Y", Y), ("G", np.array(categories))):
         np.save(f"{name}.npy", array)
@@ -265,7 +267,7 @@ def test_the_terminal_of_neural_holds_scores_only(capfd, recwarn):
 
 def test_neither_many_features_nor_few_stimuli_put_warnings_on_the_terminal(capfd, recwarn):
     rng = np.random.default_rng(0)
-    for n, p, metrics in ((50, 100_000, ["pls"]), (50, 50, [*METRICS])):
+    for n, p, metrics in ((50, 100_000, ["pls"]), (50, 50, names())):
         np.save("X.npy", rng.standard_normal((n, p)).astype(np.float32))
         np.save("Y.npy", rng.standard_normal((n, 4)))
         cli.main(["neural", "--features", "X.npy", "--responses", "Y.npy", "--metric", *metrics])

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
+from visalign.comparisons import chosen
 from visalign.errors import InputError
 from visalign.gram.matrix import gram
 from visalign.neural import predictivity
-from visalign.neural.layers import Options, score_block
+from visalign.neural.layers import score_block
 from visalign.stats.cross_validation import copies, leave_out_splits, nested_splits, strata
 
 GROUPS = np.arange(160) % 8
@@ -75,7 +76,7 @@ def test_copies_do_not_let_unrelated_features_predict():
     X, Y, pictures = np.repeat(X, 2, axis=0), np.repeat(Y, 2, axis=0), np.repeat(np.arange(100), 2)
     layer = gram([X], np.float64)
     scores = [
-        np.median(score_block(lambda: layer, Y, splits, "pls", Options()).values)
+        np.median(score_block(lambda: layer, Y, splits, chosen("pls")).values)
         for splits in (
             nested_splits(200, None, 10, 0.9, 1, 0),
             nested_splits(200, None, 10, 0.9, 1, 0, pictures),

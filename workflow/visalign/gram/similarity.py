@@ -6,6 +6,7 @@ measure, and responses are compared through the same functions, as features of f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -45,7 +46,7 @@ def cka_unbiased(K: np.ndarray, L: np.ndarray) -> float:
     return _cosine(u_centred(K), u_centred(L))
 
 
-def rdm(gram: dict[str, np.ndarray], kind: Dissimilarity) -> np.ndarray:
+def rdm(gram: Mapping[str, np.ndarray], kind: Dissimilarity) -> np.ndarray:
     """Representational dissimilarity matrix from what `gram.matrix.gram` gives.
 
     Parameters

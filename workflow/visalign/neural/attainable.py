@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg, optimize
 
-from visalign.neural.layers import Options, Read, median_score, score_block
+from visalign.comparisons.comparison import Layer, Regression
+from visalign.neural.layers import Read, median_score, score_block
 from visalign.stats.cross_validation import Split
 from visalign.stats.resampling import mean_of_defined
 
@@ -65,8 +66,7 @@ def attainable(
     Y: np.ndarray,
     noise: np.ndarray,
     splits: list[Split],
-    metric: str,
-    options: Options,
+    comparison: Regression,
     rng: np.random.Generator,
     draws: int = 3,
     groups: np.ndarray | None = None,
@@ -95,7 +95,6 @@ def attainable(
         a response, the mean of the neuroid stands in.
     splits : list of Split
         Of the score; inner pairs are not used.
-    metric : {'pls', 'ridge'}
     draws : int
         Draws of the noise, each scored.
     groups : ndarray, shape (n,), optional
@@ -115,7 +114,7 @@ def attainable(
         return Attainable(np.nan, np.nan, np.nan, 0, 0.0, *counts)
     noisy = F + np.sqrt(noise) * rng.standard_normal((draws, *F.shape))
     bare = [Split(split.train, split.test) for split in splits]
-    r = score_draws(layer, noisy, bare, metric, options)
+    r = score_draws(layer, noisy, bare, comparison)
     sd = r.std(ddof=1) if draws > 1 else np.nan
     c = reliability(F, noise, groups)
     return Attainable(float(r.mean()), float(sd), c, components, carried, *counts)
@@ -134,7 +133,7 @@ def signal_variance(Y: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return np.where(varies & (signal > 0), signal, 0)
 
 
-def directions(layer: dict[str, np.ndarray], n: int, rng: np.random.Generator) -> np.ndarray:
+def directions(layer: Layer, n: int, rng: np.random.Generator) -> np.ndarray:
     """Orthonormal directions (n, k) over the stimuli, by falling variance in the layer.
 
     The leading principal components; where they are few, then random directions orthogonal to them, which
@@ -212,15 +211,13 @@ def spread(power: np.ndarray) -> Spread:
     return Spread(share / max(share.sum(), np.finfo(float).tiny), level, components)
 
 
-def score_draws(
-    layer: dict[str, np.ndarray], drawn: np.ndarray, splits: list[Split], metric: str, options: Options
-) -> np.ndarray:
+def score_draws(layer: Layer, drawn: np.ndarray, splits: list[Split], comparison: Regression) -> np.ndarray:
     """Score (draws,) of each draw (draws, n, m); in one fit where neuroids are fitted one by one."""
-    if metric == "pls":  # components depend on all neuroids of a fit
+    if comparison.jointly:
         return np.array(
-            [median_score(score_block(lambda: layer, Y, splits, metric, options).values) for Y in drawn]
+            [median_score(score_block(lambda: layer, Y, splits, comparison).values) for Y in drawn]
         )
-    values = score_block(lambda: layer, np.hstack(list(drawn)), splits, metric, options).values
+    values = score_block(lambda: layer, np.hstack(list(drawn)), splits, comparison).values
     return np.array([median_score(part) for part in np.split(values, len(drawn), axis=1)])
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from visalign import comparisons
+from visalign.comparisons.comparison import Regression
+from visalign.io.scores import Score
 from visalign.neural.layers import (
-    METRICS,
     LayerScores,
-    Options,
     Read,
     Selected,
     median_score,
@@ -98,15 +99,13 @@ class Scored:
         client: Client,
         reads: dict[str, Read],
         responses: Responses,
-        metric: str,
-        options: Options,
+        comparison: Regression,
         alike: np.ndarray | None = None,
     ) -> None:
-        self.client, self.reads, self.responses, self.metric, self.options, self.alike = (
-            client, reads, responses, metric, options, alike,
-        )  # fmt: skip
+        self.client, self.reads, self.responses = client, reads, responses
+        self.comparison, self.alike = comparison, alike
         self.scores: LayerScores = score_layers(
-            client, reads, responses.Y, responses.splits, metric, options, alike
+            client, reads, responses.Y, responses.splits, comparison, alike
         )
 
     def floor(self, layer: str, rng: np.random.Generator) -> float:
@@ -117,12 +116,9 @@ class Scored:
         unit = resampling.numbered(self.responses.unit)
         bare = [Split(split.train, split.test) for split in self.responses.splits]
         orders = derangements(unit, FLOORS, rng)
+        fixed = (bare, self.comparison, self.alike)
         tasks = [
-            self.client.submit(
-                score_block,
-                *(self.reads[layer], self.responses.Y[order], bare, self.metric, self.options, self.alike),
-                pure=False,
-            )
+            self.client.submit(score_block, self.reads[layer], self.responses.Y[order], *fixed, pure=False)
             for order in orders
         ]
         found = [median_score(block.values) for block in self.client.gather(tasks)]
@@ -131,7 +127,7 @@ class Scored:
 
 def generator(seed: int, time_bin: int, metric: str) -> np.random.Generator:
     """Generator of the floor of a metric on a time bin."""
-    return np.random.default_rng([seed, time_bin, METRICS.index(metric)])
+    return np.random.default_rng([seed, time_bin, comparisons.names().index(metric)])
 
 
 def mean_over_repetitions(responses: np.ndarray) -> np.ndarray:
@@ -147,18 +143,28 @@ def mean_over_repetitions(responses: np.ndarray) -> np.ndarray:
 
 
 class Summary(NamedTuple):
-    """Entries of a score by convention, the headline first, and its draws (n_draws,) by convention."""
+    """A score under every convention, the headline first, and its draws (n_draws,) by convention."""
 
-    entries: dict[str, dict[str, Any]]
+    scores: list[Score]
     draws: dict[str, np.ndarray]
+
+    @property
+    def by_convention(self) -> dict[str, Score]:
+        """The scores by the names of their conventions."""
+        return {str(score.convention): score for score in self.scores}
 
 
 def summarise(
-    selected: Selected, responses: Responses, ceiling: Ceiling, floor: float, draws: Draws
+    about: Score, selected: Selected, responses: Responses, ceiling: Ceiling, floor: float, draws: Draws
 ) -> Summary:
-    """One entry a convention: value, interval, floor, ceiling, counts.
+    """One score per convention: value, interval, floor, ceiling, counts.
 
     The 95 % interval is of draws of stimuli and neuroids, the ceiling of each draw its own.
+
+    Parameters
+    ----------
+    about : Score
+        Metric, layer and status of the scores.
     """
     n, c = responses.Y.shape[1], ceiling.value
     excluded = int(np.isnan(selected.values).all(axis=0).sum())
@@ -167,20 +173,24 @@ def summarise(
     value = conventions(median_score(selected.values), c, ceiling.kind)
     at_floor = conventions(floor, c, ceiling.kind)
     sample = conventions(r_draws, c_draws, ceiling.kind)
-    entries = {}
+    scores: list[Score] = []
     for name in value:
         low, high = bootstrap.expanded_interval(sample.get(name, np.array([])), draws.units)
-        entries[name] = {
-            "value": value[name],
-            "ci_low": low,
-            "ci_high": high,
-            "n": n - excluded,
-            "n_excluded": excluded,
-            "floor": at_floor[name],
-            "ceiling": best(name, c, ceiling.kind),
-            "convention": name,
-        }
-    return Summary(entries, sample)
+        scores.append(
+            replace(
+                about,
+                convention=name,
+                value=value[name],
+                ci_low=low,
+                ci_high=high,
+                n=n - excluded,
+                n_excluded=excluded,
+                floor=at_floor[name],
+                ceiling=best(name, c, ceiling.kind),
+                headline=not scores,
+            )
+        )
+    return Summary(scores, sample)
 
 
 def best(convention: str, c: float | None, kind: str) -> float | None:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visalign.gram import similarity
-from visalign.neural.layers import Options
+from visalign.comparisons.comparison import Similarity
 
 #: Halvings of the repetitions.
 HALVINGS = 10
@@ -88,9 +87,7 @@ def filled(values: np.ndarray) -> np.ndarray:
     return np.where(missing, _mean(values[None], ~missing[None])[0], values)
 
 
-def reliability(
-    responses: Halved, metric: str, options: Options, deranged: Sequence[np.ndarray] = ()
-) -> np.ndarray:
+def reliability(responses: Halved, comparison: Similarity, deranged: Sequence[np.ndarray] = ()) -> np.ndarray:
     """Squared similarity of the noise-free responses' relations with those of the mean responses.
 
     Mean over halvings of the product of two halves' relations, over that of the whole's with itself. Where
@@ -112,34 +109,13 @@ def reliability(
     neuroids = ~np.isnan(responses.halves[0, 0]).all(axis=0)
     mean = filled(responses.mean[:, neuroids])
     shown = ~np.isnan(responses.mean).all(axis=1)
-    whole, _ = _relations(mean[shown], metric, options)
-    norm = _relations(mean[stimuli], metric, options)[1]
+    whole, _ = comparison.centred(mean[shown])
+    norm = comparison.centred(mean[stimuli])[1]
     products = np.zeros(1 + len(deranged))
     for pair in responses.halves:
-        (a, norm_a), (b, norm_b) = (
-            _relations(filled(half[stimuli][:, neuroids]), metric, options) for half in pair
-        )
+        (a, norm_a), (b, norm_b) = (comparison.centred(filled(half[stimuli][:, neuroids])) for half in pair)
         scale = norm_a * norm_b / norm**2 / len(responses.halves)
         products[0] += scale * np.vdot(a, b)
         products[1:] += [scale * np.vdot(a, b[np.ix_(order, order)]) for order in deranged]
     inflated = np.vdot(whole, whole)
     return products / inflated if inflated > 0 else products * np.nan
-
-
-def _relations(values: np.ndarray, metric: str, options: Options) -> tuple[np.ndarray, float]:
-    """Centred relations (n, n) of all pairs of stimuli, and what undoes the norm that was divided by.
-
-    The inner product of two is the unbiased HSIC, or the covariance of dissimilarities. A correlation is
-    taken of patterns of unit norm. Noise lengthens patterns, those of halves more; the second value is
-    the mean squared norm, so that halves and whole can be brought to one scale.
-    """
-    n = len(values)
-    if metric == "cka":
-        return similarity.u_centred(values @ values.T) / np.sqrt(n * (n - 3)), 1.0
-    distances = similarity.rdm_of(values, options.dissimilarity)
-    defined = ~np.isnan(distances)
-    if not defined.any():
-        return np.full((n, n), np.nan), 1.0
-    centred = np.where(defined, distances - distances[defined].mean(), 0) / np.sqrt(2 * defined.sum())
-    norm = 1.0 if options.dissimilarity == "squared_euclidean" else float(values.var(axis=1).mean())
-    return similarity.square(centred, n), norm

@@ -1,21 +1,22 @@
-"""What stage neural says of one model on one time bin of a recording: score rows, correlations, draws."""
+"""What stage neural says of one model on one time bin of a recording: scores, correlations, draws."""
 
 from __future__ import annotations
 
-import io
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from visalign.io.files import write_atomic
-from visalign.io.scores import score_row
+from visalign.comparisons.comparison import Comparison, Regression, Similarity
+from visalign.io.scores import Score
 from visalign.neural import predictivity, similarity_scores
 from visalign.neural.attainable import attainable
-from visalign.neural.grid import Protocol, map_spearman
-from visalign.neural.layers import Options, Read, Selected
+from visalign.neural.grid import map_spearman
+from visalign.neural.layers import Read, Selected
 from visalign.neural.predictivity import Ceiling, Responses, Scored, headline
 from visalign.recordings import ceilings
 from visalign.recordings.ceilings import Trials
@@ -92,62 +93,112 @@ def time_bin(
 
 
 class Result(NamedTuple):
-    """One metric on one time bin.
+    """One comparison on one time bin.
 
-    ``entries``: the score by convention, the headline first; ``rows``: those, then what else the score table
-    has of the metric; ``neuroids``: r of every neuroid on every split; ``draws``: of the score.
+    ``scores``: the score under every convention, the headline first, then what else the score table has of
+    the metric; ``said``: what its status says of the fits; ``neuroids``: r of every neuroid on every split;
+    ``draws``: of the score.
     """
 
-    entries: dict[str, dict[str, Any]]
-    rows: list[dict[str, Any]]
+    scores: list[Score]
+    said: list[str]
     neuroids: pd.DataFrame
     draws: pd.DataFrame
 
 
-def regression(
-    client: Client,
-    reads: dict[str, Read],
-    data: TimeBin,
-    metric: str,
-    options: Options,
-    selection: str,
-    rng: np.random.Generator,
-    protocol: Protocol,
-) -> Result:
-    """Score a regression: the selected score under every convention, its variants, then the layer curve."""
-    scored = Scored(client, reads, data.responses, metric, options, data.alike)
-    selected, ceiling = scored.scores.select(selection), data.ceiling
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What the comparisons of a model with one time bin share.
+
+    Attributes
+    ----------
+    reads : dict
+        Gives each layer.
+    selection : {"nested", "published"}
+        Of the layer.
+    grid : int or None
+        Positions a side, of a map recording.
+    said : list of str
+        What the status of every score says of the recording and its splits.
+    """
+
+    client: Client
+    reads: dict[str, Read]
+    data: TimeBin
+    selection: str = "nested"
+    grid: int | None = None
+    said: Sequence[str] = ()
+
+    @property
+    def other_selection(self) -> str:
+        """The way to choose a layer that is not `selection`."""
+        return "published" if self.selection == "nested" else "nested"
+
+    def about(self, comparison: Comparison, said: list[str]) -> Score:
+        """Metric and status of the scores of a comparison, without their values."""
+        every = "; ".join([*said, *self.said])
+        return Score(metric=comparison.name, status=f"ok, {every}" if every else "ok")
+
+
+def score(setting: Setting, comparison: Comparison, rng: np.random.Generator) -> Result:
+    """Score a comparison: the selected score under every convention, its variants, then the layer curve.
+
+    Parameters
+    ----------
+    rng : Generator
+        Of the floor and the attainable score of a regression.
+    """
+    if isinstance(comparison, Regression):
+        return regression(setting, comparison, rng)
+    assert isinstance(comparison, Similarity)
+    return similarity(setting, comparison)
+
+
+def regression(setting: Setting, comparison: Regression, rng: np.random.Generator) -> Result:
+    """Score a regression, see `score`."""
+    data, ceiling = setting.data, setting.data.ceiling
+    scored = Scored(setting.client, setting.reads, data.responses, comparison, data.alike)
+    selected = scored.scores.select(setting.selection)
     draws = predictivity.draw(data.responses, None, data.seed)
     floor = scored.floor(selected.layer, rng)
-    summary = predictivity.summarise(selected, data.responses, ceiling, floor, draws)
     said = scored.scores.said + ([SITE_PAIRS] if ceiling.kind == "site_pairs" and ceiling.value else [])
+    about = replace(setting.about(comparison, said), layer=selected.layer)
+    summary = predictivity.summarise(about, selected, data.responses, ceiling, floor, draws)
     for layer, used in scored.scores.exhausted.items():
-        print(f"{layer}: {used} components instead of {options.components}: no more in it", file=sys.stderr)
-    rows = [{"metric": metric, "layer": selected.layer, "said": said} | e for e in summary.entries.values()]
-    first = next(iter(summary.entries.values()))
-    shared = {"n": first["n"], "convention": first["convention"]}
-
-    def more(name: str, value: float, layer: str, **other: Any) -> None:
-        rows.append({"metric": f"{metric}_{name}", "value": value, "layer": layer} | shared | other)
-
-    alternative = scored.scores.select("published" if selection == "nested" else "nested")
-    name = "published" if selection == "nested" else "nested"
-    more(name, headline(alternative.values, ceiling), alternative.layer)
-    more("optimism", predictivity.optimism(scored.scores, ceiling), alternative.layer)
+        asked = f"{comparison.counted} instead of {comparison.settings[comparison.counted or '']}"
+        print(f"{layer}: {used} {asked}: no more in it", file=sys.stderr)
+    first = summary.scores[0]
+    variant = partial(Score, n=first.n, convention=first.convention)
+    other = scored.scores.select(setting.other_selection)
+    scores = [
+        *summary.scores,
+        variant(
+            metric=f"{comparison.name}_{setting.other_selection}",
+            value=headline(other.values, ceiling),
+            layer=other.layer,
+        ),
+        variant(
+            metric=f"{comparison.name}_optimism",
+            value=predictivity.optimism(scored.scores, ceiling),
+            layer=other.layer,
+        ),
+    ]
     if ceiling.kind == "reliability" and ceiling.value:
-        rows += [{"metric": f"{metric}_reliable"} | row for row in reliable_rows(data, selected, floor)]
-        rows.append({"metric": f"{metric}_attainable"} | attained(scored, data, selected.layer, rng))
-    if protocol.grid:
+        scores += of_reliable(data, selected, floor, f"{comparison.name}_reliable")
+        scores.append(attained(scored, data, selected.layer, rng))
+    if setting.grid:
         for name, factor in (("map", 1), ("map_quarter", 2)):
-            found = site_mean_alignment(selected.predicted, data.responses, protocol.grid, factor)
-            more(name, layer=selected.layer, convention="spearman", ceiling=None, **found)
-    for layer, values in zip(scored.scores.layers, scored.scores.values, strict=True):
-        more("layer", headline(values, ceiling), layer)
-    sample = draw_table(summary.entries, summary.draws, draws.units)
-    return Result(summary.entries, rows, per_neuroid(data, selected), sample)
+            found = site_mean_alignment(selected.predicted, data.responses, setting.grid, factor)
+            scores.append(replace(found, metric=f"{comparison.name}_{name}", layer=selected.layer))
+    scores += [
+        variant(metric=f"{comparison.name}_layer", value=headline(values, ceiling), layer=layer)
+        for layer, values in zip(scored.scores.layers, scored.scores.values, strict=True)
+    ]
+    sample = draw_table(summary.scores, summary.draws, draws.units)
+    return Result(scores, said, per_neuroid(data, selected), sample)
 
 
-def reliable_rows(data: TimeBin, selected: Selected, floor: float) -> list[dict[str, Any]]:
+def of_reliable(data: TimeBin, selected: Selected, floor: float, metric: str) -> list[Score]:
     """The headline over reliable neuroids only, divided by their own ceiling; none where none is reliable."""
     if not data.reliable.any():
         return []
@@ -160,12 +211,13 @@ def reliable_rows(data: TimeBin, selected: Selected, floor: float) -> list[dict[
         [predicted[:, data.reliable] for predicted in selected.predicted],
     )
     draws = predictivity.draw(responses, None, data.seed)
-    entries = predictivity.summarise(chosen, responses, ceiling, floor, draws).entries
-    n_excluded = len(data.reliable) - next(iter(entries.values()))["n"]
-    return [next(iter(entries.values())) | {"layer": selected.layer, "n_excluded": n_excluded, "floor": None}]
+    about = Score(metric=metric, layer=selected.layer)
+    first = predictivity.summarise(about, chosen, responses, ceiling, floor, draws).scores[0]
+    assert first.n is not None
+    return [replace(first, n_excluded=len(data.reliable) - first.n, floor=None, headline=False)]
 
 
-def attained(scored: Scored, data: TimeBin, layer: str, rng: np.random.Generator) -> dict[str, Any]:
+def attained(scored: Scored, data: TimeBin, layer: str, rng: np.random.Generator) -> Score:
     """What a perfect model of that layer would score, r2/c, with these stimuli and repetitions."""
     trials, unit = data.trials, data.responses.unit
     average = np.broadcast_to(mean_of_defined(trials.noise), trials.noise.shape)
@@ -174,20 +226,26 @@ def attained(scored: Scored, data: TimeBin, layer: str, rng: np.random.Generator
         data.responses.Y,
         np.where(np.isnan(trials.mean), np.nan, average),
         [Split(split.train, split.test) for split in data.responses.splits],
-        *(scored.metric, scored.options, rng),
+        scored.comparison,
+        rng,
         groups=None if trials.image is None else unit,
     )
-    counts = {"n": found.n_neuroids, "n_excluded": found.n_excluded}
     status = f"ok, of a layer that carries {found.carried:.0%} of the signal"
     if not np.isfinite(found.r):
         status = "no signal beyond the noise that the layer could carry"
-    value = found.r * abs(found.r) / found.c
-    return counts | {"value": value, "layer": layer, "convention": "r2/c", "ceiling": 1, "status": status}
+    return Score(
+        metric=f"{scored.comparison.name}_attainable",
+        value=found.r * abs(found.r) / found.c,
+        n=found.n_neuroids,
+        n_excluded=found.n_excluded,
+        layer=layer,
+        convention="r2/c",
+        ceiling=1,
+        status=status,
+    )
 
 
-def site_mean_alignment(
-    predicted: list[np.ndarray], responses: Responses, grid: int, factor: int
-) -> dict[str, Any]:
+def site_mean_alignment(predicted: list[np.ndarray], responses: Responses, grid: int, factor: int) -> Score:
     """Rank correlation of site-mean predicted and measured maps, mean over the images that have one."""
     rho = np.array(
         [
@@ -196,36 +254,44 @@ def site_mean_alignment(
         ]
     )
     defined = ~np.isnan(rho)
-    value = float(rho[defined].mean()) if defined.any() else float("nan")
-    return {"value": value, "n": int(defined.sum()), "n_excluded": int((~defined).sum())}
-
-
-def similarity(
-    client: Client,
-    reads: dict[str, Read],
-    data: TimeBin,
-    metric: str,
-    options: Options,
-    selection: str,
-    rng: np.random.Generator,
-    protocol: Protocol,
-) -> Result:
-    """Score a similarity: the selected score under every convention, its variants, then the layer curve."""
-    seed = data.seed
-    scored = similarity_scores.score_similarities(
-        *(client, reads, data.repeated, data.responses.unit, metric, options), selection=selection, seed=seed
+    return Score(
+        metric="map",
+        convention="spearman",
+        value=float(rho[defined].mean()) if defined.any() else float("nan"),
+        n=int(defined.sum()),
+        n_excluded=int((~defined).sum()),
     )
-    entries = scored.entries()
-    rows = [{"metric": metric, "layer": scored.layer, "said": scored.said} | e for e in entries.values()]
-    shared = {"n": scored.n, "n_excluded": scored.n_excluded, "convention": rows[0]["convention"]}
-    other = ("published", scored.choice.published, scored.best)
-    if selection == "published":
-        other = ("nested", scored.choice.nested, scored.layer)
-    curve = [("layer", value, layer) for layer, value in zip(scored.layers, scored.whole, strict=True)]
-    for name, value, layer in (other, ("optimism", scored.choice.optimism, scored.best), *curve):
-        rows.append({"metric": f"{metric}_{name}", "value": scored.headline(value), "layer": layer} | shared)
+
+
+def similarity(setting: Setting, comparison: Similarity) -> Result:
+    """Score a similarity, see `score`."""
+    data = setting.data
+    scored = similarity_scores.score_similarities(
+        setting.client,
+        setting.reads,
+        data.repeated,
+        data.responses.unit,
+        comparison,
+        selection=setting.selection,
+        seed=data.seed,
+    )
+    own = scored.under_conventions(setting.about(comparison, scored.said))
+    variant = partial(Score, n=scored.n, n_excluded=scored.n_excluded, convention=own[0].convention)
+    other = {
+        "published": (scored.choice.published, scored.best),
+        "nested": (scored.choice.nested, scored.layer),
+    }
+    variants = [
+        (setting.other_selection, *other[setting.other_selection]),
+        ("optimism", scored.choice.optimism, scored.best),
+        *(("layer", value, layer) for layer, value in zip(scored.layers, scored.whole, strict=True)),
+    ]
+    scores = own + [
+        variant(metric=f"{comparison.name}_{name}", value=scored.headline(value), layer=layer)
+        for name, value, layer in variants
+    ]
     units = min(len(np.unique(data.responses.unit)), scored.n)
-    return Result(entries, rows, pd.DataFrame(), draw_table(entries, scored.draws, units))
+    return Result(scores, scored.said, pd.DataFrame(), draw_table(own, scored.draws, units))
 
 
 def per_neuroid(data: TimeBin, selected: Selected) -> pd.DataFrame:
@@ -246,32 +312,17 @@ def per_neuroid(data: TimeBin, selected: Selected) -> pd.DataFrame:
     )
 
 
-def draw_table(entries: dict[str, dict[str, Any]], draws: dict[str, np.ndarray], units: int) -> pd.DataFrame:
+def draw_table(scores: list[Score], draws: dict[str, np.ndarray], units: int) -> pd.DataFrame:
     """Draws of a score, long, by convention: draw 0 is the recording itself; `units` limit an interval."""
     tables = [
-        pd.DataFrame({"convention": name, "units": units, "value": [entry["value"], *draws[name]]})
-        for name, entry in entries.items()
-        if name in draws
+        pd.DataFrame(
+            {
+                "convention": score.convention,
+                "units": units,
+                "value": np.array([score.value, *draws[score.convention]], dtype=float),
+            }
+        )
+        for score in scores
+        if score.convention in draws
     ]
     return pd.concat(table.rename_axis("draw").reset_index() for table in tables)
-
-
-def score_rows(result: Result, common: dict[str, Any], said: list[str]) -> list[dict[str, Any]]:
-    """Rows of the score table; the status of the score says what was `said` of splits and metric."""
-    rows = []
-    for row in result.rows:
-        own = [*row["said"], *said] if "said" in row else []
-        status = {"status": ", ".join(["ok", "; ".join(own)] if own else ["ok"])}
-        rows.append(score_row(**common | status | {name: row[name] for name in row if name != "said"}))
-    return rows
-
-
-def write_parquet(path: str | None, tables: list[tuple[dict[str, str], pd.DataFrame]]) -> None:
-    """Write labelled tables as one parquet file: the labels as columns before the others."""
-    if not path:
-        return
-    labelled = [table.assign(**labels)[[*labels, *table.columns]] for labels, table in tables if len(table)]
-    whole = pd.concat(labelled, ignore_index=True) if labelled else pd.DataFrame()
-    buffer = io.BytesIO()
-    whole.to_parquet(buffer, index=False)
-    write_atomic(path, buffer.getvalue())

@@ -7,18 +7,18 @@ is one dask task; results do not depend on where tasks run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from visalign.gram import similarity
-from visalign.gram.matrix import gram
-from visalign.neural.layers import Options, Read, with_gram
+from visalign.comparisons.comparison import Similarity
+from visalign.gram.matrix import gram, with_gram
+from visalign.io.scores import Score
+from visalign.neural.layers import Read
 from visalign.neural.response_halves import Halved, filled, halved, reliability
 from visalign.neural.unit_draws import MIN_UNITS, Draw, derangements, draw, halve, spread
 from visalign.stats.bootstrap import expanded_interval
-from visalign.stats.correlations import pearson, ranks
 from visalign.stats.resampling import numbered
 
 if TYPE_CHECKING:
@@ -97,21 +97,32 @@ class SimilarityScores:
         """A raw score in the convention of the headline."""
         return raw / next(iter(self.scales.values()))
 
-    def entries(self) -> dict[str, dict[str, Any]]:
-        """One entry a convention, the headline first: value, 95 % interval, floor, ceiling, counts."""
-        result = {}
+    def under_conventions(self, about: Score) -> list[Score]:
+        """One score per convention, the headline first: value, 95 % interval, floor, ceiling, counts.
+
+        Parameters
+        ----------
+        about : Score
+            Metric and status of the scores.
+        """
+        result: list[Score] = []
         for name, scale in self.scales.items():
             low, high = expanded_interval(self.draws[name], min(self.units, self.n))
-            result[name] = {
-                "value": self.choice.value / scale,
-                "ci_low": low,
-                "ci_high": high,
-                "n": self.n,
-                "n_excluded": self.n_excluded,
-                "floor": self.floor / scale,
-                "ceiling": self.ceiling / scale if self.ceiling > 0 else None,
-                "convention": name,
-            }
+            result.append(
+                replace(
+                    about,
+                    convention=name,
+                    value=self.choice.value / scale,
+                    ci_low=low,
+                    ci_high=high,
+                    n=self.n,
+                    n_excluded=self.n_excluded,
+                    floor=self.floor / scale,
+                    ceiling=self.ceiling / scale if self.ceiling > 0 else None,
+                    layer=self.layer,
+                    headline=not result,
+                )
+            )
         return result
 
 
@@ -120,8 +131,7 @@ def score_similarities(
     reads: dict[str, Read],
     responses: np.ndarray,
     unit: np.ndarray,
-    metric: str,
-    options: Options,
+    comparison: Similarity,
     *,
     selection: str = "nested",
     halvings: int = HALVINGS,
@@ -138,7 +148,6 @@ def score_similarities(
         NaN where missing.
     unit : ndarray, shape (n,)
         What is halved and deranged whole: the stimulus, the image of a map, or a picture that stimuli share.
-    metric : {"cka", "rsa"}
     selection : {"nested", "published"}
         Of the layer.
     halvings, draws : int
@@ -156,7 +165,7 @@ def score_similarities(
     shared = client.submit(_itself, whole, pure=False)
 
     def submit(function: Any, *arguments: Any) -> Any:
-        return client.submit(function, shared, metric, options, *arguments, pure=False)
+        return client.submit(function, shared, comparison, *arguments, pure=False)
 
     repeated = np.unique(unit[whole.repeated], return_inverse=True)[1]
     noise = submit(_reliabilities, drawn, derangements(repeated, DERANGEMENTS, generators[4]))
@@ -170,7 +179,7 @@ def score_similarities(
     raw = weights @ np.array([sample for sample, _ in around])
     said = _said(whole, found[int(choice.shares.argmax())][2], unit)
     reliable, chance, reliabilities = client.gather(noise)
-    ceiling = _ceiling(reliable, chance, metric, options)
+    ceiling = _ceiling(reliable, chance, comparison)
     if whole.repeated.any() and not ceiling > 0:
         said.append("no ceiling: halves of the repetitions agree no better than those of different stimuli")
     change = _deviations(raw, spread(unit))
@@ -213,28 +222,8 @@ def choose(whole: np.ndarray, halves: np.ndarray, selection: str) -> Choice:
     return Choice(shares, nested if selection == "nested" else published, nested, published, optimism)
 
 
-def relations(
-    features: dict[str, np.ndarray], metric: str, options: Options, absent: np.ndarray | None = None
-) -> np.ndarray:
-    """Relations (n, n) of all pairs of stimuli: Gram matrix, dissimilarities, or the ranks of those.
-
-    NaN for stimuli (n,) that are `absent`. Ranks are those among all pairs also where some of the stimuli are
-    compared: they order these alike.
-    """
-    n = len(features["K"])
-    apart = np.zeros((n, n), bool) if absent is None else absent[:, None] | absent
-    if metric == "cka":
-        return np.where(apart, np.nan, features["K"]) if apart.any() else features["K"]
-    distances = similarity.rdm(features, options.dissimilarity)
-    distances[apart[similarity.above_diagonal(n)]] = np.nan
-    if options.comparison == "spearman":
-        defined = ~np.isnan(distances)
-        distances[defined] = ranks(distances[defined])
-    return similarity.square(distances, n)
-
-
-def agreement(a: np.ndarray, b: np.ndarray, metric: str) -> tuple[float, int]:
-    """Similarity of two matrices of `relations`, and how many stimuli have no relations in one of them.
+def agreement(a: np.ndarray, b: np.ndarray, comparison: Similarity) -> tuple[float, int]:
+    """Similarity of two matrices of relations (n, n), and how many stimuli have no relations in one of them.
 
     Those are left out: no correlation can be taken of a pattern that does not vary.
     """
@@ -244,10 +233,7 @@ def agreement(a: np.ndarray, b: np.ndarray, metric: str) -> tuple[float, int]:
         return float("nan"), int((~defined).sum())
     if not defined.all():
         a, b = (values[np.ix_(defined, defined)] for values in (a, b))
-    if metric == "cka":
-        return similarity.cka_unbiased(a, b), int((~defined).sum())
-    pairs = similarity.above_diagonal(len(a))
-    return float(pearson(a[pairs], b[pairs])), int((~defined).sum())
+    return comparison.agreement(a, b), int((~defined).sum())
 
 
 def _itself(value: Any) -> Any:
@@ -255,48 +241,47 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def _of_responses(mean: np.ndarray, metric: str, options: Options) -> np.ndarray:
-    """`relations` of responses (n, m), NaN where missing."""
-    return relations(gram([filled(mean)], np.float64), metric, options, np.isnan(mean).all(axis=1))
+def _of_responses(mean: np.ndarray, comparison: Similarity) -> np.ndarray:
+    """Relations (n, n) of responses (n, m), NaN where missing."""
+    return comparison.relations(gram([filled(mean)], np.float64), np.isnan(mean).all(axis=1))
 
 
 def _on_all_and_halves(
-    responses: Halved, metric: str, options: Options, read: Read, halves: Halves
+    responses: Halved, comparison: Similarity, read: Read, halves: Halves
 ) -> tuple[float, np.ndarray, int]:
     """Similarity of a layer on all stimuli and on halves (halvings, 2), and stimuli without relations."""
-    a = relations(with_gram(read()), metric, options)
-    b = _of_responses(responses.mean, metric, options)
+    a = comparison.relations(with_gram(read()))
+    b = _of_responses(responses.mean, comparison)
 
     def on(stimuli: np.ndarray) -> float:
         index = np.ix_(stimuli, stimuli)
-        return agreement(a[index], b[index], metric)[0]
+        return agreement(a[index], b[index], comparison)[0]
 
     parts = np.array([[on(one), on(other)] for one, other in halves]).reshape(-1, 2)
-    value, undefined = agreement(a, b, metric)
+    value, undefined = agreement(a, b, comparison)
     return value, parts, undefined
 
 
 def _draws_and_floor(
     responses: Halved,
-    metric: str,
-    options: Options,
+    comparison: Similarity,
     read: Read,
     drawn: list[Draw],
     deranged: list[np.ndarray],
 ) -> tuple[np.ndarray, float]:
     """Similarity of a layer on draws (draws,), and mean over derangements of the responses."""
-    a = relations(with_gram(read()), metric, options)
-    b = _of_responses(responses.mean, metric, options)
-    floor = [agreement(a, b[np.ix_(order, order)], metric)[0] for order in deranged]
+    a = comparison.relations(with_gram(read()))
+    b = _of_responses(responses.mean, comparison)
+    floor = [agreement(a, b[np.ix_(order, order)], comparison)[0] for order in deranged]
     sample = []
     for stimuli, neuroids, _ in drawn:
-        own = _of_responses(responses.mean[stimuli][:, neuroids], metric, options)
-        sample.append(agreement(a[np.ix_(stimuli, stimuli)], own, metric)[0])
+        own = _of_responses(responses.mean[stimuli][:, neuroids], comparison)
+        sample.append(agreement(a[np.ix_(stimuli, stimuli)], own, comparison)[0])
     return np.array(sample), float(np.mean(floor)) if floor else float("nan")
 
 
 def _reliabilities(
-    responses: Halved, metric: str, options: Options, drawn: list[Draw], deranged: list[np.ndarray]
+    responses: Halved, comparison: Similarity, drawn: list[Draw], deranged: list[np.ndarray]
 ) -> tuple[float, float, np.ndarray]:
     """`reliability` of all responses, its largest value by chance, and what each draw (draws,) adds.
 
@@ -307,24 +292,17 @@ def _reliabilities(
     n, m = responses.mean.shape
 
     def of_one(stimuli: np.ndarray, neuroids: np.ndarray, number: int) -> float:
-        return float(reliability(responses.take(stimuli, neuroids, number), metric, options)[0])
+        return float(reliability(responses.take(stimuli, neuroids, number), comparison)[0])
 
     whole = [of_one(np.arange(n), np.arange(m), number) for number in range(len(responses.halves))]
     sample = [of_one(*each) - whole[each.number % len(whole)] for each in drawn]
-    found, *by_chance = reliability(responses, metric, options, deranged)
+    found, *by_chance = reliability(responses, comparison, deranged)
     return found, max(by_chance, default=float("nan")), np.array(sample)
 
 
-def _ceiling(reliable: float, chance: float, metric: str, options: Options) -> float:
-    """Ceiling; NaN unless the reliability is above chance.
-
-    A rank correlation is the one that binormal variables of that Pearson correlation have: 6/π asin(r/2).
-    """
-    if not reliable > max(chance, 0):
-        return float("nan")
-    r = float(np.sqrt(reliable))
-    spearman = metric == "rsa" and options.comparison == "spearman"
-    return float(6 / np.pi * np.arcsin(min(r, 1) / 2)) if spearman else r
+def _ceiling(reliable: float, chance: float, comparison: Similarity) -> float:
+    """Ceiling; NaN unless the reliability is above chance."""
+    return comparison.best(float(np.sqrt(reliable))) if reliable > max(chance, 0) else float("nan")
 
 
 def _deviations(sample: np.ndarray, factor: float) -> np.ndarray:

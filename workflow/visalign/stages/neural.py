@@ -1,4 +1,4 @@
-"""Stage neural: how well a model's features predict neural responses.
+"""Stage neural: how well a model's features predict neural responses, and how similar they are.
 
 Whole images: Brain-Score's MajajHong2015.IT-pls: stratified shuffle splits, Pearson r per neuroid on
 held-out stimuli, median over neuroids, mean over splits. Maps: leave one image out, Pearson r per
@@ -9,37 +9,28 @@ layer is chosen on inner splits of each training set, never on the stimuli that 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
+from visalign import comparisons
+from visalign.comparisons.comparison import Comparison, Option
 from visalign.errors import InputError
 from visalign.gram import store as gram_store
 from visalign.io import dask_client, stores
-from visalign.io.files import inputs_hash, read_json
-from visalign.io.scores import write_scores
-from visalign.io.tables import numbers, read_table
-from visalign.neural import arrays
-from visalign.neural import rows as neural_rows
+from visalign.io.files import inputs_hash, read_json, write_atomic
+from visalign.io.scores import Source, rows_of, write_scores
+from visalign.neural import arrays, recorded
 from visalign.neural.grid import Protocol
-from visalign.neural.layers import METRICS, SIMILARITIES, Options, Read
+from visalign.neural.layers import Read, component_curve
 from visalign.neural.predictivity import generator
-from visalign.stats.cross_validation import (
-    Split,
-    check_tests,
-    copies,
-    leave_out_splits,
-    nested_splits,
-    strata,
-)
+from visalign.neural.rows import Result, Setting, score
 from visalign.stimuli import tables
 from visalign.study.options import add_dask_arguments, at_least, proportion
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
 
 VERSIONS = {"neural": 4}
 EXAMPLES = """\
@@ -53,7 +44,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign neural``."""
-    arrays.add_arguments(parser)
+    add_array_arguments(parser.add_argument_group("score arrays directly"))
     stage = parser.add_argument_group("stage of the pipeline")
     stage.add_argument("--model", help="name of the model")
     stage.add_argument("--dataset", help="name of the recording")
@@ -68,16 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stage.add_argument("--simulated", choices=["true", "false"], default="false")
     stage.add_argument("--output", help="score rows to write (CSV)")
     parser.add_argument(
-        "--metric", nargs="+", choices=METRICS, default=["pls"], help="ways to compare (default: pls)"
+        "--metric",
+        nargs="+",
+        choices=comparisons.names(),
+        default=["pls"],
+        help="ways to compare (default: pls)",
     )
-    parser.add_argument("--components", type=at_least(1), default=25, help="PLS components")
-    parser.add_argument("--penalties", type=at_least(1), default=15, help="ridge penalties to choose from")
-    parser.add_argument(
-        "--dissimilarity", choices=["correlation", "squared_euclidean"], default="correlation", help="of RSA"
-    )
-    parser.add_argument(
-        "--comparison", choices=["spearman", "pearson"], default="spearman", help="of two RDMs"
-    )
+    for option in comparisons.options():
+        add_option(parser, option)
     parser.add_argument("--splits", type=at_least(1), default=10, help="splits")
     parser.add_argument(
         "--train-size", type=proportion, default=0.9, help="fraction of the stimuli in a training set"
@@ -104,17 +93,87 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dask_arguments(parser)
 
 
-def options(args: argparse.Namespace) -> Options:
-    """What a metric needs to know, from the command line."""
-    return Options(args.components, args.penalties, args.dissimilarity, args.comparison)
+def add_array_arguments(group: argparse._ArgumentGroup) -> None:
+    """Arguments that score arrays directly."""
+    group.add_argument("--features", help="X.npy, stimuli × features")
+    group.add_argument("--responses", help="Y.npy, stimuli × neuroids [× repetitions], NaN where missing")
+    groups = group.add_mutually_exclusive_group()
+    groups.add_argument(
+        "--stratify", "--groups", help="G.npy, one category a stimulus, balanced in every split"
+    )
+    groups.add_argument("--leave-out", help="G.npy, one group (image) a stimulus, left out in turn: maps")
+    group.add_argument(
+        "--counts",
+        action="store_true",
+        help="give r of PLS with 1, 2, … up to --components components instead, from one fit a split",
+    )
+    group.add_argument("--json", action="store_true", help="print JSON: metric, then convention")
+
+
+def add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+    """Add an option of a comparison."""
+    name = f"--{option.name.replace('_', '-')}"
+    if option.choices:
+        parser.add_argument(name, choices=[*option.choices], default=option.default, help=option.help)
+    else:
+        parser.add_argument(name, type=at_least(option.least), default=option.default, help=option.help)
 
 
 def run(args: argparse.Namespace) -> None:
     """Score arrays, or one (model, recording) of the pipeline."""
-    if args.features or args.responses:
-        arrays.run(args, options(args))
-    else:
-        run_stage(args)
+    run_arrays(args) if args.features or args.responses else run_stage(args)
+
+
+def ways(args: argparse.Namespace) -> list[Comparison]:
+    """The comparisons that are asked for, with their options."""
+    values = {option.name: getattr(args, option.name) for option in comparisons.options()}
+    return [comparisons.chosen(name, **values) for name in args.metric]
+
+
+def run_arrays(args: argparse.Namespace) -> None:
+    """Score a feature array on a response array and print the result."""
+    if not (args.features and args.responses):
+        raise InputError("neural: --features and --responses go together")
+    if args.neuroids and not set(args.metric) & set(comparisons.names("regression")):
+        raise InputError(
+            f"neural: --neuroids: no neuroid is predicted by --metric {' '.join(args.metric)}: leave "
+            f"--neuroids out, or add one of {', '.join(comparisons.names('regression'))}"
+        )
+    given = arrays.read_arrays(args.features, args.responses, args.stratify or args.leave_out)
+    plan = recorded.Plan(args.splits, args.train_size, args.split_seed, inner=0)
+    data, said = arrays.prepare(
+        given, plan, leave_out=bool(args.leave_out), where=args.features, seed=args.seed
+    )
+    if not args.leave_out and given.groups is not None and arrays.each_alone(given.groups):
+        said.append(f"{args.stratify}: splits are not stratified: every category has one stimulus")
+    print(*said, sep="\n", end="\n" if said else "", file=sys.stderr)
+    read = partial(gram_store.of_features, given.X)
+    if args.counts:
+        curve = component_curve(read, data.responses.Y, data.responses.splits, args.components)
+        show_counts(curve, args.json)
+        return
+    found: dict[str, Result] = {}
+    with dask_client.connect(args.dask, args.threads, args.dask_options) as client:
+        setting = Setting(client=client, reads={"features": read}, data=data)
+        for way in ways(args):
+            found[way.name] = score(setting, way, generator(args.seed, 0, way.name))
+    for metric, result in found.items():
+        for reason in result.said:
+            print(f"{metric}: {reason}", file=sys.stderr)
+    write_parquet(args.neuroids, [({"metric": metric}, one.neuroids) for metric, one in found.items()])
+    write_parquet(args.draws, [({"metric": metric}, one.draws) for metric, one in found.items()])
+    scores = {metric: arrays.shown(metric, result) for metric, result in found.items()}
+    print(json.dumps(arrays.as_json(scores)) if args.json else "\n".join(arrays.told(scores)))
+
+
+def show_counts(curve: np.ndarray, as_json: bool) -> None:
+    """Print r by number of components (n_components,)."""
+    if as_json:
+        values = [None if np.isnan(r) else float(r) for r in curve]
+        print(json.dumps({"pls": {"components": values}}))
+        return
+    for count, r in enumerate(curve, 1):
+        print(f"pls    {count:3d} components {r:.4f}")
 
 
 def run_stage(args: argparse.Namespace) -> None:
@@ -124,118 +183,57 @@ def run_stage(args: argparse.Namespace) -> None:
     recording = assembly.read_recording(args.recording)
     card, store = read_json(args.card), stores.open_store(args.gram)
     protocol = Protocol.parse(stores.attribute(store, "protocol"))
-    check_grid(protocol, card, args.card)
-    shown = [str(name) for name in recording["stimulus_id"].values]
-    order = stimulus_order(stores.strings(store), shown, args.recording)
+    recorded.check_grid(protocol, card, args.card)
+    stimuli = [str(name) for name in recording["stimulus_id"].values]
+    order = tables.positions(stores.strings(store), stimuli, args.recording, "the stimulus set")
     pictures = tables.pictures(args.table, assembly.images(recording), args.recording) if args.table else None
-    splits = split(recording, pictures, args)
-    check_tests(splits, args.recording)
-    said = [reason for reason in (copied(recording, pictures), not_stratified(recording)) if reason]
-    images = recording["image_id"].values.astype(str) if protocol.grid else None
-    alike = pictures if pictures is not None else images if images is not None else np.arange(len(order))
-    ceilings = read_ceilings(args.ceilings)
-    reads: dict[str, Read] = {
-        layer: partial(gram_store.read, args.gram, layer, order)
-        for layer in stores.attribute(store, "layers")
-    }
-    region = "+".join(sorted({str(value) for value in np.atleast_1d(recording["region"].values)}))
-    rows: list[dict[str, Any]] = []
-    neuroids, draws = [], []
+    own = recorded.prepare(
+        recording,
+        pictures,
+        recorded.Plan(args.splits, args.train_size, args.split_seed, args.inner_splits),
+        where=args.recording,
+        card=card,
+        card_path=args.card,
+        ceilings=recorded.read_ceilings(args.ceilings),
+    )
+    layers = stores.attribute(store, "layers")
+    reads: dict[str, Read] = {layer: partial(gram_store.read, args.gram, layer, order) for layer in layers}
+    rows, neuroids, draws = [], [], []
     with dask_client.connect(args.dask, args.threads, args.dask_options) as client:
         for index, window in enumerate(card["time_bins"]):
-            name = f"{args.dataset}/{region}/{window['window'] or 'unstated'}/{card['protocol']}"
-            common = {
-                "model": args.model,
-                "benchmark": f"neural/{name}",
-                "simulated": args.simulated == "true",
-                "seed": args.seed,
-                "version": VERSIONS["neural"],
-                "inputs_hash": inputs_hash(args.gram_manifest, args.card),
-            }
-            names = np.array([str(name) for name in recording["neuroid_id"].values])
-            own = ceilings[ceilings["window"] == window["window"]].set_index("neuroid_id").loc[names]
-            data = neural_rows.time_bin(
-                recording.isel(time_bin=index).transpose("stimulus", "repetition", "neuroid").values,
-                *(splits, images, alike),
-                n_splits=window["ceiling"].get("n_splits", 1),
-                ceiling_seed=window["ceiling"]["seed"],
-                neuroids=names,
-                reliable=own["reliable"].to_numpy(dtype=bool),
+            name = f"{args.dataset}/{own.region}/{window['window'] or 'unstated'}/{card['protocol']}"
+            source = Source(
+                model=args.model,
+                benchmark=f"neural/{name}",
+                simulated=args.simulated == "true",
                 seed=args.seed,
+                version=VERSIONS["neural"],
+                inputs_hash=inputs_hash(args.gram_manifest, args.card),
             )
-            check_ceiling(data.ceiling.value, window["ceiling"]["value"], args.card)
-            for metric in tqdm(args.metric, desc=f"neural {window['window']}", unit="metric"):
-                rng = generator(args.seed, index, metric)
-                score = neural_rows.similarity if metric in SIMILARITIES else neural_rows.regression
-                result = score(
-                    client, reads, data, metric, options(args), args.layer_selection, rng, protocol
-                )
-                rows += neural_rows.score_rows(result, common, said)
-                labels = {"model": args.model, "benchmark": common["benchmark"], "metric": metric}
+            setting = Setting(
+                client=client,
+                reads=reads,
+                data=own.time_bin(index, args.seed),
+                selection=args.layer_selection,
+                grid=protocol.grid,
+                said=own.said,
+            )
+            for way in tqdm(ways(args), desc=f"neural {window['window']}", unit="metric"):
+                result = score(setting, way, generator(args.seed, index, way.name))
+                rows += rows_of(result.scores, source)
+                labels = {"model": args.model, "benchmark": source.benchmark, "metric": way.name}
                 neuroids.append((labels, result.neuroids))
                 draws.append((labels, result.draws))
-    neural_rows.write_parquet(args.neuroids, neuroids)
-    neural_rows.write_parquet(args.draws, draws)
+    write_parquet(args.neuroids, neuroids)
+    write_parquet(args.draws, draws)
     write_scores(args.output, rows)
 
 
-def check_ceiling(found: float | None, given: float | None, where: str) -> None:
-    """Raise InputError where a card has another ceiling than the responses of its recording."""
-    one, other = (np.nan if value is None else float(value) for value in (found, given))
-    if not np.isclose(one, other, rtol=0, atol=1e-6, equal_nan=True):
-        raise InputError(
-            f"{where}: ceiling: {given}, where the recording has {found}: they are not of one run of stage "
-            "recordings"
-        )
-
-
-def read_ceilings(path: str) -> pd.DataFrame:
-    """Read the ceilings of a recording: neuroid_id and window as text, ceiling NaN where undefined."""
-    needed = ("neuroid_id", "window", "ceiling", "reliable")
-    # A site may be called 7, 007 or None: neither a number nor a missing value.
-    table = read_table(path, required=needed, dtype=str, keep_default_na=False)
-    return table.assign(
-        ceiling=numbers(table, "ceiling", path, missing=True), reliable=table["reliable"] == "True"
-    )
-
-
-def check_grid(protocol: Protocol, card: dict[str, Any], where: str) -> None:
-    """Raise InputError where the Gram matrix was made for another protocol or grid than the recording."""
-    grid = card["grid"]
-    sides = {grid["height"], grid["width"]} if grid else {None}
-    if sides != {protocol.grid}:
-        shown = f"{grid['height']} × {grid['width']}" if grid else "no"
-        raise InputError(f"{where}: grid: {shown} positions, but features were pooled for {protocol.name}")
-
-
-def copied(recording: xr.DataArray, pictures: np.ndarray | None) -> str:
-    """What a score says of copies: of stimuli, or of the images of a map recording; '' of none."""
-    if pictures is None:
-        return ""
-    if "image_id" in recording.coords:
-        first = np.unique(recording["image_id"].values.astype(str), return_index=True)[1]
-        return copies(pictures[first])
-    return copies(pictures)
-
-
-def split(recording: xr.DataArray, pictures: np.ndarray | None, args: argparse.Namespace) -> list[Split]:
-    """Splits of a recording: leave one image of a map out, else (stratified) shuffle splits."""
-    if "image_id" in recording.coords:
-        images = recording["image_id"].values.astype(str)
-        return leave_out_splits(images, args.split_seed, args.inner_splits, pictures)
-    n, groups = recording.sizes["stimulus"], strata(recording["object_name"].values.astype(str))
-    return nested_splits(
-        n, groups, args.splits, args.train_size, args.split_seed, args.inner_splits, pictures
-    )
-
-
-def not_stratified(recording: xr.DataArray) -> str:
-    """What a score says where each stimulus is a category of its own; '' where it is not."""
-    names = recording["object_name"].values
-    alone = len(names) > 1 and len(set(names)) == len(names)
-    return "splits are not stratified, since every category has one stimulus" if alone else ""
-
-
-def stimulus_order(have: list[str], want: list[str], where: str) -> np.ndarray:
-    """Positions of `want` in `have`; a stimulus that was not preprocessed is an InputError."""
-    return tables.positions(have, want, where, "the stimulus set")
+def write_parquet(path: str | None, tables: list[tuple[dict[str, str], pd.DataFrame]]) -> None:
+    """Write labelled tables as one parquet file: the labels as columns before the others."""
+    if path:
+        labelled = [
+            table.assign(**labels)[[*labels, *table.columns]] for labels, table in tables if len(table)
+        ]
+        whole = pd.concat(labelled, ignore_index=True) if labelled else pd.DataFrame()
+        write_atomic(path, whole.to_parquet(index=False))
