@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import zarr
 
 from _measure import as_a_job, paired_seconds, report, result
@@ -39,13 +40,15 @@ def prepare(folder: Path) -> tuple[dict[str, Any], str, zarr.Array]:
 def stage(card: dict[str, Any], weights: str, pixels: zarr.Array, folder: Path) -> float:
     """Seconds of the stage, with loading the model and publishing."""
     from visalign.io import stores
-    from visalign.stages import saliency
+    from visalign.zoo import saliency
+    from visalign.zoo.inputs import Inputs
 
     output = folder / "saliency.zarr"
     shutil.rmtree(output, ignore_errors=True)
     group = stores.open_partial(output, {})
     start = time.perf_counter()
-    saliency.record(card, weights, pixels, np.arange(STIMULI), group, BATCH)
+    inputs = Inputs(card, pd.DataFrame(), pixels, "model.json", "table.csv")
+    saliency.write(inputs, weights, np.arange(STIMULI), group, BATCH)
     stores.publish(output, folder / "saliency.json", {})
     return time.perf_counter() - start
 
@@ -82,7 +85,7 @@ def spearman_ratio() -> float:
     """Speed of our ρ of pairs of maps over SciPy's, both maps ranked anew."""
     from scipy.stats import spearmanr
 
-    from visalign.maps.alignment import standard_ranks
+    from visalign.stats.ranks import standard_ranks
 
     first, second = np.random.default_rng(0).random((2, MAPS, SIDE, SIDE), dtype=np.float32)
     ours, theirs = paired_seconds(

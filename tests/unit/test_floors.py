@@ -47,14 +47,9 @@ def upward(module: str) -> set[str]:
 
 #: Not mended yet.
 UPWARD = {
-    "maps.folders": {
-        *("stages.maps", "stages.saliency", "stages.stimuli"),
-        *("study.study", "tools.maps_ceilings"),
-    },
-    "tools.attacks_control": {"stages.attacks"},
     "zoo.image_statistics": {"neural.grid"},
 }
-ARGUMENTS = {"maps.agreement", "maps.folders", "neural.arrays"}
+ARGUMENTS = {"neural.arrays"}
 #: Options that several doors have; and weight files of others hold their trainings' arguments.
 ALLOWED = {"study.options", "zoo.checkpoints"}
 

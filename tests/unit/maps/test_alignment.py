@@ -1,8 +1,8 @@
+"""Claims about the comparison of a model's maps with human ones: SciPy and brute force."""
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from visalign.maps import alignment as map_alignment
@@ -13,14 +13,6 @@ from visalign.stimuli.transforms import Transform
 @pytest.fixture
 def maps():
     return np.random.default_rng(0).random((6, 32, 32)).astype(np.float32)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=40), st.booleans())
-def test_average_ranks_equal_scipy(values, tied):
-    """Of any finite float32, negative, subnormal and both zeros among them, with ties."""
-    row = np.array([values * (2 if tied else 1)], np.float32)
-    np.testing.assert_array_equal(map_alignment.average_ranks(row), scipy_stats.rankdata(row, axis=-1))
 
 
 def test_rho_and_floor_equal_scipy(maps):
@@ -56,7 +48,7 @@ def compared(ours, theirs, second=None):
     def model_maps(rows):
         return {"spearman": ours[rows]} | ({} if second is None else {"second": second[rows]})
 
-    return map_alignment.align_batches(len(ours), model_maps, lambda rows: theirs[rows])
+    return map_alignment.align_batches(len(ours), model_maps, lambda rows: theirs[rows], "spearman")
 
 
 def test_every_metric_equals_its_definition(maps):
@@ -128,7 +120,7 @@ def test_no_more_than_a_batch_of_maps_is_read_at_a_time(monkeypatch):
         read.append(len(maps[rows]))
         return maps[rows]
 
-    map_alignment.align_batches(30, lambda rows: {"spearman": maps[rows]}, human)
+    map_alignment.align_batches(30, lambda rows: {"spearman": maps[rows]}, human, "spearman")
     assert max(read) == 8 and sum(read) == 3 * 30 + 5
 
 

@@ -71,7 +71,7 @@ def test_distances_from_the_human_curve_have_closed_forms():
     correct[:, 6:] = True
     human = correct.mean(axis=0) * 0.8 + 0.1  # off by .1 at every level
     entries = revelation.summarise(correct, LEVELS, human, np.random.default_rng(0), 200)
-    found = {entry["metric"]: entry["value"] for entry in entries}
+    found = {entry.metric: entry.value for entry in entries}
     assert found["revelation_mse"] == pytest.approx(0.01)
     # Where the step is crossed, from -.1 to .1, the distance is .05 on average.
     assert found["revelation_area"] == pytest.approx(0.1 - 0.05 / 10, abs=1e-4)
@@ -84,7 +84,7 @@ def test_the_interval_is_over_images_and_covers():
     for _ in range(60):
         correct = rng.random((80, 1)) < truth
         (entry,) = revelation.summarise(correct, LEVELS, None, rng, 200)
-        hits += entry["ci_low"] <= revelation.area(LEVELS, truth) <= entry["ci_high"]
+        hits += entry.ci_low <= revelation.area(LEVELS, truth) <= entry.ci_high
     assert 51 <= hits <= 60  # 95 % of 60 are 57
 
 
@@ -92,8 +92,8 @@ def test_no_image_is_a_status_not_a_number():
     entries = revelation.summarise(
         np.zeros((0, 12), bool), LEVELS, np.zeros(12), np.random.default_rng(0), 10
     )
-    assert [entry["value"] for entry in entries] == [None] * 3
-    assert all("no image" in entry["status"] for entry in entries)
+    assert [entry.value for entry in entries] == [None] * 3
+    assert all("no image" in entry.status for entry in entries)
 
 
 def write(path, levels, accuracy):

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from visalign import cli
-from visalign.attacks import alignment, descent, minimum_norm, tolerance
+from visalign.attacks import alignment, descent, minimum_norm, search, tolerance
+from visalign.attacks import store as attack_store
 from visalign.io import stores, tables
 from visalign.maps.revelation import N_ANIMALS
-from visalign.stages import attacks, scores
+from visalign.measures import METRICS
+from visalign.measures.score_table import Benchmark, gather
 
 IDS = [f"s{i}" for i in range(10)]
 ATTACKED = "attacks/photographs"  # of the synthetic study
@@ -45,47 +47,47 @@ def found(norm, success, clean, **signs):
 
 
 def entries(norm, success, clean, **signs):
-    got = tolerance.entries(found(norm, success, clean, **signs), 100, np.random.default_rng(0), 500)
-    return {entry["metric"]: entry for entry in got}
+    got = tolerance.summarise(found(norm, success, clean, **signs), 100, np.random.default_rng(0), 500)
+    return {score.metric: score for score in got}
 
 
 def test_tolerance_is_the_mean_over_clean_correct_images():
     got = entries([1, 2, 3, np.nan], [1, 1, 1, 0], [1, 1, 1, 0])
-    assert got["perturbation_tolerance"]["value"] == pytest.approx(2)
-    assert got["perturbation_tolerance_median"]["value"] == pytest.approx(2)
-    assert got["perturbation_tolerance_per_sqrt_dimension"]["value"] == pytest.approx(0.2)
-    assert (got["perturbation_tolerance"]["n"], got["perturbation_tolerance"]["n_excluded"]) == (3, 1)
-    assert {entry["status"] for entry in got.values()} == {"ok"}
+    assert got["perturbation_tolerance"].value == pytest.approx(2)
+    assert got["perturbation_tolerance_median"].value == pytest.approx(2)
+    assert got["perturbation_tolerance_per_sqrt_dimension"].value == pytest.approx(0.2)
+    assert (got["perturbation_tolerance"].n, got["perturbation_tolerance"].n_excluded) == (3, 1)
+    assert {entry.status for entry in got.values()} == {"ok"}
 
 
 def test_quantiles_without_censored_images_are_numpy_s():
     norms = np.random.default_rng(1).random(17)
     got = entries(norms, np.ones(17), np.ones(17))
     for metric, q in tolerance.QUANTILES.items():
-        assert got[metric]["value"] == pytest.approx(np.quantile(norms, q), rel=1e-12)
-        assert got[metric]["ci_low"] <= got[metric]["value"] <= got[metric]["ci_high"]
+        assert got[metric].value == pytest.approx(np.quantile(norms, q), rel=1e-12)
+        assert got[metric].ci_low <= got[metric].value <= got[metric].ci_high
 
 
 def test_a_mean_that_censored_images_take_part_in_has_no_value_but_their_number():
     got = entries([1, 2, np.nan], [1, 1, 0], [1, 1, 1])
     for metric in ("perturbation_tolerance", "perturbation_tolerance_per_sqrt_dimension"):
-        assert got[metric]["value"] is None and "ci_low" not in got[metric]
-        assert got[metric]["status"] == "undefined: 1 of 3 censored"
+        assert got[metric].value is None and got[metric].ci_low is None
+        assert got[metric].status == "undefined: 1 of 3 censored"
     one_of_many = entries([*np.ones(5000), np.nan], [*np.ones(5000), 0], np.ones(5001))
-    assert one_of_many["perturbation_tolerance_per_sqrt_dimension"]["value"] is None
+    assert one_of_many["perturbation_tolerance_per_sqrt_dimension"].value is None
 
 
 def test_censored_images_are_above_every_norm_in_quantiles_which_they_may_leave_undefined():
     got = entries([1, 2, np.nan], [1, 1, 0], [1, 1, 1])
     median, top = got["perturbation_tolerance_median"], got["perturbation_tolerance_q90"]
-    assert median["value"] == pytest.approx(2)
-    assert median["status"] == "ok, 1 of 3 censored above every norm"
-    assert median["ci_high"] is None, "some draws hold more censored images than not"
-    assert top["value"] is None and top["status"] == "undefined: 1 of 3 censored"
+    assert median.value == pytest.approx(2)
+    assert median.status == "ok, 1 of 3 censored above every norm"
+    assert median.ci_high is None, "some draws hold more censored images than not"
+    assert top.value is None and top.status == "undefined: 1 of 3 censored"
     more = entries([1, 2, np.nan, np.nan, np.nan], [1, 1, 0, 0, 0], np.ones(5))[
         "perturbation_tolerance_median"
     ]
-    assert more["value"] is None and more["status"] == "undefined: 3 of 5 censored"
+    assert more.value is None and more.status == "undefined: 3 of 5 censored"
 
 
 @given(
@@ -103,8 +105,8 @@ def test_a_quantile_is_undefined_exactly_where_it_depends_on_censored_norms(norm
 
 def test_a_model_without_clean_correct_image_gets_a_reason():
     for entry in entries([np.nan, np.nan], [0, 0], [0, 0]).values():
-        assert entry["value"] is None
-        assert entry["status"] == "no clean-correct image to attack"
+        assert entry.value is None
+        assert entry.status == "no clean-correct image to attack"
 
 
 @pytest.mark.parametrize(
@@ -131,23 +133,23 @@ def test_norms_of_a_masked_or_random_network_are_no_tolerance(signs, status):
     got = entries([1, 2, 3, np.nan], [1, 1, 1, 0], [1, 1, 1, 0], **with_misnamed)
     assert len(got) == 5
     for entry in got.values():
-        assert entry["value"] is None and entry["status"] == status
-        assert (entry["n"], entry["n_excluded"]) == (3, 1)
+        assert entry.value is None and entry.status == status
+        assert (entry.n, entry.n_excluded) == (3, 1)
 
 
 @pytest.mark.parametrize("ratio", [0.31, 0.7, 1.14, 1.9])
 def test_norms_near_the_first_order_distance_are_believed(ratio):
     got = entries([1, 2, 3], [1, 1, 1], [1, 1, 1], first_order_distance=np.array([1, 2, 3]) / ratio)
-    assert {entry["status"] for entry in got.values()} == {"ok"}
+    assert {entry.status for entry in got.values()} == {"ok"}
 
 
 def test_what_an_attack_took_is_told_of_attacked_images_only():
     evaluations = {"gradient_evaluations": [20, 20, 12, 0], "forward_evaluations": [5, 7, 90, 1]}
-    got = {e["metric"]: e for e in tolerance.cost(found([1] * 4, [1] * 4, [1, 1, 1, 0], **evaluations))}
-    assert got["attack_gradient_evaluations"]["value"] == 20
-    assert got["attack_forward_evaluations"]["value"] == 7
-    assert got["attack_forward_evaluations_q95"]["value"] == pytest.approx(np.quantile([5, 7, 90], 0.95))
-    assert {entry["n"] for entry in got.values()} == {3}
+    got = {e.metric: e for e in tolerance.cost(found([1] * 4, [1] * 4, [1, 1, 1, 0], **evaluations))}
+    assert got["attack_gradient_evaluations"].value == 20
+    assert got["attack_forward_evaluations"].value == 7
+    assert got["attack_forward_evaluations_q95"].value == pytest.approx(np.quantile([5, 7, 90], 0.95))
+    assert {entry.n for entry in got.values()} == {3}
 
 
 # --- alignment ---
@@ -226,16 +228,16 @@ def whole(files, tmp_path_factory):
 
 
 def test_every_image_is_attacked_but_the_misclassified(files, whole):
-    store = stores.open_store(whole / "a.zarr")
+    found = stores.open_store(whole / "a.zarr")
     right = np.setdiff1d(np.arange(10), WRONG)
-    assert np.flatnonzero(store["success"][:]).tolist() == right.tolist()
+    assert np.flatnonzero(found["success"][:]).tolist() == right.tolist()
     rows, images = score(files, whole)
     assert set(rows["metric"]) == {
         "perturbation_tolerance", *tolerance.QUANTILES, "perturbation_tolerance_per_sqrt_dimension",
         *(f"attack_{kind}_evaluations{end}" for kind in ("gradient", "forward") for end in ("", "_q95")),
         *alignment.REDUCTIONS,
     }  # fmt: skip
-    assert set(rows["metric"]) <= set(scores.METRICS)
+    assert set(rows["metric"]) <= set(METRICS)
     assert set(rows["benchmark"]) == {"attacks/clicks"}
     assert (rows["n"] == 8).all() and (rows["n_excluded"] == 2).all()
     assert images["reason"][WRONG].tolist() == ["not clean-correct"] * 2
@@ -305,10 +307,10 @@ def uninterrupted(files, tmp_path_factory):
 def watched(monkeypatch):
     """Record which rows are searched and done, and cut the power once `watched["power"]` are done."""
     seen = {"searched": [], "done": [], "power": np.inf}
-    searcher = attacks.searcher
+    searcher = search.searcher
 
     def watching(*arguments):
-        search = searcher(*arguments)
+        within = searcher(*arguments)
 
         def watch(budget, rows, finished):
             def count(index, found):
@@ -318,11 +320,11 @@ def watched(monkeypatch):
                     raise PowerCut
 
             seen["searched"] += rows.tolist()
-            search(budget, rows, count)
+            within(budget, rows, count)
 
         return watch
 
-    monkeypatch.setattr(attacks, "searcher", watching)
+    monkeypatch.setattr(search, "searcher", watching)
     return seen
 
 
@@ -335,7 +337,7 @@ def assert_same_results(folder: Path, expected: Path):
     """Compare results of searches in other batches: sums over images may be rounded differently."""
     got, wanted = (stores.open_store(path / "a.zarr") for path in (folder, expected))
     assert json.loads((folder / "a.json").read_text())["arrays"].keys() == dict(wanted.members()).keys()
-    for name in attacks.PER_IMAGE:
+    for name in attack_store.PER_IMAGE:
         if not name.endswith("evaluations"):
             np.testing.assert_allclose(stores.values(got, name), stores.values(wanted, name), rtol=1e-4)
 
@@ -396,7 +398,7 @@ def test_a_killed_attack_resumes_with_the_same_norms(files, uninterrupted, tmp_p
 def stored(folder: Path) -> list[int]:
     """Rows that the partial store says it holds."""
     try:
-        done = zarr.open_array(folder / "a.zarr.partial" / attacks.DONE, mode="r")
+        done = zarr.open_array(folder / "a.zarr.partial" / attack_store.DONE, mode="r")
     except FileNotFoundError:
         return []
     return np.flatnonzero(done[:]).tolist()
@@ -443,10 +445,10 @@ def flow(folder: Path, ending: str) -> tuple[str, dict]:
     facts = {"weights": "random", "source": "0", "label_space": "imagenet-1k"}
     models = {row["model"]: row | facts for row in sheet.to_dict("records")}
     benchmarks = [
-        {"measure": measure, "dataset": "photographs", "label_space": None, "simulated": measure == "attacks"}
+        Benchmark(measure, "photographs", simulated=measure == "attacks")
         for measure in ("accuracy", "attacks")
     ]
-    tables.write_table(folder / "s.csv", scores.gather(folder, models, benchmarks, folder / "logs"))
+    tables.write_table(folder / "s.csv", gather(folder, models, benchmarks, folder / "logs"))
     found = ["--scores", str(folder / "s.csv"), "--models", str(folder / "models.tsv"), "--bootstrap", "50"]
     cli.main(["trend", *found, "--output", str(folder / "trend.json")])
     return str(folder / "s.csv"), json.loads((folder / "trend.json").read_text())

@@ -23,9 +23,9 @@ from visalign.io.scores import read_scores
 from visalign.maps import alignment, processing, revelation
 from visalign.maps import clicks as click_logs
 from visalign.report import gallery, theme
-from visalign.stages import saliency, stimuli
+from visalign.stimuli.photographs import embedded
 from visalign.stimuli.transforms import Transform
-from visalign.zoo import network
+from visalign.zoo import network, saliency
 
 ROOT = Path(cli.__file__).parents[2]
 LABELS = [0, 999, 5, 500, 17, 3, 700, 1, 0, 8]
@@ -347,6 +347,11 @@ SCHEMA = {
 }
 
 
+def photographs() -> list[tuple[str, bytes]]:
+    """Names and contents of the embedded photographs."""
+    return [(file.name, file.read_bytes()) for file in embedded()]
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> Path:
     """The embedded photographs, and blurred blobs of their shapes as their maps."""
@@ -354,7 +359,7 @@ def folders(tmp_path_factory) -> Path:
     (root / "images").mkdir()
     (root / "maps").mkdir()
     lines = ["name,label"]
-    for name, content in stimuli.photograph_files():
+    for name, content in photographs():
         (root / "images" / name).write_bytes(content)
         lines.append(f"{name},{Path(name).stem.split('_')[-1]}")
         with Image.open(io.BytesIO(content)) as image:
@@ -392,7 +397,7 @@ def test_an_embedded_model_is_scored_on_the_embedded_photographs(folders, tmp_pa
     # The maps are noise: those of different images are unlike, and the span is all that is attainable.
     assert scores["floor_corrected"]["value"] == pytest.approx((rho - floor) / attainable, rel=0.02)
     assert scores["rho"]["ci_low"] < rho < scores["rho"]["ci_high"]
-    assert images["name"].tolist() == [name for name, _ in stimuli.photograph_files()]
+    assert images["name"].tolist() == [name for name, _ in photographs()]
     assert (images["reason"] == "").all()
 
 
@@ -407,7 +412,7 @@ def test_folders_are_scored_as_the_gradient_and_the_maps_say(folders, tmp_path, 
     transform = Transform(160, 160, config["crop_mode"], config["crop_pct"], config["interpolation"])
     model = network.Normalised(network.load(files.facts, files.weights), config)
     expected = []
-    for name, content in stimuli.photograph_files()[:4]:
+    for name, content in photographs()[:4]:
         with Image.open(io.BytesIO(content)) as image:
             size = {"height": [image.height], "width": [image.width]}
             pixels = torch.from_numpy(transform.apply(image).copy())[None] / 255
@@ -441,7 +446,7 @@ def test_without_json_there_is_a_line_a_score(folders, tmp_path, tiny_model, cap
 
 def test_constant_maps_leave_null_and_a_reason(folders, tmp_path, tiny_model, capsys):
     (tmp_path / "maps").mkdir()
-    for name, content in stimuli.photograph_files()[:2]:
+    for name, content in photographs()[:2]:
         with Image.open(io.BytesIO(content)) as image:
             constant = np.full((image.height, image.width), 0.5)
         np.save(tmp_path / "maps" / f"{Path(name).stem}.npy", constant)

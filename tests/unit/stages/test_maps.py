@@ -17,8 +17,7 @@ from visalign.errors import InputError
 from visalign.io import tfrecords
 from visalign.io.sheets import read_sheet
 from visalign.maps import clicks as click_logs
-from visalign.maps import processing
-from visalign.stages import maps
+from visalign.maps import collection, processing, read_shards, readers
 from visalign.stimuli import clickme
 
 
@@ -81,7 +80,7 @@ def test_maps_of_all_shards_are_processed_in_order(tmp_path, shards):
 
 def test_batches_do_not_change_the_result(tmp_path, shards, monkeypatch):
     whole, _ = run(tmp_path, "--path", "val-*.tfrecords")
-    monkeypatch.setattr("visalign.stages.maps.BATCH", 2)
+    monkeypatch.setattr("visalign.maps.collection.BATCH", 2)
     parts, _ = run(tmp_path, "--path", "val-?.tfrecords")
     np.testing.assert_array_equal(whole["map"], parts["map"])
 
@@ -155,14 +154,14 @@ def test_every_shard_costs_the_memory_of_its_processed_maps_only(tmp_path, monke
     As they are read, the four images and maps of a shard take 1,280 KiB.
     """
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(maps, "BATCH", 4)
+    monkeypatch.setattr(collection, "BATCH", 4)
     tfrecords.write_examples("a-00.tfrecords", [raw_record(m, 1) for m in blobs(4)])
     for i in range(1, 20):
         os.link("a-00.tfrecords", f"a-{i:02d}.tfrecords")
     peaks = {}
     for pattern, n in (("a-00.*", 4), ("a-00.*", 4), ("a-*", 80)):  # the first run pays for imports
         tracemalloc.start()
-        assert len(maps.process_maps(maps.shard_maps("a", pattern))[2]) == n
+        assert len(collection.process_maps(read_shards.maps("a", pattern)).maps) == n
         peaks[n] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peaks[80] - peaks[4] < 76 * 2 * 16 * 1024 + 64 * 1024
@@ -418,13 +417,13 @@ def test_options_that_a_reader_needs_or_refuses_are_named(tmp_path, capsys, argu
     assert f"visalign maps: error: {message}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("reader", maps.READERS)
+@pytest.mark.parametrize("reader", readers.names())
 def test_the_sheet_knows_every_reader_and_asks_for_the_labels_it_needs(tmp_path, reader):
     sheet = tmp_path / "maps.tsv"
     sheet.write_text(f"maps\treader\tpath\tstimuli\tlabels\na\t{reader}\tp\ts\tl.csv\n")
     assert read_sheet(sheet, "maps", "maps")["a"]["reader"] == reader
     sheet.write_text(f"maps\treader\tpath\tstimuli\na\t{reader}\tp\ts\n")
-    if reader in ("folder", "clicks"):
+    if readers.of(reader).labelled:
         with pytest.raises(InputError, match="'labels' is a required property"):
             read_sheet(sheet, "maps", "maps")
     else:

@@ -12,8 +12,7 @@ from torch import nn
 
 from visalign import cli
 from visalign.io import stores
-from visalign.stages import saliency
-from visalign.zoo import network
+from visalign.zoo import network, saliency
 
 CONFIG = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.5, 1.0]}
 LABELS = [0, 999, 5, 5, 17, 3, 2, 1, 0, 8]

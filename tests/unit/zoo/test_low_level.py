@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from visalign import cli
+from visalign.attacks.protocol import choose
 from visalign.errors import InputError
 from visalign.gram import matrix, ridge
 from visalign.io import stores
 from visalign.io.files import write_json
+from visalign.measures.score_table import Benchmark, gather
 from visalign.neural.predictivity import conventions
-from visalign.stages import attacks, scores
 from visalign.stats import correlations
 from visalign.study import recipes
 from visalign.study.study import Study
@@ -56,7 +57,12 @@ def test_each_has_the_scores_that_what_it_gives_allows_and_reasons_for_the_rest(
             for model in ("edge-energy", "local-contrast", "centre")
         ),
     }
-    table = scores.gather(tmp_path, study.models, study.describe_benchmarks(), tmp_path / "logs")
+    table = gather(
+        tmp_path,
+        study.models,
+        [Benchmark.of(entry) for entry in study.describe_benchmarks()],
+        tmp_path / "logs",
+    )
     reasons = table.set_index(["model", "benchmark"])["status"]
     assert reasons["centre", "neural/it"] == "a low-level model, which gives importance maps only"
     why = "a low-level model, which gives features only"
@@ -266,7 +272,7 @@ def test_the_control_of_perturbations_is_the_same_map_on_the_images_that_are_att
     command = ["attacks-control", "--architecture", "edge-energy", "--images", "6", "--simulated", "true"]
     rows, images = run_score(study, command, "--image-table")
     drawn = images["reason"] != "not drawn"
-    assert np.flatnonzero(drawn).tolist() == attacks.choose(10, 6, seed=0).tolist()
+    assert np.flatnonzero(drawn).tolist() == choose(10, 6, seed=0).tolist()
     assert (images["rho"][drawn] == of_all["rho"][drawn]).all()
     assert set(rows["benchmark"]) == {"attacks/clicks"} and set(rows["version"]) == {1}
     tolerance, aligned = (part for _, part in rows.groupby(rows["metric"] == "adversarial_alignment"))

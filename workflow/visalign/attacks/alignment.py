@@ -42,5 +42,5 @@ def align(delta: zarr.Array | np.ndarray, human: Callable[[Any], np.ndarray]) ->
         batch = np.asarray(delta[rows], dtype=np.float32)
         return {metric: reduce(batch) for metric, reduce in REDUCTIONS.items()}
 
-    found = alignment.align_batches(delta.shape[0], reduced, human)
+    found = alignment.align_batches(delta.shape[0], reduced, human, HEADLINE)
     return {metric: found[metric] for metric in REDUCTIONS}

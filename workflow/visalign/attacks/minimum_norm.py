@@ -30,18 +30,15 @@ from visalign.attacks.descent import (
     screen,
 )
 from visalign.attacks.projection import inner, l2
+from visalign.attacks.protocol import MIN_BUDGET, N_CANDIDATES, WARM_UP
 from visalign.attacks.records import Records
 
 #: Rows of every call of the model, by type of device.
 ROWS_PER_CALL = {"cpu": 4, "cuda": 32}
-#: Classes linearised at the image, and how many of them may be descended.
-N_CANDIDATES, N_SLOTS = 9, 6
-#: Gradients after the screening before records are tried on rays whose boundary is not yet within NEAR
-#: (relative) of where it was expected: such early ones cost many probes and are soon beaten.
-WARM_UP = 3
+#: How many of the classes that were linearised at the image may be descended.
+N_SLOTS = 6
+#: Where a boundary is (relative) near where it was expected, see `protocol.WARM_UP`.
 NEAR = 0.02
-#: The smallest budget that reaches a record.
-MIN_BUDGET = N_CANDIDATES + WARM_UP
 #: Gradients without a smaller record after which an image goes from descent to refinement.
 PATIENCE = 6
 

@@ -7,7 +7,6 @@ therefore taken from maps that went through the model's transform, once for all 
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from visalign.errors import InputError
 from visalign.io.files import read_json
 from visalign.maps import alignment, processing
 from visalign.maps import clicks as click_logs
-from visalign.maps.alignment import RankSum, mean_defined, standard_ranks
 from visalign.maps.clicks import ClickLog
 from visalign.maps.scores import People
+from visalign.stats.means import mean_defined, or_none
+from visalign.stats.ranks import RankSum, standard_ranks
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
 
@@ -35,12 +36,10 @@ DEFINITIONS = {
 }
 
 
-def add_sources(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """Arguments that say where people's agreement comes from."""
-    parser.add_argument("--clicks", help="click log (npz) that the ceiling is computed from, within the crop")
-    parser.add_argument(
-        "--ceiling", type=float, help="declared ceiling, of whole images; without a click log"
-    )
+def check_declared(ceiling: float | None) -> None:
+    """Raise InputError for a declared ceiling that is none."""
+    if ceiling is not None and not 0 < ceiling <= 1:
+        raise InputError(f"--ceiling: {ceiling} is not in (0, 1]")
 
 
 def split_half(log: ClickLog, table: pd.DataFrame, transform: Transform, seed: int) -> dict[str, float]:
@@ -82,15 +81,12 @@ def between_images(maps: np.ndarray, table: pd.DataFrame, transform: Transform) 
     maps : ndarray, shape (n, 64, 64)
         Processed human maps of the images of `table`; they are read twice.
     """
-
-    def ranks(rows: slice) -> np.ndarray:
-        return standard_ranks(alignment.at_input(maps[rows], table.iloc[rows], transform))
-
+    moved = alignment.mover(maps, table, transform)
     total, result = RankSum(), np.full(len(maps), np.nan)
     for rows in alignment.slices(len(maps)):
-        total.add(ranks(rows))
+        total.add(standard_ranks(moved(rows)))
     for rows in alignment.slices(len(maps)):
-        own = ranks(rows)
+        own = standard_ranks(moved(rows))
         result[rows] = total.mean_with_others(own, np.einsum("np,np->n", own, own))
     return result
 
@@ -139,7 +135,7 @@ def averaged(values: np.ndarray) -> dict[str, Any]:
         "status": "ok" if defined else "undefined for every image",
         "n_images": len(values),
         "n_undefined": len(values) - defined,
-        "per_image": [value if np.isfinite(value) else None for value in values.tolist()],
+        "per_image": [or_none(value) for value in values],
     }
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from visalign.maps import processing
+from visalign.stats.means import mean_defined
+from visalign.stats.ranks import RankSum, standard_ranks
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
 
@@ -20,6 +22,8 @@ BATCH = 64
 OVERLAP_MAPS = 20
 #: Sides of the square blocks, in pixels, whose means are compared; first the pixels themselves.
 SIDES = (1, 4, 16)
+#: Metrics of the headline's overlap with human maps: intersection over union, and Dice.
+OVERLAPS = ("top10_iou", "top10_dice")
 
 
 def read_maps(path: str | Path, table: pd.DataFrame) -> np.ndarray:
@@ -62,6 +66,17 @@ def at_input(
     return result
 
 
+def mover(maps: np.ndarray, table: pd.DataFrame, transform: Transform) -> Callable[[Any], np.ndarray]:
+    """Return the function that brings the human maps of some rows of a table to the model's input.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (n, 64, 64)
+        Of the images of `table`; what the function takes is a slice or an index array of them.
+    """
+    return lambda rows: at_input(maps[rows], table.iloc[rows], transform)
+
+
 def block_means(maps: np.ndarray, side: int) -> np.ndarray:
     """Means over square blocks of `side` pixels, of maps (n, height, width).
 
@@ -74,96 +89,6 @@ def block_means(maps: np.ndarray, side: int) -> np.ndarray:
         counts = np.diff(starts, append=maps.shape[axis]).astype(maps.dtype)
         maps = np.add.reduceat(maps, starts, axis=axis) / np.expand_dims(counts, (0, 3 - axis))
     return maps
-
-
-# --- rank correlation ---
-
-
-def average_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks along the last axis from 1, tied values sharing their mean rank.
-
-    Parameters
-    ----------
-    values : ndarray of float32, shape (n, n_pixels)
-        Finite.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, n_pixels)
-        As ``scipy.stats.rankdata``, in a sixth of its time: NumPy's stable sort of 16-bit integers is a
-        radix sort, and two of them sort the bits of a float32.
-    """
-    result = np.empty(values.shape)
-    for row, ranks in zip(values, result, strict=True):
-        bits = (row + np.float32(0)).view(np.uint32)  # the sum makes -0 a 0
-        bits = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))  # in the order of the floats
-        order = np.argsort(bits.astype(np.uint16), kind="stable")
-        order = order[np.argsort((bits >> 16).astype(np.uint16)[order], kind="stable")]
-        ascending = bits[order]
-        first = np.flatnonzero(np.concatenate(([True], ascending[1:] != ascending[:-1])))
-        count = np.diff(first, append=len(row))
-        ranks[order] = np.repeat(first + (count + 1) / 2, count)
-    return result
-
-
-def standard_ranks(maps: np.ndarray) -> np.ndarray:
-    """Average ranks of the pixels of maps (n, height, width), of mean 0 and norm 1.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, n_pixels)
-        The inner product of two is Spearman's ρ. NaN for a constant or non-finite map.
-    """
-    flat = maps.reshape(len(maps), -1).astype(np.float32, copy=False)
-    ranks = average_ranks(flat) - (flat.shape[1] + 1) / 2
-    with np.errstate(invalid="ignore"):
-        ranks /= np.linalg.norm(ranks, axis=1, keepdims=True)
-    ranks[~np.isfinite(flat).all(axis=1)] = np.nan
-    return ranks
-
-
-def mean_defined(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of the values that are not NaN; NaN where there is none."""
-    defined = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(defined, values, 0).sum(axis=axis) / defined.sum(axis=axis)
-
-
-class RankSum:
-    """Sum of the standard ranks of maps, from which ρ with all maps but an image's own is averaged.
-
-    ρ is an inner product of standard ranks, so that its mean over many maps is one with their sum: exact, in
-    one pass over the maps, and in the memory of one.
-    """
-
-    def __init__(self) -> None:
-        self.total: np.ndarray | float = 0.0
-        self.count = 0
-
-    def add(self, ranks: np.ndarray) -> None:
-        """Add standard ranks (n, n_pixels); undefined ones (NaN) are left out."""
-        defined = ranks[~np.isnan(ranks[:, 0])]
-        self.total = self.total + defined.sum(axis=0)
-        self.count += len(defined)
-
-    def mean_with_others(self, ranks: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """Mean ρ of each map with all that were added but one.
-
-        Parameters
-        ----------
-        ranks : ndarray, shape (n, n_pixels)
-            `standard_ranks` of the maps.
-        own : ndarray, shape (n,)
-            ρ of each with the one to leave out; NaN where that is undefined, and hence not in the sum.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-            NaN where the map is undefined or there is no other.
-        """
-        others = self.count - np.isfinite(own)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(others > 0, (ranks @ self.total - np.nan_to_num(own)) / others, np.nan)
 
 
 # --- comparison of a model's maps with human maps, batch by batch ---
@@ -232,7 +157,10 @@ def sums_of_ranks(
 
 
 def align_batches(
-    n: int, model_maps: Callable[[slice], Mapping[str, np.ndarray]], human: Callable[[Any], np.ndarray]
+    n: int,
+    model_maps: Callable[[slice], Mapping[str, np.ndarray]],
+    human: Callable[[Any], np.ndarray],
+    headline: str,
 ) -> dict[str, Alignment]:
     """Compare the maps of `n` images, reading a batch of them at a time: human maps three times.
 
@@ -240,9 +168,11 @@ def align_batches(
     ----------
     model_maps : callable
         Maps of the model, by the metric that they are to have, of a slice of images: arrays (rows, height,
-        width). The first is the headline.
+        width).
     human : callable
         Human maps (rows, height, width) of a slice, or of an index array.
+    headline : str
+        The metric whose reasons, and whose overlaps, are told.
 
     Returns
     -------
@@ -269,10 +199,9 @@ def align_batches(
                 columns[1, rows] = people[side].mean_with_others(ranks, rho)
                 if side == 1:
                     models.setdefault(name, RankSum()).add(ranks)
-        headline = next(iter(ours.values()))
-        lacking = undefined(headline, "model map"), undefined(theirs, "human map")
+        lacking = undefined(ours[headline], "model map"), undefined(theirs, "human map")
         reasons += [a or b for a, b in zip(*lacking, strict=True)]
-        overlap[:, :, rows] = overlaps(headline, theirs, others, np.arange(n)[rows, None] == index)
+        overlap[:, :, rows] = overlaps(ours[headline], theirs, others, np.arange(n)[rows, None] == index)
     for rows in slices(n):
         human_ranks = standard_ranks(human(rows))
         for name, model in models.items():
@@ -281,8 +210,7 @@ def align_batches(
     of_ranks = {metric: Alignment(c[0], c[1], c[2], reasons) for metric, c in found.items()}
     value, floor = overlap
     return of_ranks | {
-        metric: Alignment(value[kind], floor[kind], empty, reasons)
-        for kind, metric in enumerate(("top10_iou", "top10_dice"))
+        metric: Alignment(value[kind], floor[kind], empty, reasons) for kind, metric in enumerate(OVERLAPS)
     }
 
 
@@ -320,11 +248,11 @@ def top(maps: np.ndarray) -> np.ndarray:
 
 def align(model_maps: np.ndarray, human: np.ndarray) -> Alignment:
     """Spearman correlation of each image's two maps (n, height, width), held in memory."""
-    return align_batches(len(human), lambda rows: {"rho": model_maps[rows]}, human.__getitem__)["rho"]
+    return align_batches(len(human), lambda rows: {"rho": model_maps[rows]}, human.__getitem__, "rho")["rho"]
 
 
-def per_image(alignments: Mapping[str, Alignment]) -> dict[str, Any]:
+def per_image(alignments: Mapping[str, Alignment], headline: str) -> dict[str, Any]:
     """Columns of a per-image table: the headline's rho, floor and reason, then every other metric."""
-    headline, *others = alignments
     columns = {name: getattr(alignments[headline], name) for name in ("rho", "floor", "reason")}
-    return columns | {metric: alignments[metric].rho for metric in others}
+    others = {metric: own.rho for metric, own in alignments.items() if metric != headline}
+    return columns | others

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -170,7 +170,7 @@ def check_shape(
         )
 
 
-def check_shapes(files: dict[str, Path], sizes: dict[str, tuple[int, int]]) -> None:
+def check_shapes(files: Mapping[str, Path], sizes: Mapping[str, tuple[int, int]]) -> None:
     """Check the maps of images (see `find`) of known height and width, by the headers of their files."""
     for image, file in files.items():
         if image in sizes:

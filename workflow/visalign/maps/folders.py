@@ -1,6 +1,6 @@
 """ClickMe alignment of any model on a folder of images and a folder of maps, without the pipeline.
 
-Images, maps and saliency go through the functions of the stages, so the numbers are those of the pipeline.
+Images, maps and saliency go through the functions that the stages use, so the numbers are the pipeline's.
 With ``--json`` it prints ``{"model": name, "scores": {key: entry, ...}}``. A key is ``rho``, the mean
 Spearman correlation, and with ``--clicks`` or ``--ceiling`` the three that `maps.scores` explains,
 ``floor_corrected``, ``rho/attainable`` and ``rho/ceiling``, which may exceed 1; ``spearman_abs_mean``, the
@@ -20,12 +20,10 @@ same of the other reduction of the gradient; ``spearman_4``, ``spearman_16`` and
 
 from __future__ import annotations
 
-import argparse
-import json
-import math
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,22 +31,24 @@ import torch
 from tqdm import tqdm
 
 from visalign.errors import InputError
-from visalign.io.scores import score_row
+from visalign.io.scores import Score
 from visalign.io.sheets import read_sheet
-from visalign.io.tables import write_table
 from visalign.labels import spaces
-from visalign.maps import agreement, alignment
+from visalign.maps import agreement, alignment, collection, scores
 from visalign.maps import files as map_files
 from visalign.maps import saliency as saliency_alignment
-from visalign.maps import scores as alignment_scores
 from visalign.maps.alignment import Alignment
-from visalign.stages import maps, saliency, stimuli
+from visalign.maps.clicks import ClickLog
+from visalign.maps.filtered_clicks import read_clicks_of
+from visalign.maps.reader import MapFiles
+from visalign.maps.readers import FOLDER
+from visalign.stimuli import folders as image_folders
 from visalign.stimuli import preprocessing, tables
+from visalign.stimuli.rows import table_of
 from visalign.stimuli.transforms import Transform
-from visalign.study.study import override
-from visalign.tools import maps_ceilings
-from visalign.zoo import low_level, materialise, network
+from visalign.zoo import low_level, materialise, network, saliency
 from visalign.zoo import pixels as batches
+from visalign.zoo.facts import override
 
 #: Bootstrap draws over images.
 DRAWS = 2000
@@ -57,46 +57,97 @@ BATCH = 16
 FIELDS = ("value", "ci_low", "ci_high", "n", "n_excluded", "floor", "ceiling", "convention", "status")
 
 
-def run(args: argparse.Namespace) -> None:
-    """Read everything once to check it, run the model, print the scores, write the per-image table."""
-    missing = [f"--{name}" for name in ("model", "images", "maps", "labels") if not getattr(args, name)]
-    if missing:
-        raise InputError(f"{', '.join(missing)}: needed, or one of the commands score, reveal, gallery")
-    maps_ceilings.check_declared(args.ceiling)
-    named = map_files.read_labels(args.labels)
-    files = map_files.find(args.maps, named)
-    maps.unused_files(args.maps, files)
-    table = pd.DataFrame(list(stimuli.folder(args.images, args.labels)))
+@dataclass(frozen=True)
+class Folders:
+    """Images and maps of two folders, read and matched.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Stimulus table of the images.
+    maps : ndarray of float32, shape (n, 64, 64)
+        Processed.
+    names : list of str
+        Of the images, as the labels have them.
+    log : ClickLog, optional
+        Filtered.
+    """
+
+    table: pd.DataFrame
+    maps: np.ndarray
+    names: list[str]
+    log: ClickLog | None
+
+
+class Model(NamedTuple):
+    """A model's name, its card, and the network."""
+
+    name: str
+    card: dict[str, Any]
+    network: network.Normalised
+
+
+def read(images: str, maps: str, labels: str, clicks: str | None) -> Folders:
+    """Read images, maps and click log, and check that they fit each other, headers first."""
+    named = map_files.read_labels(labels)
+    opened = FOLDER.open(MapFiles("", maps, labels), named)
+    table = table_of(image_folders.images({"path": images, "labels": labels}))
     sizes = dict(zip(table["stimulus_id"], zip(table["height"], table["width"], strict=True), strict=True))
-    map_files.check_shapes(files, sizes)
-    log = maps_ceilings.read_log(args.clicks, list(named))
-    names, _, human, undefined = maps.process_maps(maps.folder_maps(files, named))
-    tables.check_order(names.tolist(), table["stimulus_id"].tolist(), args.labels, "the map set")
-    maps.named_undefined(args.maps, names, undefined)
-    card, model = load_model(args.model, args.weights, args.sheet)
-    labels = tables.labels(table, spaces.classes(card, args.model), args.labels)
-    transform = Transform.of_model(card["data_config"])
-    described = agreement.describe(human, table, transform, log=log, declared=args.ceiling)
-    people = agreement.people(described, names.tolist())
-    alignments = align(card, model, table, labels, human, transform)
-    scores = {}
-    for entry in alignment_scores.entries(alignments, people, np.random.default_rng(0), DRAWS):
-        row = score_row(**entry)
-        key = row["convention"] if row["metric"] == "spearman" else row["metric"]
-        scores[key] = {field: plain(row[field]) for field in FIELDS}
-    if args.table:
-        columns = {"name": list(named), "label": labels} | alignment.per_image(alignments)
-        write_table(args.table, pd.DataFrame(columns))
-    print(json.dumps({"model": args.model, "scores": scores}) if args.json else text(scores))
+    FOLDER.check_shapes(MapFiles("", maps, labels), sizes)
+    log = read_clicks_of(list(named), clicks)
+    processed = collection.process_maps(opened.maps)
+    names = processed.stimulus_id.tolist()
+    tables.check_order(names, table["stimulus_id"].tolist(), labels, "the map set")
+    collection.named_undefined(maps, processed)
+    return Folders(table, processed.maps, names, log)
 
 
-def plain(value: Any) -> Any:
-    """Value of a score as JSON: NaN is null."""
-    return None if isinstance(value, float) and math.isnan(value) else value
+def labels_of(folders: Folders, model: Model, where: str) -> np.ndarray:
+    """Labels (n,) of the images, which must be outputs of the model; errors name `where`."""
+    return tables.labels(folders.table, spaces.classes(model.card, model.name), where)
+
+
+def score(
+    folders: Folders, model: Model, where: str, declared: float | None
+) -> tuple[dict[str, Alignment], list[Score]]:
+    """Compare the model's saliency with the maps; alignments by metric, and their scores.
+
+    Parameters
+    ----------
+    where : str
+        File of labels, which errors name.
+    declared : float, optional
+        Ceiling of the maps, where there is no click log.
+    """
+    labels = labels_of(folders, model, where)
+    transform = Transform.of_model(model.card["data_config"])
+    described = agreement.describe(folders.maps, folders.table, transform, log=folders.log, declared=declared)
+    people = agreement.people(described, folders.names)
+    alignments = align(model, folders, labels, transform)
+    rng, headline = np.random.default_rng(0), saliency_alignment.HEADLINE
+    return alignments, scores.summarise_all(alignments, headline, people, rng, DRAWS)
+
+
+def per_image(folders: Folders, model: Model, alignments: dict[str, Alignment], where: str) -> pd.DataFrame:
+    """Table of the images: name, label and every metric."""
+    columns = {"name": folders.names, "label": labels_of(folders, model, where)}
+    return pd.DataFrame(columns | alignment.per_image(alignments, saliency_alignment.HEADLINE))
+
+
+def by_name(found: list[Score]) -> dict[str, dict[str, Any]]:
+    """Scores as JSON values: those of the headline by their convention, others by their metric."""
+    names = [
+        str(score.convention if score.metric == saliency_alignment.HEADLINE else score.metric)
+        for score in found
+    ]
+    return {
+        name: {field: getattr(score, field) for field in FIELDS}
+        for name, score in zip(names, found, strict=True)
+    }
 
 
 def text(scores: dict[str, dict[str, Any]]) -> str:
-    """One line a score."""
+    """One line per score."""
 
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.4f}"
@@ -109,8 +160,8 @@ def text(scores: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def load_model(name: str, weights: str | None, sheet: str) -> tuple[dict[str, Any], network.Normalised]:
-    """Load a model of the sheet, or of an architecture with a weight file; returns its card and itself.
+def load_model(name: str, weights: str | None, sheet: str) -> Model:
+    """Load a model of the sheet, or of an architecture with a weight file.
 
     Raises
     ------
@@ -128,37 +179,31 @@ def load_model(name: str, weights: str | None, sheet: str) -> tuple[dict[str, An
             raise InputError(f"{sheet}: {name}: is a low-level model, which only studies score")
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/weights.safetensors"
-        origin = {name: row.get(name, "") for name in ("architecture", "weights", "source")}
+        origin = {column: row.get(column, "") for column in ("architecture", "weights", "source")}
         card = materialise.write_weights(origin, file)
         card |= {"model": name, "data_config": override(card["data_config"], row)}
         card["label_space"] = row.get("label_space", "imagenet-1k")
-        return card, network.Normalised(network.load(card, file), card["data_config"])
+        return Model(name, card, network.Normalised(network.load(card, file), card["data_config"]))
 
 
-def align(
-    card: dict[str, Any],
-    model: network.Normalised,
-    table: pd.DataFrame,
-    labels: np.ndarray,
-    human: np.ndarray,
-    transform: Transform,
-) -> dict[str, Alignment]:
+def align(model: Model, folders: Folders, labels: np.ndarray, transform: Transform) -> dict[str, Alignment]:
     """Compare the saliency of the images of a stimulus table with their processed maps, by metric."""
+    table = folders.table
     files = list(zip(map(Path, table["path"]), table["sha256"], strict=True))
-    bar = tqdm(total=len(table), desc=f"saliency {card['model']}", unit="image")
+    bar = tqdm(total=len(table), desc=f"saliency {model.name}", unit="image")
 
     def model_maps(rows: slice) -> dict[str, np.ndarray]:
         parts: dict[str, list[np.ndarray]] = {name: [] for name in saliency.REDUCTIONS}
         for first in range(rows.start, rows.stop, BATCH):
             part = slice(first, min(first + BATCH, rows.stop))
-            pixels = batches.from_uint8(
-                np.stack([preprocessing.load(*file, transform) for file in files[part]])
-            )
+            loaded = np.stack([preprocessing.load(*file, transform) for file in files[part]])
+            pixels = batches.from_uint8(loaded)
             targets = torch.as_tensor(labels[part], device=pixels.device)
-            for name, reduced in saliency.reductions(network.gradient(model, pixels, targets)).items():
+            gradient = network.gradient(model.network, pixels, targets)
+            for name, reduced in saliency.reductions(gradient).items():
                 parts[name].append(reduced.cpu().numpy())
             bar.update(len(pixels))
         return {metric: np.concatenate(parts[name]) for metric, name in saliency_alignment.METRICS.items()}
 
     with bar:
-        return saliency_alignment.align(model_maps, human, table, transform)
+        return saliency_alignment.align(model_maps, folders.maps, table, transform)

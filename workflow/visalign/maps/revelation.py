@@ -6,12 +6,14 @@ curves are apart (Fel et al. 2022; Clicktionary, Linsley et al. 2017).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from visalign.errors import InputError
+from visalign.io.scores import Score
 from visalign.io.tables import numbers, read_table
 from visalign.stats.bootstrap import percentile_interval
 
@@ -109,8 +111,13 @@ def read_human_curve(path: str | Path, levels: np.ndarray) -> np.ndarray:
 
 
 def summarise(
-    correct: np.ndarray, levels: np.ndarray, human: np.ndarray | None, rng: np.random.Generator, draws: int
-) -> list[dict[str, Any]]:
+    correct: np.ndarray,
+    levels: np.ndarray,
+    human: np.ndarray | None,
+    rng: np.random.Generator,
+    draws: int,
+    n_excluded: int = 0,
+) -> list[Score]:
     """Area under the model's curve, and its distances from the human one, with intervals over images.
 
     Parameters
@@ -120,26 +127,28 @@ def summarise(
         In percent, ascending.
     human : ndarray, shape (n_levels,), optional
         People's accuracy.
+    n_excluded : int
+        Images without a map to reveal them by.
 
     Returns
     -------
-    list of dict
-        Entries of the metrics ``revelation_auc`` and, with `human`, ``revelation_mse`` and
-        ``revelation_area``.
+    list of Score
+        ``revelation_auc`` and, with `human`, ``revelation_mse`` and ``revelation_area``.
     """
     measures = {"revelation_auc": lambda curve: float(area(levels, curve))}
     if human is not None:
         measures["revelation_mse"] = lambda curve: float(np.mean((curve - human) ** 2))
         measures["revelation_area"] = lambda curve: area_between(levels, curve, human)
-    entries = []
+    found = []
     for metric, measure in measures.items():
-        entry: dict[str, Any] = {"metric": metric, "convention": "proportion", "n": len(correct)}
-        if len(correct):
-            low, high = percentile_interval(
-                correct, lambda sample, f=measure: f(sample.mean(axis=0)), rng=rng, draws=draws
-            )
-            entry |= {"value": measure(correct.mean(axis=0)), "ci_low": low, "ci_high": high}
-        else:
-            entry |= {"value": None, "status": "no image has a map to reveal it by"}
-        entries.append(entry)
-    return entries
+        score = Score(
+            metric=metric, convention="proportion", n=len(correct), n_excluded=n_excluded, headline=True
+        )
+        if not len(correct):
+            found.append(replace(score, status="no image has a map to reveal it by"))
+            continue
+        low, high = percentile_interval(
+            correct, lambda sample, f=measure: f(sample.mean(axis=0)), rng=rng, draws=draws
+        )
+        found.append(replace(score, value=measure(correct.mean(axis=0)), ci_low=low, ci_high=high))
+    return found

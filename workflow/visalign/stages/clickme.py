@@ -9,26 +9,22 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Iterator
-from typing import Any
+import json
 
 import numpy as np
 import pandas as pd
-import zarr
-from tqdm import tqdm
 
 from visalign.errors import InputError
 from visalign.io import stores
 from visalign.io.files import inputs_hash, read_json, write_atomic
-from visalign.io.scores import score_row, write_scores
+from visalign.io.scores import Score, Source, rows_of, write_scores
 from visalign.io.tables import read_table, write_table
 from visalign.labels import spaces
-from visalign.maps import agreement, alignment, processing, revelation, scores
-from visalign.maps import saliency as saliency_alignment
-from visalign.maps.alignment import Alignment
+from visalign.maps import agreement, alignment, recognition, revelation, saliency, scores
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
-from visalign.study.options import at_least
+from visalign.study.options import add_agreement_arguments, at_least
+from visalign.zoo import inputs as zoo_inputs
 
 VERSIONS = {"score": 3, "reveal": 3, "gallery": 3}
 EXAMPLES = """\
@@ -56,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folder.add_argument("--labels", help="CSV with columns name (of the image) and label (of its class)")
     folder.add_argument("--sheet", default="config/models/embedded.tsv", help="model sheet (TSV)")
     folder.add_argument("--weights", help="weight file (safetensors or a PyTorch state dict)")
-    agreement.add_sources(folder)
+    add_agreement_arguments(folder)
     folder.add_argument("--json", action="store_true", help="print JSON")
     folder.add_argument("--table", help="per-image table to write (CSV)")
     add_commands(parser)
@@ -81,8 +77,14 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     reveal.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
     reveal.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
     reveal.add_argument("--images", type=at_least(1), help="reveal this many stimuli (default: all)")
-    reveal.add_argument("--levels", type=float, nargs="+", default=revelation.LEVELS, metavar="PERCENT",
-                        help="revealed pixels, ascending (default: 0 and 10^(0 .. 2 step .2))")  # fmt: skip
+    reveal.add_argument(
+        "--levels",
+        type=float,
+        nargs="+",
+        default=revelation.LEVELS,
+        metavar="PERCENT",
+        help="revealed pixels, ascending (default: 0 and 10^(0 .. 2 step .2))",
+    )
     reveal.add_argument("--batch-size", type=at_least(1), default=16, help="images a batch")
     reveal.add_argument("--output", required=True, help="which images were recognised at which level (.npz)")
     gallery = commands.add_parser("gallery", help="draw the best, the median and the worst image")
@@ -103,123 +105,87 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run a command of the pipeline, or score a model on folders."""
-    if args.command is None:
-        from visalign.maps import folders
-
-        folders.run(args)
-    else:
-        {"score": score, "reveal": reveal, "gallery": draw_gallery}[args.command](args)
+    commands = {None: score_folders, "score": score, "reveal": reveal, "gallery": draw_gallery}
+    commands[args.command](args)
 
 
-# --- score ---
+def score_folders(args: argparse.Namespace) -> None:
+    """Read everything once to check it, run the model, print the scores, write the per-image table."""
+    missing = [f"--{name}" for name in ("model", "images", "maps", "labels") if not getattr(args, name)]
+    if missing:
+        raise InputError(f"{', '.join(missing)}: needed, or one of the commands score, reveal, gallery")
+    agreement.check_declared(args.ceiling)
+    from visalign.maps import folders
+
+    study = folders.read(args.images, args.maps, args.labels, args.clicks)
+    model = folders.load_model(args.model, args.weights, args.sheet)
+    alignments, found = folders.score(study, model, args.labels, args.ceiling)
+    if args.table:
+        write_table(args.table, folders.per_image(study, model, alignments, args.labels))
+    shown = folders.by_name(found)
+    print(json.dumps({"model": args.model, "scores": shown}) if args.json else folders.text(shown))
 
 
 def score(args: argparse.Namespace) -> None:
     """Write the score rows and the per-image table of one (model, map set)."""
-    table = tables.read(args.table)
-    rng = np.random.default_rng(args.seed)
-    alignments, people = align(args, table), agreement.read(args.ceilings, table)
-    entries = scores.entries(alignments, people, rng, args.bootstrap)
-    inputs = [args.saliency_manifest, args.ceilings]
-    if args.revelation:
-        entries += revelation_entries(args, rng)
-        inputs += filter(None, [args.revelation, args.human_curve])
-    common = {
-        "model": args.model,
-        "benchmark": f"clickme/{args.dataset}",
-        "simulated": args.simulated == "true",
-        "seed": args.seed,
-        "version": VERSIONS["score"],
-        "inputs_hash": inputs_hash(*inputs),
-    }
-    images = {"stimulus_id": table["stimulus_id"], **alignment.per_image(alignments)}
-    write_table(args.images, pd.DataFrame(images))
-    write_scores(args.output, [score_row(**common, **entry) for entry in entries])
-
-
-def align(args: argparse.Namespace, table: pd.DataFrame) -> dict[str, Alignment]:
-    """Compare stored saliency with human maps, by metric."""
-    store = stores.open_store(args.saliency)
+    table, store = tables.read(args.table), stores.open_store(args.saliency)
     tables.check_ids(store, table, args.saliency)
-    arrays = {metric: stores.array(store, name) for metric, name in saliency_alignment.METRICS.items()}
-    maps, transform = alignment.read_maps(args.maps, table), Transform.from_key(args.transform)
+    arrays = {metric: stores.array(store, name) for metric, name in saliency.METRICS.items()}
+    maps, people = alignment.read_maps(args.maps, table), agreement.read(args.ceilings, table)
 
     def stored(rows: slice) -> dict[str, np.ndarray]:
         return {metric: np.asarray(array[rows]) for metric, array in arrays.items()}
 
-    return saliency_alignment.align(stored, maps, table, transform)
+    rng = np.random.default_rng(args.seed)
+    alignments = saliency.align(stored, maps, table, Transform.from_key(args.transform))
+    found = scores.summarise_all(alignments, saliency.HEADLINE, people, rng, args.bootstrap)
+    inputs = [args.saliency_manifest, args.ceilings]
+    if args.revelation:
+        found += revelation_scores(args.revelation, args.human_curve, rng, args.bootstrap)
+        inputs += filter(None, [args.revelation, args.human_curve])
+    source = Source(
+        model=args.model,
+        benchmark=f"clickme/{args.dataset}",
+        simulated=args.simulated == "true",
+        seed=args.seed,
+        version=VERSIONS["score"],
+        inputs_hash=inputs_hash(*inputs),
+    )
+    images = {"stimulus_id": table["stimulus_id"], **alignment.per_image(alignments, saliency.HEADLINE)}
+    write_table(args.images, pd.DataFrame(images))
+    write_scores(args.output, rows_of(found, source))
 
 
-def revelation_entries(args: argparse.Namespace, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Score entries of the model's revelation curve, and of its distance from the human one."""
-    with np.load(args.revelation, allow_pickle=False) as archive:
+def revelation_scores(path: str, curve: str | None, rng: np.random.Generator, draws: int) -> list[Score]:
+    """Scores of a stored revelation curve, and of its distance from that of people."""
+    with np.load(path, allow_pickle=False) as archive:
         correct, levels, excluded = archive["correct"], archive["level"], archive["excluded"]
-    human = revelation.read_human_curve(args.human_curve, levels) if args.human_curve else None
-    entries = revelation.summarise(correct, levels, human, rng, args.bootstrap)
-    return [entry | {"n_excluded": len(excluded)} for entry in entries]
-
-
-# --- reveal ---
+    human = revelation.read_human_curve(curve, levels) if curve else None
+    return revelation.summarise(correct, levels, human, rng, draws, n_excluded=len(excluded))
 
 
 def reveal(args: argparse.Namespace) -> None:
-    """Write whether a model tells animals from the rest, by image and level.
-
-    The answer is the class with the largest of the 1000 outputs; images without a usable map are listed.
-    """
-    levels = np.array(args.levels, dtype=float)
-    if levels[0] < 0 or levels[-1] > 100 or (np.diff(levels) <= 0).any() or (levels > 0).sum() < 2:
-        raise InputError(f"--levels: {args.levels} do not ascend from 0 to 100 with two above 0")
-    card, table = read_json(args.card), tables.read(args.table)
-    spaces.check_imagenet(card, args.card)
-    labels = tables.labels(table, spaces.classes(card, args.card), args.table)
-    store = stores.open_store(args.pixels)
-    tables.check_ids(store, table, args.pixels)
-    maps = alignment.read_maps(args.maps, table)
-    undefined = np.logical_or(*processing.undefined_maps(maps))
-    rng = np.random.default_rng(args.seed)
-    chosen = np.sort(rng.permutation(np.flatnonzero(~undefined))[: args.images])
-    correct = np.zeros((len(chosen), len(levels)), dtype=bool)
-    for rows, found in answers(card, args, stores.array(store, "pixels"), maps, table, chosen, levels):
-        correct[rows] = found == (labels[chosen[rows], None] < revelation.N_ANIMALS)
-    ids = table["stimulus_id"].to_numpy(dtype=str)
+    """Write whether a model tells animals from the rest, by image and level; unusable maps are listed."""
+    levels = recognition.check_levels(args.levels)
+    spaces.check_imagenet(read_json(args.card), args.card)
+    inputs = zoo_inputs.read(args.card, args.table, args.pixels)
+    labels, maps = inputs.labels, alignment.read_maps(args.maps, inputs.table)
+    chosen, undefined = recognition.choose(maps, args.images, args.seed)
+    correct = recognition.recognised(
+        inputs,
+        args.weights,
+        labels,
+        maps,
+        Transform.from_key(args.transform),
+        chosen=chosen,
+        levels=levels,
+        seed=args.seed,
+        batch_size=args.batch_size,
+    )
+    ids = inputs.table["stimulus_id"].to_numpy(dtype=str)
     buffer = io.BytesIO()
     np.savez(buffer, stimulus_id=ids[chosen], level=levels, correct=correct, excluded=ids[undefined])
     write_atomic(args.output, buffer.getvalue())
-
-
-def answers(
-    card: dict[str, Any],
-    args: argparse.Namespace,
-    pixels: zarr.Array,
-    maps: np.ndarray,
-    table: pd.DataFrame,
-    chosen: np.ndarray,
-    levels: np.ndarray,
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield (rows of `chosen`, whether the model sees an animal (rows, levels)), a batch at a time."""
-    import torch
-
-    from visalign.zoo import network
-    from visalign.zoo import pixels as batches
-
-    model = network.Normalised(network.load(card, args.weights), card["data_config"])
-    transform = Transform.from_key(args.transform)
-    starts = range(0, len(chosen), args.batch_size)
-    for first in tqdm(starts, desc=f"revelation {card['model']}", unit="batch"):
-        rows = slice(first, min(first + args.batch_size, len(chosen)))
-        index = chosen[rows]
-        human = alignment.at_input(maps[index], table.iloc[index], transform)
-        images = batches.from_uint8(pixels.get_orthogonal_selection((index,)))  # type: ignore[arg-type]
-        order = revelation.positions(human, np.random.default_rng(args.seed))
-        position = torch.from_numpy(order).to(images.device)
-        with torch.inference_mode():
-            revealed = (revelation.reveal(images, position, level, model.mean) for level in levels)
-            animal = [model(part).argmax(1) < revelation.N_ANIMALS for part in revealed]
-        yield rows, torch.stack(animal, dim=1).cpu().numpy()
-
-
-# --- gallery ---
 
 
 def draw_gallery(args: argparse.Namespace) -> None:
@@ -233,14 +199,14 @@ def draw_gallery(args: argparse.Namespace) -> None:
     chosen = gallery.examples(images["rho"].to_numpy(dtype=float))
     index = list(chosen.values())
     selection = (np.array(index, dtype=int),)
-    pixels, saliency = (
+    pixels, importance = (
         np.asarray(stores.array(stores.open_store(path), name).get_orthogonal_selection(selection))  # type: ignore[arg-type]
-        for path, name in ((args.pixels, "pixels"), (args.saliency, saliency_alignment.METRICS["spearman"]))
+        for path, name in ((args.pixels, "pixels"), (args.saliency, saliency.METRICS[saliency.HEADLINE]))
     )
     maps = alignment.read_maps(args.maps, table)[index]
     human = alignment.at_input(maps, table.iloc[index], Transform.from_key(args.transform))
     names = [f"{kind}\n{images['stimulus_id'][i]}" for kind, i in chosen.items()]
     title = f"{args.model}: saliency and human maps" + (" (SIMULATED)" if args.simulated == "true" else "")
     with theme.look():
-        drawn = gallery.gallery(pixels, human, saliency, images["rho"].to_numpy()[index], names, title)
+        drawn = gallery.gallery(pixels, human, importance, images["rho"].to_numpy()[index], names, title)
         write_atomic(args.output, gallery.png(drawn))

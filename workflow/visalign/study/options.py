@@ -40,3 +40,11 @@ def add_dask_arguments(parser: argparse.ArgumentParser) -> None:
         help='slurm: JSON options of dask_jobqueue.SLURMCluster, and "jobs", how many: '
         '{"jobs": 4, "cores": 8, "memory": "16GB", "walltime": "01:00:00"}',
     )
+
+
+def add_agreement_arguments(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Arguments that say where people's agreement about importance maps comes from, see `maps.agreement`."""
+    parser.add_argument("--clicks", help="click log (npz) that the ceiling is computed from, within the crop")
+    parser.add_argument(
+        "--ceiling", type=float, help="declared ceiling, of whole images; without a click log"
+    )

@@ -6,7 +6,7 @@ This is all that the Snakefile knows. It imports nothing heavy, since every star
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from visalign.io.sheets import Sheet, read_published, read_rows, row_defaults, u
 from visalign.labels import spaces
 from visalign.measures import BY_NAME, MEASURES, Measure
 from visalign.stimuli.transforms import Transform
-from visalign.study import layout, recipes
+from visalign.study import layout, recipes, references
 from visalign.study.schemas import definition
 from visalign.zoo import facts as model_facts
 from visalign.zoo import low_level
@@ -120,7 +120,7 @@ class Study:
             if name in models.rows
         }
         found += recipes.unequal_pairs(study.trained, config["train"]["sheet"])
-        study.check_references(where, sheets, found)
+        references.check(config, sheets, where, found)
         if faults is None:
             raise_any(found)
         return study
@@ -182,49 +182,6 @@ class Study:
     def misfits(self) -> dict[str, str]:
         """Models whose outputs cannot be read as their label space, and why."""
         return {model: reason for model in self.models if (reason := self.misfit(model))}
-
-    def check_references(self, where: str, sheets: dict[str, Sheet], faults: list[str]) -> None:
-        """Every name that a sheet or the config refers to must exist; what refers to others is taken out."""
-        config = self.config
-
-        def right(place: str, value: str, kind: str) -> bool:
-            if not sheets[kind].knows(value):
-                faults.append(f"{place}: {value!r} is unknown (known: {', '.join(sheets[kind].rows)})")
-            return value in sheets[kind].rows
-
-        for kind, rows in (("recordings", self.recordings), ("maps", self.maps)):
-            for name, row in list(rows.items()):
-                if not right(f"{config[kind]['sheet']}: {name}: stimuli", row["stimuli"], "stimuli"):
-                    del rows[name]
-        for measure in MEASURES:
-            if measure.over == "stimuli":
-                self.check_stimuli(measure, where, right, faults)
-        labelled = config["accuracy"]["stimuli"]
-        axis = config["trend"]["accuracy"]
-        if axis and axis.removeprefix("accuracy/") not in labelled:
-            faults.append(
-                f"{where}: trend.accuracy: {axis!r} is none of accuracy.stimuli ({', '.join(labelled)})"
-            )
-        for kind, datasets in config["simulate"].items():
-            for name, options in list(datasets.items()):
-                place = f"{where}: simulate.{kind}.{name}"
-                names = [("teacher", "models"), ("stimuli", "stimuli"), ("fit_stimuli", "stimuli")]
-                there = [
-                    right(f"{place}.{key}", options[key], sheet) for key, sheet in names if key in options
-                ]
-                if not all(there):
-                    del datasets[name]
-
-    def check_stimuli(
-        self, measure: Measure, where: str, right: Callable[[str, str, str], bool], faults: list[str]
-    ) -> None:
-        """Check the stimulus sets of a measure; those that are not there are taken out."""
-        section, place = self.config[measure.name], f"{where}: {measure.name}.stimuli"
-        known = [name for name in section["stimuli"] if right(place, name, "stimuli")]
-        if measure.labelled:
-            bare = [name for name in known if "label_space" not in self.stimuli[name]]
-            faults += [f"{place}: {name!r} has no label_space" for name in bare]
-        section["stimuli"] = known
 
     def in_use(self) -> dict[str, set[str]]:
         """Names of the stimulus sets, recordings and map sets that some stage will read."""
@@ -397,15 +354,5 @@ def data_configs(models: dict[str, dict[str, Any]], facts: dict[str, dict[str, A
     found: dict[str, dict[str, Any]] = {}
     for model, row in models.items():  # a trained model comes after its base, whose overrides it has
         own = found[row["source"]] if row["weights"] == "train" else facts[model]["data_config"]
-        found[model] = override(own, row)
+        found[model] = model_facts.override(own, row)
     return found
-
-
-def override(data_config: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-    """Apply a sheet row's input_size, crop_pct, crop_mode and interpolation to a data config."""
-    result = dict(data_config)
-    for name in ("crop_pct", "crop_mode", "interpolation"):
-        result[name] = row.get(name, result[name])
-    if "input_size" in row:
-        result["input_size"] = [3, row["input_size"], row["input_size"]]
-    return result

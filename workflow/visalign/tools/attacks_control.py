@@ -7,20 +7,19 @@ attacked. None of them has a tolerance, since they name no class that could chan
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from visalign.attacks import alignment as adversarial_alignment
+from visalign.attacks import scoring, tolerance
+from visalign.attacks.alignment import HEADLINE
+from visalign.attacks.protocol import TARGETS, benchmark, choose
 from visalign.io import stores
 from visalign.io.files import inputs_hash
-from visalign.io.scores import score_row, write_scores
+from visalign.io.scores import Score, Source, rows_of, write_scores
 from visalign.io.tables import write_table
-from visalign.maps import agreement, saliency, scores
-from visalign.maps import alignment as map_alignment
-from visalign.maps.alignment import Alignment
-from visalign.stages import attacks
+from visalign.maps import agreement, alignment, saliency
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
 from visalign.study.options import at_least
@@ -33,8 +32,6 @@ EXAMPLES = """\
       --transform 224x224-center-0.875-bicubic --maps maps.npz --ceilings ceilings.json \\
       --output attacks.csv --image-table attacks_images.csv
 """
-#: Reason of stimuli that are not attacked.
-NOT_DRAWN = "not drawn"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ceilings", required=True, help="what maps-ceilings wrote for the transform")
     parser.add_argument("--simulated", choices=["true", "false"], default="false", help="are the maps?")
     parser.add_argument("--images", type=at_least(1), help="stimuli that are attacked (default: all)")
-    parser.add_argument("--target", choices=attacks.TARGETS, default="label", help="what has to change")
+    parser.add_argument("--target", choices=TARGETS, default="label", help="what has to change")
     parser.add_argument("--bootstrap", type=at_least(1), default=2000, help="bootstrap draws over images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", required=True, help="score rows to write (CSV)")
@@ -60,37 +57,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the score rows and the per-image table of one (low-level model, map set)."""
     table = tables.read(args.table)
-    people, rng = agreement.read(args.ceilings, table), np.random.default_rng(args.seed)
-    alignment = align(args, table)
-    common: dict[str, Any] = {
-        "model": args.model,
-        "benchmark": f"attacks/{args.dataset}" + (f"/{args.target}" if args.target != "label" else ""),
-        "seed": args.seed,
-        "version": VERSIONS["attacks_control"],
-        "inputs_hash": inputs_hash(args.saliency_manifest, args.ceilings),
-    }
-    status = low_level.undefined(args.architecture, "perturbation_tolerance")
-    rows = [score_row(metric="perturbation_tolerance", status=status, simulated=False, **common)]
-    simulated, metric = args.simulated == "true", adversarial_alignment.HEADLINE
-    for entry in scores.summarise(alignment, people, rng, args.bootstrap).values():
-        entry["n_excluded"] -= alignment.reason.count(NOT_DRAWN)
-        rows.append(score_row(metric=metric, simulated=simulated, **common, **entry))
-    images = {"stimulus_id": table["stimulus_id"], **map_alignment.per_image({metric: alignment})}
-    write_table(args.image_table, pd.DataFrame(images))
-    write_scores(args.output, rows)
-
-
-def align(args: argparse.Namespace, table: pd.DataFrame) -> Alignment:
-    """Compare stored importance maps with people's; stimuli that are not drawn have the reason."""
-    store = stores.open_store(args.saliency)
+    people, store = agreement.read(args.ceilings, table), stores.open_store(args.saliency)
     tables.check_ids(store, table, args.saliency)
-    stored = stores.array(store, saliency.METRICS["spearman"])
-    drawn = attacks.choose(len(table), args.images, args.seed)
-    maps, transform = map_alignment.read_maps(args.maps, table)[drawn], Transform.from_key(args.transform)
-    sizes = table.iloc[drawn]
-    found = map_alignment.align_batches(
-        len(drawn),
-        lambda rows: {"rho": np.asarray(stored.get_orthogonal_selection((drawn[rows],)))},  # type: ignore[arg-type]
-        lambda rows: map_alignment.at_input(maps[rows], sizes.iloc[rows], transform),
+    importance = stores.array(store, saliency.METRICS[saliency.HEADLINE])
+    maps, transform = alignment.read_maps(args.maps, table), Transform.from_key(args.transform)
+    drawn = choose(len(table), args.images, args.seed)
+    alignments = scoring.align_importance(importance, maps, table, drawn, transform)
+    status = low_level.undefined(args.architecture, tolerance.METRIC)
+    sizes = [Score(metric=tolerance.METRIC, status=str(status))]
+    places = scoring.places(alignments, people, np.random.default_rng(args.seed), args.bootstrap)
+    source = Source(
+        model=args.model,
+        benchmark=benchmark(args.dataset, args.target),
+        simulated=False,
+        seed=args.seed,
+        version=VERSIONS["attacks_control"],
+        inputs_hash=inputs_hash(args.saliency_manifest, args.ceilings),
     )
-    return found["rho"].placed(drawn, len(table), NOT_DRAWN)
+    of_places = replace(source, simulated=args.simulated == "true")
+    images = {"stimulus_id": table["stimulus_id"], **alignment.per_image(alignments, HEADLINE)}
+    write_table(args.image_table, pd.DataFrame(images))
+    write_scores(args.output, rows_of(sizes, source) + rows_of(places, of_places))

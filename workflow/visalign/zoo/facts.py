@@ -145,3 +145,13 @@ def timm_version() -> str:
         return importlib.metadata.version("timm")
     except importlib.metadata.PackageNotFoundError:
         return ""
+
+
+def override(data_config: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """Apply a sheet row's input_size, crop_pct, crop_mode and interpolation to a data config."""
+    result = dict(data_config)
+    for name in ("crop_pct", "crop_mode", "interpolation"):
+        result[name] = row.get(name, result[name])
+    if "input_size" in row:
+        result["input_size"] = [3, row["input_size"], row["input_size"]]
+    return result

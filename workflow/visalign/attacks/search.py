@@ -1,0 +1,50 @@
+"""The search for the perturbations of some stimuli of a model, as they lie in their store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from visalign.attacks import minimum_norm
+from visalign.attacks.minimum_norm import ROWS_PER_CALL, Finished, MinimumNorm
+from visalign.maps.revelation import N_ANIMALS
+from visalign.zoo.device import device
+from visalign.zoo.inputs import Inputs
+
+
+def batch_size(asked: int | None) -> int:
+    """Images to attack together: as asked, or two calls of the network, so that few rows idle at the end."""
+    return asked or 2 * ROWS_PER_CALL[device().type]
+
+
+def searcher(
+    inputs: Inputs, labels: np.ndarray, weights: str, target: str, size: int
+) -> Callable[..., MinimumNorm]:
+    """Return the search, within a budget, for the perturbations of some rows of the stimuli.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The model and its stimuli.
+    labels : ndarray of int64, shape (n_stimuli,)
+    weights : str
+        Weight file.
+    target : str
+        What has to change, one of `protocol.TARGETS`.
+    size : int
+        Images that are attacked together.
+    """
+    model = inputs.network(weights)
+    superclass = torch.arange(inputs.classes).ge(N_ANIMALS).long()
+    groups = superclass if target == "superclass" else None
+
+    def search(budget: int, rows: np.ndarray, finished: Finished | None = None) -> MinimumNorm:
+        images = inputs.images(rows)
+        targets = torch.as_tensor(labels[rows], device=images.device)
+        return minimum_norm.minimum_norm(
+            model, images, targets, budget=budget, batch_size=size, groups=groups, finished=finished
+        )
+
+    return search

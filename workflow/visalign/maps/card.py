@@ -1,0 +1,111 @@
+"""The card of a map set: what its maps are, and how far people agree about them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from visalign.maps import clicks
+from visalign.maps.clicks import ClickLog, Reliability
+from visalign.maps.collection import Processed
+from visalign.stats.means import or_none
+
+#: Half-splits of the participants.
+ITERATIONS = 20
+CEILING_OF_PARTICIPANTS = (
+    "Spearman between maps of random halves of the participants, at 64 x 64 after the blur that every map "
+    "gets; mean over images and iterations; 95 % bootstrap interval over images"
+)
+FLOOR_OF_PARTICIPANTS = "as the ceiling, but the second half's map is that of another image"
+UNKNOWN: dict[str, Any] = dict.fromkeys(("value", "ci_low", "ci_high", "method", "definition"))
+CEILING_DECLARED = "declared by the data's provider (--ceiling)"
+
+
+class Participants(NamedTuple):
+    """Ceiling and floor of participants, and what each filter of the click log dropped."""
+
+    ceiling: Reliability
+    floor: Reliability
+    counts: dict[str, int]
+
+
+def estimate_participants(log: ClickLog, counts: dict[str, int], seed: int) -> Participants:
+    """Return the participants' ceiling and floor, beside what the filters dropped."""
+    ceiling, floor = clicks.participant_reliability(log, iterations=ITERATIONS, seed=seed)
+    return Participants(ceiling, floor, counts)
+
+
+def content_hash(processed: Processed) -> str:
+    """Return the SHA-256 of ids, labels and maps."""
+    digest = hashlib.sha256("\0".join(processed.stimulus_id.tolist()).encode())
+    digest.update(processed.labels.astype("<i8", copy=False).data)
+    digest.update(processed.maps.astype("<f4", copy=False).data)
+    return digest.hexdigest()
+
+
+def of_maps(
+    processed: Processed,
+    undefined: dict[str, list[str]],
+    participants: Participants | None,
+    declared: float | None,
+    seed: int,
+) -> dict[str, Any]:
+    """What the card says of the maps themselves.
+
+    Parameters
+    ----------
+    undefined : dict of list of str
+        Maps that have no correlation, by the reason.
+    participants : Participants, optional
+        Of a click log.
+    declared : float, optional
+        Ceiling that the data's provider declares.
+    seed : int
+        Of the half-splits.
+    """
+    return {
+        "n": len(processed.maps),
+        "size": list(processed.maps.shape[1:]),
+        "ceiling": describe_ceiling(declared, participants),
+        "floor": describe_floor(participants),
+        "filters": participants.counts if participants else None,
+        "undefined": undefined,
+        "seed": seed,
+        "content_sha256": content_hash(processed),
+    }
+
+
+def describe_ceiling(declared: float | None, participants: Participants | None) -> dict[str, Any]:
+    """Return the ceiling as JSON values: from participants, else declared, else none with the reason."""
+    if participants is not None:
+        return _describe(participants.ceiling, CEILING_OF_PARTICIPANTS)
+    if declared is not None:
+        return UNKNOWN | {
+            "value": declared,
+            "method": "declared",
+            "definition": CEILING_DECLARED,
+            "status": "ok",
+        }
+    return UNKNOWN | {"status": "neither a click log nor a declared ceiling"}
+
+
+def describe_floor(participants: Participants | None) -> dict[str, Any]:
+    """Return the participants' floor as JSON values; without a click log none, with the reason."""
+    if participants is not None:
+        return _describe(participants.floor, FLOOR_OF_PARTICIPANTS)
+    return UNKNOWN | {"status": "no click log, hence no participants' floor"}
+
+
+def _describe(reliability: Reliability, definition: str) -> dict[str, Any]:
+    numbers = {"value": reliability.value, "ci_low": reliability.ci_low, "ci_high": reliability.ci_high}
+    return {
+        **{name: or_none(number) for name, number in numbers.items()},
+        "method": "participants",
+        "definition": definition,
+        "n_images": len(reliability.per_image),
+        "n_undefined": reliability.n_undefined,
+        "iterations": ITERATIONS,
+        "status": "undefined for every image" if np.isnan(reliability.value) else "ok",
+    }

@@ -1,0 +1,45 @@
+"""Readers of ClickMe's files, which hold image, map and label of each stimulus: shards, or one npz each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from visalign.maps.reader import HumanMap, MapFiles, Opened, Reader
+
+
+def listed(files: MapFiles) -> list[tuple[str, int | None]]:
+    """Number the records of all shards; labels are not known before they are read."""
+    from visalign.stimuli import clickme
+
+    n = sum(map(clickme.count_records, clickme.list_shards(files.path)))
+    return [(clickme.stimulus_id(files.name, index), None) for index in range(n)]
+
+
+def maps(name: str, pattern: str) -> Iterator[HumanMap]:
+    """Iterate over the maps of ClickMe shards (TFRecord or npz), numbered as the stimuli are."""
+    from tqdm import tqdm
+
+    from visalign.stimuli import clickme
+
+    shards = tqdm(clickme.list_shards(pattern), desc="maps", unit="shard")
+    index = 0
+    for shard in shards:
+        for record in clickme.read_clickme(shard):
+            stimulus_id = clickme.stimulus_id(name, index)
+            yield HumanMap(stimulus_id, record.label, record.heatmap, f"{shard}: {stimulus_id}")
+            index += 1
+
+
+def opened(files: MapFiles, labels: Mapping[str, int]) -> Opened:
+    """Open the shards of a pattern."""
+    return Opened(maps(files.name, files.path))
+
+
+TFRECORD = Reader(name="tfrecord", meaning="ClickMe shards", path="glob of files", listed=listed, open=opened)
+NPZ = Reader(
+    name="npz",
+    meaning="one file an image (image, heatmap, label)",
+    path="glob of files",
+    listed=listed,
+    open=opened,
+)
