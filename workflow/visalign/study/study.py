@@ -185,7 +185,7 @@ class Study:
 
     def in_use(self) -> dict[str, set[str]]:
         """Names of the stimulus sets, recordings and map sets that some stage will read."""
-        used = {"stimuli": set(), "recordings": set(), "maps": set()}
+        used: dict[str, set[str]] = {"stimuli": set(), "recordings": set(), "maps": set()}
         for measure in filter(lambda measure: self.enabled(measure.name), MEASURES):
             used[measure.over] |= set(self.datasets(measure))
         maps = used["maps"]

@@ -1,0 +1,63 @@
+"""Names by which sheets and config refer to rows of sheets: each must be there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from visalign.io.sheets import Sheet
+from visalign.measures import MEASURES, Measure
+
+
+def check(config: dict[str, Any], sheets: dict[str, Sheet], where: str, faults: list[str]) -> None:
+    """Collect names that no row has; rows and settings that refer to such are taken out, in place.
+
+    Parameters
+    ----------
+    config : dict
+    sheets : dict of str to Sheet
+        By kind, such as ``stimuli``.
+    where : str
+        File of the config, which faults name.
+    """
+    for kind in ("recordings", "maps"):
+        for name, row in list(sheets[kind].rows.items()):
+            place = f"{config[kind]['sheet']}: {name}: stimuli"
+            if not known(sheets["stimuli"], place, row["stimuli"], faults):
+                del sheets[kind].rows[name]
+    for measure in MEASURES:
+        if measure.over == "stimuli":
+            check_stimuli(config[measure.name], measure, sheets["stimuli"], where, faults)
+    labelled, axis = config["accuracy"]["stimuli"], config["trend"]["accuracy"]
+    if axis and axis.removeprefix("accuracy/") not in labelled:
+        faults.append(
+            f"{where}: trend.accuracy: {axis!r} is none of accuracy.stimuli ({', '.join(labelled)})"
+        )
+    for kind, datasets in config["simulate"].items():
+        for name, settings in list(datasets.items()):
+            place = f"{where}: simulate.{kind}.{name}"
+            names = (("teacher", "models"), ("stimuli", "stimuli"), ("fit_stimuli", "stimuli"))
+            there = [
+                known(sheets[sheet], f"{place}.{key}", settings[key], faults)
+                for key, sheet in names
+                if key in settings
+            ]
+            if not all(there):
+                del datasets[name]
+
+
+def known(sheet: Sheet, place: str, name: str, faults: list[str]) -> bool:
+    """Whether a sheet has a row of a name that is right; one that it does not have at all is a fault."""
+    if not sheet.knows(name):
+        faults.append(f"{place}: {name!r} is unknown (known: {', '.join(sheet.rows)})")
+    return name in sheet.rows
+
+
+def check_stimuli(
+    section: dict[str, Any], measure: Measure, stimuli: Sheet, where: str, faults: list[str]
+) -> None:
+    """Check the stimulus sets of a measure; those that are not there are taken out."""
+    place = f"{where}: {measure.name}.stimuli"
+    section["stimuli"] = [name for name in section["stimuli"] if known(stimuli, place, name, faults)]
+    if measure.labelled:
+        bare = [name for name in section["stimuli"] if "label_space" not in stimuli.rows[name]]
+        faults += [f"{place}: {name!r} has no label_space" for name in bare]
