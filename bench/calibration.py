@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from visalign.stats.correlations import spearman
-from visalign.trend import segmented
+from visalign.trend import mean_decline, segmented
 from visalign.trend.correlation import correlation, family_interval
 from visalign.trend.covariates import clustered_regression
 from visalign.trend.envelope_decline import MANY, TAU_OF_FEW, TAU_OF_MANY, envelope_decline
@@ -131,11 +131,11 @@ def alarms(curve: Curve, n: int, n_families: int, runs: int, **study) -> tuple[f
         x = accuracies(rng, families, spread)
         y = curve(x, noise_of(rng, families, shared), rng)
         signs = segmented.wild_signs(families, rng, DRAWS)
-        starts, reason = segmented.testable_starts(x, families)
+        starts, reason = mean_decline.testable_starts(x, families)
         if reason:
             continue
-        left = segmented.nondecreasing_residuals(x, y)
-        mean = segmented.against_draws(x, y - y.mean(), left, families, starts, signs)["p"]
+        left = mean_decline.nondecreasing_residuals(x, y)
+        mean = mean_decline.against_draws(x, y - y.mean(), left, families, starts, signs)["p"]
         edge = envelope_decline(x, y, families, signs)["p"]
         found += mean <= 0.05, edge is not None and edge <= 0.05, 1
     tested = max(found[2], 1)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from visalign.cli import main
 from visalign.io import tables
+from visalign.io.files import read_json
 from visalign.io.scores import SCORE_COLUMNS, score_row
 from visalign.stats import correlations
 
@@ -103,3 +107,16 @@ def write_study(folder) -> tuple[str, str]:
     tables.write_table(scores, score_table())
     sheet.write_text(model_sheet().to_csv(sep="\t", index=False))
     return str(scores), str(sheet)
+
+
+def panels_of(
+    folder: Path, scores: pd.DataFrame, sheet: pd.DataFrame | None = None, *more: str
+) -> list[dict]:
+    """Return the panels that the stage trend makes of scores, and of a model sheet where one is given."""
+    paths = write_study(folder)
+    tables.write_table(paths[0], scores)
+    if sheet is not None:
+        sheet.to_csv(paths[1], sep="\t", index=False)
+    argv = ["--scores", paths[0], "--models", paths[1], "--bootstrap", "50", *more]
+    main(["trend", *argv, "--output", str(folder / "trend.json")])
+    return read_json(folder / "trend.json")["panels"]

@@ -7,7 +7,7 @@ accuracy in half of the studies and shrinks in the others. The families are few 
 import numpy as np
 import pytest
 
-from visalign.trend import segmented
+from visalign.trend import mean_decline, segmented
 from visalign.trend.envelope_decline import envelope_decline
 
 RUNS = 200
@@ -54,7 +54,7 @@ def findings(curve, n, n_families):
         rng = np.random.default_rng([run, n])
         x, y, families = study(rng, curve, n, n_families, growing=run % 2 == 0)
         signs = segmented.wild_signs(families, rng, DRAWS)
-        p = segmented.decline(x, y, families, signs)["p"]
+        p = mean_decline.decline(x, y, families, signs)["p"]
         if p is not None and p <= 0.05:
             rejected += 1
             located += segmented.fit(x, y, families, signs)["slope_beyond_high"] < 0
@@ -85,7 +85,7 @@ def test_without_a_relation_one_family_of_half_of_the_models_seldom_makes_a_decl
         place, shared = rng.uniform(size=n_families)[families], rng.standard_normal(n_families)[families]
         x = np.argsort(np.argsort(place + 0.05 * rng.standard_normal(n))) / n
         y = np.sqrt(0.6) * shared + np.sqrt(0.4) * rng.standard_normal(n)
-        p = segmented.decline(x, y, families, segmented.wild_signs(families, rng, 299))["p"]
+        p = mean_decline.decline(x, y, families, segmented.wild_signs(families, rng, 299))["p"]
         rejected += p is not None and p <= 0.05
     assert rejected <= RUNS / 10  # an error of the slope from residuals alone rejects in a fifth of (360, 40)
 
@@ -114,5 +114,5 @@ def test_an_envelope_that_falls_under_a_flat_mean_is_found():
         y = 1 - fall - 2 * np.maximum(0.45 - fall, 0.05) * rng.uniform(size=360)
         signs = segmented.wild_signs(families, rng, 199)
         rejected += envelope_decline(x, y, families, signs)["p"] <= 0.05
-        mean_rejected += segmented.decline(x, y, families, signs)["p"] <= 0.05
+        mean_rejected += mean_decline.decline(x, y, families, signs)["p"] <= 0.05
     assert rejected >= 45 and mean_rejected <= 10

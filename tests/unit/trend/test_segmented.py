@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
-from visalign.trend import segmented
+from visalign.trend import mean_decline, segmented
 
 N = 60
 
@@ -80,7 +80,9 @@ def test_left_out_errors_are_those_of_fits_without_the_family(cloud):
 
 
 def decline_of(x, y, families, draws=99):
-    return segmented.decline(x, y, families, segmented.wild_signs(families, np.random.default_rng(0), draws))
+    return mean_decline.decline(
+        x, y, families, segmented.wild_signs(families, np.random.default_rng(0), draws)
+    )
 
 
 def test_a_plain_decline_is_found(cloud):
@@ -114,8 +116,8 @@ def test_points_on_a_curve_decline_for_certain_or_not_at_all(y, p):
 
 def test_best_nondecreasing_fit_leaves_nothing_of_a_plateau_and_all_of_a_decline():
     x = np.arange(30.0)
-    assert segmented.nondecreasing_residuals(x, 3 + np.minimum(x, 14.5)) == pytest.approx(0, abs=1e-9)
-    assert segmented.nondecreasing_residuals(x, -x) == pytest.approx(14.5 - x)
+    assert mean_decline.nondecreasing_residuals(x, 3 + np.minimum(x, 14.5)) == pytest.approx(0, abs=1e-9)
+    assert mean_decline.nondecreasing_residuals(x, -x) == pytest.approx(14.5 - x)
 
 
 def test_fewer_than_five_families_are_not_tested(cloud):
@@ -146,11 +148,12 @@ def test_the_smallest_detectable_fall_is_found_in_four_studies_of_five():
     x, families = np.sort(rng.uniform(size=N)), np.arange(N)
     signs = segmented.wild_signs(families, np.random.default_rng(0), 199)
     noise = rng.standard_normal(N)
-    least = segmented.decline(x, np.minimum(x, 0.6) + noise, families, signs)["smallest_detectable"]
+    least = mean_decline.decline(x, np.minimum(x, 0.6) + noise, families, signs)["smallest_detectable"]
     top = np.quantile(x, 2 / 3)
     fall = least * np.maximum(x - top, 0) / (x.max() - top)
     found = [
-        segmented.decline(x, np.minimum(x, 0.6) - fall + rng.standard_normal(N), families, signs)["p"] <= 0.05
+        mean_decline.decline(x, np.minimum(x, 0.6) - fall + rng.standard_normal(N), families, signs)["p"]
+        <= 0.05
         for _ in range(100)
     ]
     assert 0.64 <= np.mean(found) <= 0.94  # nominal .8, SD .04 of 100 studies, and .04 of one study's noise

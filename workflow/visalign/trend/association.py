@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from visalign.stats import correlations as stats
-from visalign.trend import segmented, shapes, verdict
+from visalign.trend import mean_decline, segmented, shapes, verdict
 from visalign.trend.correlation import correlations, family_codes
 from visalign.trend.covariates import MIN_POINTS, adjusted, power_law
 from visalign.trend.envelope import Line, envelope
@@ -70,7 +70,7 @@ def describe(
         "beyond": [point(i) for i in found.beyond],
         "falling": line(found.falling),
         "segmented": segmented.fit(x, y, codes, signs),
-        "decline": segmented.decline(x, y, codes, signs),
+        "decline": mean_decline.decline(x, y, codes, signs),
         "envelope_decline": envelope_decline(x, y, codes, signs),
         "shapes": shapes.compare(x, y, codes, np.random.default_rng(seed)),
         "adjusted": adjusted(x, y, codes, sizes, classes, sides),

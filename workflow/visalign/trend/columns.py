@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -123,3 +124,16 @@ def read_pairs(
         n_missing=int(np.sum(~finite)),
         n_excluded=len(table) - len(kept),
     )
+
+
+def covariates(table: pd.DataFrame, file: str) -> dict[str, Any]:
+    """Return the covariates that a table has, as ``describe`` takes them; sides are its ``input_size``."""
+    found: dict[str, Any] = {}
+    for column, name in (("parameters", "parameters"), ("input_size", "sides")):
+        if column in table.columns:
+            found[name] = numeric(table.replace("", np.nan), column, file)
+            for wrong in found[name][found[name] <= 0]:
+                raise InputError(f"{file}: column {column!r}: {wrong:g} is not positive")
+    if "training_data" in table.columns:
+        found["training_data"] = table["training_data"].fillna("").astype(str).to_numpy(dtype=object)
+    return found

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from visalign.trend import segmented
+from visalign.trend import mean_decline
 
 #: The quantile that is tested: where models are few, a lower one, so that enough of them lie above it.
 TAU_OF_MANY, TAU_OF_FEW, MANY = 0.9, 0.8, 200
@@ -49,7 +49,7 @@ def envelope_decline(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: 
 
     Exactly: that for any level the share of models that score above it, given accuracy, nowhere declines; all
     quantiles of the score, the upper envelope among them, are nondecreasing then. The statistic is that of
-    ``segmented.decline``, but beyond each start the scores are replaced by 0 and 1, below and above their
+    ``mean_decline.decline``, but beyond each start the scores are replaced by 0 and 1, below and above their
     `tau` quantile there. So models far below the envelope do not count, and noise that grows or shrinks while
     that quantile stays is no decline. As there, no nondecreasing share makes a slope below 0, and the
     draws turn what is left around a constant share over, family by family.
@@ -70,10 +70,10 @@ def envelope_decline(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: 
     answer: dict[str, Any] = {"tau": tau, "statistic": None, "p": None, "start": None}
     if round(len(x) * (1 - tau), 9) < MIN_ABOVE:
         return answer | {"reason": f"that takes {round(MIN_ABOVE / (1 - tau))} models"}
-    starts, reason = segmented.testable_starts(x, families)
+    starts, reason = mean_decline.testable_starts(x, families)
     if reason:
         return answer | {"reason": reason}
     above = above_quantile(x, y, tau, starts)
-    found = segmented.against_draws(x, above, above, families, starts, signs)
+    found = mean_decline.against_draws(x, above, above, families, starts, signs)
     del found["critical"]
     return answer | found | {"reason": ""}

@@ -1,112 +1,179 @@
-"""The measures of accuracy against alignment: by which metric and convention each enters, and its rows."""
+"""Panels of accuracy against alignment: of each headline on each benchmark its models and their trend."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from visalign.errors import InputError
-from visalign.measures import wording
+from visalign.measures import ACCURACIES, HEADLINES
+from visalign.measures.measure import Headline, Void
+from visalign.trend import multiplicity, score_rows, segmented, text, verdict
+from visalign.trend.association import describe, too_few
+from visalign.trend.correlation import family_codes
+from visalign.trend.overlay import on_axes
+from visalign.trend.roles import role_of
+from visalign.trend.score_rows import missing
+
+
+def number(value: Any) -> float | None:
+    """Return a float, or None for what JSON cannot hold."""
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def is_true(values: Iterable[Any]) -> bool:
+    """Return whether any value of a CSV's True/False column is true."""
+    return any(str(value).lower() == "true" for value in values)
+
+
+def coordinates(**rows: dict[str, Any]) -> dict[str, float | None]:
+    """Return the values and intervals of score rows, by the axis of each, as a point."""
+    return {
+        f"{axis}{bound}": number(row[column])
+        for axis, row in rows.items()
+        for bound, column in (("", "value"), ("_low", "ci_low"), ("_high", "ci_high"))
+    }
+
+
+def gather(
+    sheet: pd.DataFrame,
+    x_rows: Mapping[str, dict],
+    y_rows: Mapping[str, dict],
+    names: tuple[str, str],
+    roles: Sequence[str],
+    void: Void | None = None,
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what a panel shows, each in the order of the model sheet.
+
+    Returns
+    -------
+    dict
+        ``points``: the models of the statistics. ``shown_only``: points of models of other roles.
+        ``reference_lines``: controls that have a score and cannot have an accuracy. ``excluded``: the others,
+        with their reasons.
+    """
+    found: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in ("points", "shown_only", "reference_lines", "excluded")
+    }
+    for row in ({str(name): cell for name, cell in row.items()} for row in sheet.to_dict("records")):
+        model, role = row["model"], role_of(row)
+        entry = {"model": model, "family": row["family"], "role": role}
+        entry |= {"baseline": row["baseline"]} if row.get("baseline") else {}
+        x, y = x_rows.get(model), y_rows.get(model)
+        reasons = (missing(x), missing(y, void))
+        if x is not None and y is not None and not any(reasons):
+            found["points" if role in roles else "shown_only"].append(entry | coordinates(x=x, y=y))
+        elif role == "control" and y is not None and not reasons[1]:
+            found["reference_lines"].append(entry | coordinates(y=y))
+        elif reasons[0] == reasons[1]:
+            found["excluded"].append(entry | {"reason": reasons[0]})
+        else:
+            named = [f"{name}: {why}" for name, why in zip(names, reasons, strict=True) if why]
+            found["excluded"].append(entry | {"reason": "; ".join(named)})
+    unlisted = [model for model in y_rows if model not in set(sheet["model"])]
+    found["excluded"] += [{"model": m, "family": "", "reason": "not in the model sheet"} for m in unlisted]
+    return found
+
+
+def source(benchmark: str, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return where the values of an axis come from: benchmark, simulated, stage versions and seeds."""
+    table = pd.DataFrame(list(rows), columns=["simulated", "version", "seed"])
+    numbers = {field: sorted({int(n) for n in table[field].dropna()}) for field in ("version", "seed")}
+    return {
+        "benchmark": benchmark,
+        "simulated": is_true(table["simulated"]),
+        "versions": numbers["version"],
+        "seeds": numbers["seed"],
+    }
 
 
 @dataclass(frozen=True)
-class Headline:
-    """The one metric and convention by which a measure enters the accuracy-versus-alignment figure."""
+class Settings:
+    """What every panel of a study is made with."""
 
-    measure: str
-    stage: str
-    title: str
-    metric: str
-    convention: str
-    label: str
+    accuracy: tuple[str, str]  # benchmark and metric of the x axis
+    roles: Sequence[str]  # of the models that the statistics are of
+    seed: int
+    draws: int
 
 
-CORRECTED = "(ρ − floor) / (A − F / A)"
-#: The measures of the combined figure, in panel order.
-HEADLINES = (
-    Headline("neural", "neural", "Neural predictivity", "pls", "r2/c", "explained variance r²/c"),
-    Headline("clickme", "clickme", "ClickMe alignment", "spearman", "floor_corrected", CORRECTED),
-    Headline(
-        *("adversarial_alignment", "attacks", "Adversarial alignment"),
-        *("adversarial_alignment", "floor_corrected", CORRECTED),
-    ),
-    Headline(
-        *("perturbation_tolerance", "attacks", "Perturbation tolerance"),
-        *("perturbation_tolerance", "rms/image_effects"),
-        "RMS of the smallest perturbation, image effects removed",
-    ),
-)
-MEASURES = tuple(headline.measure for headline in HEADLINES)
-#: Metrics of the x axis, and what each is called.
-ACCURACIES = {"top1": "top-1 accuracy", "top5": "top-5 accuracy", "multi_label_acc": "multi-label accuracy"}
+def described(points: list[dict[str, Any]], rows: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+    """Return the trend of points, with the covariates of their rows of the model sheet, and its curve."""
+    x, y = (np.array([point[axis] for point in points]) for axis in "xy")
+    names, families = ([point[field] for point in points] for field in ("model", "family"))
+    drawn: dict[str, Any] = {"seed": settings.seed, "draws": settings.draws}
+    columns = ("parameters", "training_data", "sides")
+    given: dict[str, Any] = {name: rows[name].to_numpy() for name in columns if name in rows}
+    trend = describe(x, y, names, families, **given, **drawn)
+    return trend | {"fitted_curve": segmented.fitted_curve(x, y, family_codes(families), **drawn)}
 
 
-def select(scores: pd.DataFrame, benchmark: str, metric: str, convention: str) -> dict[str, dict[str, Any]]:
-    """Return model -> score row of one benchmark, metric and convention.
+def panel(
+    scores: pd.DataFrame,
+    sheet: pd.DataFrame,
+    headline: Headline,
+    benchmark: str,
+    overlay: dict[str, Any] | None,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return one panel: its models, by what they are to it, and the trend where there are points enough.
 
-    A model without such a row may have one that says why: of the dataset instead of its region and window
-    (the model failed before they were read), without a convention, or of another metric. That row then
-    stands in, without a value.
+    Parameters
+    ----------
+    sheet : DataFrame
+        model, family, and what `covariates` makes of it.
+    overlay : dict, optional
+        Published points of the measure, to be shown.
     """
-    here = scores[[f"{benchmark}/".startswith(f"{name}/") for name in scores["benchmark"]]]
-    of_metric = here[here["metric"] == metric]
-    exact = of_metric[(of_metric["convention"] == convention) & (of_metric["benchmark"] == benchmark)]
-    twice = exact["model"][exact["model"].duplicated()]
-    if len(twice):
-        where = f"{benchmark} {metric} {convention}"
-        raise InputError(f"score table: model {twice.iloc[0]!r} has two rows of {where}")
-    elsewhere = of_metric[of_metric["status"] == "ok"].assign(status=f"no {convention} value")
-    failed = here[here["status"] != "ok"]
-    reasons = pd.concat([elsewhere, failed, failed[failed["metric"] == metric]]).assign(value=np.nan)
-    return {str(row["model"]): dict(row) for part in (reasons, exact) for _, row in part.iterrows()}
+    headline = score_rows.scaled(scores, headline, benchmark)
+    x_benchmark, x_metric = settings.accuracy
+    x_rows = score_rows.select(scores, *settings.accuracy, "proportion")
+    y_rows = score_rows.select(scores, benchmark, headline.metric, headline.convention)
+    names = (f"{x_benchmark} {x_metric}", headline.metric)
+    found = gather(sheet, x_rows, y_rows, names, settings.roles, headline.void)
+    points = found["points"]
+    rows = sheet.set_index("model").loc[[point["model"] for point in points]]
+    reason = too_few(len(points))
+    trend = None if reason else described(points, rows, settings)
+    sources = [source(x_benchmark, x_rows.values()), source(benchmark, y_rows.values())]
+    title = score_rows.title(headline, benchmark)
+    return {
+        "measure": headline.panel,
+        "title": title,
+        "subtitle": " ".join(benchmark.split("/")[1:]).replace("_", " "),
+        "benchmark": benchmark,
+        "metric": headline.metric,
+        "convention": headline.convention,
+        "simulated": any(axis["simulated"] for axis in sources),
+        "sources": sources,
+        "x_label": f"{ACCURACIES[x_metric]}, {x_benchmark.split('/', 1)[-1]}",
+        "y_label": f"{title}: {headline.label}",
+        "n": len(points),
+        **found,
+        "overlay": overlay and on_axes(overlay, x_metric, headline.convention),
+        "trend": trend,
+        "reason": reason,
+        "sides": text.of_sides(rows["sides"].to_numpy(), trend) if "sides" in rows else "",
+    }
 
 
-def missing(row: dict[str, Any] | None) -> str:
-    """Return why a score row has no value that can be compared, or '' when it has one.
-
-    A status may say more than ok of a value. A tolerance of which some norms are censored is none: they
-    stand in it at norms that were tried and failed, however large those happen to be.
-    """
-    if row is None:
-        return "no row in the score table"
-    if not np.isfinite(row["value"]):
-        return "no finite value" if row["status"] == "ok" else str(row["status"])
-    censored = row["metric"] == "perturbation_tolerance" and "censored" in str(row["status"])
-    return f"a mean of norms that are not known: {row['status']}" if censored else ""
-
-
-def in_order(benchmark: str) -> list[str | int]:
-    """Return a sorting key by which numbers count as such: the window 51-90 comes before 131-170."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", benchmark)]
-
-
-def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
-    """Return the benchmarks that have a headline's metric, sorted; [''] where there is none.
-
-    A benchmark above another (``neural/DATASET`` of a model that failed before regions and windows were
-    read, above ``neural/DATASET/IT/70-170/whole_image``) is not one of its own.
-    """
-    of_stage = scores[scores["benchmark"].str.split("/").str[0] == headline.stage]
-    with_metric = of_stage[of_stage["metric"] == headline.metric]
-    names = sorted(set((with_metric if len(with_metric) else of_stage)["benchmark"]), key=in_order)
-    return [n for n in names if not any(other.startswith(f"{n}/") for other in names)] or [""]
-
-
-def scaled(scores: pd.DataFrame, headline: Headline, benchmark: str) -> Headline:
-    """Return a headline in the convention of a benchmark: r where no score is divided by a reliability."""
-    rows = scores[(scores["benchmark"] == benchmark) & (scores["metric"] == headline.metric)]
-    found = set(rows["convention"])
-    if headline.stage == "neural" and headline.convention not in found and "r" in found:
-        return replace(headline, convention="r", label="Pearson r (reliability not known)")
-    return headline
-
-
-def title(headline: Headline, benchmark: str) -> str:
-    """Return the title of a panel: of neurons, the predictivity of the regions that were recorded."""
-    if headline.stage != "neural":
-        return headline.title
-    return wording.of_regions("".join(benchmark.split("/")[2:3]).split("+"))
+def panels(
+    scores: pd.DataFrame,
+    sheet: pd.DataFrame,
+    overlays: Mapping[str, dict[str, Any]],
+    settings: Settings,
+    confirmatory: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the panels of all headline measures: each has at least one, with or without values."""
+    found = [
+        panel(scores, sheet, headline, benchmark, overlays.get(headline.panel), settings)
+        for headline in HEADLINES
+        for benchmark in score_rows.benchmarks(scores, headline)
+    ]
+    multiplicity.adjust(found, confirmatory)
+    for trend in (panel["trend"] for panel in found if panel["trend"]):
+        trend["verdict"] = verdict.of_trend(trend)  # of adjusted p, which take all panels
+    return found

@@ -1,0 +1,76 @@
+"""Which rows of the score table a panel of accuracy against alignment shows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from visalign.errors import InputError
+from visalign.measures.measure import Headline, Void
+
+
+def select(scores: pd.DataFrame, benchmark: str, metric: str, convention: str) -> dict[str, dict[str, Any]]:
+    """Return model -> score row of one benchmark, metric and convention.
+
+    A model without such a row may have one that says why: of the dataset instead of its region and window
+    (the model failed before they were read), without a convention, or of another metric. That row then
+    stands in, without a value.
+    """
+    here = scores[[f"{benchmark}/".startswith(f"{name}/") for name in scores["benchmark"]]]
+    of_metric = here[here["metric"] == metric]
+    exact = of_metric[(of_metric["convention"] == convention) & (of_metric["benchmark"] == benchmark)]
+    twice = exact["model"][exact["model"].duplicated()]
+    if len(twice):
+        where = f"{benchmark} {metric} {convention}"
+        raise InputError(f"score table: model {twice.iloc[0]!r} has two rows of {where}")
+    elsewhere = of_metric[of_metric["status"] == "ok"].assign(status=f"no {convention} value")
+    failed = here[here["status"] != "ok"]
+    reasons = pd.concat([elsewhere, failed, failed[failed["metric"] == metric]]).assign(value=np.nan)
+    return {str(row["model"]): dict(row) for part in (reasons, exact) for _, row in part.iterrows()}
+
+
+def missing(row: dict[str, Any] | None, void: Void | None = None) -> str:
+    """Return why a score row has no value that can be compared, or '' when it has one.
+
+    A status may say more than ok of a value, even that it is `void`.
+    """
+    if row is None:
+        return "no row in the score table"
+    if not np.isfinite(row["value"]):
+        return "no finite value" if row["status"] == "ok" else str(row["status"])
+    return f"{void.reason}: {row['status']}" if void and void.word in str(row["status"]) else ""
+
+
+def in_order(benchmark: str) -> list[str | int]:
+    """Return a sorting key by which numbers count as such: the window 51-90 comes before 131-170."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", benchmark)]
+
+
+def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
+    """Return the benchmarks that have a headline's metric, sorted; [''] where there is none.
+
+    A benchmark above another (``neural/DATASET`` of a model that failed before regions and windows were
+    read, above ``neural/DATASET/IT/70-170/whole_image``) is not one of its own.
+    """
+    of_stage = scores[scores["benchmark"].str.split("/").str[0] == headline.stage]
+    with_metric = of_stage[of_stage["metric"] == headline.metric]
+    names = sorted(set((with_metric if len(with_metric) else of_stage)["benchmark"]), key=in_order)
+    return [n for n in names if not any(other.startswith(f"{n}/") for other in names)] or [""]
+
+
+def scaled(scores: pd.DataFrame, headline: Headline, benchmark: str) -> Headline:
+    """Return a headline in the convention of a benchmark, which may be the one that it has otherwise."""
+    rows = scores[(scores["benchmark"] == benchmark) & (scores["metric"] == headline.metric)]
+    found, other = set(rows["convention"]), headline.otherwise
+    if other and headline.convention not in found and other.convention in found:
+        return replace(headline, convention=other.convention, label=other.label)
+    return headline
+
+
+def title(headline: Headline, benchmark: str) -> str:
+    """Return the title of the panel of a headline on a benchmark."""
+    return headline.title_of(benchmark) if headline.title_of else headline.title
