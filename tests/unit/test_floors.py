@@ -46,10 +46,8 @@ def upward(module: str) -> set[str]:
 
 
 #: Not mended yet.
-UPWARD = {
-    "zoo.image_statistics": {"neural.grid"},
-}
-ARGUMENTS = {"neural.arrays"}
+UPWARD: dict[str, set[str]] = {}
+ARGUMENTS: set[str] = set()
 #: Options that several doors have; and weight files of others hold their trainings' arguments.
 ALLOWED = {"study.options", "zoo.checkpoints"}
 

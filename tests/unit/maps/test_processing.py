@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visalign.maps import processing
+from visalign.stimuli.resampling import bilinear_matrix
 
 
 def reference(heatmaps: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +58,7 @@ def test_equal_pixels_stay_tied():
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 90), st.integers(1, 90))
 def test_bilinear_weights_are_an_average(n_in, n_out):
-    weights = processing.bilinear_matrix(n_in, n_out)
+    weights = bilinear_matrix(n_in, n_out)
     assert weights.min() >= 0
     np.testing.assert_allclose(weights.sum(axis=1), 1)
 

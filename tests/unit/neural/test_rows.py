@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import golden
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from visalign import cli
+from visalign import cli, comparisons
 from visalign.comparisons import chosen
 from visalign.io import stores
 from visalign.io.scores import Score
@@ -140,3 +141,16 @@ def test_every_window_is_scored_on_its_own_responses_and_ceiling(tmp_path, monke
         assert c == pytest.approx(ceilings.split_half_ceiling(repeated, 10, 1).value, abs=1e-6)
         assert value["r2/c"] == pytest.approx(value["r"] ** 2 / c, abs=1e-6)
         assert value["r2/c"] == pytest.approx(1, abs=0.2) and value["r"] == pytest.approx(np.sqrt(c), abs=0.1)
+
+
+def test_results_of_neural_are_those_of_its_version(tmp_path, capsys):
+    X, repeated = population()
+    for name, values in {"X": X, "Y": repeated.transpose(0, 2, 1), "G": np.arange(N) // 25}.items():
+        np.save(tmp_path / f"{name}.npy", values)
+    found = {}
+    for way in (["--splits", "3"], ["--leave-out", f"{tmp_path}/G.npy"]):
+        metrics = comparisons.names() if "--splits" in way else comparisons.names("regression")
+        arguments = ["--features", f"{tmp_path}/X.npy", "--responses", f"{tmp_path}/Y.npy", "--json"]
+        cli.main(["neural", *arguments, *way, "--train-size", "0.8", "--metric", *metrics])
+        found[way[0]] = json.loads(capsys.readouterr().out)
+    golden.check("neural", "neural", found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import golden
 import numpy as np
 import pandas as pd
 import pytest
@@ -314,3 +315,16 @@ def test_stimuli_that_are_not_in_the_table_are_named_before_anything_is_computed
     )
     assert expected in capsys.readouterr().err
     assert not (tmp_path / "out/r.nc").exists()
+
+
+def test_results_of_recordings_are_those_of_its_version(tmp_path, write):
+    write(4, 2, ("Chabo",) * 3 + ("Tito",) * 3)
+    card = run(tmp_path)
+    table = pd.read_csv(tmp_path / "out/r.csv")
+    skipped = ("source", "content_sha256", "version")
+    golden.check(
+        "recordings",
+        "recordings",
+        {"card": {name: value for name, value in card.items() if name not in skipped}}
+        | {"ceilings": {name: table[name].tolist() for name in table.columns}},
+    )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from visalign.stimuli.resampling import bilinear_matrix
+
 #: Side of a processed map, in pixels.
 SIZE = 64
 #: Standard deviation of the blur, and its taps, in pixels of the 64 × 64 map.
@@ -50,18 +52,6 @@ def resize_bilinear(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return _separable(
         maps, bilinear_matrix(maps.shape[-2], size[0]), bilinear_matrix(maps.shape[-1], size[1])
     )
-
-
-def bilinear_matrix(n_in: int, n_out: int) -> np.ndarray:
-    """Weights of one-dimensional bilinear resizing, float64, shape (n_out, n_in)."""
-    centre = np.clip((np.arange(n_out) + 0.5) * n_in / n_out - 0.5, 0, n_in - 1)
-    low = np.floor(centre).astype(int)
-    high = np.minimum(low + 1, n_in - 1)
-    weights = np.zeros((n_out, n_in))
-    index = np.arange(n_out)
-    weights[index, low] = 1 - (centre - low)
-    weights[index, high] += centre - low
-    return weights
 
 
 def gaussian_matrix(n: int) -> np.ndarray:

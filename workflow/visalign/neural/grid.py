@@ -9,9 +9,9 @@ import numpy as np
 import zarr
 
 from visalign.errors import InputError
-from visalign.maps.processing import bilinear_matrix
 from visalign.stats.correlations import spearman
 from visalign.stats.resampling import mean_of_defined
+from visalign.stimuli.resampling import area_matrix, resampling_matrix
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,6 @@ class Protocol:
         if not match:
             raise InputError(f"protocol: {name!r} is not whole_image, map-N or map-N-minmax")
         return cls(name, int(match[1]) if match[1] else None, bool(match[2]))
-
-
-def area_matrix(n_in: int, n_out: int) -> np.ndarray:
-    """Weights (n_out, n_in) that average a line of cells over n_out equal stretches."""
-    edges = np.linspace(0, n_in, n_out + 1)
-    cells = np.arange(n_in)
-    overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
-    return np.maximum(overlap, 0) * n_out / n_in
-
-
-def resampling_matrix(n_in: int, n_out: int) -> np.ndarray:
-    """Weights (n_out, n_in): area mean where the input is finer, else bilinear."""
-    return area_matrix(n_in, n_out) if n_in > n_out else bilinear_matrix(n_in, n_out)
 
 
 def axes_of(layer: zarr.Array) -> tuple[str, ...]:
@@ -108,6 +95,29 @@ def at_positions(maps: np.ndarray, grid: int, minmax: bool = False) -> np.ndarra
     rows, columns = (resampling_matrix(side, grid).astype(np.float32) for side in maps.shape[2:])
     pooled = rows @ maps @ columns.T
     return pooled.transpose(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def pooled(layer: zarr.Array, grid: int, token_grid: list[int] | None, minmax: bool = False) -> np.ndarray:
+    """Features of a stored layer at grid positions of every image, (n · grid², channels) float32.
+
+    Read a shard of images at a time: memory is bounded by the result and one shard.
+    """
+    axes = axes_of(layer)
+    rows = (layer.shards or layer.chunks)[0]
+    parts = [
+        at_positions(
+            channels_first(np.asarray(layer[first : first + rows]), axes, token_grid),
+            grid,
+            minmax,
+        )
+        for first in range(0, layer.shape[0], rows)
+    ]
+    return np.concatenate(parts)
+
+
+def positions(stimuli: list[str], grid: int) -> list[str]:
+    """Names of images at grid positions, as in a map recording."""
+    return [f"{image}/{y:02d}-{x:02d}" for image in stimuli for y in range(grid) for x in range(grid)]
 
 
 def map_spearman(predicted: np.ndarray, measured: np.ndarray, grid: int, factor: int = 1) -> float:

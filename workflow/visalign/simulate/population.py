@@ -6,8 +6,6 @@ import numpy as np
 import zarr
 
 from visalign.gram.matrix import blocks
-from visalign.io import stores
-from visalign.neural.grid import at_positions, axes_of, channels_first
 
 
 def project(fit: zarr.Array, shown: zarr.Array, dimensions: int) -> np.ndarray:
@@ -34,13 +32,6 @@ def project(fit: zarr.Array, shown: zarr.Array, dimensions: int) -> np.ndarray:
     values, vectors = np.linalg.eigh(within)
     top = np.argsort(values)[::-1][:dimensions]
     return across @ vectors[:, top] / values[top] * np.sqrt(fit.shape[0])
-
-
-def positions(store: zarr.Group, layer: str, grid: int) -> np.ndarray:
-    """Features (n · grid², channels) of a layer at grid positions of every image of a feature store."""
-    stored = stores.array(store, layer)
-    maps = channels_first(np.asarray(stored[:]), axes_of(stored), stores.attribute(store, "token_grid"))
-    return at_positions(maps, grid)
 
 
 def project_rows(fit: np.ndarray, shown: np.ndarray, dimensions: int) -> np.ndarray:

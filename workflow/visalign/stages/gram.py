@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from visalign.errors import InputError
 from visalign.gram import store
-from visalign.gram.matrix import column_ranges, gram
+from visalign.gram.reduction import reduce_gram
 from visalign.io import dask_client, stores
 from visalign.io.files import inputs_hash
-from visalign.neural.grid import Protocol, at_positions, axes_of, channels_first
+from visalign.neural.grid import Protocol, pooled, positions
 from visalign.study.options import add_dask_arguments
 
 if TYPE_CHECKING:
@@ -48,52 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dask_arguments(parser)
 
 
-def block_gram(layer: zarr.Array, columns: slice, dtype: type) -> dict[str, np.ndarray]:
-    """Gram matrix of some features of all stimuli."""
-    return gram([np.asarray(layer[:, columns]).reshape(layer.shape[0], -1)], dtype)
-
-
-def add(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Sum of two Gram matrices, and of what comes with them."""
-    return {name: one[name] + other[name] for name in one}
-
-
-def reduce_gram(client: Client, layer: zarr.Array, dtype: type) -> dict[str, np.ndarray]:
-    """Gram matrix of a layer: one task a block of features, summed two by two in a fixed order.
-
-    The order does not depend on the workers, so neither does the result.
-    """
-    parts = [client.submit(block_gram, layer, c, dtype, pure=False) for c in column_ranges(layer)]
-    while len(parts) > 1:
-        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-        parts = [client.submit(add, *pair, pure=False) if len(pair) == 2 else pair[0] for pair in pairs]
-    return parts[0].result()
-
-
-def pooled(layer: zarr.Array, protocol: Protocol, token_grid: list[int] | None) -> np.ndarray:
-    """Features of a layer at the positions of a map recording, (n · grid², channels) float32.
-
-    Read a shard of images at a time: memory is bounded by the result and one shard.
-    """
-    assert protocol.grid
-    axes = axes_of(layer)
-    rows = (layer.shards or layer.chunks)[0]
-    parts = [
-        at_positions(
-            channels_first(np.asarray(layer[first : first + rows]), axes, token_grid),
-            protocol.grid,
-            protocol.minmax,
-        )
-        for first in range(0, layer.shape[0], rows)
-    ]
-    return np.concatenate(parts)
-
-
-def positions(stimuli: list[str], grid: int) -> list[str]:
-    """Names of images at grid positions, as in a map recording."""
-    return [f"{image}/{y:02d}-{x:02d}" for image in stimuli for y in range(grid) for x in range(grid)]
-
-
 def run(args: argparse.Namespace) -> None:
     """Write the Gram matrices of one (model, stimulus set, protocol)."""
     protocol = args.protocol
@@ -117,11 +71,8 @@ def run(args: argparse.Namespace) -> None:
         for layer in tqdm(layers, desc="gram", unit="layer"):
             stored = stores.array(features, layer)
             try:
-                X = (
-                    pooled(stored, protocol, stores.attribute(features, "token_grid"))
-                    if protocol.grid
-                    else None
-                )
+                token_grid = stores.attribute(features, "token_grid") if protocol.grid else None
+                X = pooled(stored, protocol.grid, token_grid, protocol.minmax) if protocol.grid else None
             except InputError as error:
                 skipped[layer] = str(error)
                 print(f"{layer} {error}: left out of {protocol.name}", file=sys.stderr)

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from visalign.io import stores
 from visalign.io.files import write_json
+from visalign.neural.grid import pooled
 from visalign.recordings import arrays
 from visalign.simulate import population
 from visalign.stats.correlations import ranks, spearman_brown
@@ -105,7 +106,10 @@ def maps(args: argparse.Namespace) -> None:
     image were moved until that position falls on its receptive field.
     """
     fit, shown = stores.open_store(args.fit_features), stores.open_store(args.features)
-    fit_rows, rows = (population.positions(store, args.layer, args.grid) for store in (fit, shown))
+    fit_rows, rows = (
+        pooled(stores.array(store, args.layer), args.grid, stores.attribute(store, "token_grid"))
+        for store in (fit, shown)
+    )
     n_images, cells = args.images or len(stores.strings(shown)), args.grid**2
     latent = population.project_rows(fit_rows, rows[: n_images * cells], args.dimensions)
     place = {"image_id": np.repeat(stores.strings(shown)[:n_images], cells)}

@@ -11,7 +11,7 @@ import functools
 
 import numpy as np
 
-from visalign.neural.grid import resampling_matrix
+from visalign.stimuli.resampling import resampling_matrix
 
 #: Rec. 709 weights of red, green and blue.
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
