@@ -65,15 +65,15 @@ def prepare(folder: Path) -> tuple[dict, str, Path]:
 def pipeline(card: dict, weights: str, folder: Path, layers: str) -> float:
     """Record and publish; returns the seconds without loading the model."""
     from visalign.io import stores
-    from visalign.stages import features
+    from visalign.zoo import extraction
 
     output = folder / "features.zarr"
     shutil.rmtree(output, ignore_errors=True)
     pixels = stores.array(stores.open_store(folder / "pixels.zarr"), "pixels")
     group = stores.open_partial(output, {})
-    work = features.Pass(card, weights, layers=layers)
+    work = extraction.Pass(card, weights, layers=layers)
     start = time.perf_counter()
-    digests = features.record(work, pixels, group, BATCH)
+    digests = extraction.record(work, pixels, group, BATCH)
     stores.publish(output, folder / "features.json", {}, digests)
     return time.perf_counter() - start
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import golden
 import numpy as np
 import pytest
 import torch
@@ -418,3 +419,12 @@ def test_pixels_of_another_size_are_refused(tmp_path, tiny_model, write_pixels, 
     with pytest.raises(SystemExit):
         cli.main(arguments(tiny_model(), write_pixels(tmp_path, images), tmp_path))
     assert "shape (3, 32, 32), the card says (3, 64, 64)" in capsys.readouterr().err
+
+
+def test_results_of_features_are_those_of_its_version(recorded):
+    store = stores.open_store(recorded / "f.zarr")
+    found = {}
+    for name in store.attrs["layers"]:
+        values = np.asarray(store[name][:], float)
+        found[name] = {"shape": values.shape, "mean": np.abs(values).mean(), "sd": values.std()}
+    golden.check("features", "features", found)
