@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import permutations
 
+import golden
 import numpy as np
 import pandas as pd
 import pytest
@@ -181,3 +182,8 @@ def test_a_file_of_other_images_and_a_wrong_ceiling_are_named(tmp_path, capsys):
     with pytest.raises(SystemExit):
         ceilings(tmp_path, "--ceiling", "1.5")
     assert "--ceiling: 1.5 is not in (0, 1]" in capsys.readouterr().err
+
+
+def test_results_of_maps_ceilings_are_those_of_their_version(tmp_path):
+    found = ceilings(tmp_path, *written(tmp_path, click_log(3)))
+    golden.check("maps_ceilings", "maps_ceilings", {name: found[name] for name in ("ceiling", "floor")})

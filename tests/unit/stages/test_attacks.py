@@ -3,18 +3,18 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
 
+import digests
+import golden
 import numpy as np
 import pandas as pd
 import pytest
 import synthetic_scores
 import zarr
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import spearmanr
 
 from visalign import cli
 from visalign.attacks import alignment, descent, minimum_norm, search, tolerance
@@ -27,147 +27,6 @@ from visalign.measures.score_table import Benchmark, gather
 IDS = [f"s{i}" for i in range(10)]
 ATTACKED = "attacks/photographs"  # of the synthetic study
 WRONG = [3, 8]  # rows whose label the model does not give
-
-
-# --- tolerance ---
-
-
-def found(norm, success, clean, **signs):
-    """Per-image results of attacked images whose gradients tell the truth, but for `signs`."""
-    n = len(norm)
-    return {
-        "norm": np.asarray(norm, float),
-        "success": np.array(success, bool),
-        "clean_correct": np.array(clean, bool),
-        "first_order_distance": np.asarray(norm, float),
-        "gradient_vanished": np.zeros(n, bool),
-        "gradients_not_finite": np.zeros(n, int),
-        "reproduced": np.ones(n, bool),
-    } | {name: np.asarray(values) for name, values in signs.items()}
-
-
-def entries(norm, success, clean, **signs):
-    got = tolerance.summarise(found(norm, success, clean, **signs), 100, np.random.default_rng(0), 500)
-    return {score.metric: score for score in got}
-
-
-def test_tolerance_is_the_mean_over_clean_correct_images():
-    got = entries([1, 2, 3, np.nan], [1, 1, 1, 0], [1, 1, 1, 0])
-    assert got["perturbation_tolerance"].value == pytest.approx(2)
-    assert got["perturbation_tolerance_median"].value == pytest.approx(2)
-    assert got["perturbation_tolerance_per_sqrt_dimension"].value == pytest.approx(0.2)
-    assert (got["perturbation_tolerance"].n, got["perturbation_tolerance"].n_excluded) == (3, 1)
-    assert {entry.status for entry in got.values()} == {"ok"}
-
-
-def test_quantiles_without_censored_images_are_numpy_s():
-    norms = np.random.default_rng(1).random(17)
-    got = entries(norms, np.ones(17), np.ones(17))
-    for metric, q in tolerance.QUANTILES.items():
-        assert got[metric].value == pytest.approx(np.quantile(norms, q), rel=1e-12)
-        assert got[metric].ci_low <= got[metric].value <= got[metric].ci_high
-
-
-def test_a_mean_that_censored_images_take_part_in_has_no_value_but_their_number():
-    got = entries([1, 2, np.nan], [1, 1, 0], [1, 1, 1])
-    for metric in ("perturbation_tolerance", "perturbation_tolerance_per_sqrt_dimension"):
-        assert got[metric].value is None and got[metric].ci_low is None
-        assert got[metric].status == "undefined: 1 of 3 censored"
-    one_of_many = entries([*np.ones(5000), np.nan], [*np.ones(5000), 0], np.ones(5001))
-    assert one_of_many["perturbation_tolerance_per_sqrt_dimension"].value is None
-
-
-def test_censored_images_are_above_every_norm_in_quantiles_which_they_may_leave_undefined():
-    got = entries([1, 2, np.nan], [1, 1, 0], [1, 1, 1])
-    median, top = got["perturbation_tolerance_median"], got["perturbation_tolerance_q90"]
-    assert median.value == pytest.approx(2)
-    assert median.status == "ok, 1 of 3 censored above every norm"
-    assert median.ci_high is None, "some draws hold more censored images than not"
-    assert top.value is None and top.status == "undefined: 1 of 3 censored"
-    more = entries([1, 2, np.nan, np.nan, np.nan], [1, 1, 0, 0, 0], np.ones(5))[
-        "perturbation_tolerance_median"
-    ]
-    assert more.value is None and more.status == "undefined: 3 of 5 censored"
-
-
-@given(
-    st.lists(st.floats(0.01, 400), min_size=1, max_size=20),
-    st.integers(0, 20),
-    st.sampled_from(sorted(tolerance.QUANTILES.values())),
-)
-def test_a_quantile_is_undefined_exactly_where_it_depends_on_censored_norms(norms, censored, q):
-    norm = np.array(norms + [np.nan] * censored)
-    first, second = (np.quantile(np.nan_to_num(norm, nan=fill), q) for fill in (500.0, 600.0))
-    got = tolerance.quantile(norm, np.isfinite(norm), q)
-    assert (got is None) == (not np.isclose(first, second, rtol=1e-9))
-    assert got is None or got == pytest.approx(first, rel=1e-6)
-
-
-def test_a_model_without_clean_correct_image_gets_a_reason():
-    for entry in entries([np.nan, np.nan], [0, 0], [0, 0]).values():
-        assert entry.value is None
-        assert entry.status == "no clean-correct image to attack"
-
-
-@pytest.mark.parametrize(
-    "signs, status",
-    [
-        ({"gradient_vanished": [True, False, False]}, "gradient vanished on 1 of 3 images"),
-        ({"gradients_not_finite": [0, 4, 1]}, "gradients not finite on 2 of 3 images"),
-        (
-            {"reproduced": [True, True, False]},
-            "other answers when run again on 1 of 3 images: a random network?",
-        ),
-        (
-            {"first_order_distance": [0.2, 0.5, 10]},
-            "smallest norms are 4 times the first-order distance: masked gradients?",
-        ),
-        (
-            {"first_order_distance": [10, 10, 10]},
-            "smallest norms are 0.2 times the first-order distance: masked gradients?",
-        ),
-    ],
-)
-def test_norms_of_a_masked_or_random_network_are_no_tolerance(signs, status):
-    with_misnamed = {name: np.append(values, values[:1]) for name, values in signs.items()}
-    got = entries([1, 2, 3, np.nan], [1, 1, 1, 0], [1, 1, 1, 0], **with_misnamed)
-    assert len(got) == 5
-    for entry in got.values():
-        assert entry.value is None and entry.status == status
-        assert (entry.n, entry.n_excluded) == (3, 1)
-
-
-@pytest.mark.parametrize("ratio", [0.31, 0.7, 1.14, 1.9])
-def test_norms_near_the_first_order_distance_are_believed(ratio):
-    got = entries([1, 2, 3], [1, 1, 1], [1, 1, 1], first_order_distance=np.array([1, 2, 3]) / ratio)
-    assert {entry.status for entry in got.values()} == {"ok"}
-
-
-def test_what_an_attack_took_is_told_of_attacked_images_only():
-    evaluations = {"gradient_evaluations": [20, 20, 12, 0], "forward_evaluations": [5, 7, 90, 1]}
-    got = {e.metric: e for e in tolerance.cost(found([1] * 4, [1] * 4, [1, 1, 1, 0], **evaluations))}
-    assert got["attack_gradient_evaluations"].value == 20
-    assert got["attack_forward_evaluations"].value == 7
-    assert got["attack_forward_evaluations_q95"].value == pytest.approx(np.quantile([5, 7, 90], 0.95))
-    assert {entry.n for entry in got.values()} == {3}
-
-
-# --- alignment ---
-
-
-def test_each_reduction_is_scipy_s_spearman_of_its_closed_form():
-    rng = np.random.default_rng(0)
-    delta, human = rng.standard_normal((5, 3, 8, 9)).astype(np.float32), rng.random((5, 8, 9))
-    found = alignment.align(delta, human.astype(np.float32).__getitem__)
-    expected = {
-        "adversarial_alignment": np.sqrt((delta**2).sum(axis=1)),
-        "adversarial_alignment_mean": np.abs(delta.mean(axis=1)),
-        "adversarial_alignment_max": np.abs(delta.max(axis=1)),
-    }
-    assert found.keys() == expected.keys()
-    for metric, maps in expected.items():
-        rho = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(maps, human, strict=True)]
-        np.testing.assert_allclose(found[metric].rho, rho, rtol=1e-6, atol=1e-8)
 
 
 # --- the stage, on a small network ---
@@ -268,6 +127,28 @@ def test_the_batch_size_changes_no_result_and_has_a_default(files, tmp_path, who
     cli.main(command[:at] + command[at + 2 :])
     norms = [stores.values(stores.open_store(folder / "a.zarr"), "norm") for folder in (whole, tmp_path)]
     np.testing.assert_allclose(*norms, rtol=1e-4)
+
+
+def test_results_of_perturb_are_those_of_its_version(whole):
+    """Norms of single images are known to the tolerance of the bisection, .001, only."""
+    found = attack_store.read(stores.open_store(whole / "a.zarr"))
+    kept = {name: found[name] for name in ("first_order_distance", "clean_correct", "success")}
+    shape = stores.values(stores.open_store(whole / "a.zarr"), "delta").shape
+    golden.check("attacks", "perturb", kept | {"norm": round(np.nanmean(found["norm"]), 2), "shape": shape})
+
+
+def test_results_of_score_are_those_of_its_version(files, whole, tmp_path):
+    """Of perturbations that no search found, which are the same on every machine."""
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    stored, rng = zarr.open_group(tmp_path / "a.zarr", mode="r+"), np.random.default_rng(0)
+    found = stored["success"][:]
+    delta = rng.normal(size=stored["delta"].shape) * found[:, None, None, None] / 100
+    norm = np.where(found, np.linalg.norm(delta.reshape(10, -1), axis=1), np.nan)
+    stored["delta"][:], stored["norm"][:], stored["first_order_distance"][:] = delta, norm, 0.9 * norm
+    stored["gradient_evaluations"][:] = stored["forward_evaluations"][:] = np.arange(10) + 14
+    rows, images = score(files, tmp_path)
+    columns = ["rms", "clean_correct", "success", "rho", "floor", "reason", *list(alignment.REDUCTIONS)[1:]]
+    golden.check("attacks", "score", digests.of_scores(rows) | {"images": images[columns].to_dict("list")})
 
 
 # --- resuming ---
@@ -512,3 +393,12 @@ def test_the_curve_and_the_stage_have_the_same_floor_and_ceiling(files, whole, t
     for convention in ("rho", "rho/ceiling", "rho/attainable", "floor_corrected"):
         found = curve[f"adversarial_alignment {convention}"]
         assert found == pytest.approx(stored[convention], abs=1e-6)
+
+
+def test_results_of_curve_are_those_of_its_version(files, tmp_path):
+    words = [*files["model"], "--pixels", files["pixels"][1], *files["table"], *files["maps"]]
+    words += ["--images", "4", "--batch-size", "4", "--budgets", "12", "16"]
+    cli.main(["attacks", "curve", *words, "--output", str(tmp_path / "curve.csv")])
+    found = pd.read_csv(tmp_path / "curve.csv").round({"perturbation_tolerance_median": 1})
+    aligned = [name for name in found if name.startswith("adversarial_alignment")]
+    golden.check("attacks", "curve", found.round(dict.fromkeys(aligned, 2)).to_dict("list"))

@@ -8,16 +8,16 @@ import os
 import tracemalloc
 from pathlib import Path
 
+import digests
+import golden
 import numpy as np
 import pytest
 from PIL import Image
 
 from visalign import cli
-from visalign.errors import InputError
 from visalign.io import tfrecords
-from visalign.io.sheets import read_sheet
 from visalign.maps import clicks as click_logs
-from visalign.maps import collection, processing, read_shards, readers
+from visalign.maps import collection, processing, read_shards
 from visalign.stimuli import clickme
 
 
@@ -76,6 +76,12 @@ def test_maps_of_all_shards_are_processed_in_order(tmp_path, shards):
     assert card["undefined"] == {"constant": [], "non_finite": []}
     content = "\0".join(arrays["stimulus_id"]).encode() + arrays["label"].tobytes() + arrays["map"].tobytes()
     assert card["content_sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_results_of_maps_are_those_of_their_version(tmp_path, shards, clicks):
+    arrays, card = run(tmp_path, "--path", "val-*.tfrecords", "--clicks", "clicks.npz")
+    kept = {name: card[name] for name in ("n", "size", "ceiling", "floor", "filters", "undefined")}
+    golden.check("maps", "maps", kept | {"map": digests.of_array(arrays["map"]), "label": arrays["label"]})
 
 
 def test_batches_do_not_change_the_result(tmp_path, shards, monkeypatch):
@@ -415,19 +421,6 @@ def test_options_that_a_reader_needs_or_refuses_are_named(tmp_path, capsys, argu
     with pytest.raises(SystemExit):
         run(tmp_path, *arguments)
     assert f"visalign maps: error: {message}" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("reader", readers.names())
-def test_the_sheet_knows_every_reader_and_asks_for_the_labels_it_needs(tmp_path, reader):
-    sheet = tmp_path / "maps.tsv"
-    sheet.write_text(f"maps\treader\tpath\tstimuli\tlabels\na\t{reader}\tp\ts\tl.csv\n")
-    assert read_sheet(sheet, "maps", "maps")["a"]["reader"] == reader
-    sheet.write_text(f"maps\treader\tpath\tstimuli\na\t{reader}\tp\ts\n")
-    if readers.of(reader).labelled:
-        with pytest.raises(InputError, match="'labels' is a required property"):
-            read_sheet(sheet, "maps", "maps")
-    else:
-        read_sheet(sheet, "maps", "maps")
 
 
 STIMULI = "stimulus_id,label\n" + "".join(f"c-{i:06d},{i}\n" for i in range(5))

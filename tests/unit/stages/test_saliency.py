@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import digests
+import golden
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,6 +97,12 @@ def test_both_reductions_are_stored(tmp_path, tiny_model, pixels, noise_images):
         assert store[name].shape == (10, 64, 64) and store[name].dtype == np.float32
         np.testing.assert_allclose(store[name][:], maps, rtol=1e-3, atol=1e-4 * maps.max())
     assert stores.strings(store) == [f"s{i}" for i in range(10)]
+
+
+def test_results_of_saliency_are_those_of_its_version(tmp_path, tiny_model, pixels):
+    store = run(tmp_path, tiny_model(), pixels)
+    found = {name: store[name][:] / store[name][:].max() for name in saliency.REDUCTIONS}
+    golden.check("saliency", "saliency", {name: digests.of_array(maps) for name, maps in found.items()})
 
 
 def test_the_batch_size_changes_nothing_that_matters(tmp_path, tiny_model, pixels):

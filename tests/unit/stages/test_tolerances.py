@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import digests
+import golden
 import numpy as np
 import pandas as pd
 import pytest
@@ -117,3 +119,9 @@ def test_tables_of_other_stimuli_are_refused(three, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(tmp_path, three)
     assert "other: stimulus_id: other stimuli than those of weak" in capsys.readouterr().err
+
+
+def test_results_of_tolerances_are_those_of_its_version(three, tmp_path):
+    nothing = table(np.full(40, np.nan))
+    rows = run(tmp_path, three | {"nothing": nothing}).reset_index()
+    golden.check("tolerances", "tolerances", digests.of_scores(rows))

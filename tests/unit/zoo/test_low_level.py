@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import digests
+import golden
 import numpy as np
 import pandas as pd
 import pytest
@@ -309,3 +311,11 @@ def test_a_teacher_that_is_the_gabor_bank_is_recovered_and_pixels_are_not():
         found[name] = conventions(np.median(correlations.pearson(predicted, Y[test])), reliability)["r2/c"]
     assert found["energy"] == pytest.approx(1, abs=0.1)  # r of 60 stimuli: SD .03, of the median less
     assert found["pixels"] < 0.3
+
+
+def test_results_of_attacks_control_are_those_of_its_version(study):
+    command = ["attacks-control", "--architecture", "edge-energy", "--images", "6"]
+    rows, images = run_score(study, command, "--image-table")
+    rho = pd.to_numeric(images["rho"])
+    found = digests.of_scores(rows) | {"rho": rho, "reasons": images["reason"].tolist()}
+    golden.check("attacks_control", "attacks_control", found)

@@ -1,0 +1,38 @@
+"""Claims about the readers of importance maps that are declared."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from visalign.errors import InputError
+from visalign.io.sheets import read_sheet
+from visalign.maps import readers
+
+
+def test_declarations_import_nothing_that_computes():
+    code = "import sys\nfrom visalign.maps import readers\n"
+    code += "sys.exit(bool({'numpy', 'pandas', 'PIL', 'tqdm', 'zarr'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_each_reader_says_what_it_reads_and_has_a_name_of_its_own():
+    assert len(set(readers.names())) == len(readers.READERS)
+    for reader in readers.READERS:
+        assert readers.of(reader.name) is reader
+        assert f"{reader.name}: {reader.meaning}" in readers.meanings() and reader.path in readers.paths()
+
+
+@pytest.mark.parametrize("reader", readers.names())
+def test_the_sheet_knows_every_reader_and_asks_for_the_labels_it_needs(tmp_path, reader):
+    sheet = tmp_path / "maps.tsv"
+    sheet.write_text(f"maps\treader\tpath\tstimuli\tlabels\na\t{reader}\tp\ts\tl.csv\n")
+    assert read_sheet(sheet, "maps", "maps")["a"]["reader"] == reader
+    sheet.write_text(f"maps\treader\tpath\tstimuli\na\t{reader}\tp\ts\n")
+    if readers.of(reader).labelled:
+        with pytest.raises(InputError, match="'labels' is a required property"):
+            read_sheet(sheet, "maps", "maps")
+    else:
+        read_sheet(sheet, "maps", "maps")
