@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import zarr
 
 from visalign.gram.matrix import blocks
+from visalign.stats.correlations import spearman_brown
 
 
 def project(fit: zarr.Array, shown: zarr.Array, dimensions: int) -> np.ndarray:
@@ -80,3 +85,72 @@ def within_image_reliability(
     variance = signal.reshape(n_images, -1, signal.shape[1]).var(axis=1, ddof=1)
     noise = (1 - reliability) / reliability / repetitions
     return float(np.sqrt(np.median(variance / (variance + noise), axis=1)).mean() ** 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Population:
+    """What is planted: sites, their trials, and the single-trial reliability of each time window.
+
+    Attributes
+    ----------
+    name : str
+        Of the recording, with which names of sites begin.
+    dimensions : int
+        Rank of the projection of the layer.
+    windows : mapping
+        Window in ms, such as ``70-170``, to the reliability of a single trial.
+    """
+
+    name: str
+    neuroids: int
+    dimensions: int
+    repetitions: int
+    windows: Mapping[str, float]
+    seed: int
+
+    @property
+    def time_bins(self) -> list[tuple[float, float]]:
+        """Start and end of each window in ms."""
+        return [tuple(map(float, name.split("-"))) for name in self.windows]  # type: ignore[misc]
+
+    @property
+    def neuroid_ids(self) -> list[str]:
+        """Names of the sites."""
+        return [f"{self.name}-{index:03d}" for index in range(self.neuroids)]
+
+    def respond(self, latent: np.ndarray) -> np.ndarray:
+        """Responses (stimulus, repetition, neuroid, window): one signal, noise of each window's own.
+
+        Parameters
+        ----------
+        latent : ndarray, shape (n_stimuli, dimensions)
+        """
+        rng = np.random.default_rng(self.seed)
+        signal = mix(latent, self.neuroids, rng)
+        trials = [noisy(signal, self.repetitions, r, rng) for r in self.windows.values()]
+        return np.stack(trials, axis=-1)
+
+    def within_image(self, latent: np.ndarray, n_images: int) -> dict[str, float]:
+        """Reliability of each window's responses over the positions of one image."""
+        signal = mix(latent, self.neuroids, np.random.default_rng(self.seed))
+        return {
+            name: within_image_reliability(signal, n_images, reliability, self.repetitions)
+            for name, reliability in self.windows.items()
+        }
+
+    def planted(self, features: str, layer: str) -> dict[str, Any]:
+        """What was planted in a recording of sites that read a layer of a teacher's features."""
+        ceilings = {
+            name: float(spearman_brown(np.array(reliability), self.repetitions))
+            for name, reliability in self.windows.items()
+        }
+        return {
+            "simulated": True,
+            "teacher_features": features,
+            "layer": layer,
+            "dimensions": self.dimensions,
+            "single_trial_reliability": self.windows,
+            "ceilings": ceilings,
+            "repetitions": self.repetitions,
+            "seed": self.seed,
+        }
