@@ -10,6 +10,7 @@ import pytest
 from visalign.errors import InputError
 from visalign.io.sheets import read_sheet
 from visalign.maps import readers
+from visalign.study.schemas import definition
 
 
 def test_declarations_import_nothing_that_computes():
@@ -29,10 +30,10 @@ def test_each_reader_says_what_it_reads_and_has_a_name_of_its_own():
 def test_the_sheet_knows_every_reader_and_asks_for_the_labels_it_needs(tmp_path, reader):
     sheet = tmp_path / "maps.tsv"
     sheet.write_text(f"maps\treader\tpath\tstimuli\tlabels\na\t{reader}\tp\ts\tl.csv\n")
-    assert read_sheet(sheet, "maps", "maps")["a"]["reader"] == reader
+    assert read_sheet(sheet, definition("maps"), "maps")["a"]["reader"] == reader
     sheet.write_text(f"maps\treader\tpath\tstimuli\na\t{reader}\tp\ts\n")
     if readers.of(reader).labelled:
         with pytest.raises(InputError, match="'labels' is a required property"):
-            read_sheet(sheet, "maps", "maps")
+            read_sheet(sheet, definition("maps"), "maps")
     else:
-        read_sheet(sheet, "maps", "maps")
+        read_sheet(sheet, definition("maps"), "maps")

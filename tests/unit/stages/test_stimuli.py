@@ -23,6 +23,7 @@ from visalign.errors import InputError
 from visalign.io import sheets, tfrecords
 from visalign.stimuli import brainscore, clickme, scenes, tables
 from visalign.stimuli.photographs import embedded as embedded_photographs
+from visalign.study.schemas import definition
 
 
 def listed(folder: Path, *arguments: str) -> pd.DataFrame:
@@ -411,9 +412,9 @@ def test_a_row_of_a_brain_score_stimulus_set_must_name_its_archive(tmp_path):
     sheet = tmp_path / "stimuli.tsv"
     sheet.write_text("stimuli\tsource\tpath\tarchive\nhvm\tbrainscore\thvm.csv\t")
     with pytest.raises(InputError, match=r"stimuli\.tsv:2: .*'archive' is a required property"):
-        sheets.read_sheet(sheet, "stimuli", "stimuli")
+        sheets.read_sheet(sheet, definition("stimuli"), "stimuli")
     sheet.write_text(sheet.read_text() + "hvm.zip")
-    assert sheets.read_sheet(sheet, "stimuli", "stimuli")["hvm"]["archive"] == "hvm.zip"
+    assert sheets.read_sheet(sheet, definition("stimuli"), "stimuli")["hvm"]["archive"] == "hvm.zip"
 
 
 @pytest.mark.parametrize(("name", "option"), [("set.csv", "--sha1"), ("set.zip", "--archive-sha1")])

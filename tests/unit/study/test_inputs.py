@@ -73,7 +73,7 @@ def test_a_stimulus_set_is_made_from_its_file_but_not_from_a_pattern(small, row,
     small.study.stimuli["own"] = {"source": source, "path": path}
     assert small.of_stimuli("own") == files
     small.study.stimuli["own"] |= {"labels": "labels.csv", "multi_labels": "multi.json"}
-    assert small.of_stimuli("own") == [*files, "labels.csv", "multi.json"]
+    assert small.of_stimuli("own") == ["labels.csv", "multi.json", *files]
 
 
 def test_both_files_of_a_brain_score_set_are_read(small):

@@ -14,6 +14,7 @@ from typing import Any
 from snakemake.io import ancient
 
 from visalign.recordings.arrays import named_files
+from visalign.stimuli import sources
 from visalign.study import layout
 from visalign.study.study import Study
 from visalign.zoo.weights import files_of, weights_id
@@ -46,11 +47,7 @@ class Inputs:
 
     def of_stimuli(self, stimuli: str) -> list[str]:
         """Files that a stimulus set is made from and whose change makes it anew."""
-        row = self.study.stimuli[stimuli]
-        single = row["source"] in ("tfrecord", "npz") and "*" not in row["path"]
-        files = [row["path"]] if single else []
-        files += [row[column] for column in ("labels", "multi_labels") if column in row]
-        return files + ([row["path"], row["archive"]] if row["source"] == "brainscore" else [])
+        return sources.files(self.study.stimuli[stimuli])
 
     def pixels(self, model: str, stimuli: str) -> dict[str, str]:
         """A stimulus set as a model sees it."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 from visalign import comparisons
 from visalign.comparisons import Option
 from visalign.io.sheets import schema
+from visalign.maps import readers
 from visalign.measures import HEADLINES, MEASURES
+from visalign.stimuli import sources
 
 
 @functools.cache
@@ -25,7 +28,27 @@ def definition(name: str) -> dict[str, Any]:
         found["properties"] |= {section: of_section(section) for section in refer}
         for measure in MEASURES:
             found["properties"].setdefault(measure.name, switch(measure.title))
+    if name == "stimuli":
+        meanings = {source.name: source.meaning for source in sources.SOURCES}
+        choose(found, "source", meanings, {source.name: source.needs for source in sources.SOURCES})
+    if name == "maps":
+        meanings = {reader.name: reader.meaning for reader in readers.READERS}
+        choose(found, "reader", meanings, {name: ("labels",) for name in readers.labelled()})
+        found["properties"]["path"]["description"] = readers.paths()
     return found
+
+
+def choose(
+    found: dict[str, Any], column: str, meanings: dict[str, str], needs: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Complete the schema of a sheet by what a column may hold, and the columns that each value needs."""
+    described = "; ".join(f"{name}: {meaning}" for name, meaning in meanings.items()) + "."
+    found["properties"][column] = {"description": described, "enum": list(meanings)}
+    found["allOf"] = [
+        {"if": {"properties": {column: {"const": name}}}, "then": {"required": list(columns)}}
+        for name, columns in needs.items()
+        if columns
+    ]
 
 
 @functools.cache
