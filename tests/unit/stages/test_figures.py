@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ElementTree
 
+import golden
 import matplotlib.colors
 import numpy as np
 import pytest
@@ -14,8 +15,7 @@ from PIL import Image
 from visalign.cli import main
 from visalign.io.scores import score_row, write_scores
 from visalign.report import draw_panel as panels
-from visalign.report import label_placement, theme
-from visalign.stages import figures
+from visalign.report import figure, label_placement, theme
 from visalign.stages import trend as trend_stage
 
 
@@ -79,7 +79,7 @@ def figure_of(study, **changed):
     """Draw the panel of ClickMe alignment, changed, alone."""
     panel = next(panel for panel in study["panels"] if panel["measure"] == "clickme") | changed
     with theme.look():
-        return figures.accuracy_vs_alignment(study, [panel], figures.named_styles([panel]))
+        return figure.accuracy_vs_alignment(study, [panel], figure.named_styles([panel]), 3)
 
 
 def legend_texts(figure):
@@ -117,7 +117,7 @@ def test_svg_says_title_unit_counts_and_what_is_simulated(drawn):
 def test_every_measure_has_a_figure_of_its_own_in_three_formats(drawn):
     shown_panels, files = drawn
     found = {path.name for path in (files["png"].parent / "m").iterdir()}
-    stems = {figures.stem(panel) for panel in shown_panels}
+    stems = {figure.stem(panel) for panel in shown_panels}
     assert found == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg", "pdf")}
     assert "neural_scenes_IT_70-170_whole_image" in stems
     own = "\n".join(svg_texts(files["png"].parent / "m" / "clickme_photographs.svg"))
@@ -379,3 +379,18 @@ def test_palette_stays_apart_for_colour_blind_readers(deficiency):
     seen = lab(linear @ deficiency.T)
     distance = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
     assert distance[np.triu_indices(len(rgb), 1)].min() > 15
+
+
+def test_results_of_figures_are_those_of_its_version(study):
+    made = figure_of(study)
+    [axes, *_] = made.axes
+    found = {
+        "inches": list(made.get_size_inches()),
+        "title": axes.get_title(),
+        "labels": [axes.get_xlabel(), axes.get_ylabel()],
+        "texts": sorted(text.get_text() for text in axes.texts),
+        "legend": legend_texts(made),
+        "lines": [[*map(list, line.get_data())] for line in axes.lines],
+        "limits": [list(axes.get_xlim()), list(axes.get_ylim())],
+    }
+    golden.check("figures", "figures", found)

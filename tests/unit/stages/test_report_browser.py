@@ -17,6 +17,7 @@ import synthetic_scores
 from visalign.cli import main
 from visalign.io import tables
 from visalign.io.files import write_json
+from visalign.measures import HEADLINES
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking".split()
@@ -167,6 +168,9 @@ def trouble(browser):
     return told + [url for url in urls if not url.startswith(("file:", "data:"))] + urls[1:]
 
 
+PLACES = range(len(HEADLINES))
+
+
 def panel(number):
     return f"document.querySelectorAll('#panels > div')[{number}]"
 
@@ -179,7 +183,7 @@ def mark(number, model):
 def marked(browser):
     """Return the marked models of each panel, of the table, and of the list above."""
     names = "[...%s].map(e => e.getAttribute('aria-label').split(',')[0])"
-    panels = [browser.run(names % f"{panel(i)}.querySelectorAll('.point.chosen')") for i in range(4)]
+    panels = [browser.run(names % f"{panel(i)}.querySelectorAll('.point.chosen')") for i in PLACES]
     rows = browser.run("[...document.querySelectorAll('#scores tr.chosen th')].map(e => e.dataset.value)")
     chips = browser.run(
         "[...document.querySelectorAll('#marked button')].map(e => e.textContent.slice(0, -2))"
@@ -213,12 +217,12 @@ def test_pointing_at_a_model_shows_name_family_accuracy_scores_and_intervals(sho
 
 def test_clicking_a_model_marks_it_in_every_panel_and_the_table(shown):
     shown.click(mark(0, MODEL))
-    assert marked(shown) == ([[MODEL]] * 4, [MODEL], [MODEL])
+    assert marked(shown) == ([[MODEL]] * len(HEADLINES), [MODEL], [MODEL])
     shown.click(f"document.querySelector('#scores [aria-label=\"mark {MODEL}\"]')")
-    assert marked(shown) == ([[]] * 4, [], [])
+    assert marked(shown) == ([[]] * len(HEADLINES), [], [])
     shown.click(f"document.querySelector('#scores [aria-label=\"mark {MODEL}\"]')")
     shown.click("document.querySelector('#marked button')")
-    assert marked(shown) == ([[]] * 4, [], [])
+    assert marked(shown) == ([[]] * len(HEADLINES), [], [])
 
 
 def test_keys_reach_mark_and_unmark_models(shown):
@@ -312,7 +316,7 @@ def test_symbols_stand_where_the_axis_says(shown):
 
 def test_simulated_panels_carry_the_word(shown):
     words = [
-        shown.run(f"{panel(i)}.querySelector('svg').textContent.includes('SIMULATED DATA')") for i in range(4)
+        shown.run(f"{panel(i)}.querySelector('svg').textContent.includes('SIMULATED DATA')") for i in PLACES
     ]
     assert words == [True, True, True, False]
 

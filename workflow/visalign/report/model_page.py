@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import zarr
-from PIL import Image, ImageOps
+from PIL import Image
 
 from visalign.errors import InputError
-from visalign.io import stores, tables
+from visalign.io import stores
 from visalign.io.files import read_json
 from visalign.maps import alignment
 from visalign.measures import wording
 from visalign.report import study_page
+from visalign.report.pictures import PICTURES, QUANTILE, heat, per_image, thumbnail
+from visalign.report.render import number
 from visalign.stimuli import tables as stimulus_tables
 from visalign.stimuli.transforms import Transform
 from visalign.trend import verdict
 
-#: A gallery shows this many stimuli, this many pixels wide.
+#: A gallery shows this many stimuli.
 STIMULI = 8
-WIDTH = 128
-#: Map colours of least, middle and most importance: dark to light, so that they read without hue too.
-DARK, MIDDLE, LIGHT = "#000004", "#b63679", "#fcfdbf"
-#: Values above this quantile of a map, or of a perturbation's sizes, look alike: few are far beyond.
-QUANTILE = 0.99
-#: The saliency that is compared with people's maps.
-SALIENCY = "max_abs_gradient"
 #: Width, height and margin of a layer curve, in pixels.
 CURVE = (640, 200, 12)
 
@@ -83,81 +75,6 @@ def layer_curves(scores: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def thumbnail(image: Image.Image, resampling: Image.Resampling = Image.Resampling.LANCZOS) -> str:
-    """Return an image as a small JPEG in a data address."""
-    height = round(WIDTH * image.height / image.width)
-    buffer = io.BytesIO()
-    image.resize((WIDTH, height), resampling).save(buffer, "JPEG", quality=80, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def heat(importance: np.ndarray) -> Image.Image:
-    """Colour a map (height, width) from its smallest value, dark, to its ``QUANTILE``, light."""
-    low, high = float(importance.min()), float(np.quantile(importance, QUANTILE))
-    shade = np.clip((importance - low) / ((high - low) or 1.0), 0, 1)
-    return ImageOps.colorize(Image.fromarray((255 * shade).astype(np.uint8)), DARK, LIGHT, MIDDLE)
-
-
-def signed(delta: np.ndarray) -> tuple[Image.Image, float]:
-    """Colour a perturbation (3, height, width), each channel in its own colour, around mid-grey for zero.
-
-    Returns
-    -------
-    (picture, end) : Image, float
-        A channel is at its brightest from `end`, the ``QUANTILE`` of |δ|, and at its darkest from −`end`.
-    """
-    end = float(np.quantile(np.abs(delta), QUANTILE))
-    shade = 128 + 127 * np.clip(delta / (end or 1.0), -1, 1)
-    return Image.fromarray(np.moveaxis(shade.round().astype(np.uint8), 0, -1)), end
-
-
-def per_image(path: Path) -> dict[str, dict[str, Any]]:
-    """Return stimulus_id -> row of a per-image table; nothing where there is no such file."""
-    if not path.exists():
-        return {}
-    table = tables.read_table(path, required=("stimulus_id",), dtype={"stimulus_id": str})
-    rows = [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
-    return {row["stimulus_id"]: row for row in rows}
-
-
-def compared(row: Mapping[str, Any]) -> str:
-    """Say how a map of one image compares with people's: ρ and floor, or why not."""
-    if not row or row["rho"] != row["rho"]:
-        return str(row.get("reason", ""))
-    return f"ρ {wording.decimal(row['rho'])}, floor {verdict.decimal(row['floor'])}"
-
-
-def perturbed(row: Mapping[str, Any]) -> str:
-    """Say how large a perturbation is and what the model then names, and how its place compares."""
-    if not row.get("success"):
-        return compared(row)
-    return f"norm {row['norm']:.2g}, named class {row['adversarial_label']}; {compared(row)}"
-
-
-def model_pictures(
-    found: Mapping[str, zarr.Group], row: int, attacked: int, texts: Mapping[str, str]
-) -> list[tuple[str, str, str]]:
-    """Return title, data address and text of each picture that a model has of one stimulus.
-
-    Parameters
-    ----------
-    found : mapping of str to zarr.Group
-        Stage -> store.
-    row, attacked : int
-        Row of the stimulus in the stores of saliency and attacks.
-    """
-    pictures = []
-    if "saliency" in found:
-        saliency = np.asarray(stores.array(found["saliency"], SALIENCY)[row])
-        pictures.append(("saliency", thumbnail(heat(saliency)), texts["clickme"]))
-    if "attacks" in found:
-        image, end = signed(np.asarray(stores.array(found["attacks"], "delta")[attacked], dtype=np.float32))
-        text = "; ".join(filter(None, (f"±{end:.2g}" if end else "", texts["attacks"])))
-        # Not smoothed: neighbours of opposite sign would average to grey.
-        pictures.append(("perturbation", thumbnail(image, Image.Resampling.NEAREST), text))
-    return pictures
-
-
 def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> dict[str, Any] | None:
     """Return stimuli with people's map, saliency and perturbation as pictures.
 
@@ -183,7 +100,8 @@ def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> dict[str, 
         if field not in entry:
             raise InputError(f"--galleries: no field {field!r} in {dict(entry)}")
     name, stimuli, transform = entry["maps"], entry["stimuli"], entry["transform"]
-    paths = {stage: directory / stage / model / f"{stimuli}.zarr" for stage in ("attacks", "saliency")}
+    ordered = sorted(PICTURES, key=lambda picture: not picture.chosen)  # what chose stimuli says which
+    paths = {picture.stage: directory / picture.stage / model / f"{stimuli}.zarr" for picture in ordered}
     found = {stage: stores.open_store(path) for stage, path in paths.items() if path.exists()}
     if not found:
         return None
@@ -195,23 +113,59 @@ def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> dict[str, 
     pixels = stores.array(
         stores.open_store(directory / "preprocess" / stimuli / f"{transform}.zarr"), "pixels"
     )
-    images = {s: per_image(directory / s / model / f"{name}_images.csv") for s in ("clickme", "attacks")}
-    texts = {"clickme": compared, "attacks": perturbed}
+    drawn = [picture for picture in PICTURES if picture.stage in found]
+    said = {p: per_image(directory / p.said_by / model / f"{name}_images.csv") for p in drawn}
     entries = []
     for i, (stimulus, row) in enumerate(zip(shown, rows.tolist(), strict=True)):
-        said = {stage: say(images[stage].get(stimulus, {})) for stage, say in texts.items()}
         image = Image.fromarray(np.moveaxis(np.asarray(pixels[row]), 0, -1))
         pictures = [("stimulus", thumbnail(image), ""), ("people", thumbnail(heat(human[i])), "")]
-        entries.append({"name": stimulus, "pictures": pictures + model_pictures(found, row, i, said)})
+        for picture in drawn:
+            source, remark = picture.draw(found[picture.stage], i if picture.chosen else row)
+            words = picture.say(said[picture].get(stimulus, {}))
+            pictures.append((picture.title, source, "; ".join(filter(None, (remark, words)))))
+        entries.append({"name": stimulus, "pictures": pictures})
     simulated = read_json(directory / "maps" / f"{name}.json")["simulated"]
     return {"name": name, "simulated": simulated, "quantile": QUANTILE, "stimuli": entries}
 
 
 def files(directory: Path, model: str, galleries: Iterable[Mapping[str, str]]) -> list[Path]:
     """Return the files beside the scores that the page of a model links to where they exist."""
-    beside = ("clickme/{}/{}_images.csv", "clickme/{}/{}_gallery.png", "attacks/{}/{}_images.csv")
-    found = [directory / path.format(model, entry["maps"]) for entry in galleries for path in beside]
+    found = [
+        directory / picture.said_by / model / f"{entry['maps']}{end}"
+        for entry in galleries
+        for picture in PICTURES
+        for end in ("_images.csv", *picture.beside)
+    ]
     return [directory / "models" / f"{model}.json", *found]
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """Return the interval of a score row as text."""
+    low, high = row["ci_low"], row["ci_high"]
+    return "–" if low is None or low != low else f"{number(low)} to {number(high)}"
+
+
+class Column(NamedTuple):
+    """A column of the table of scores: its title, what it says of a row, and how it looks."""
+
+    title: str
+    say: Callable[[Mapping[str, Any]], str]
+    numeric: bool = False
+    reason: bool = False  # the status stands beside it
+
+
+#: Columns of the table of scores after that of the benchmark.
+COLUMNS = (
+    Column("metric", lambda row: row["metric"]),
+    Column("convention", lambda row: row["convention"]),
+    Column("value", lambda row: number(row["value"]), numeric=True, reason=True),
+    Column("95 % interval", interval, numeric=True),
+    Column("floor", lambda row: number(row["floor"]), numeric=True),
+    Column("ceiling", lambda row: number(row["ceiling"]), numeric=True),
+    Column("n", lambda row: wording.decimal(row["n"], 0), numeric=True),
+    Column("left out", lambda row: wording.decimal(row["n_excluded"], 0), numeric=True),
+    Column("layer", lambda row: row["layer"] or "–"),
+)
 
 
 def content(
@@ -249,6 +203,7 @@ def content(
         "model": model,
         "simulation": verdict.of_simulation(simulated),
         "card": read_json(card) if card.exists() else {},
+        "columns": COLUMNS,
         "scores": own[~own["metric"].str.endswith(study_page.PER_LAYER)].to_dict("records"),
         "curves": layer_curves(own),
         "galleries": [g for g in (gallery(directory, model, entry) for entry in galleries) if g],

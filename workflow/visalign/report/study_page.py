@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from visalign.trend import verdict
-from visalign.trend.panel import ACCURACIES
-
-#: The convention on whose scale floor and ceiling are shown beside a headline value.
-RAW = {"r2/c": "r", "floor_corrected": "rho", "rms/image_effects": "l2"}
+from visalign.measures import ACCURACIES, RAW
 
 #: Ends the name of a metric that has a row a layer; the metric itself is that of the chosen layer.
 PER_LAYER = "_layer"
@@ -131,195 +127,6 @@ def model_table(
         }
         for model, family in families(scores, trend).items()
     ]
-
-
-# --- panels ------------------------------------------------------------------------------------------
-
-
-def rounded(value: float | None) -> float | None:
-    """Return a number to five significant digits, more than a screen can show; rounding errors of 0 are 0."""
-    return None if value is None else float(f"{round(value, 12):.5g}")
-
-
-def measure(scores: pd.DataFrame, key: tuple[str, str, str], name: str, models: list[str]) -> dict[str, Any]:
-    """Return one measure as a possible axis: its name, and its numbers in the order of `models`.
-
-    Returns
-    -------
-    dict
-        name, benchmark, metric, convention; simulated, accuracy: whether it is; value, low, high: a number or
-        None a model.
-    """
-    column = dict(zip(("benchmark", "metric", "convention"), key, strict=True))
-    rows = rows_of(scores, column, column["convention"])
-    numbers = {
-        field: [rounded(rows[model][source]) if model in rows else None for model in models]
-        for field, source in (("value", "value"), ("low", "ci_low"), ("high", "ci_high"))
-    }
-    simulated = any(is_true(row["simulated"]) for row in rows.values())
-    accuracy = key[0].startswith("accuracy/")
-    return column | {"name": name, "simulated": simulated, "accuracy": accuracy} | numbers
-
-
-def measures(scores: pd.DataFrame, trend: dict[str, Any], models: list[str]) -> list[dict[str, Any]]:
-    """Return every measure that a panel can show: the headlines, then all others with a value."""
-    names = {(c["benchmark"], c["metric"]): c["name"] for c in headlines(trend)}
-    first = [(c["benchmark"], c["metric"], c["convention"]) for c in headlines(trend)]
-    valued = scores[scores["value"].notna() & ~scores["metric"].str.endswith(PER_LAYER)]
-    others = valued[["benchmark", "metric", "convention"]].itertuples(index=False, name=None)
-    return [
-        measure(scores, key, names.get(key[:2]) or plain_name(*key[:2]), models)
-        for key in dict.fromkeys([*first, *others])
-    ]
-
-
-def drawn_trend(panel: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what is drawn of a panel's trend: points of the envelope, its peak, ends of both lines."""
-    trend = panel["trend"]
-    if trend is None:
-        return None
-    front, peak = trend["envelope"], trend["changepoint"]
-    last = max(point["x"] for point in panel["points"])
-    spans = {"rising": (front[0]["x"], peak["x"]), "falling": (peak["x"], last)}
-    return {
-        "envelope": [[point["x"], point["y"]] for point in front],
-        "peak": [peak["x"], peak["y"]],
-        "lines": [
-            [[x, trend[name]["slope"] * x + trend[name]["intercept"]] for x in ends]
-            for name, ends in spans.items()
-            if trend[name]
-        ],
-    }
-
-
-def panels(scores: pd.DataFrame, trend: dict[str, Any], parameters: Mapping[str, int]) -> dict[str, Any]:
-    """Return the data of the linked panels.
-
-    Parameters
-    ----------
-    parameters : mapping of str to int
-        Model -> number of parameters, of the models where it is known.
-
-    Returns
-    -------
-    dict
-        models, family (one a model), baseline (index of the model that an arrow comes from, one a model),
-        quiet (whether it is in no statistic, one a model), styles (family -> colour and marker), measures,
-        parameters (millions, one a model), panels: y (index of its measure; x is measure 0), note, trend,
-        reference (name and y of each such line).
-    """
-    from visalign.report import theme  # matplotlib is slow to import, and the page of one model needs none
-
-    family = families(scores, trend)
-    models = list(family)
-    baseline = {
-        entry["model"]: models.index(entry["baseline"])
-        for panel in trend["panels"]
-        for entry in shown(panel)
-        if entry.get("baseline") in family
-    }
-    quiet = {
-        entry["model"]
-        for panel in trend["panels"]
-        for entry in shown(panel)
-        if entry.get("role", "model") not in trend["roles"]
-    }
-    found = measures(scores, trend, models)
-    place = {(m["benchmark"], m["metric"], m["convention"]): i for i, m in enumerate(found)}
-    return {
-        "models": models,
-        "family": list(family.values()),
-        "baseline": [baseline.get(model) for model in models],
-        "quiet": [model in quiet for model in models],
-        "styles": theme.family_styles(family.values()),
-        "measures": found,
-        "parameters": [rounded(parameters[m] / 1e6) if m in parameters else None for m in models],
-        "panels": [
-            {
-                "y": place[panel["benchmark"], panel["metric"], panel["convention"]],
-                "note": verdict.of_panel(panel)[1],
-                "trend": drawn_trend(panel),
-                "reference": [[line["model"], rounded(line["y"])] for line in panel["reference_lines"]],
-            }
-            for panel in trend["panels"]
-        ],
-    }
-
-
-# --- failures and provenance --------------------------------------------------------------------------
-
-
-def failures(scores: pd.DataFrame, trend: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what the score table says of scores that are not plainly ok, and why models are in no panel.
-
-    Returns
-    -------
-    list of dict
-        benchmark, metrics, reason, simulated, models: a row for all models of which the same is said.
-    """
-    failed = scores[scores["status"] != "ok"]
-    columns = ["model", "benchmark", "simulated", "status", "metric"]
-    entries = list(failed[columns].drop_duplicates().itertuples(index=False, name=None))
-    known = set(zip(failed["model"], failed["status"], strict=True))
-    for panel in trend["panels"]:
-        where = panel["benchmark"] or panel["title"]
-        entries += [
-            (entry["model"], where, panel["simulated"], entry["reason"], panel["metric"])
-            for entry in panel["excluded"]
-            if not any(model == entry["model"] and status in entry["reason"] for model, status in known)
-        ]
-    rows = [
-        (model, (where, is_true(simulated), reason), metric)
-        for model, where, simulated, reason, metric in entries
-    ]
-    return together(rows, ("benchmark", "simulated", "reason"))
-
-
-def left_out(scores: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the scores that leave units out (images, neuroids).
-
-    Returns
-    -------
-    list of dict
-        benchmark, metrics, n, n_excluded, simulated, models: a row for all models of which the same is said.
-    """
-    some = scores[(scores["n_excluded"].fillna(0) > 0) & scores["value"].notna()]
-    fields = ("benchmark", "n", "n_excluded", "simulated")
-    rows = [
-        (
-            row["model"],
-            (row["benchmark"], row["n"], row["n_excluded"], is_true(row["simulated"])),
-            row["metric"],
-        )
-        for row in some.to_dict("records")
-    ]
-    return together(rows, fields)
-
-
-def together(
-    rows: Iterable[tuple[str, tuple[Any, ...], str]], fields: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """Join the metrics of which the same is said of a model, then the models of which the same is said.
-
-    Parameters
-    ----------
-    rows : iterable of (model, what is said, metric)
-    fields : tuple of str
-        Names of what is said.
-
-    Returns
-    -------
-    list of dict
-        fields; metrics: text; models: list of str.
-    """
-    metrics: dict[tuple[Any, ...], dict[str, None]] = {}
-    for model, said, metric in rows:
-        metrics.setdefault((model, *said), {})[metric] = None
-    models: dict[tuple[Any, ...], list[str]] = {}
-    for (model, *same), names in metrics.items():
-        models.setdefault((*same, ", ".join(names)), []).append(model)
-    keys = (*fields, "metrics")
-    return [dict(zip(keys, said, strict=True)) | {"models": names} for said, names in models.items()]
 
 
 def is_true(value: Any) -> bool:

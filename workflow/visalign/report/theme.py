@@ -11,6 +11,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from visalign.io.files import replaced
+
 #: Colours that stay apart under the common colour-vision deficiencies: Okabe and Ito 2008, with a dark grey
 #: for their black (kept for envelope and text). Markers have a dark edge, for yellow's sake.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#595959")
@@ -90,7 +92,7 @@ def save(figure: Figure, stem: Path, dpi: int) -> list[Path]:
     paths = []
     for suffix, metadata in METADATA.items():
         path = stem.with_suffix(f".{suffix}")
-        partial = path.with_name(f".{path.name}.partial")
-        figure.savefig(partial, format=suffix, dpi=dpi, metadata=metadata)
-        paths.append(partial.replace(path))
+        with replaced(path) as partial:
+            figure.savefig(partial, format=suffix, dpi=dpi, metadata=metadata)
+        paths.append(path)
     return paths

@@ -1,0 +1,135 @@
+"""The figure of accuracy against alignment: panels beside each other, with their legends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from visalign.report import theme
+from visalign.report.draw_panel import Styles, draw_panel, place_names, shown_points
+
+COLUMNS = 2
+PANEL_SIZE = (6.8, 6.0)  # inches
+LEGEND_HEIGHT = 0.9  # inches, for the legends over and under the panels
+LEGEND_COLUMN = 1.9  # inches a family
+
+
+def named_styles(panels: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """Return the styles of the largest families; those of the report, which takes the same models."""
+    family = {
+        entry["model"]: entry["family"]
+        for panel in panels
+        for entry in (*shown_points(panel), *panel["reference_lines"], *panel["excluded"])
+    }
+    ranked = theme.family_styles(family.values()).items()
+    return dict([(name, style) for name, style in ranked if name][: theme.MAX_FAMILIES])
+
+
+def family_handles(panels: list[dict[str, Any]], styles: Styles) -> list[Artist]:
+    """Return a legend entry for each family that is drawn, the others together last."""
+    family = {point["model"]: point["family"] for panel in panels for point in shown_points(panel)}
+    drawn = {name or (model,) for model, name in family.items()}  # a model without a family is one of its own
+    shown = {name: style for name, style in styles.items() if name in drawn}
+    if others := drawn - set(styles):
+        shown |= {"other" + (f" ({len(others)} families)" if len(others) > 1 else ""): theme.OTHER}
+    look: dict[str, Any] = {"ls": "", "ms": 7, "mec": theme.INK, "mew": 0.6}
+    return [
+        Line2D([], [], marker=style["marker"], color=style["color"], label=name, **look)
+        for name, style in shown.items()
+    ]
+
+
+def trend_handles(panels: list[dict[str, Any]]) -> list[Artist]:
+    """Return a legend entry for each part of a trend that is drawn."""
+    trends = [panel["trend"] for panel in panels if panel["trend"]]
+    handles: list[Artist] = []
+    if trends:
+        ring: dict[str, Any] = {"ls": "", "marker": "o", "ms": 11, "mfc": "none", "mec": theme.INK}
+        handles += [
+            Line2D([], [], color=theme.INK, lw=1.4, label="upper envelope"),
+            Line2D([], [], label="its highest model: the published changepoint", **ring),
+            Line2D(
+                [], [], color=theme.QUIET, ls="--", label="published rising and falling line (descriptive)"
+            ),
+        ]
+    points = [point for panel in panels for point in shown_points(panel)]
+    if any(panel["shown_only"] for panel in panels):
+        hollow: dict[str, Any] = {"ls": "", "marker": "o", "ms": 7, "mfc": "none", "mec": theme.QUIET}
+        handles += [Line2D([], [], label="hollow: shown only, in no statistic", **hollow)]
+    if any(panel["reference_lines"] for panel in panels):
+        dotted: dict[str, Any] = {"color": theme.QUIET, "lw": 0.8, "ls": (0, (2, 2))}
+        handles += [Line2D([], [], label="a control without an accuracy", **dotted)]
+    if any("baseline" in point for point in points):
+        arrow: dict[str, Any] = {"marker": ">", "markevery": [1], "ms": 4, "color": theme.INK, "lw": 1.0}
+        label = "from a baseline to the same training with human maps"
+        handles += [Line2D([0, 1], [0, 0], label=label, **arrow)]
+    if any(trend["fitted_curve"] for trend in trends):
+        handles += [
+            Line2D([], [], color=theme.FIT, lw=1.6, label="two-piece regression"),
+            Patch(color=theme.FIT, alpha=0.25, lw=0, label="its band, over families"),
+            Patch(color=theme.FIT, alpha=0.12, lw=0, label="interval of its changepoint (dotted)"),
+        ]
+    return handles
+
+
+def provenance(trend: Mapping[str, Any], version: int) -> str:
+    """Return the line under a figure: versions, seed and draws, and the hash of the scores."""
+    return (
+        f"trend version {trend['version']}, seed {trend['seed']}, {trend['bootstrap']} bootstrap draws, "
+        f"inputs {trend['inputs_hash']} · figures version {version} · bars: 95 % intervals"
+    )
+
+
+def accuracy_vs_alignment(
+    trend: Mapping[str, Any], panels: list[dict[str, Any]], styles: Styles, version: int
+) -> Figure:
+    """Return the figure of some panels, labels placed, ready to save (inside ``theme.look()``).
+
+    Parameters
+    ----------
+    trend : mapping
+        As the trend stage writes it.
+    panels : list of dict
+        Those to draw.
+    styles : mapping
+        Of `named_styles`.
+    version : int
+        Of the command, for the line under the figure.
+    """
+    columns = min(COLUMNS, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    width = PANEL_SIZE[0] * columns
+    size = (width, PANEL_SIZE[1] * rows + LEGEND_HEIGHT)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    names = [draw_panel(axes, panel, styles) for axes, panel in zip(grid, panels, strict=False)]
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    if handles := trend_handles(panels):
+        figure.legend(handles=handles, loc="outside upper center", ncols=columns + 1)
+    figure.legend(
+        handles=family_handles(panels, styles),
+        loc="outside lower center",
+        ncols=int(width / LEGEND_COLUMN),
+        title=provenance(trend, version),
+        title_fontproperties={"size": 7.5},
+    )
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # names are placed for this layout; it must not move under them
+    for axes, texts, panel in zip(grid, names, panels, strict=False):
+        place_names(axes, texts, panel)
+    return figure
+
+
+def stem(panel: Mapping[str, Any]) -> str:
+    """Return the file name of a panel's own figure: measure, then data set, region, window and protocol."""
+    return "_".join([panel["measure"], *panel["benchmark"].split("/")[1:]])
