@@ -11,7 +11,7 @@ import pytest
 import scipy.io
 
 from visalign.errors import InputError
-from visalign.recordings import arcaro, assembly
+from visalign.recordings import arcaro, form
 
 NAMES = ["forest.png", "Bäckerei.png"]
 SHAPE = (4, 3, 30, 5, 2)  # x, y, time, channel, image
@@ -59,9 +59,9 @@ def read(path: Path, windows: str = "5-9,10-19", **more):
 def test_every_response_lands_at_its_image_position_site_and_window(write):
     responses = np.random.default_rng(0).standard_normal(SHAPE)
     recording = read(write(responses))
-    assert assembly.grid(recording) == (2, 3, 4)
+    assert form.grid(recording) == (2, 3, 4)
     assert recording.shape == (24, 1, 5, 2)
-    assert assembly.time_windows(recording) == ["5-9", "10-19"]
+    assert form.time_windows(recording) == ["5-9", "10-19"]
     assert recording.neuroid_id.values.tolist() == [f"George-ML-{c:03d}" for c in range(1, 6)]
     assert set(recording.region.values) == {"ML"} and set(recording.subject.values) == {"George"}
     for x, y, channel, image in np.ndindex(4, 3, 5, 2):
@@ -79,7 +79,7 @@ def test_both_versions_of_a_file_give_the_same_recording(tmp_path):
         write(tmp_path / version / "ml.mat", responses, NAMES)
         recordings.append(read(tmp_path / version / "ml.mat"))
     assert recordings[0].identical(recordings[1])
-    assert len({assembly.content_sha256(recording) for recording in recordings}) == 1
+    assert len({form.content_sha256(recording) for recording in recordings}) == 1
 
 
 def test_windows_hold_both_their_ends_in_ms_from_onset(write):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from visalign.errors import InputError
-from visalign.recordings import arrays, assembly
+from visalign.recordings import arrays, form
 
 CARD = {"responses": "responses.npy", "stimulus_ids": ["s0", "s1", "s2"], "time_bins": [[70, 170]]}
 NEUROIDS = "neuroid_id,region,subject,x,y\nb,IT,Tito,1.5,\na,IT,Chabo,0,2\nc,V4,Tito,,\n"
@@ -108,7 +108,7 @@ def test_images_at_grid_positions_are_a_map_recording(write):
         stimulus_ids="stimuli.csv",
     )
     recording = arrays.read_arrays(path)
-    assert assembly.grid(recording) == (2, 3, 2)
+    assert form.grid(recording) == (2, 3, 2)
     assert recording.stimulus_id.values[:3].tolist() == ["im0/00-00", "im0/00-01", "im0/01-00"]
     np.testing.assert_array_equal(recording.values[1, :, :, 0], responses_of(12, 4, 5)[6].T)
 

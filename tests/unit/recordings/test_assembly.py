@@ -10,6 +10,7 @@ import xarray as xr
 
 from visalign.errors import InputError
 from visalign.recordings import assembly as assemblies
+from visalign.recordings import form
 
 
 def write(path, responses: np.ndarray, **changes) -> None:
@@ -64,7 +65,7 @@ def test_an_assembly_survives_the_round_trip(tmp_path):
     assert recording.object_name.values.tolist() == ["object0", "object1", "object0", "object1", "object0"]
     assert recording.region.values.tolist() == ["IT", "V4", "IT", "V4"]
     assert recording.subject.values.tolist() == ["Chabo"] * 4
-    assert assemblies.time_windows(recording) == ["70-170", "170-270"]
+    assert form.time_windows(recording) == ["70-170", "170-270"]
     assert recording.attrs["identifier"] == "test.assembly" and recording.attrs["simulated"] == 1
 
 
@@ -83,7 +84,7 @@ def test_every_dimension_is_sorted_whatever_the_order_of_the_file(tmp_path):
     )
     a, b = (assemblies.read_assembly(tmp_path / name) for name in ("a.nc", "b.nc"))
     assert a.identical(b)
-    assert assemblies.content_sha256(a) == assemblies.content_sha256(b)
+    assert form.content_sha256(a) == form.content_sha256(b)
 
 
 def test_the_public_layout_is_read(tmp_path):
@@ -115,7 +116,7 @@ def test_netcdf_3_is_read_like_netcdf_4(tmp_path):
 def test_an_assembly_without_time_dimension_is_read(tmp_path):
     public_form().isel(time_bin=0).to_netcdf(tmp_path / "squeezed.nc", engine="h5netcdf")
     recording = assemblies.read_assembly(tmp_path / "squeezed.nc")
-    assert recording.sizes["time_bin"] == 1 and assemblies.time_windows(recording) == ["70-170"]
+    assert recording.sizes["time_bin"] == 1 and form.time_windows(recording) == ["70-170"]
 
 
 def test_presentations_without_named_repetitions_are_counted(tmp_path):
@@ -223,10 +224,10 @@ def test_a_recording_survives_the_round_trip_byte_by_byte(tmp_path):
     write(tmp_path / "a.nc", responses)
     recording = assemblies.read_assembly(tmp_path / "a.nc")
     for name in ("b.nc", "c.nc"):
-        assemblies.write_recording(tmp_path / name, recording)
-    back = assemblies.read_recording(tmp_path / "b.nc")
+        form.write_recording(tmp_path / name, recording)
+    back = form.read_recording(tmp_path / "b.nc")
     assert back.equals(recording) and back.attrs == recording.attrs
-    assert assemblies.content_sha256(back) == assemblies.content_sha256(recording)
+    assert form.content_sha256(back) == form.content_sha256(recording)
     assert (tmp_path / "b.nc").read_bytes() == (tmp_path / "c.nc").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.nc", "b.nc", "c.nc"]
 
@@ -234,30 +235,30 @@ def test_a_recording_survives_the_round_trip_byte_by_byte(tmp_path):
 def test_the_content_hash_sees_every_part(tmp_path):
     write(tmp_path / "a.nc", np.zeros((2, 2, 2, 1)))
     recording = assemblies.read_assembly(tmp_path / "a.nc")
-    hashes = {assemblies.content_sha256(recording)}
+    hashes = {form.content_sha256(recording)}
     changed = recording.copy(deep=True)
     changed[0, 0, 0, 0] = 1
-    hashes.add(assemblies.content_sha256(changed))
-    for name in assemblies.COORDINATES:
+    hashes.add(form.content_sha256(changed))
+    for name in form.COORDINATES:
         values = recording[name].values.copy()
         values[0] = "other" if values.dtype == object else 99
         changed = recording.assign_coords({name: (recording[name].dims, values)})
-        hashes.add(assemblies.content_sha256(changed))
-    hashes.add(assemblies.content_sha256(recording.assign_attrs(simulated=0)))
-    assert len(hashes) == 3 + len(assemblies.COORDINATES)
+        hashes.add(form.content_sha256(changed))
+    hashes.add(form.content_sha256(recording.assign_attrs(simulated=0)))
+    assert len(hashes) == 3 + len(form.COORDINATES)
 
 
 def test_an_assembly_is_no_recording(tmp_path):
     write(tmp_path / "a.nc", np.zeros((2, 2, 2, 1)))
     for name in ("a.nc", "absent.nc"):
         with pytest.raises(InputError, match=name):
-            assemblies.read_recording(tmp_path / name)
+            form.read_recording(tmp_path / name)
 
 
 def test_a_recording_without_optional_coordinates_keeps_its_hash(tmp_path):
     write(tmp_path / "a.nc", np.arange(8.0).reshape(2, 2, 2, 1))
     expected = "d83ab6c284787d72779dc94e30f90bec4c1ddceb59b747a367f44da4f0767010"
-    assert assemblies.content_sha256(assemblies.read_assembly(tmp_path / "a.nc")) == expected
+    assert form.content_sha256(assemblies.read_assembly(tmp_path / "a.nc")) == expected
 
 
 # --- positions of sites and of images ---
@@ -276,7 +277,7 @@ def map_recording(n_images: int = 2, height: int = 3, width: int = 4, keep=slice
     """A map recording whose responses count image by image and row by row, given in a random order."""
     order = np.random.default_rng(0).permutation(n_images * height * width)[keep]
     image, y, x = np.unravel_index(order, (n_images, height, width))
-    coordinates = assemblies.map_stimuli([f"scene {i}.png" for i in image], y, x) | {
+    coordinates = form.map_stimuli([f"scene {i}.png" for i in image], y, x) | {
         "repetition": [0],
         "neuroid_id": ["a"],
         "region": ["ML"],
@@ -288,12 +289,12 @@ def map_recording(n_images: int = 2, height: int = 3, width: int = 4, keep=slice
     }
     responses = order.astype(float).reshape(-1, 1, 1, 1)
     attrs = {"identifier": "maps", "simulated": 1}
-    return assemblies.internal_form("maps.mat", responses, coordinates, attrs)
+    return form.internal_form("maps.mat", responses, coordinates, attrs)
 
 
 def test_values_of_a_map_recording_reshape_to_maps():
     recording = map_recording()
-    assert assemblies.is_map(recording) and assemblies.grid(recording) == (2, 3, 4)
+    assert form.is_map(recording) and form.grid(recording) == (2, 3, 4)
     np.testing.assert_array_equal(recording.values.ravel(), np.arange(24))
     assert recording.stimulus_id.values[[0, 1, 4, 23]].tolist() == [
         "scene 0.png/00-00", "scene 0.png/00-01", "scene 0.png/01-00", "scene 1.png/02-03"
@@ -307,7 +308,7 @@ def test_rows_of_a_grid_beyond_99_are_in_order_too():
 
 def test_an_assembly_is_no_map(tmp_path):
     write(tmp_path / "a.nc", np.zeros((2, 2, 2, 1)))
-    assert not assemblies.is_map(assemblies.read_assembly(tmp_path / "a.nc"))
+    assert not form.is_map(assemblies.read_assembly(tmp_path / "a.nc"))
 
 
 def test_an_image_without_its_whole_grid_is_named():
@@ -320,19 +321,19 @@ def test_an_image_without_its_whole_grid_is_named():
 
 def test_a_map_recording_survives_the_round_trip(tmp_path):
     recording = map_recording()
-    assemblies.write_recording(tmp_path / "maps.nc", recording)
-    back = assemblies.read_recording(tmp_path / "maps.nc")
-    assert back.identical(recording) and assemblies.grid(back) == (2, 3, 4)
-    assert assemblies.content_sha256(back) == assemblies.content_sha256(recording)
+    form.write_recording(tmp_path / "maps.nc", recording)
+    back = form.read_recording(tmp_path / "maps.nc")
+    assert back.identical(recording) and form.grid(back) == (2, 3, 4)
+    assert form.content_sha256(back) == form.content_sha256(recording)
 
 
-@pytest.mark.parametrize("name", assemblies.OPTIONAL_COORDINATES)
+@pytest.mark.parametrize("name", form.OPTIONAL_COORDINATES)
 def test_the_content_hash_sees_every_optional_coordinate(name):
     recording = map_recording()
     values = recording[name].values.copy()
     values[0] = "other" if values.dtype == object else 99
     changed = recording.assign_coords({name: (recording[name].dims, values)})
-    hashes = {assemblies.content_sha256(r) for r in (recording, changed, recording.drop_vars(name))}
+    hashes = {form.content_sha256(r) for r in (recording, changed, recording.drop_vars(name))}
     assert len(hashes) == 3
 
 
@@ -349,7 +350,7 @@ def test_coordinates_that_do_not_fit_the_responses_are_named(change, message):
         "region": [""], "subject": [""], "time_bin_start": [0.0], "time_bin_end": [1.0],
     }  # fmt: skip
     with pytest.raises(InputError, match=message):
-        assemblies.internal_form("m.mat", np.zeros((2, 1, 1, 1)), coordinates | change, {})
+        form.internal_form("m.mat", np.zeros((2, 1, 1, 1)), coordinates | change, {})
 
 
 # --- what the public form may leave out ---
@@ -394,14 +395,14 @@ def test_stimuli_called_by_numbers_are_named_by_these(tmp_path):
 def test_an_assembly_without_time_bins_is_one_window(tmp_path):
     whole = public_form(time_bin_start=None, time_bin_end=None).isel(time_bin=0)
     recording = saved(tmp_path, whole)
-    assert recording.sizes["time_bin"] == 1 and assemblies.time_windows(recording) == [""]
+    assert recording.sizes["time_bin"] == 1 and form.time_windows(recording) == [""]
     np.testing.assert_array_equal(recording.values[..., 0], saved(tmp_path, public_form()).values[..., 0])
-    assemblies.write_recording(tmp_path / "b.nc", recording)
-    assert assemblies.time_windows(assemblies.read_recording(tmp_path / "b.nc")) == [""]
+    form.write_recording(tmp_path / "b.nc", recording)
+    assert form.time_windows(form.read_recording(tmp_path / "b.nc")) == [""]
 
 
 def test_one_window_that_says_its_borders_keeps_them(tmp_path):
-    assert assemblies.time_windows(saved(tmp_path, public_form().isel(time_bin=0))) == ["70-170"]
+    assert form.time_windows(saved(tmp_path, public_form().isel(time_bin=0))) == ["70-170"]
 
 
 def test_a_window_that_ends_before_it_begins_is_refused(tmp_path):

@@ -11,7 +11,7 @@ import yaml
 from visalign.errors import InputError
 from visalign.recordings import arrays as array_recordings
 from visalign.recordings import assembly as assemblies
-from visalign.recordings import lists
+from visalign.recordings import form, lists
 
 ROW = {"recording": "r", "stimuli": "s", "simulated": False}
 Y = np.random.default_rng(0).standard_normal((4, 3, 2, 1))  # stimulus, repetition, neuroid, time_bin
@@ -81,7 +81,7 @@ def test_map_recordings_list_images(tmp_path):
 
 def test_responses_are_not_read(tmp_path, monkeypatch):
     rows = [assembly(tmp_path), arrays(tmp_path), maps(tmp_path)]
-    monkeypatch.setattr(assemblies, "_load", None)
+    monkeypatch.setattr(form, "load", None)
     monkeypatch.setattr(array_recordings, "read_numbers", None)
     assert [lists.listed_stimuli(row).n_neuroids for row in rows] == [2, 2, 5]
 

@@ -13,7 +13,7 @@ import scipy.io
 from visalign import cli
 from visalign.errors import InputError
 from visalign.io import sheets
-from visalign.recordings import assembly, ceilings, site_pairs, subject_ceilings
+from visalign.recordings import assembly, ceilings, form, site_pairs, subject_ceilings
 
 
 def run(tmp_path, *more: str, path: str = "a.nc", reader: str = "assembly") -> dict:
@@ -68,9 +68,9 @@ def test_the_card_describes_the_recording(tmp_path, write):
         "excluded": {"neuroids_other_regions": 2, "neuroids_missing": [], "responses_missing": 0},
     }
     assert {name: card[name] for name in expected} == expected
-    recording = assembly.read_recording(tmp_path / "out/r.nc")
+    recording = form.read_recording(tmp_path / "out/r.nc")
     np.testing.assert_array_equal(recording.values, responses[:, :, :4])
-    assert card["content_sha256"] == assembly.content_sha256(recording)
+    assert card["content_sha256"] == form.content_sha256(recording)
 
 
 def test_the_ceiling_is_that_of_the_responses(tmp_path, write):
@@ -175,11 +175,11 @@ def test_maps_without_repetitions_have_the_ceiling_of_site_pairs_by_that_name(tm
     card = run(tmp_path, path="card.yaml", reader="arrays")
     assert card["ceiling"]["method"].startswith("site pairs, for want of repetitions (no reliability)")
     assert card["ceiling"]["kind"] == "site_pairs"
-    recording = assembly.read_recording(tmp_path / "out/r.nc")
+    recording = form.read_recording(tmp_path / "out/r.nc")
     maps = (
         recording.mean("time_bin")
         .values[:, 0]
-        .reshape(*assembly.grid(recording)[:1], -1, recording.sizes["neuroid"])
+        .reshape(*form.grid(recording)[:1], -1, recording.sizes["neuroid"])
     )
     expected = site_pairs.site_pair_ceiling(maps)
     assert card["ceiling"]["value"] == pytest.approx(expected.value)
@@ -199,7 +199,7 @@ def test_site_pairs_of_a_window_are_those_of_its_own_responses(tmp_path, monkeyp
     scipy.io.savemat("ml.mat", {"imageRF": responses.transpose(4, 3, 2, 1, 0), "UniqueNames": names})
     settings = ["--region", "ML", "--subject", "Red", "--windows", "0-9,10-19"]
     card = run(tmp_path, *settings, path="ml.mat", reader="arcaro")
-    recording = assembly.read_recording(tmp_path / "out/r.nc")
+    recording = form.read_recording(tmp_path / "out/r.nc")
     for index, window in enumerate(card["time_bins"]):
         own = recording.isel(time_bin=index, repetition=0).values.reshape(8, 49, -1)
         assert window["ceiling"]["value"] == pytest.approx(site_pairs.site_pair_ceiling(own).value, abs=1e-6)
@@ -213,7 +213,7 @@ def test_repetitions_that_differ_have_brain_scores_ceiling_beside_their_own(tmp_
     holes = assembly.read_assembly(tmp_path / "a.nc")
     values = holes.values.copy()
     values[::2, 2:] = np.nan
-    assembly.write_recording(tmp_path / "r.nc", holes.copy(data=values))
+    form.write_recording(tmp_path / "r.nc", holes.copy(data=values))
     expected = ceilings.split_half_ceiling(values[..., 0])
     assert not expected.equal and expected.slots != pytest.approx(expected.value, abs=0.01)
     assert responses.shape[1] == 8
@@ -244,7 +244,7 @@ def test_a_map_file_becomes_a_recording_with_its_windows_and_exclusions(tmp_path
     assert card["regions"] == {"ML": 3} and card["subjects"] == {"George": 3}
     assert card["excluded"]["neuroids_missing"] == ["George-ML-003"]
     assert [window["window"] for window in card["time_bins"]] == ["11-15", "16-20"]
-    recording = assembly.read_recording(tmp_path / "out/r.nc")
+    recording = form.read_recording(tmp_path / "out/r.nc")
     np.testing.assert_allclose(
         recording.values[0, 0, :, 1], responses[0, 0, 15:20, [0, 1, 3], 0].mean(axis=1)
     )
@@ -278,7 +278,7 @@ def test_what_is_simulated_stays_so(tmp_path, write, in_file, said, simulated):
     write(simulated=in_file)
     card = run(tmp_path, *(["--simulated", *said] if said else []))
     assert card["simulated"] is simulated
-    assert assembly.read_recording(tmp_path / "out/r.nc").attrs["simulated"] == int(simulated)
+    assert form.read_recording(tmp_path / "out/r.nc").attrs["simulated"] == int(simulated)
 
 
 @pytest.mark.parametrize(

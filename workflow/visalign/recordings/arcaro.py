@@ -23,7 +23,7 @@ from scipy.io import loadmat, whosmat
 
 from visalign.errors import InputError
 from visalign.io import checksums
-from visalign.recordings import assembly
+from visalign.recordings import form
 
 RESPONSES, NAMES = "imageRF", "UniqueNames"
 
@@ -51,7 +51,7 @@ def read_map(
     ------
     InputError
         No such file, a wrong checksum, no such MATLAB file, a window outside the recorded time, no channel
-        without missing responses, or what `recordings.assembly.internal_form` refuses.
+        without missing responses, or what `recordings.form.internal_form` refuses.
     """
     bins = parse_windows(windows)
     path = Path(path)
@@ -67,7 +67,7 @@ def read_map(
         raise InputError(f"{path}: {RESPONSES}: missing responses (NaN) in every channel")
     neuroid_id = np.array([f"{subject}-{region}-{channel:03d}" for channel in range(1, n_channels + 1)])
     image, y, x = (index.ravel() for index in np.indices((n_images, height, width)))
-    coordinates: dict[str, Any] = assembly.map_stimuli([images[i] for i in image], y, x) | {
+    coordinates: dict[str, Any] = form.map_stimuli([images[i] for i in image], y, x) | {
         "repetition": [0],
         "neuroid_id": neuroid_id[~missing],
         "region": [region] * int((~missing).sum()),
@@ -79,7 +79,7 @@ def read_map(
     if missing.any():
         attrs["neuroids_missing"] = "\n".join(neuroid_id[missing].tolist())
     maps = means[:, ~missing].transpose(0, 2, 3, 1, 4).reshape(len(image), 1, -1, n_bins)
-    return assembly.internal_form(path, maps, coordinates, attrs)
+    return form.internal_form(path, maps, coordinates, attrs)
 
 
 def parse_windows(windows: str) -> list[tuple[int, int]]:

@@ -112,9 +112,9 @@ def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = 
     ------
     InputError
         A card that does not match its schema, a file that is not there or has another checksum, a table
-        without its columns, or what `recordings.assembly.internal_form` refuses; names file, field and value.
+        without its columns, or what `recordings.form.internal_form` refuses; names file, field and value.
     """
-    from visalign.recordings import assembly
+    from visalign.recordings import form
 
     path = Path(path)
     if sha1 and path.is_file():
@@ -124,10 +124,10 @@ def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = 
     responses, header = _responses(path.parent / card["responses"])
     coordinates = _coordinates(path, card, responses.shape, header)
     attrs = {"identifier": card.get("identifier", path.stem), "simulated": int(card["simulated"])}
-    recording = assembly.internal_form(path, responses, coordinates, attrs)
-    chosen = assembly.chosen_neuroids(path, recording.region.values, region)
+    recording = form.internal_form(path, responses, coordinates, attrs)
+    chosen = form.chosen_neuroids(path, recording.region.values, region)
     recording = recording.isel(neuroid=chosen).assign_attrs(n_neuroids_other_regions=int((~chosen).sum()))
-    assembly.validate(path, recording)  # a stimulus may have had responses in other regions only
+    form.validate(path, recording)  # a stimulus may have had responses in other regions only
     return recording
 
 
@@ -210,7 +210,7 @@ def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> dict[str, Any]:
     The CSV has columns stimulus_id, or image_id, grid_y and grid_x for a map recording, and may have
     object_name.
     """
-    from visalign.recordings import assembly
+    from visalign.recordings import form
 
     if isinstance(stimulus_ids, list):
         return {"stimulus_id": stimulus_ids}
@@ -234,7 +234,7 @@ def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> dict[str, Any]:
     for name, values in positions.items():
         for value in values[(values < 0) | (values > 9999)]:
             raise InputError(f"{file}: {name}: {value} is not a whole number from 0 to 9999")
-    return assembly.map_stimuli(ids, *(values.tolist() for values in positions.values())) | names
+    return form.map_stimuli(ids, *(values.tolist() for values in positions.values())) | names
 
 
 def _neuroids(file: Path, header: list[str] | None) -> dict[str, Any]:

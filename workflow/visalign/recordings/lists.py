@@ -49,25 +49,25 @@ def listed_stimuli(row: dict[str, Any]) -> Listed:
 
 
 def _of_assembly(path: Path, region: str | None, grid: int | None) -> Listed:
-    from visalign.recordings import assembly
+    from visalign.recordings import assembly, form
 
     _check_grid(path, None, grid)
     with assembly.opened(path, region) as (_, coordinates, chosen):
         stimuli = assembly.presentations(path, coordinates)[0]
     neuroids = {"neuroid_id": coordinates["neuroid_id"][chosen]}
-    assembly.check_lists(path, coordinates | stimuli | neuroids)
+    form.check_lists(path, coordinates | stimuli | neuroids)
     names = stimuli["stimulus_id"].tolist(), stimuli["object_name"].tolist()
     return Listed(*names, int(chosen.sum()), len(stimuli["repetition"]))
 
 
 def _of_arrays(path: Path, region: str | None, grid: int | None) -> Listed:
-    from visalign.recordings import assembly
+    from visalign.recordings import form
 
     shape, coordinates = arrays.read_lists(path)
     for name, axis in (("stimulus_id", 0), ("object_name", 0), ("neuroid_id", 2), ("time_bin_start", 3)):
-        assembly.check_length(path, name, len(coordinates[name]), shape[axis])
-    assembly.check_lists(path, coordinates)
-    chosen = assembly.chosen_neuroids(path, np.asarray(coordinates["region"]), region)
+        form.check_length(path, name, len(coordinates[name]), shape[axis])
+    form.check_lists(path, coordinates)
+    chosen = form.chosen_neuroids(path, np.asarray(coordinates["region"]), region)
     if "image_id" not in coordinates:
         _check_grid(path, None, grid)
         names = list(coordinates["stimulus_id"]), list(coordinates["object_name"])

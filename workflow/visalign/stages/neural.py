@@ -178,15 +178,15 @@ def show_counts(curve: np.ndarray, as_json: bool) -> None:
 
 def run_stage(args: argparse.Namespace) -> None:
     """Write the score rows of one model on one recording, for every time bin, and what they are made from."""
-    from visalign.recordings import assembly
+    from visalign.recordings import form
 
-    recording = assembly.read_recording(args.recording)
+    recording = form.read_recording(args.recording)
     card, store = read_json(args.card), stores.open_store(args.gram)
     protocol = Protocol.parse(stores.attribute(store, "protocol"))
     recorded.check_grid(protocol, card, args.card)
     stimuli = [str(name) for name in recording["stimulus_id"].values]
     order = tables.positions(stores.strings(store), stimuli, args.recording, "the stimulus set")
-    pictures = tables.pictures(args.table, assembly.images(recording), args.recording) if args.table else None
+    pictures = tables.pictures(args.table, form.images(recording), args.recording) if args.table else None
     own = recorded.prepare(
         recording,
         pictures,

@@ -15,7 +15,7 @@ from visalign.errors import InputError
 from visalign.io.files import write_json
 from visalign.io.tables import write_table
 from visalign.neural.predictivity import mean_over_repetitions
-from visalign.recordings import arcaro, arrays, assembly
+from visalign.recordings import arcaro, arrays, assembly, form
 from visalign.recordings.ceilings import ALPHA, SplitHalf, split_half_ceiling
 from visalign.recordings.site_pairs import SitePair, site_pair_ceiling
 from visalign.recordings.subject_ceilings import SubjectCeiling, subject_ceiling
@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> None:
     recording = read(args)
     recording.attrs["simulated"] = int(is_simulated(args.path, recording, args.simulated))
     shown = (
-        stimulus_tables.pictures(args.table, assembly.images(recording), args.path) if args.table else None
+        stimulus_tables.pictures(args.table, form.images(recording), args.path) if args.table else None
     )
     n_bins = recording.sizes["time_bin"]
     ceilings = [
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> None:
     overall = ceilings[0]
     if n_bins > 1:
         overall = compute_ceilings(recording.mean("time_bin"), args.ceiling_splits, args.seed, shown)
-    assembly.write_recording(args.output, recording)
+    form.write_recording(args.output, recording)
     write_table(args.ceilings, ceiling_table(recording, ceilings, args.reliability_threshold))
     write_json(args.card, card(args, recording, overall, ceilings))
 
@@ -157,7 +157,7 @@ def compute_ceilings(
 
     What one subject's neuroids predict of another's is tested on other `pictures` (n_stimuli,) than fitted.
     """
-    images = responses.image_id.values.astype(str) if assembly.is_map(responses) else None
+    images = responses.image_id.values.astype(str) if form.is_map(responses) else None
     repeated = responses.sizes["repetition"] > 1
     return Ceilings(
         split_half_ceiling(responses.values, n_splits, seed, images, pictures),
@@ -175,7 +175,7 @@ def compute_ceilings(
 
 def site_pairs(responses: xr.DataArray, seed: int) -> SitePair:
     """Likeness of the sites' maps of one time bin, recorded once."""
-    n_images, height, width = assembly.grid(responses)
+    n_images, height, width = form.grid(responses)
     maps = responses.isel(repetition=0).values.astype(np.float64)
     return site_pair_ceiling(maps.reshape(n_images, height * width, -1), seed)
 
@@ -194,7 +194,7 @@ def ceiling_table(
     bins = zip(
         recording.time_bin_start.values,
         recording.time_bin_end.values,
-        assembly.time_windows(recording),
+        form.time_windows(recording),
         ceilings,
         strict=True,
     )
@@ -233,8 +233,8 @@ def card(
         "reader": args.reader,
         "simulated": bool(recording.attrs["simulated"]),
         "protocol": protocol(recording),
-        "grid": dict(zip(("n_images", "height", "width"), assembly.grid(recording), strict=True))
-        if assembly.is_map(recording)
+        "grid": dict(zip(("n_images", "height", "width"), form.grid(recording), strict=True))
+        if form.is_map(recording)
         else None,
         "positions": "x" in recording.coords and "y" in recording.coords,
         "region": args.region or None,
@@ -262,19 +262,19 @@ def card(
             for start, end, window, ceiling in zip(
                 recording.time_bin_start.values,
                 recording.time_bin_end.values,
-                assembly.time_windows(recording),
+                form.time_windows(recording),
                 ceilings,
                 strict=True,
             )
         ],
-        "content_sha256": assembly.content_sha256(recording),
+        "content_sha256": form.content_sha256(recording),
         "version": VERSIONS["recordings"],
     }
 
 
 def protocol(recording: xr.DataArray) -> str:
     """Name the scoring that fits the recording: "map" or "whole_image"."""
-    return "map" if assembly.is_map(recording) else "whole_image"
+    return "map" if form.is_map(recording) else "whole_image"
 
 
 def describe_ceilings(
@@ -299,7 +299,7 @@ def describe_ceilings(
             split_half, method, reason, settings if split_half.equal else {"seed": args.seed}
         )
         described |= {"kind": "reliability"}
-        if not (split_half.equal or np.isnan(split_half.slots) or assembly.is_map(recording)):
+        if not (split_half.equal or np.isnan(split_half.slots) or form.is_map(recording)):
             described |= {"split_slots": split_half.slots}
     n_reliable = int(reliable(split_half, args.reliability_threshold).sum())
     described |= {"reliability_threshold": args.reliability_threshold, "n_reliable": n_reliable}
