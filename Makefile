@@ -20,7 +20,7 @@ setup: $(STAMP)  ## create .venv with the pins of envs/
 $(STAMP): envs/analysis.yaml envs/vision.yaml envs/workflow.yaml
 	$(PYTHON) -c 'import sys; sys.exit("visalign needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	sed -n 's/^ *- \([A-Za-z0-9_.-]*==[^ ]*\)$$/\1/p' envs/*.yaml | sort -u > $(VENV)/pins.txt
+	sed -n 's/^ *- \([]A-Za-z0-9_.[-]*==[^ ]*\)$$/\1/p' envs/*.yaml | sort -u > $(VENV)/pins.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/pins.txt
 	echo '$(CURDIR)/workflow' > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/visalign.pth"
 	touch $@
@@ -40,11 +40,12 @@ test-slurm: setup  ## start a Slurm of one node and run the tests on it (as root
 mutants: setup  ## can the tests fail? wrong estimators that they must notice (about 40 minutes)
 	$(IN) python tests/mutants.py --json results/mutants.json
 
-lint: setup  ## check style and types
+lint: setup  ## check style, types and what a repository of Python should have
 	$(IN) ruff check workflow tests bench
 	$(IN) ruff format --check workflow tests bench
 	$(IN) snakefmt --check --no-sort Snakefile workflow/rules
 	$(IN) mypy
+	$(IN) sp-repo-review . > .venv/repo-review.txt || { cat .venv/repo-review.txt; exit 1; }
 
 bench: setup $(patsubst bench/%.py,bench-%,$(wildcard bench/[a-z]*.py))  ## run all benchmarks; JSON in results/bench
 

@@ -15,7 +15,7 @@ from library import MODULES, imports
 from visalign import cli
 
 ROOT = Path(__file__).parents[2]
-PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==(\d[A-Za-z0-9.]*)")
+PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[\w+\])?==(\d[A-Za-z0-9.]*)")
 
 
 def normal(name: str) -> str:
