@@ -176,7 +176,6 @@ def test_curve_spans_its_box():
 
 
 def test_results_of_report_model_are_those_of_its_version(model_page):
-    page = Page(model_page)
     found = {
         "headings": re.findall("<h[123]>([^<]*)", model_page),
         "captions": re.findall("<figcaption>([^<]*)", model_page),

@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from visalign.cli import main
 from visalign.io.sheets import read_config
+from visalign.study import check
 from visalign.study.study import CACHE, Study
-from visalign.tools import check
 
 ROOT = Path(__file__).parents[3]
 SHEETS = {

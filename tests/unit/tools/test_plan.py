@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from visalign.errors import InputError
-from visalign.tools import plan as planning
+from visalign.study import costs
+from visalign.study import plan as planning
+from visalign.tools import plan as tool
 
 ROOT = Path(__file__).parents[3]
 CONFIG = """
@@ -68,8 +70,8 @@ def sizes(study):
 def plan(*arguments):
     """Run the tool."""
     parser = ArgumentParser()
-    planning.add_arguments(parser)
-    planning.run(parser.parse_args(arguments))
+    tool.add_arguments(parser)
+    tool.run(parser.parse_args(arguments))
 
 
 def test_the_jobs_are_those_that_snakemake_counts(study, capsys):
@@ -108,7 +110,7 @@ def test_disk_is_the_size_of_the_stores(sizes):
     assert sizes.disk("preprocess", ("photos", "224x200-center-0.875-bicubic")) == 100 * 224 * 200 * 3
     assert sizes.disk("attacks", ("net", "clickme")) == 5 * 224**2 * 3 * 2
     assert sizes.disk("saliency", ("net", "clickme")) == 30 * 224**2 * 4 * 2
-    assert sizes.disk("features", ("net", "photos")) == 100 * planning.FEATURE_BYTES
+    assert sizes.disk("features", ("net", "photos")) == 100 * costs.FEATURE_BYTES
     assert sizes.disk("features", ("net", "clickme")) == 30 * 2 * 1000  # logits of 1000 classes
     assert sizes.disk("models_weights", ("resnet18-hub-tv_in1k",)) == 2 * 44_000_000
     assert sizes.disk("models_weights", ("resnet18-random-0",)) == 44_000_000
