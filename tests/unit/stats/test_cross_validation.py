@@ -9,8 +9,8 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from visalign.comparisons import chosen
 from visalign.errors import InputError
 from visalign.gram.matrix import gram
-from visalign.neural import predictivity
 from visalign.neural.layers import score_block
+from visalign.recordings import ceilings
 from visalign.stats.cross_validation import copies, leave_out_splits, nested_splits, strata
 
 GROUPS = np.arange(160) % 8
@@ -114,7 +114,7 @@ def test_too_few_stimuli_are_named(n, groups):
 
 def test_responses_are_averaged_over_what_was_recorded():
     values = np.array([[[1.0, np.nan, 3], [np.nan] * 3]], dtype=np.float32)
-    np.testing.assert_array_equal(predictivity.mean_over_repetitions(values), [[2, np.nan]])
+    np.testing.assert_array_equal(ceilings.mean_over_repetitions(values), [[2, np.nan]])
 
 
 @pytest.mark.parametrize("pictures", [None, PICTURES])

@@ -130,18 +130,6 @@ def generator(seed: int, time_bin: int, metric: str) -> np.random.Generator:
     return np.random.default_rng([seed, time_bin, comparisons.names().index(metric)])
 
 
-def mean_over_repetitions(responses: np.ndarray) -> np.ndarray:
-    """Responses (n_stimuli, n_neuroids) averaged over the repetitions that were recorded, NaN where none was.
-
-    Parameters
-    ----------
-    responses : ndarray, shape (n_stimuli, n_neuroids, n_repetitions)
-    """
-    values = np.ascontiguousarray(responses, dtype=np.float64)
-    count = (~np.isnan(values)).sum(axis=-1)
-    return np.where(count > 0, np.nansum(values, axis=-1) / np.maximum(count, 1), np.nan)
-
-
 class Summary(NamedTuple):
     """A score under every convention, the headline first, and its draws (n_draws,) by convention."""
 

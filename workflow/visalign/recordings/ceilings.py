@@ -172,6 +172,18 @@ def _half_mean(filled: np.ndarray, present: np.ndarray, half: np.ndarray) -> np.
         return np.where(count > 0, filled[:, half].sum(axis=1) / count, np.nan)
 
 
+def mean_over_repetitions(responses: np.ndarray) -> np.ndarray:
+    """Responses (n_stimuli, n_neuroids) averaged over the repetitions that were recorded, NaN where none was.
+
+    Parameters
+    ----------
+    responses : ndarray, shape (n_stimuli, n_neuroids, n_repetitions)
+    """
+    values = np.ascontiguousarray(responses, dtype=np.float64)
+    count = (~np.isnan(values)).sum(axis=-1)
+    return np.where(count > 0, np.nansum(values, axis=-1) / np.maximum(count, 1), np.nan)
+
+
 def split_half_ceiling(
     responses: np.ndarray,
     n_splits: int = 10,

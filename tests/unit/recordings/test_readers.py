@@ -1,0 +1,43 @@
+"""Claims about the readers of recordings: what each declares, and what the sheet's schema says of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from visalign.errors import InputError
+from visalign.io import sheets
+from visalign.recordings import readers
+
+
+def test_declaring_readers_starts_nothing_heavy():
+    """Every start of Snakemake imports them."""
+    heavy = "{'numpy', 'xarray', 'pandas', 'h5py', 'scipy'}"
+    code = f"import sys, visalign.recordings.readers; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("reader", readers.READERS, ids=lambda reader: reader.name)
+def test_what_a_reader_needs_and_takes_are_columns_of_the_sheet(reader):
+    columns = sheets.schema("recordings")["properties"]
+    assert {*reader.needs, *reader.takes, *readers.SETTINGS} <= set(columns)
+    assert set(reader.takes) <= set(readers.SETTINGS)
+    assert readers.of(reader.name) is reader and reader.meaning
+
+
+def test_names_of_readers_are_told_apart():
+    assert len(set(readers.names())) == len(readers.READERS)
+
+
+@pytest.mark.parametrize("reader", readers.READERS, ids=lambda reader: reader.name)
+def test_settings_that_a_reader_does_not_take_are_refused_before_its_file_is_opened(reader):
+    given = {"region": "IT", "subject": "x", "windows": "51-90", "first_ms": 0}
+    others = [setting for setting in readers.SETTINGS if setting not in reader.takes]
+    if others:
+        with pytest.raises(InputError, match=f"--{others[0]}: the reader {reader.name} does not take it"):
+            readers.read(reader.name, "absent", given, None)
+    else:
+        with pytest.raises(InputError, match="absent: no such"):
+            readers.read(reader.name, "absent", given, None)

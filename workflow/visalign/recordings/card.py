@@ -1,0 +1,245 @@
+"""The card of a recording: what it is, and its ceilings, which are computed here for every time bin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from visalign.errors import InputError
+from visalign.recordings import form
+from visalign.recordings.ceilings import ALPHA, SplitHalf, mean_over_repetitions, split_half_ceiling
+from visalign.recordings.site_pairs import SitePair, site_pair_ceiling
+from visalign.recordings.subject_ceilings import SubjectCeiling, subject_ceiling
+
+#: By protocol, then whether repetitions are equal and even in number.
+METHODS = {
+    ("whole_image", True): "Pearson between means of random half-splits of the repetitions, Spearman-Brown "
+    "corrected, median over neuroids, mean over splits; 95 % bootstrap interval over stimuli and neuroids",
+    ("whole_image", False): "1 - noise variance of the mean responses over their variance, which is the mean "
+    "over all half-splits of each stimulus' own repetitions, median over neuroids; 95 % bootstrap interval "
+    "over stimuli and neuroids; split_slots is Brain-Score's, between halves of repetition numbers",
+    ("map", True): "Pearson over the grid positions of one image between means of random half-splits of the "
+    "repetitions, Spearman-Brown corrected, median over neuroids, mean over splits; square of the mean root "
+    "over images; 95 % bootstrap interval over images and neuroids",
+    ("map", False): "1 - noise variance of the mean responses over their variance over the grid positions of "
+    "one image, median over neuroids; square of the mean root over images; 95 % bootstrap interval over "
+    "images and neuroids",
+}
+SUBJECT_METHODS = {
+    "whole_image": "Pearson over held-out stimuli of PLS predictions from the neuroids of one other subject, "
+    "mean over shuffle splits and subjects, median over neuroids; 95 % bootstrap interval over neuroids",
+    "map": "Pearson over the grid positions of a held-out image of PLS predictions from the neuroids of one "
+    "other subject, mean over images and subjects, median over neuroids; 95 % bootstrap interval over "
+    "neuroids",
+}
+
+SITE_PAIR_METHOD = (
+    "site pairs, for want of repetitions (no reliability): Pearson over the grid positions of an image "
+    "between a site's map and that of the site most alike on the other images, median over sites, mean over "
+    "images; best_pair chooses the site on the image itself, as published"
+)
+
+
+class Ceilings(NamedTuple):
+    """The ceilings of one time bin; of maps without repetitions `site_pairs` stands in."""
+
+    split_half: SplitHalf
+    subject: SubjectCeiling
+    site_pairs: SitePair | None
+
+
+def compute_ceilings(
+    responses: xr.DataArray, n_splits: int, seed: int, pictures: np.ndarray | None = None
+) -> Ceilings:
+    """Compute the ceilings of responses (stimulus, repetition, neuroid), a map recording's within images.
+
+    What one subject's neuroids predict of another's is tested on other `pictures` (n_stimuli,) than fitted.
+    """
+    images = responses.image_id.values.astype(str) if form.is_map(responses) else None
+    repeated = responses.sizes["repetition"] > 1
+    return Ceilings(
+        split_half_ceiling(responses.values, n_splits, seed, images, pictures),
+        subject_ceiling(
+            mean_over_repetitions(responses.transpose("stimulus", "neuroid", "repetition").values),
+            responses.subject.values.astype(str),
+            n_splits,
+            seed,
+            groups=images,
+            pictures=pictures,
+        ),
+        None if images is None or repeated else site_pairs(responses, seed),
+    )
+
+
+def site_pairs(responses: xr.DataArray, seed: int) -> SitePair:
+    """Likeness of the sites' maps of one time bin, recorded once."""
+    n_images, height, width = form.grid(responses)
+    maps = responses.isel(repetition=0).values.astype(np.float64)
+    return site_pair_ceiling(maps.reshape(n_images, height * width, -1), seed)
+
+
+def is_simulated(path: str, recording: xr.DataArray, said: str | None) -> bool:
+    """Reconcile the file's own word with the command line's: what is simulated stays so."""
+    if recording.attrs["simulated"] and said == "false":
+        raise InputError(f"{path}: simulated: the file says that it is simulated, --simulated says false")
+    return bool(recording.attrs["simulated"]) or said == "true"
+
+
+def ceiling_table(
+    recording: xr.DataArray, ceilings: list[Ceilings], reliability_threshold: float
+) -> pd.DataFrame:
+    """Tabulate ceilings, one row per neuroid and time bin; NaN where undefined, which is not reliable."""
+    bins = zip(
+        recording.time_bin_start.values,
+        recording.time_bin_end.values,
+        form.time_windows(recording),
+        ceilings,
+        strict=True,
+    )
+    neuroids = pd.DataFrame({name: recording[name].values for name in ("neuroid_id", "region", "subject")})
+    tables = [
+        neuroids.assign(
+            time_bin_start=start,
+            time_bin_end=end,
+            window=window,
+            ceiling=ceiling.split_half.per_neuroid,
+            p_value=ceiling.split_half.p_value,
+            reliable=reliable(ceiling.split_half, reliability_threshold),
+            subject_ceiling=ceiling.subject.per_neuroid,
+        )
+        for start, end, window, ceiling in bins
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def reliable(ceiling: SplitHalf, threshold: float) -> np.ndarray:
+    """Neuroids (n_neuroids,) with a ceiling from the threshold on, whose responses depend on the stimulus."""
+    return (ceiling.per_neuroid >= threshold) & (ceiling.p_value < ALPHA)
+
+
+class Settings(NamedTuple):
+    """Half-splits of the repetitions, their seed, and the least ceiling of a reliable neuroid."""
+
+    ceiling_splits: int = 10
+    seed: int = 1
+    reliability_threshold: float = 0.1
+
+
+def of_recording(
+    recording: xr.DataArray,
+    overall: Ceilings,
+    ceilings: list[Ceilings],
+    settings: Settings,
+    named: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe the recording; with several time bins `ceiling` is that of the mean over them.
+
+    Parameters
+    ----------
+    overall, ceilings : Ceilings, list of Ceilings
+        Of the mean over time bins, and of each.
+    named : mapping
+        What the file does not know: ``name``, ``source``, ``reader``, ``region`` and ``version``.
+    """
+    n = recording.sizes
+    present = ~np.isnan(recording.values)
+    repetitions = present.any(axis=(2, 3)).sum(axis=1)
+    return {
+        "name": named["name"],
+        "identifier": recording.attrs["identifier"],
+        "source": str(named["source"]),
+        "reader": named["reader"],
+        "simulated": bool(recording.attrs["simulated"]),
+        "protocol": protocol(recording),
+        "grid": dict(zip(("n_images", "height", "width"), form.grid(recording), strict=True))
+        if form.is_map(recording)
+        else None,
+        "positions": "x" in recording.coords and "y" in recording.coords,
+        "region": named["region"] or None,
+        "regions": dict(sorted(Counter(map(str, recording.region.values)).items())),
+        "subjects": dict(sorted(Counter(map(str, recording.subject.values)).items())),
+        "n_stimuli": n["stimulus"],
+        "n_neuroids": n["neuroid"],
+        "n_repetitions": n["repetition"],
+        "n_time_bins": n["time_bin"],
+        "repetitions_per_stimulus": {
+            "min": int(repetitions.min()),
+            "median": float(np.median(repetitions)),
+            "max": int(repetitions.max()),
+        },
+        "excluded": {
+            "neuroids_other_regions": int(recording.attrs["n_neuroids_other_regions"]),
+            "neuroids_missing": recording.attrs.get("neuroids_missing", "").splitlines(),
+            "responses_missing": int((~present).sum()),
+        },
+        **describe_ceilings(recording, overall, settings),
+        "time_bins": [
+            {"start": float(start) if window else None, "end": float(end) if window else None}
+            | {"window": window}
+            | describe_ceilings(recording, ceiling, settings)
+            for start, end, window, ceiling in zip(
+                recording.time_bin_start.values,
+                recording.time_bin_end.values,
+                form.time_windows(recording),
+                ceilings,
+                strict=True,
+            )
+        ],
+        "content_sha256": form.content_sha256(recording),
+        "version": named["version"],
+    }
+
+
+def protocol(recording: xr.DataArray) -> str:
+    """Name the scoring that fits the recording: "map" or "whole_image"."""
+    return "map" if form.is_map(recording) else "whole_image"
+
+
+def describe_ceilings(recording: xr.DataArray, ceilings: Ceilings, settings: Settings) -> dict[str, Any]:
+    """Return both ceilings as JSON values; an undefined one has no value and a reason as its status."""
+    split_half, subject, pairs = ceilings
+    drawn = {"n_splits": settings.ceiling_splits, "seed": settings.seed}
+    subject_reason = "undefined for every neuroid (constant responses, or too few stimuli of both subjects)"
+    if len(set(recording.subject.values)) < 2:
+        subject_reason = "one subject only: no subject-to-subject ceiling"
+    if pairs is not None:
+        reason = "undefined: one site or image only, or missing responses"
+        described = describe(pairs, SITE_PAIR_METHOD, reason, {"seed": settings.seed})
+        described |= {"kind": "site_pairs", "best_pair": None if np.isnan(pairs.best) else pairs.best}
+    else:
+        reason = "undefined for every neuroid (constant responses, or no stimulus was repeated)"
+        if recording.sizes["repetition"] < 2:
+            reason = "one repetition only: no split-half ceiling"
+        method = METHODS[protocol(recording), split_half.equal]
+        described = describe(
+            split_half, method, reason, drawn if split_half.equal else {"seed": settings.seed}
+        )
+        described |= {"kind": "reliability"}
+        if not (split_half.equal or np.isnan(split_half.slots) or form.is_map(recording)):
+            described |= {"split_slots": split_half.slots}
+    n_reliable = int(reliable(split_half, settings.reliability_threshold).sum())
+    described |= {"reliability_threshold": settings.reliability_threshold, "n_reliable": n_reliable}
+    return {
+        "ceiling": described,
+        "subject_ceiling": describe(subject, SUBJECT_METHODS[protocol(recording)], subject_reason, drawn),
+    }
+
+
+def describe(
+    ceiling: SplitHalf | SubjectCeiling | SitePair, method: str, reason: str, settings: dict[str, int]
+) -> dict[str, Any]:
+    """Return a ceiling as JSON values; `reason` is why it is undefined, if it is."""
+    numbers = {"value": ceiling.value, "ci_low": ceiling.ci_low, "ci_high": ceiling.ci_high}
+    return {
+        **{name: None if np.isnan(number) else float(number) for name, number in numbers.items()},
+        "method": method,
+        **settings,
+        "n_neuroids": len(ceiling.per_neuroid),
+        "n_undefined": int(np.isnan(ceiling.per_neuroid).sum()),
+        "status": reason if np.isnan(ceiling.value) else "ok",
+    }

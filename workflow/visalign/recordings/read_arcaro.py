@@ -1,0 +1,49 @@
+"""Reader ``arcaro``: the map files of Arcaro et al. (2020)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visalign.errors import InputError
+from visalign.recordings.reader import Listed, Reader, check_grid
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def read(path: str, row: Mapping[str, Any], sha1: str | None) -> xr.DataArray:
+    """Read a map file into the internal form."""
+    from visalign.recordings.arcaro import read_map
+
+    return read_map(path, row["windows"], row["region"], row["subject"], row["first_ms"] or 0, sha1)
+
+
+def listed(path: Path, row: Mapping[str, Any]) -> Listed:
+    """Stimuli and neuroids of a map file, without its responses."""
+    from visalign.recordings import arcaro
+
+    arcaro.parse_windows(row["windows"])
+    images, shape = arcaro.read_lists(path)
+    if len(shape) != 5 or len(images) != shape[0]:
+        raise InputError(
+            f"{path}: {arcaro.RESPONSES}: shape {shape[::-1]}, {len(images)} names; expected "
+            "(x, y, time, channel, image), and a name of each image"
+        )
+    for image, n in Counter(images).items():
+        if n > 1:
+            raise InputError(f"{path}: {arcaro.NAMES}: {image!r} is there twice")
+    check_grid(path, shape[-2:], row.get("grid"))
+    return Listed(images, [""] * len(images), shape[1], 1)
+
+
+ARCARO = Reader(
+    name="arcaro",
+    meaning="MATLAB file of activity maps over scenes",
+    read=read,
+    listed=listed,
+    needs=("region", "subject", "windows", "grid"),
+    takes=("subject", "windows", "first_ms"),
+)

@@ -1,0 +1,56 @@
+"""All readers of recordings: a new one is a file like `read_assembly`, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from visalign.errors import InputError
+from visalign.recordings.read_arcaro import ARCARO
+from visalign.recordings.read_arrays import ARRAYS
+from visalign.recordings.read_assembly import ASSEMBLY
+from visalign.recordings.reader import Reader
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+READERS = (
+    ASSEMBLY,
+    ARCARO,
+    ARRAYS,
+)
+#: What a row may say that not every reader takes.
+SETTINGS = ("subject", "windows", "first_ms")
+
+
+def names() -> list[str]:
+    """What the column ``reader`` of the sheet of recordings may be."""
+    return [reader.name for reader in READERS]
+
+
+def of(name: str) -> Reader:
+    """Return the reader of a name."""
+    return next(reader for reader in READERS if reader.name == name)
+
+
+def read(name: str, path: str, row: Mapping[str, Any], sha1: str | None) -> xr.DataArray:
+    """Read a recording with its reader.
+
+    Parameters
+    ----------
+    row : mapping
+        ``region`` and SETTINGS, None where not given.
+
+    Raises
+    ------
+    InputError
+        A setting too few or too many, or what the reader refuses.
+    """
+    reader = of(name)
+    for setting in reader.needs:
+        if setting in row and not row[setting]:
+            raise InputError(f"--{setting}: the reader {name} needs it")
+    for setting in SETTINGS:
+        if setting not in reader.takes and row[setting] is not None:
+            raise InputError(f"--{setting.replace('_', '-')}: the reader {name} does not take it")
+    return reader.read(path, {**row, "region": row["region"] or None}, sha1)
