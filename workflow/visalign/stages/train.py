@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from visalign import measures
 from visalign.errors import InputError
 from visalign.io.files import inputs_hash, read_json, write_atomic, write_json
 from visalign.labels import spaces
@@ -392,6 +393,8 @@ def compare(args: argparse.Namespace) -> None:
     from visalign.train import comparison
 
     pairs = comparison.pairs(read_sheet(args.models, "models", "model"), Path(args.directory))
-    found = comparison.compare(pairs, args.maps, Path(args.directory), args.bootstrap, args.seed)
+    found = comparison.compare(
+        pairs, args.maps, Path(args.directory), args.bootstrap, args.seed, measures.OF_TRAINING
+    )
     write_table(args.output, found)
     write_atomic(args.text, comparison.text(found))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,10 @@ from visalign.io.scores import read_scores
 from visalign.io.tables import read_table
 from visalign.stats.bootstrap import percentile_interval
 
-#: Of the comparison alone, lest a new way to compare train all models again.
 #: Measures of each image, in the files of ``train measure``.
 PER_IMAGE = ("accuracy", "alignment", "harmonizer_loss")
-#: Measures of the score table that stand beside them where they are: name -> stage, metric, convention.
-OF_SCORES = {
-    "it_predictivity": ("neural", "pls", "r2/c"),
-    "perturbation_tolerance": ("attacks", "perturbation_tolerance", "l2"),
-}
+#: Measure of the score table -> stage, metric and convention of its rows.
+Effects = Mapping[str, tuple[str, str, str]]
 #: In the column of seeds: the mean over the pairs of all seeds.
 ALL_SEEDS = "all"
 #: What pairs share beside their recipe, and the parts of a recipe in which they may differ.
@@ -90,7 +87,9 @@ def card(directory: Path, model: str) -> dict[str, Any]:
     return read_json(directory / "train" / f"{model}.json")
 
 
-def compare(found: list[Pair], maps: list[str], directory: Path, draws: int, seed: int) -> pd.DataFrame:
+def compare(
+    found: list[Pair], maps: list[str], directory: Path, draws: int, seed: int, effects: Effects
+) -> pd.DataFrame:
     """Differences of trained models from their baselines.
 
     Parameters
@@ -103,6 +102,8 @@ def compare(found: list[Pair], maps: list[str], directory: Path, draws: int, see
     draws : int
         Bootstrap draws over images.
     seed : int
+    effects : mapping
+        What of the score table stands beside the measures of images, where it is.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def compare(found: list[Pair], maps: list[str], directory: Path, draws: int, see
         `effect_interval`; ``sd_seeds``: SD of the differences of the seeds.
     """
     images = {(pair, name): paired(pair, name, directory) for pair in found for name in maps}
-    scores = of_scores(directory / "scores.csv")
+    scores = of_scores(directory / "scores.csv", effects)
     groups: dict[tuple[Any, ...], list[Pair]] = {}
     for pair in found:
         groups.setdefault(tuple(getattr(pair, name) for name in GROUP), []).append(pair)
@@ -203,14 +204,14 @@ def effect_interval(changes: np.ndarray, confidence: float = 0.95) -> tuple[floa
     return float(mean - half), float(mean + half)
 
 
-def of_scores(path: Path) -> dict[tuple[str, str], dict[str, float]]:
-    """Values by model of each (measure, dataset) of `OF_SCORES` in the score table, where there is one."""
+def of_scores(path: Path, effects: Effects) -> dict[tuple[str, str], dict[str, float]]:
+    """Values by model of each (measure, dataset) of `effects` in the score table, where there is one."""
     if not path.exists():
         return {}
     scores = read_scores(path)
     stages = scores["benchmark"].str.split("/")
     found: dict[tuple[str, str], dict[str, float]] = {}
-    for measure, (stage, metric, convention) in OF_SCORES.items():
+    for measure, (stage, metric, convention) in effects.items():
         chosen = (
             (stages.str[0] == stage) & (scores["metric"] == metric) & (scores["convention"] == convention)
         )
