@@ -2,6 +2,7 @@
 
 import json
 
+import golden
 import numpy as np
 import pandas as pd
 import pytest
@@ -319,3 +320,8 @@ def test_a_file_that_is_no_config_and_a_missing_card_are_named(write, tmp_path, 
     with pytest.raises(SystemExit):
         write()
     assert "clicks.json: no such file" in capsys.readouterr().err
+
+
+def test_results_of_methods_are_those_of_its_version(write):
+    text = write()
+    golden.check("methods", "methods", {"paragraphs": text.split("**Software.**")[0].split(" **")})
