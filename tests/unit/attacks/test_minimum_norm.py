@@ -6,60 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from small_networks import boundary_distances, constant, linear_classifier, network, pixels
 from torch import nn
 
-from visalign.attacks import masking
 from visalign.attacks.minimum_norm import MIN_BUDGET, minimum_norm
 from visalign.attacks.projection import l2, smallest_step
-
-torch.set_num_threads(1)
-
-
-def linear_classifier(n_classes=10, shape=(3, 6, 6), seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    weight = torch.randn(n_classes, int(np.prod(shape)), generator=generator)
-    bias = torch.randn(n_classes, generator=generator)
-    return weight, bias, lambda x: x.flatten(1) @ weight.T + bias
-
-
-def pixels(n, shape=(3, 6, 6), low=0.0, high=1.0, seed=1):
-    return low + (high - low) * torch.rand(n, *shape, generator=torch.Generator().manual_seed(seed))
-
-
-def network(seed=0, n_classes=12, activation=nn.ReLU):
-    """An untrained convolutional network whose answer depends on the image."""
-    torch.manual_seed(seed)
-    layers = [nn.Conv2d(3, 12, 3, padding=1), activation(), nn.Conv2d(12, 16, 3, stride=2), activation()]
-    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(144, n_classes)).eval()
-    with torch.no_grad():
-        inputs = pixels(64, (3, 12, 12), seed=9)
-        logits = model(inputs)
-        model[-1].weight *= 5 / logits.std(dim=0)[:, None]
-        model[-1].bias -= model(inputs).mean(dim=0)
-    return model
-
-
-@pytest.fixture(scope="module")
-def case():
-    """A network, images, labels with two that the network gets wrong."""
-    model, images = network(), pixels(14, (3, 12, 12), seed=3)
-    labels = model(images).argmax(dim=1)
-    labels[[2, 9]] = (labels[[2, 9]] + 1) % 12
-    return model, images, labels
-
-
-@pytest.fixture(scope="module")
-def attacked(case):
-    return minimum_norm(*case, budget=40, batch_size=5)
-
-
-def boundary_distances(weight, bias, image, label):
-    """Exact distance to each class's boundary without the box, and the perturbations."""
-    others = [c for c in range(len(weight)) if c != label]
-    normal = (weight[label] - weight[others]).double()
-    value = normal @ image.flatten().double() + (bias[label] - bias[others]).double()
-    delta = -(value / (normal * normal).sum(dim=1))[:, None] * normal
-    return delta.norm(dim=1), delta
 
 
 def box_distance(weight, bias, image, label):
@@ -242,10 +193,6 @@ def test_parameters_gather_no_gradient_and_calling_under_no_grad_works(case, att
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def constant(x):
-    return torch.tensor([2.0, 1.0, 0.0]).expand(len(x), 3) + 0 * x.flatten(1).sum(dim=1, keepdim=True)
-
-
 def deaf(x):
     """A model with a gradient, but a margin that no image can overcome."""
     return torch.stack([100 + 0 * x[:, 0, 0, 0], x.flatten(1).mean(dim=1), 0 * x[:, 0, 0, 0]], dim=1)
@@ -356,138 +303,3 @@ def test_images_out_of_the_pixel_box_or_without_labels_are_refused(case):
         minimum_norm(model, images * 255, labels, budget=20, batch_size=4)
     with pytest.raises(ValueError, match="images: shape"):
         minimum_norm(model, images, labels[:3], budget=20, batch_size=4)
-
-
-# --- what cannot be searched by gradients ---
-
-
-def rounded(model):
-    """The same answers on images of 8 bits, without a gradient."""
-    return lambda x: model((x * 255).round() / 255)
-
-
-def saturated(model):
-    """The same answers everywhere, with gradients that are nearly zero."""
-    return lambda x: (20 * model(x)).softmax(dim=1)
-
-
-def disconnected(model):
-    """The same answers everywhere, not connected with the image."""
-    return lambda x: model(x.detach())
-
-
-@pytest.mark.parametrize("mask, status", [
-    (rounded, "gradient vanished on 12 of 12 images"),
-    (disconnected, "gradient vanished on 12 of 12 images"),
-    (saturated, "gradient"),
-])  # fmt: skip
-def test_a_masked_network_is_known_by_its_gradients(case, mask, status):
-    model, images, labels = case
-    images = (images * 255).round() / 255
-    result = minimum_norm(mask(model), images, labels, budget=20, batch_size=14)
-    clean = result.clean_correct
-    assert status in masking.reason({name: getattr(result, name)[clean] for name in masking.SIGNS})
-
-
-def test_an_ordinary_network_is_believed(attacked):
-    clean = attacked.clean_correct
-    assert masking.reason({name: getattr(attacked, name)[clean] for name in masking.SIGNS}) is None
-    assert np.isnan(attacked.first_order_distance[~clean]).all()
-
-
-def test_first_order_distance_is_that_of_the_nearest_hyperplane_on_a_linear_classifier():
-    """To 1e-5: gradients are of float32."""
-    weight, bias, model = linear_classifier()
-    images = pixels(20)
-    labels = model(images).argmax(dim=1)
-    result = minimum_norm(model, images, labels, budget=MIN_BUDGET, batch_size=20)
-    exact = [
-        float(boundary_distances(weight, bias, image, int(label))[0].min())
-        for image, label in zip(images, labels, strict=True)
-    ]
-    np.testing.assert_allclose(result.first_order_distance, exact, rtol=1e-5)
-    assert not result.gradient_vanished.any()
-
-
-def test_a_constant_network_has_no_gradient_and_one_whose_classes_tie_is_not_attacked():
-    images = torch.full((3, 3, 4, 4), 0.5)
-    result = minimum_norm(constant, images, torch.zeros(3, dtype=torch.int64), budget=20, batch_size=3)
-    assert result.gradient_vanished.all() and np.isinf(result.first_order_distance).all()
-    tied = minimum_norm(lambda x: 0 * constant(x), images, torch.tensor([0, 1, 2]), budget=20, batch_size=3)
-    assert not tied.clean_correct.any()
-
-
-@pytest.mark.parametrize("scale", [1e-30, 1e-16, 1e15, 1e30])
-def test_the_scale_of_the_logits_changes_no_norm(case, attacked, scale):
-    """To 1 %: products with a scale that is no power of two are rounded, which may turn a search."""
-    model, images, labels = case
-    result = minimum_norm(lambda x: model(x) * scale, images, labels, budget=40, batch_size=5)
-    np.testing.assert_allclose(result.norm, attacked.norm, rtol=1e-2)
-    assert not result.gradients_not_finite.any()
-
-
-@pytest.mark.parametrize("offset, rel", [(1e4, 1e-3), (1e5, 1e-2)])
-def test_an_offset_of_the_logits_costs_no_more_than_the_resolution_of_float32(case, attacked, offset, rel):
-    """Steps of float32 at 1e4 and 1e5 are 1e-3 and 8e-3; clean margins are about 3."""
-    model, images, labels = case
-    result = minimum_norm(lambda x: model(x) + offset, images, labels, budget=40, batch_size=5)
-    ratio = result.norm[result.success] / attacked.norm[result.success]
-    assert np.median(ratio) == pytest.approx(1, abs=rel)
-
-
-def test_gradients_that_are_not_finite_are_counted(case):
-    model, images, labels = case
-
-    def broken(x):  # √ of 0, on one image, whose gradient is infinite
-        return model(x) + 0 * (x[:, :1, :1, :1] - images[4, 0, 0, 0]).abs().sqrt().flatten(1)
-
-    result = minimum_norm(broken, images, labels, budget=20, batch_size=14)
-    assert np.flatnonzero(result.gradients_not_finite).tolist() == [4]
-    clean = result.clean_correct
-    reason = masking.reason({name: getattr(result, name)[clean] for name in masking.SIGNS})
-    assert reason == "gradients not finite on 1 of 12 images"
-
-
-def test_a_random_network_does_not_give_its_answers_again(case, attacked):
-    model, images, labels = case
-    generator = torch.Generator().manual_seed(0)
-
-    def noisy(x):
-        return model((x + 0.02 * torch.randn(x.shape, generator=generator)).clamp(0, 1))
-
-    result = minimum_norm(noisy, images, labels, budget=20, batch_size=14)
-    clean = result.clean_correct
-    assert (~result.reproduced[clean]).mean() > 0.5
-    assert attacked.reproduced.all()
-
-
-# --- another start ---
-
-
-def test_what_is_left_of_a_budget_finds_nearer_boundaries_of_other_classes():
-    """Exact distances by a grid in two dimensions. The first search alone is 5 % too far on average."""
-    torch.manual_seed(1)
-    model = nn.Sequential(
-        *(nn.Flatten(), nn.Linear(2, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 6)),
-    ).requires_grad_(False)
-    weight = 3 * torch.randn(24, 2)
-    model[1].weight.copy_(weight), model[1].bias.copy_(-(weight * torch.rand(24, 2)).sum(dim=1))
-    model[3].weight.mul_(2)
-    logits = model(torch.rand(4000, 1, 1, 2))
-    model[5].weight.div_(logits.std(dim=0)[:, None])
-    model[5].bias.sub_(logits.mean(dim=0)).div_(logits.std(dim=0))
-    axis = torch.linspace(0, 1, 401)
-    grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1).reshape(-1, 1, 1, 2)
-    answers = model(grid).argmax(dim=1)
-    images = pixels(40, (1, 1, 2), seed=2)
-    labels = model(images).argmax(dim=1)
-    exact = np.array([
-        float((grid - image).flatten(1).norm(dim=1)[answers != label].min())
-        for image, label in zip(images, labels, strict=True)
-    ])  # fmt: skip
-    few, many = (minimum_norm(model, images, labels, budget=b, batch_size=40) for b in (45, 160))
-    far = exact > 0.02
-    first, later = ((result.norm / exact)[far] for result in (few, many))
-    assert (many.norm <= few.norm).all()
-    assert later.mean() - 1 < 0.5 * (first.mean() - 1)
-    assert many.gradient_evaluations.max() > 100

@@ -134,8 +134,20 @@ def test_a_log_of_other_images_is_not_paired_with_the_maps():
 def ceilings(folder, *more: str, n: int = 3) -> dict:
     table(n).to_csv(folder / "t.csv", index=False)
     np.savez(folder / "m.npz", stimulus_id=ids(n), label=[1] * n, map=mean_maps(click_log(n)))
-    cli.main(["maps-ceilings", "--maps", str(folder / "m.npz"), "--table", str(folder / "t.csv"),
-              "--transform", NARROW.key, "--output", str(folder / "o.json"), *more])  # fmt: skip
+    cli.main(
+        [
+            "maps-ceilings",
+            "--maps",
+            str(folder / "m.npz"),
+            "--table",
+            str(folder / "t.csv"),
+            "--transform",
+            NARROW.key,
+            "--output",
+            str(folder / "o.json"),
+            *more,
+        ]
+    )
     return json.loads((folder / "o.json").read_text())
 
 

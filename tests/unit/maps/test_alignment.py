@@ -161,11 +161,27 @@ def test_undefined_maps_leave_no_number_in_any_metric_and_none_in_a_floor(maps):
     found = compared(ours, theirs)
     for alignment in found.values():
         assert np.isnan(alignment.rho[:3]).all() and np.isfinite(alignment.rho[3:]).all()
-    expected = [np.mean([scipy_stats.spearmanr(maps[i].ravel(), maps[j].ravel()).statistic
-                         for j in (0, 3, 4, 5) if j != i]) for i in (3, 4, 5)]  # fmt: skip
+    expected = [
+        np.mean(
+            [
+                scipy_stats.spearmanr(maps[i].ravel(), maps[j].ravel()).statistic
+                for j in (0, 3, 4, 5)
+                if j != i
+            ]
+        )
+        for i in (3, 4, 5)
+    ]
     np.testing.assert_allclose(found["spearman"].floor[3:], expected, atol=1e-12)
-    expected = [np.mean([scipy_stats.spearmanr(maps[i].ravel(), maps[j].ravel()).statistic
-                         for j in (1, 2, 3, 4, 5) if j != i]) for i in (3, 4, 5)]  # fmt: skip
+    expected = [
+        np.mean(
+            [
+                scipy_stats.spearmanr(maps[i].ravel(), maps[j].ravel()).statistic
+                for j in (1, 2, 3, 4, 5)
+                if j != i
+            ]
+        )
+        for i in (3, 4, 5)
+    ]
     np.testing.assert_allclose(found["spearman"].typical[3:], expected, atol=1e-12)
 
 

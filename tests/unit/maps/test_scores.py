@@ -96,8 +96,12 @@ def test_conventions_are_their_formulas():
 
 def of_images(rho, floor, typical=None) -> Alignment:
     rho = np.asarray(rho, float)
-    return Alignment(rho, np.asarray(floor, float), np.asarray(floor if typical is None else typical, float),
-                     [""] * len(rho))  # fmt: skip
+    return Alignment(
+        rho,
+        np.asarray(floor, float),
+        np.asarray(floor if typical is None else typical, float),
+        [""] * len(rho),
+    )
 
 
 def test_floor_and_ceiling_of_each_convention_are_on_its_scale():
@@ -184,8 +188,9 @@ def test_draws_are_means_over_the_drawn_images():
     rng = np.random.default_rng(3)
     for draw in found:
         chosen = values[rng.integers(3, size=3)]
-        np.testing.assert_allclose(draw, [np.nanmean(column) if np.isfinite(column).any() else np.nan
-                                          for column in chosen.T])  # fmt: skip
+        np.testing.assert_allclose(
+            draw, [np.nanmean(column) if np.isfinite(column).any() else np.nan for column in chosen.T]
+        )
 
 
 def test_a_drawn_floor_is_that_of_the_pairs_of_drawn_images():

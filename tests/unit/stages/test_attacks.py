@@ -54,9 +54,15 @@ def files(tmp_path_factory, tiny_model, write_pixels, noise_images):
         "model": model.arguments(),
         "pixels": write_pixels(folder, noise_images),
         "table": ["--table", str(folder / "table.csv")],
-        "maps": ["--maps", str(folder / "maps.npz"), "--ceilings", str(folder / "ceilings.json"),
-                 "--transform", "64x64-center-1-bicubic"],
-    }  # fmt: skip
+        "maps": [
+            "--maps",
+            str(folder / "maps.npz"),
+            "--ceilings",
+            str(folder / "ceilings.json"),
+            "--transform",
+            "64x64-center-1-bicubic",
+        ],
+    }
 
 
 def perturb_arguments(files, folder: Path, *more: str) -> list[str]:
@@ -92,10 +98,12 @@ def test_every_image_is_attacked_but_the_misclassified(files, whole):
     assert np.flatnonzero(found["success"][:]).tolist() == right.tolist()
     rows, images = score(files, whole)
     assert set(rows["metric"]) == {
-        "perturbation_tolerance", *tolerance.QUANTILES, "perturbation_tolerance_per_sqrt_dimension",
+        "perturbation_tolerance",
+        *tolerance.QUANTILES,
+        "perturbation_tolerance_per_sqrt_dimension",
         *(f"attack_{kind}_evaluations{end}" for kind in ("gradient", "forward") for end in ("", "_q95")),
         *alignment.REDUCTIONS,
-    }  # fmt: skip
+    }
     assert set(rows["metric"]) <= set(METRICS)
     assert set(rows["benchmark"]) == {"attacks/clicks"}
     assert (rows["n"] == 8).all() and (rows["n_excluded"] == 2).all()

@@ -31,8 +31,15 @@ VARIANTS = ["spearman_abs_mean", *(f"spearman{m}_{side}" for side in (4, 16) for
 
 
 def scored(folder: Path, *more: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    files = {"--saliency": "s.zarr", "--saliency-manifest": "s.json", "--table": "t.csv", "--maps": "m.npz",
-             "--ceilings": "m.json", "--output": "scores.csv", "--images": "images.csv"}  # fmt: skip
+    files = {
+        "--saliency": "s.zarr",
+        "--saliency-manifest": "s.json",
+        "--table": "t.csv",
+        "--maps": "m.npz",
+        "--ceilings": "m.json",
+        "--output": "scores.csv",
+        "--images": "images.csv",
+    }
     paths = [word for option, name in files.items() for word in (option, str(folder / name))]
     names = ["--model", "m", "--dataset", "d", "--transform", TRANSFORM, "--bootstrap", "200"]
     cli.main(["clickme", "score", *names, *paths, *more])

@@ -204,19 +204,81 @@ def by_stages(root: Path, files: dict[str, str], model: list[str], transform: st
     json_of = {name: ["--output", path[name], "--manifest", str(root / f"{name}.json")] for name in path}
     table, labels = ["--table", path["t.csv"]], ["--labels", files["labels.csv"]]
     maps_card, pixels = str(root / "m.json"), ["--pixels", path["p.zarr"]]
-    cli.main(["stimuli", "--name", "s", "--source", "folder", "--path", files["images"], *labels, *table,
-              "--images", path["i"]])  # fmt: skip
-    cli.main(["maps", "--name", "s", "--reader", "folder", "--path", files["maps"], *labels, *ceiling,
-              "--stimuli", path["t.csv"], "--output", path["m.npz"], "--card", maps_card])  # fmt: skip
-    cli.main(["maps-ceilings", "--maps", path["m.npz"], *table, "--transform", transform, *ceiling,
-              "--output", str(root / "ceilings.json")])  # fmt: skip
+    cli.main(
+        [
+            "stimuli",
+            "--name",
+            "s",
+            "--source",
+            "folder",
+            "--path",
+            files["images"],
+            *labels,
+            *table,
+            "--images",
+            path["i"],
+        ]
+    )
+    cli.main(
+        [
+            "maps",
+            "--name",
+            "s",
+            "--reader",
+            "folder",
+            "--path",
+            files["maps"],
+            *labels,
+            *ceiling,
+            "--stimuli",
+            path["t.csv"],
+            "--output",
+            path["m.npz"],
+            "--card",
+            maps_card,
+        ]
+    )
+    cli.main(
+        [
+            "maps-ceilings",
+            "--maps",
+            path["m.npz"],
+            *table,
+            "--transform",
+            transform,
+            *ceiling,
+            "--output",
+            str(root / "ceilings.json"),
+        ]
+    )
     cli.main(["preprocess", *table, "--transform", transform, *json_of["p.zarr"]])
     manifests = ["--pixels-manifest", str(root / "p.zarr.json")]
     cli.main(["saliency", *model, *pixels, *manifests, *table, *json_of["s.zarr"]])
-    cli.main(["clickme", "score", "--model", "m", "--dataset", "s", "--saliency", path["s.zarr"],
-              "--saliency-manifest", str(root / "s.zarr.json"), *table, "--transform", transform,
-              "--maps", path["m.npz"], "--ceilings", str(root / "ceilings.json"), "--output", path["o.csv"],
-              "--images", path["oi.csv"]])  # fmt: skip
+    cli.main(
+        [
+            "clickme",
+            "score",
+            "--model",
+            "m",
+            "--dataset",
+            "s",
+            "--saliency",
+            path["s.zarr"],
+            "--saliency-manifest",
+            str(root / "s.zarr.json"),
+            *table,
+            "--transform",
+            transform,
+            "--maps",
+            path["m.npz"],
+            "--ceilings",
+            str(root / "ceilings.json"),
+            "--output",
+            path["o.csv"],
+            "--images",
+            path["oi.csv"],
+        ]
+    )
     return read_scores(path["o.csv"]), pd.read_csv(path["oi.csv"], keep_default_na=False)
 
 
@@ -247,17 +309,13 @@ def test_the_command_and_the_stages_give_the_same_numbers(tmp_path, tiny_model, 
         np.testing.assert_allclose(own, theirs, atol=1e-9)
 
 
-def test_square_maps_of_oblong_images_are_refused_by_the_command(tmp_path, tiny_model, capsys):
+def test_square_maps_of_oblong_images_are_refused_by_the_command(tmp_path, tiny_model, refused):
     files = oblong_study(tmp_path, 3)
     np.save(tmp_path / "maps/1.npy", np.eye(80))
     arguments = ["--images", files["images"], "--maps", files["maps"], "--labels", files["labels.csv"]]
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["clickme", *arguments, "--model", "test_resnet", "--weights", tiny_model(size=160).weights])
-    assert stop.value.code == 2
-    assert (
-        "maps/1.npy: the map has 80 × 80 pixels (height × width), but its image 100 × 70"
-        in capsys.readouterr().err
-    )
+    model = ["--model", "test_resnet", "--weights", tiny_model(size=160).weights]
+    *_, error = refused("clickme", *arguments, *model)
+    assert "maps/1.npy: the map has 80 × 80 pixels (height × width), but its image 100 × 70" in error
 
 
 @pytest.mark.parametrize(
@@ -271,9 +329,6 @@ def test_square_maps_of_oblong_images_are_refused_by_the_command(tmp_path, tiny_
         (["--model", "resnet_50", "--weights", "w.safetensors"], "'resnet_50' is not an architecture"),
     ],
 )
-def test_bad_input_is_named(folders, capsys, arguments, message):
+def test_bad_input_is_named(folders, refused, arguments, message):
     sheet = str(ROOT / "config/models/embedded.tsv")
-    with pytest.raises(SystemExit) as stop:
-        cli.main([*words(folders, "--sheet", sheet), *arguments])
-    assert stop.value.code == 2
-    assert message in capsys.readouterr().err
+    assert message in refused(*words(folders, "--sheet", sheet), *arguments)[-1]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import digests
@@ -34,8 +35,11 @@ def raw_record(heatmap: np.ndarray, label: int) -> dict:
     return {"image": image.tobytes(), "heatmap": heatmap.astype("<f4").tobytes(), "label": label}
 
 
+COMMAND = ("maps", "--name", "c", "--output", "out/c.npz", "--card", "out/c.json")
+
+
 def run(tmp_path, *arguments: str) -> tuple[dict, dict]:
-    cli.main(["maps", "--name", "c", "--output", "out/c.npz", "--card", "out/c.json", *arguments])
+    cli.main([*COMMAND, *arguments])
     with np.load(tmp_path / "out/c.npz", allow_pickle=False) as arrays:
         return dict(arrays), json.loads((tmp_path / "out/c.json").read_text())
 
@@ -238,12 +242,9 @@ def test_a_folder_of_maps_is_read_in_the_order_of_its_labels(tmp_path, folder):
         (lambda: Path("l.csv").write_text("name\na\n"), "l.csv: no column 'label'"),
     ],
 )
-def test_what_is_wrong_with_a_folder_is_named(tmp_path, folder, capsys, make, message):
+def test_what_is_wrong_with_a_folder_is_named(tmp_path, folder, error_of, make, message):
     make()
-    with pytest.raises(SystemExit):
-        run(tmp_path, *FOLDER)
-    assert f"visalign maps: error: {message}" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+    assert error_of(*FOLDER).startswith(f"visalign maps: error: {message}")
 
 
 def test_a_click_log_is_a_set_of_maps_with_a_ceiling(tmp_path, monkeypatch, clicks):
@@ -261,19 +262,24 @@ def test_a_click_log_is_a_set_of_maps_with_a_ceiling(tmp_path, monkeypatch, clic
     assert card["ceiling"]["method"] == "participants" and card["ceiling"]["n_images"] == 2
 
 
-def error_of(tmp_path, capsys, *arguments: str) -> str:
-    with pytest.raises(SystemExit) as stop:
-        run(tmp_path, *arguments)
-    assert stop.value.code == 2 and not (tmp_path / "out").exists()
-    return capsys.readouterr().err.splitlines()[-1]
+@pytest.fixture
+def error_of(tmp_path, refused) -> Callable[..., str]:
+    """The error of a refused command, which writes nothing."""
+
+    def run_refused(*arguments: str) -> str:
+        *_, error = refused(*COMMAND, *arguments)
+        assert not (tmp_path / "out").exists()
+        return error
+
+    return run_refused
 
 
 def test_a_click_log_of_other_names_says_what_either_side_calls_its_images(
-    tmp_path, clicks, capsys, monkeypatch
+    tmp_path, clicks, error_of, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     Path("l.csv").write_text("name,label\nimage-0.jpg,9\nimage-1.jpg,4\n")
-    error = error_of(tmp_path, capsys, "--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv")
+    error = error_of("--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv")
     assert "clicks.npz: file_pointer: none of its 3 images ('image-0', 'image-1', 'image-2')" in error
     assert "is one of the 2 of l.csv ('image-0.jpg', 'image-1.jpg')" in error
 
@@ -300,11 +306,9 @@ def test_files_that_no_image_uses_are_counted_and_named(tmp_path, folder, capsys
     )
 
 
-def test_two_images_that_would_share_a_map_are_refused(tmp_path, folder, capsys):
+def test_two_images_that_would_share_a_map_are_refused(tmp_path, folder, error_of):
     Path("l.csv").write_text("name,label\na.jpg,3\na.png,3\n")
-    assert "m/a.png: the map of both 'a.jpg' and 'a.png': give each its own" in error_of(
-        tmp_path, capsys, *FOLDER
-    )
+    assert "m/a.png: the map of both 'a.jpg' and 'a.png': give each its own" in error_of(*FOLDER)
 
 
 def sized(names: list[str], labels: list[int], height: int, width: int) -> None:
@@ -324,33 +328,33 @@ def test_square_maps_of_square_images_are_as_without_a_stimulus_table(tmp_path, 
     np.testing.assert_array_equal(run(tmp_path, *FOLDER, "--stimuli", "s.csv")[0]["map"], expected["map"])
 
 
-def test_square_maps_of_oblong_images_are_refused(tmp_path, folder, capsys):
+def test_square_maps_of_oblong_images_are_refused(tmp_path, folder, error_of):
     sized(NAMES, NUMBERS, 375, 500)
-    error = error_of(tmp_path, capsys, *FOLDER, "--stimuli", "s.csv")
+    error = error_of(*FOLDER, "--stimuli", "s.csv")
     assert "m/sub/b.png: the map has 256 × 256 pixels (height × width), but its image 375 × 500" in error
 
 
-def test_transposed_maps_are_refused(tmp_path, folder, capsys):
+def test_transposed_maps_are_refused(tmp_path, folder, error_of):
     for file in ("m/a.png", "m/sub/b.png"):
         Path(file).unlink()
         np.save(Path(file).with_suffix(".npy"), np.eye(50, 37))
     np.save("m/NA.npy", np.eye(37, 50))
     sized(NAMES, NUMBERS, 370, 500)
-    error = error_of(tmp_path, capsys, *FOLDER, "--stimuli", "s.csv")
+    error = error_of(*FOLDER, "--stimuli", "s.csv")
     assert "m/sub/b.npy: the map has 50 × 37 pixels (height × width), but its image 370 × 500" in error
 
 
-def test_clicks_and_shards_of_square_maps_are_refused_for_oblong_images(tmp_path, shards, clicks, capsys):
+def test_clicks_and_shards_of_square_maps_are_refused_for_oblong_images(tmp_path, shards, clicks, error_of):
     sized([f"c-{i:06d}" for i in range(5)], list(range(5)), 375, 500)
-    error = error_of(tmp_path, capsys, "--path", "val-*", "--stimuli", "s.csv")
+    error = error_of("--path", "val-*", "--stimuli", "s.csv")
     assert "val-0.tfrecords: c-000000: the map has 256 × 256 pixels" in error
     sized(["image-0"], [9], 375, 500)
     Path("l.csv").write_text("name,label\nimage-0,9\n")
     log = ("--reader", "clicks", "--path", "clicks.npz", "--labels", "l.csv", "--stimuli", "s.csv")
-    assert "clicks.npz: image-0: the map has 256 × 256 pixels" in error_of(tmp_path, capsys, *log)
+    assert "clicks.npz: image-0: the map has 256 × 256 pixels" in error_of(*log)
 
 
-def test_masks_have_the_shape_of_their_images_and_whole_labels(tmp_path, capsys, monkeypatch):
+def test_masks_have_the_shape_of_their_images_and_whole_labels(tmp_path, error_of, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.eye(30, 40) > 0).save("m.png")
     sized(["a", "b"], [1, 2], 60, 80)
@@ -360,11 +364,9 @@ def test_masks_have_the_shape_of_their_images_and_whole_labels(tmp_path, capsys,
         file.unlink()
     (tmp_path / "out").rmdir()
     sized(["a", "b"], [1, 2], 80, 60)
-    assert "m.png: the map has 30 × 40 pixels" in error_of(
-        tmp_path, capsys, "--reader", "masks", "--path", "s.csv"
-    )
+    assert "m.png: the map has 30 × 40 pixels" in error_of("--reader", "masks", "--path", "s.csv")
     sized(["a", "b"], [1, 2.7], 60, 80)  # type: ignore[list-item]
-    error = error_of(tmp_path, capsys, "--reader", "masks", "--path", "s.csv")
+    error = error_of("--reader", "masks", "--path", "s.csv")
     assert "s.csv: label: line 3: 2.7 is not a whole number" in error
 
 
@@ -386,19 +388,19 @@ def test_a_stimulus_may_be_called_na_or_a_number(tmp_path, monkeypatch):
     assert run(tmp_path, *FOLDER, "--stimuli", "s.csv")[0]["stimulus_id"].tolist() == ["NA", "007"]
 
 
-def test_ids_of_a_folder_are_compared_before_any_map_is_read(tmp_path, folder, capsys):
+def test_ids_of_a_folder_are_compared_before_any_map_is_read(tmp_path, folder, error_of):
     Path("m/a.png").write_bytes(b"no image")
     sized(["sub/b", "a", "NA.jpeg"], NUMBERS, 256, 256)
-    error = error_of(tmp_path, capsys, *FOLDER, "--stimuli", "s.csv")
+    error = error_of(*FOLDER, "--stimuli", "s.csv")
     assert (
         "s.csv: stimulus_id: 2 of 3 not in the map set, first 'sub/b': there is 'sub/b.jpg' (one of 3)"
         in error
     )
 
 
-def test_another_order_is_called_so(tmp_path, folder, capsys):
+def test_another_order_is_called_so(tmp_path, folder, error_of):
     sized(NAMES[::-1], NUMBERS[::-1], 256, 256)
-    error = error_of(tmp_path, capsys, *FOLDER, "--stimuli", "s.csv")
+    error = error_of(*FOLDER, "--stimuli", "s.csv")
     assert "in another order: 'NA.jpeg' where the map set has 'sub/b.jpg'" in error
 
 
@@ -417,10 +419,8 @@ def test_another_order_is_called_so(tmp_path, folder, capsys):
         ),
     ],
 )
-def test_options_that_a_reader_needs_or_refuses_are_named(tmp_path, capsys, arguments, message):
-    with pytest.raises(SystemExit):
-        run(tmp_path, *arguments)
-    assert f"visalign maps: error: {message}" in capsys.readouterr().err
+def test_options_that_a_reader_needs_or_refuses_are_named(tmp_path, error_of, arguments, message):
+    assert error_of(*arguments).startswith(f"visalign maps: error: {message}")
 
 
 STIMULI = "stimulus_id,label\n" + "".join(f"c-{i:06d},{i}\n" for i in range(5))
@@ -446,22 +446,17 @@ def test_an_agreeing_stimulus_table_is_accepted(tmp_path, shards):
         ("stimulus_id\nc-000000\n", "s.csv: no column 'label'"),
     ],
 )
-def test_a_disagreeing_stimulus_table_is_named(tmp_path, shards, capsys, table, message):
+def test_a_disagreeing_stimulus_table_is_named(tmp_path, shards, error_of, table, message):
     (tmp_path / "s.csv").write_text(table)
-    with pytest.raises(SystemExit):
-        run(tmp_path, "--path", "val-*", "--stimuli", "s.csv")
-    assert f"visalign maps: error: {message}" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+    assert error_of("--path", "val-*", "--stimuli", "s.csv").startswith(f"visalign maps: error: {message}")
 
 
-def test_a_map_of_another_size_is_named_by_shard_and_record(tmp_path, shards, capsys):
+def test_a_map_of_another_size_is_named_by_shard_and_record(tmp_path, shards, error_of):
     image = clickme._jpeg(np.zeros((256, 256, 3), np.uint8))
     small = clickme._jpeg(np.zeros((64, 64), np.uint8))
     bad = {"image": image, "heatmap": small, "label": 1}
     tfrecords.write_examples("bad.tfrecords", [raw_record(shards[0], 0), bad])
-    with pytest.raises(SystemExit):
-        run(tmp_path, "--path", "bad.tfrecords")
-    error = capsys.readouterr().err
+    error = error_of("--path", "bad.tfrecords")
     assert "bad.tfrecords: record 1 (byte " in error
     assert "heatmap: 64 × 64 pixels, but its image has 256 × 256" in error
     assert not (tmp_path / "out").exists()
@@ -476,11 +471,7 @@ def test_a_map_of_another_size_is_named_by_shard_and_record(tmp_path, shards, ca
         (["--path", "val-*", "--clicks", "few.npz"], "few.npz: user_id: no map passes the filters"),
     ],
 )
-def test_bad_input_is_named(tmp_path, shards, capsys, arguments, message):
+def test_bad_input_is_named(tmp_path, shards, error_of, arguments, message):
     (tmp_path / "empty.tfrecords").touch()
     click_logs.write_log("few.npz", ["a"], [np.ones((2, 2))], ["u"], [1.0], [False])
-    with pytest.raises(SystemExit) as exit_:
-        run(tmp_path, *arguments)
-    assert exit_.value.code == 2
-    assert f"visalign maps: error: {message}" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+    assert error_of(*arguments).startswith(f"visalign maps: error: {message}")

@@ -19,18 +19,38 @@ def table(rms, **changes):
     rms = np.asarray(rms, float)
     n, clean = len(rms), np.isfinite(rms)
     columns = {
-        "stimulus_id": [f"{i:03}" for i in range(n)], "norm": 10 * rms, "rms": rms, "success": clean,
-        "clean_correct": clean, "first_order_distance": 10 * rms, "gradient_vanished": np.zeros(n, bool),
-        "gradients_not_finite": np.zeros(n, int), "reproduced": np.ones(n, bool),
-    }  # fmt: skip
+        "stimulus_id": [f"{i:03}" for i in range(n)],
+        "norm": 10 * rms,
+        "rms": rms,
+        "success": clean,
+        "clean_correct": clean,
+        "first_order_distance": 10 * rms,
+        "gradient_vanished": np.zeros(n, bool),
+        "gradients_not_finite": np.zeros(n, int),
+        "reproduced": np.ones(n, bool),
+    }
     return pd.DataFrame(columns | changes)
 
 
 def run(folder: Path, models: dict[str, pd.DataFrame], *more: str) -> pd.DataFrame:
     for model, own in models.items():
         tables.write_table(folder / model / "clicks_images.csv", own)
-    cli.main(["tolerances", "--directory", str(folder), "--dataset", "clicks", "--models", *models,
-              "--bootstrap", "200", "--output", str(folder / "clicks.csv"), *more])  # fmt: skip
+    cli.main(
+        [
+            "tolerances",
+            "--directory",
+            str(folder),
+            "--dataset",
+            "clicks",
+            "--models",
+            *models,
+            "--bootstrap",
+            "200",
+            "--output",
+            str(folder / "clicks.csv"),
+            *more,
+        ]
+    )
     return read_scores(folder / "clicks.csv").set_index(["model", "convention"])
 
 

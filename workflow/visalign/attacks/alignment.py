@@ -22,7 +22,7 @@ HEADLINE = "adversarial_alignment"
 
 
 def align(delta: zarr.Array | np.ndarray, human: Callable[[Any], np.ndarray]) -> dict[str, Alignment]:
-    """Compare where perturbations fall with human maps, one comparison a reduction.
+    """Compare where perturbations fall with human maps, one comparison per reduction.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def connected(found: np.ndarray) -> np.ndarray:
 
 
 def fit(log: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Image effects of the additive model by least squares, one fit a row of weights.
+    """Image effects of the additive model by least squares, one fit per row of weights.
 
     The effects of images are eliminated: given those of models, an image's is the mean of what they leave of
     its sizes, whatever its weight. What remains is solved by conjugate gradients, preconditioned by counts.

@@ -1,6 +1,6 @@
 """Click logs of human participants (ClickMe 2.0), the maps they make, and how reliable these maps are.
 
-A log is an npz file with one entry a map, that is, a participant's clicks on one image:
+A log is an npz file with one entry per map, that is, a participant's clicks on one image:
 
 ======================  =====================================================================
 ``file_pointer`` (n,)   the image
@@ -53,7 +53,7 @@ CONVERT = (
 
 @dataclass(frozen=True)
 class ClickLog:
-    """Clicks of participants on images, one entry a map.
+    """Clicks of participants on images, one entry per map.
 
     Attributes
     ----------
@@ -295,7 +295,7 @@ def group_map(clicks: Sequence[np.ndarray]) -> np.ndarray:
     Parameters
     ----------
     clicks : sequence of ndarray, each of shape (n_clicks, 2)
-        One entry a participant.
+        One entry per participant.
     """
     # The blur is linear: one blur of the summed counts.
     blurred = disc_blur(click_counts(clicks).sum(axis=0, keepdims=True))[0]
