@@ -7,6 +7,7 @@ import json
 import pickle
 from pathlib import Path
 
+import golden
 import pytest
 import safetensors.torch
 import timm
@@ -233,3 +234,13 @@ def test_a_card_loads_its_weights(tmp_path, state):
     )
     model = network.load(card, tmp_path / "m.safetensors")
     assert all(torch.equal(model.state_dict()[name].cpu(), state[name]) for name in state)
+
+
+def test_results_of_models_are_those_of_their_versions(tmp_path):
+    card = make(tmp_path, "--architecture", ARCHITECTURE, "--weights", "random", "--source", "0")
+    tensors = safetensors.torch.load_file(tmp_path / "m.safetensors")
+    sizes = {name: float(tensor.float().abs().mean()) for name, tensor in list(tensors.items())[:8]}
+    kept = ("architecture", "weights", "source", "parameters", "num_classes", "data_config")
+    golden.check("models", "weights", {name: card[name] for name in kept} | {"tensors": sizes})
+    again = make(tmp_path, "--reuse", str(tmp_path / "m.json"), "--label-space", "imagenet-a", name="again")
+    golden.check("models", "card", {name: value for name, value in again.items() if name != "sha256"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import golden
 import numpy as np
 import pandas as pd
 import pytest
@@ -190,3 +191,8 @@ def test_seeds_of_several_bases_or_recipes_are_not_one_pool(results):
         card = results / f"train/{name}.json"
         card.write_text(card.read_text().replace('"steps": 9', '"steps": 10'))
     assert "all" not in set(compared(results)["seed"])
+
+
+def test_results_of_train_compare_are_those_of_its_version(results):
+    found = compared(results)
+    golden.check("train", "compare", found.astype(object).where(found.notna(), None).to_dict("list"))

@@ -8,11 +8,12 @@ header, whose names are unlike. Nothing is guessed: neither an encoding, nor a s
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from visalign.errors import InputError
 
@@ -233,3 +234,12 @@ def _why(more: int, row: Row, second: Row | None) -> str:
     if more == 1 and second is not None and row.line == second.line:
         return " (an index without a name, or a separator at the end? name every column)"
     return " (decimal commas? write points; a comma within a cell? put it in quotes)"
+
+
+def text_of(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], delimiter: str = ",") -> str:
+    """Return rows as text of a header and a line per row; a missing value is an empty cell."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, delimiter=delimiter, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()

@@ -9,30 +9,20 @@ on a map set that it was not trained on, and ``train compare`` sets trained mode
 from __future__ import annotations
 
 import argparse
-import csv
-import hashlib
-import io
-import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from visalign import measures
 from visalign.errors import InputError
+from visalign.io import delimited
 from visalign.io.files import inputs_hash, read_json, write_atomic, write_json
 from visalign.labels import spaces
 from visalign.study.options import at_least
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from visalign.train.evaluation import HeldOut
-    from visalign.train.loop import Progress, Recipe
     from visalign.zoo.network import Normalised
 
 VERSIONS = {"apart": 2, "fit": 2, "rows": 2, "measure": 2, "compare": 3}
@@ -120,9 +110,6 @@ def run(args: argparse.Namespace) -> None:
     commands[args.command](args)
 
 
-# --- rows ---
-
-
 def rows(args: argparse.Namespace) -> None:
     """Write the selected rows of the model sheet and those of the trained models."""
     from visalign.io.sheets import read_config, schema
@@ -130,260 +117,133 @@ def rows(args: argparse.Namespace) -> None:
 
     study = Study.read(read_config(args.config), args.config)
     columns = list(schema("models")["properties"])
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, delimiter="\t", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(study.models.values())
-    write_atomic(args.output, buffer.getvalue())
-
-
-# --- apart ---
+    write_atomic(args.output, delimited.text_of(columns, study.models.values(), "\t"))
 
 
 def apart(args: argparse.Namespace) -> None:
     """Write which images were compared; one that a model is trained and scored on is an InputError."""
-    from visalign.stimuli import tables as stimulus_tables
+    from visalign.stimuli import tables
+    from visalign.train import apart as pictures
 
-    scored = {path: stimulus_tables.read(path) for path in args.scored}
-    for path in args.trained:
-        table = stimulus_tables.read(path)
-        for other, images in scored.items():
-            if shared := stimulus_tables.shared_pictures(table, images):
-                here, there = shared[0]
-                raise InputError(
-                    f"{path}: sha256: {len(shared)} of its {len(table)} images are in {other} too, the first "
-                    f"{here!r} ({there!r} there): {args.model} would be trained and scored on them; train on "
-                    "others, or take that set out of the scores (that of maps by scored: false)"
-                )
+    scored = {path: tables.read(path) for path in args.scored}
+    pictures.check(args.model, {path: tables.read(path) for path in args.trained}, scored)
     write_json(args.output, {"model": args.model, "trained": args.trained, "scored": args.scored})
-
-
-# --- fit ---
 
 
 def fit(args: argparse.Namespace) -> None:
     """Train one model, resuming from its last checkpoint; the card comes last."""
-    from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment
+    import pandas as pd
 
-    from visalign.train import loop
-    from visalign.zoo import device
+    from visalign.maps import alignment
+    from visalign.stimuli import tables
+    from visalign.train import loop, outcome, start
+    from visalign.train.images import TrainingImages
+    from visalign.zoo import weights
     from visalign.zoo.network import Normalised
 
     if args.batch_size % args.devices:
         raise InputError(f"--batch-size: {args.batch_size} is not a multiple of --devices {args.devices}")
     card = read_json(args.card)
-    images = training_images(args, card)
-    recipe = loop.Recipe(**{field.name: getattr(args, field.name) for field in fields(loop.Recipe)})
-    device.claim_once(args.devices)
-    accelerator = device.device().type
-    precision = args.precision
-    if precision == "auto":
-        precision = "bf16-mixed" if accelerator == "cuda" else "32-true"
-    identity = identify(args, card, asdict(recipe) | {"precision": precision})
-    strategy = "ddp" if args.devices > 1 else "auto"
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=args.devices,
-        strategy=strategy,
-        precision=precision,
-        plugins=LightningEnvironment(),  # starts its processes itself, inside a Slurm job too
+    mapped = [(args.mapped, tables.read(args.mapped))]
+    maps = alignment.read_maps(args.maps, mapped[0][1])
+    named = mapped + ([(args.stimuli, tables.read(args.stimuli))] if args.stimuli else [])
+    classes = start.checked_classes(named, card, args.label_space, args.card)
+    fed = {name: getattr(args, name) for name in ("batch_size", "share", "smallest_crop")}
+    images = TrainingImages(
+        table=pd.concat([table for _, table in named], ignore_index=True),
+        maps=maps,
+        size=args.input_size or card["data_config"]["input_size"][1],
+        seed=args.seed,
+        **fed,
     )
-    fabric.launch()
+    recipe = loop.Recipe(**{field.name: getattr(args, field.name) for field in fields(loop.Recipe)})
+    fabric = start.launched(args.devices, args.precision)
+    decides = {
+        name: getattr(args, name) for name in ("label_space", "input_size", "evaluate_every", "devices")
+    }
+    decides |= fed | asdict(recipe) | {"precision": start.resolved(args.precision)}
+    trained_on = (args.mapped, args.maps, args.stimuli)
+    files = (*trained_on, args.validation, args.validation_maps)
+    identity = start.identify(card, decides, files, VERSIONS["fit"])
     work = Path(f"{args.output}.partial")
     if fabric.is_global_zero:
         work.mkdir(parents=True, exist_ok=True)
-        n, n_maps = len(images.table), int(images.has_map.sum())
-        lost = len(images.maps) - n_maps
-        print(f"{n} images, {n_maps} with a human map; {lost} maps are constant or not finite")
-        if seen := trained_on(args.validation, images.table):
+        print(outcome.described(images))
+        validation = tables.read(args.validation) if args.validation else images.table.iloc[:0]
+        if seen := len(tables.shared_pictures(validation, images.table)):
             print(f"{args.validation}: {seen} of its images are trained on, so its metrics are no test")
-    model = start(args, card, images.table)
-    normalised = Normalised(model.to(fabric.device), card["data_config"])
-    with tqdm(
-        total=recipe.steps, desc=f"train {args.model}", unit="step", disable=not fabric.is_global_zero
-    ) as bar:
+    model, data_config = start.start(
+        card,
+        args.weights,
+        label_space=args.label_space,
+        classes=classes,
+        input_size=args.input_size,
+        seed=args.seed,
+    )
+    normalised = Normalised(model.to(fabric.device), data_config)
+    followed = validation_of(args, normalised) if args.validation else None
+    with outcome.bar(args.model, recipe.steps, shown=fabric.is_global_zero) as bar:
         progress = loop.fit(
-            *(fabric, normalised, recipe, images, loop.Checkpoint(work / "checkpoint.pt", identity)),
+            fabric,
+            normalised,
+            recipe,
+            images,
+            loop.Checkpoint(work / "checkpoint.pt", identity),
             workers=args.workers,
             checkpoint_every=args.checkpoint_every,
             evaluate_every=args.evaluate_every,
-            evaluate=validator(args, normalised) if args.validation else None,
-            report=reporter(bar, work / "metrics.csv"),
+            evaluate=followed,
+            report=outcome.reporter(bar, work / "metrics.csv"),
         )
     if fabric.is_global_zero:
-        write(args, card, model, progress, recipe)
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        sha256 = weights.save(state, args.output)
+        outcome.write_metrics(args.metrics, progress)
+        facts = outcome.card_of(
+            card,
+            model,
+            model_name=args.model,
+            label_space=args.label_space,
+            data_config=data_config,
+            sha256=sha256,
+            trained_on=inputs_hash(*filter(None, trained_on)),
+            recipe=asdict(recipe) | fed,
+            metrics=progress.rows[-1],
+        )
+        write_json(args.trained_card, facts)
         shutil.rmtree(work)
 
 
-def training_images(args: argparse.Namespace, card: dict[str, Any]) -> Any:
-    """Images of both tables, with what is known of their maps."""
-    import pandas as pd
-
+def validation_of(args: argparse.Namespace, model: Normalised) -> Callable[[], dict[str, float]]:
+    """Read the validation images; returns what measures the model on them."""
     from visalign.maps import alignment
-    from visalign.stimuli import tables as stimulus_tables
-    from visalign.train.images import TrainingImages
-
-    mapped = stimulus_tables.read(args.mapped)
-    maps = alignment.read_maps(args.maps, mapped)
-    parts = [(args.mapped, mapped)]
-    parts += [(args.stimuli, stimulus_tables.read(args.stimuli))] if args.stimuli else []
-    for path, table in parts:
-        if "label" not in table or table["label"].isna().any():
-            raise InputError(f"{path}: label: not every image has one")
-    for path, table in parts:
-        stimulus_tables.labels(table, n_classes(args, card, [table for _, table in parts]), path)
-    size = args.input_size or card["data_config"]["input_size"][1]
-    return TrainingImages(
-        pd.concat([table for _, table in parts], ignore_index=True),
-        *(maps, size, args.batch_size, args.share, args.seed, args.smallest_crop),
-    )
-
-
-def trained_on(validation: str | None, table: pd.DataFrame) -> int:
-    """Number of validation images, where there are any, that are also trained on."""
-    from visalign.stimuli import tables as stimulus_tables
-
-    return len(stimulus_tables.shared_pictures(stimulus_tables.read(validation), table)) if validation else 0
-
-
-def n_classes(args: argparse.Namespace, card: dict[str, Any], tables: list[pd.DataFrame]) -> int:
-    """Classes that the trained model answers with: the base's, or those of a new head.
-
-    A new head has all classes of a label space whose size is known, else as many as the largest label asks.
-    """
-    if card["label_space"] == args.label_space:
-        return spaces.classes(card, args.card)
-    return spaces.size(args.label_space) or max(int(table["label"].max()) for table in tables) + 1
-
-
-def identify(args: argparse.Namespace, card: dict[str, Any], recipe: dict[str, Any]) -> str:
-    """Hash of all that decides a training and its metrics."""
-    files = [args.mapped, args.maps, args.stimuli, args.validation, args.validation_maps]
-    names = ("label_space", "input_size", "batch_size", "share", "smallest_crop", "evaluate_every", "devices")
-    options = {name: getattr(args, name) for name in names} | recipe
-    base = {name: card[name] for name in ("sha256", "label_space", "data_config")}
-    content = json.dumps([options, base, inputs_hash(*filter(None, files)), VERSIONS["fit"]], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def start(args: argparse.Namespace, card: dict[str, Any], table: pd.DataFrame) -> Any:
-    """The base, with a new head, drawn by the seed, where its label space is not that of the images."""
-    import torch
-
-    from visalign.zoo import network
-
-    new_head = card["label_space"] != args.label_space
-    # A new head is no base's, of which a part may have been meant.
-    model = network.build(card | {"label_space": "none"} if new_head else card, args.weights)
-    if args.input_size:
-        network.resize(model, (args.input_size,) * 2, tuple(card["data_config"]["input_size"][1:]))
-        card["data_config"]["input_size"] = [3, args.input_size, args.input_size]
-    if new_head:
-        torch.manual_seed(args.seed)
-        model.reset_classifier(n_classes(args, card, [table]))  # type: ignore[operator]
-    return model.to(memory_format=torch.channels_last)  # as the inputs are, and faster
-
-
-def validator(args: argparse.Namespace, model: Normalised) -> Callable[[], dict[str, float]]:
-    """Return a function that measures accuracy, alignment and harmonizer loss on the validation images."""
-    from visalign.maps import alignment
+    from visalign.stimuli import tables
+    from visalign.stimuli.transforms import Transform
+    from visalign.train import evaluation
+    from visalign.zoo import inputs
 
     trained = {"num_classes": model.model.num_classes, "label_space": args.label_space}
     classes = spaces.classes(trained, args.card)
-    files = (args.validation_pixels, args.validation_maps, args.transform)
-    images = held_out_images(args.validation, *files, classes)
-
-    def validate() -> dict[str, float]:
-        found = images.measure(model)
-        return {f"validation_{name}": float(alignment.mean_defined(v, axis=0)) for name, v in found.items()}
-
-    return validate
-
-
-def held_out_images(table: str, pixels: str, maps: str, transform: str, classes: int) -> HeldOut:
-    """Images with human maps on which a model of so many classes is measured."""
-    from visalign.io import stores
-    from visalign.maps import alignment
-    from visalign.stimuli import tables as stimulus_tables
-    from visalign.stimuli.transforms import Transform
-    from visalign.train.evaluation import HeldOut
-
-    stimuli = stimulus_tables.read(table)
-    store = stores.open_store(pixels)
-    stimulus_tables.check_ids(store, stimuli, pixels)
-    human = alignment.read_maps(maps, stimuli)
-    labels = stimulus_tables.labels(stimuli, classes, table)
-    return HeldOut(stimuli, labels, stores.array(store, "pixels"), human, Transform.from_key(transform))
-
-
-def reporter(bar: tqdm, path: Path) -> Callable[[Progress], None]:
-    """Return a function that advances the bar and writes the metrics so far, for who watches."""
-
-    def report(progress: Progress) -> None:
-        bar.update(progress.step - bar.n)
-        if not bar.disable and progress.count == 0:
-            bar.set_postfix({name: f"{progress.rows[-1][name]:.3g}" for name in ("total", "accuracy")})
-            write_metrics(path, progress)
-
-    return report
-
-
-def write_metrics(path: str | Path, progress: Progress) -> None:
-    """Write the rows of metrics as CSV."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(progress.rows[-1]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(progress.rows)
-    write_atomic(path, buffer.getvalue())
-
-
-def write(
-    args: argparse.Namespace, card: dict[str, Any], model: Any, progress: Progress, recipe: Recipe
-) -> None:
-    """Write weights, metrics and card."""
-    import safetensors.torch
-
-    output = Path(args.output)
-    partial = output.with_name(f".{output.name}.partial")
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    safetensors.torch.save_file(state, partial)
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    os.replace(partial, output)
-    write_metrics(args.metrics, progress)
-    data = {"batch_size": args.batch_size, "share": args.share, "smallest_crop": args.smallest_crop}
-    facts = {
-        "model": args.model,
-        "label_space": args.label_space,
-        "architecture": card["architecture"],
-        "weights": "train",
-        "source": card["model"],
-        "sha256": digest,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "num_classes": model.num_classes,
-        "data_config": card["data_config"],
-        **{name: card[name] for name in ("model_args",) if name in card},
-        "base_sha256": card["sha256"],
-        "trained_on": inputs_hash(*filter(None, (args.mapped, args.maps, args.stimuli))),
-        "recipe": asdict(recipe) | data,
-        "metrics": {name: None if value != value else value for name, value in progress.rows[-1].items()},
-    }
-    write_json(args.trained_card, facts)
-
-
-# --- measure and compare ---
+    table = tables.read(args.validation)
+    pixels = inputs.open_pixels(args.validation_pixels, table)
+    human = alignment.read_maps(args.validation_maps, table)
+    labels = tables.labels(table, classes, args.validation)
+    transform = Transform.from_key(args.transform)
+    return evaluation.validator(evaluation.HeldOut(table, labels, pixels, human, transform), model)
 
 
 def measure(args: argparse.Namespace) -> None:
     """Write accuracy, alignment and harmonizer loss of each image."""
     from visalign.io.tables import write_table
-    from visalign.zoo import network
+    from visalign.maps import alignment
+    from visalign.stimuli.transforms import Transform
+    from visalign.train.evaluation import HeldOut
+    from visalign.zoo import inputs
 
-    card = read_json(args.card)
-    classes = spaces.classes(card, args.card)
-    images = held_out_images(args.table, args.pixels, args.maps, args.transform, classes)
-    found = images.measure(network.Normalised(network.load(card, args.weights), card["data_config"]))
-    write_table(args.output, images.table[["stimulus_id"]].assign(**found))
+    seen = inputs.read(args.card, args.table, args.pixels)
+    human, transform = alignment.read_maps(args.maps, seen.table), Transform.from_key(args.transform)
+    images = HeldOut(seen.table, seen.labels, seen.pixels, human, transform)
+    write_table(args.output, seen.table[["stimulus_id"]].assign(**images.measure(seen.network(args.weights))))
 
 
 def compare(args: argparse.Namespace) -> None:

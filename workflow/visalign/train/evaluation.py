@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 import zarr
 
 from visalign.maps import alignment
+from visalign.stats.means import mean_defined
 from visalign.stimuli.transforms import Transform
 from visalign.train.harmonizer import map_distance
 from visalign.zoo import pixels as batches
@@ -62,3 +64,13 @@ class HeldOut:
             "alignment": rho,
             "harmonizer_loss": loss,
         }
+
+
+def validator(images: HeldOut, model: Normalised) -> Callable[[], dict[str, float]]:
+    """Return a function that measures the means over the images, of the model as it then is."""
+
+    def validate() -> dict[str, float]:
+        found = images.measure(model)
+        return {f"validation_{name}": float(mean_defined(v, axis=0)) for name, v in found.items()}
+
+    return validate
