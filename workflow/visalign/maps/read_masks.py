@@ -44,4 +44,5 @@ MASKS = Reader(
     path="table of the scenes, results/stimuli/NAME.csv",
     listed=listed,
     open=opened,
+    of_table=True,
 )

@@ -64,6 +64,8 @@ class Reader:
         Whether images and their labels come from a CSV, the column ``labels``.
     of_clicks : bool
         Whether the path is a click log, which the ceiling is computed from too.
+    of_table : bool
+        Whether the path is a stimulus table, which tells the sizes of the images too.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Reader:
     check_shapes: Callable[[MapFiles, Mapping[str, tuple[int, int]]], None] = unchecked
     labelled: bool = False
     of_clicks: bool = False
+    of_table: bool = False
 
     def click_log(self, files: MapFiles) -> str | None:
         """Path of the set's click log, if there is one."""

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     reader, files = readers.of(args.reader), MapFiles(args.name, args.path, args.labels, args.clicks)
     check_options(reader, files)
     labels = map_files.read_labels(args.labels) if args.labels else {}
-    sizes = collection.image_sizes(args.stimuli or (args.path if args.reader == "masks" else None))
+    sizes = collection.image_sizes(args.stimuli or (args.path if reader.of_table else None))
     if args.stimuli and reader.labelled:
         collection.check_stimuli(args.stimuli, list(labels), list(labels.values()))
     reader.check_shapes(files, sizes)
