@@ -17,7 +17,7 @@ from visalign.measures import neural_methods as neural
 from visalign.methods import text as methods_text
 from visalign.neural import predictivity
 from visalign.neural.layers import LayerScores
-from visalign.stages import recordings
+from visalign.recordings import card as recording
 from visalign.stats import resampling
 
 MODELS = """\
@@ -179,12 +179,12 @@ def change(tmp_path, name, **changes):
 
 def test_half_splits_are_spoken_of_only_where_a_ceiling_comes_from_them(write, tmp_path):
     for protocol in ("whole_image", "map"):
-        assert neural.HALVES in recordings.METHODS[protocol, True]
-        assert neural.HALVES not in recordings.METHODS[protocol, False]
+        assert neural.HALVES in recording.METHODS[protocol, True]
+        assert neural.HALVES not in recording.METHODS[protocol, False]
     assert "Split-half ceilings come from 10 half-splits" in write()
-    change(tmp_path, "it", ceiling={"method": recordings.METHODS["whole_image", False]})
+    change(tmp_path, "it", ceiling={"method": recording.METHODS["whole_image", False]})
     assert "Split-half ceilings come from 10 half-splits" in write()
-    change(tmp_path, "it_maps", ceiling={"method": recordings.METHODS["map", False]})
+    change(tmp_path, "it_maps", ceiling={"method": recording.METHODS["map", False]})
     assert "Split-half ceilings" not in write()
 
 

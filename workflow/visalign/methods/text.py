@@ -24,19 +24,10 @@ from visalign.measures import MEASURES
 from visalign.measures.wording import enumeration, listing, span
 from visalign.methods import trend
 from visalign.report import study_page
-from visalign.stimuli import images
+from visalign.stimuli import images, sources
 from visalign.study.study import Study
 from visalign.zoo import image_statistics
 
-#: What a stimulus set of each source is.
-SOURCES = {
-    "photographs": "labelled ImageNet photographs that ship with foolbox",
-    "scenes": "procedural scenes of objects on photographs",
-    "folder": "images of a folder",
-    "tfrecord": "images of files in ClickMe's format",
-    "npz": "images of files in ClickMe's format",
-    "brainscore": "a Brain-Score stimulus set",
-}
 #: What is said of images that were read in another way than most.
 PIXELS = {
     images.EXIF: "EXIF orientation applied in {}",
@@ -197,9 +188,7 @@ def of_stimuli(study: Study, results: Results) -> str:
     """Describe stimulus sets and the transform that each went through."""
     parts = []
     for name, row in study.stimuli.items():
-        facts = [SOURCES[row["source"]]]
-        if row["source"] == "scenes":
-            facts.append(f"n = {row['count']}, seed {row['seed']}")
+        facts = [sources.of(row).describe(row)]
         facts += [PIXELS[what].format(n) for what, n in results.stimuli.get(name, {}).items()]
         parts.append(f"{name}: {', '.join(facts)}; {TRANSFORMS[row['transform']]}")
     return f"**Stimuli.** {'. '.join(parts)}."
