@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
-from visalign.comparisons import chosen
+from visalign.comparisons import chosen, names
 from visalign.gram import matrix, missing_responses
 from visalign.gram import ridge as gram_ridge
 from visalign.io import dask_client
 from visalign.neural.layers import (
-    REGRESSIONS,
     component_curve,
     median_score,
     score_block,
@@ -32,7 +31,7 @@ def gappy(Y, seed=1):
     return Y
 
 
-@pytest.mark.parametrize("metric", REGRESSIONS)
+@pytest.mark.parametrize("metric", names("regression"))
 @pytest.mark.parametrize("fill", [lambda Y: Y, gappy])
 def test_features_and_their_gram_score_the_same_with_and_without_gaps(metric, fill):
     X, Y = problem()
@@ -47,7 +46,7 @@ def test_features_and_their_gram_score_the_same_with_and_without_gaps(metric, fi
     assert one.used == other.used == (6 if metric == "pls" else 0)
 
 
-@pytest.mark.parametrize("metric", REGRESSIONS)
+@pytest.mark.parametrize("metric", names("regression"))
 @pytest.mark.parametrize("kind", ["K", "X"])
 def test_held_out_responses_change_neither_the_inner_score_nor_a_prediction(metric, kind):
     X, Y = problem()
@@ -124,7 +123,7 @@ def noise_layers(seed, count=8, n=60):
     return {name: lambda layer=layer: layer for name, layer in layers.items()}, rng.standard_normal((n, 6))
 
 
-@pytest.mark.parametrize("metric", REGRESSIONS)
+@pytest.mark.parametrize("metric", names("regression"))
 def test_layers_of_noise_score_zero_unless_they_are_chosen_on_what_is_reported(metric):
     """Means of 16 experiments against 4 of their standard errors."""
     nested, published = [], []
@@ -138,7 +137,7 @@ def test_layers_of_noise_score_zero_unless_they_are_chosen_on_what_is_reported(m
     assert np.mean(published) > 4 * np.std(published) / 4
 
 
-@pytest.mark.parametrize("metric", REGRESSIONS)
+@pytest.mark.parametrize("metric", names("regression"))
 def test_the_layer_is_chosen_without_the_stimuli_that_it_is_reported_on(metric):
     """Whatever the held-out responses are, the choice is the same; the best reported layer is not."""
     reads, Y = noise_layers(0)

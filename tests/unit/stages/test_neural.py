@@ -18,7 +18,7 @@ from visalign.gram import matrix
 from visalign.io import dask_client
 from visalign.neural import arrays as neural_arrays
 from visalign.neural import predictivity
-from visalign.neural.layers import REGRESSIONS, median_score, score_block, score_layers
+from visalign.neural.layers import median_score, score_block, score_layers
 from visalign.neural.predictivity import Ceiling, conventions
 from visalign.stats import bootstrap
 from visalign.stats.cross_validation import leave_out_splits, nested_splits
@@ -88,7 +88,7 @@ def test_the_score_approaches_one_as_stimuli_grow(score):
     assert abs(missing_share[2]) < 0.05
 
 
-@pytest.mark.parametrize("metric", REGRESSIONS)
+@pytest.mark.parametrize("metric", names("regression"))
 def test_inner_splits_choose_the_layer_that_the_neuroids_read(population, score, metric):
     X, signal, groups = population
     other = np.random.default_rng(2).standard_normal(X.shape) + 0.3 * X
@@ -197,7 +197,7 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("metric", REGRESSIONS)
+@pytest.mark.parametrize("metric", names("regression"))
 def test_features_and_their_gram_matrix_score_the_same(population, metric):
     X, signal, groups = population
     splits = nested_splits(len(X), groups, 3, 0.9, 1, 1)
@@ -257,7 +257,7 @@ def test_arrays_without_repetitions_have_no_ceiling_and_every_metric_runs(popula
     assert set(result) == set(names())
     for metric, entries in result.items():
         ((convention, entry),) = entries.items()
-        assert convention == entry["convention"] == ("r" if metric in REGRESSIONS else "raw")
+        assert convention == entry["convention"] == ("r" if metric in names("regression") else "raw")
         assert entry["ceiling"] is None and entry["value"] > 0.5
 
 

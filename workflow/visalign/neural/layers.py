@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visalign import comparisons
 from visalign.comparisons import pls
 from visalign.comparisons.comparison import Layer, Regression
 from visalign.gram.missing_responses import pearson_present
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 #: Splits of one task: enough tasks for many workers, few enough reads of a Gram matrix.
 BLOCK = 5
-REGRESSIONS, SIMILARITIES = (tuple(comparisons.names(kind)) for kind in ("regression", "similarity"))
 
 
 @dataclass(frozen=True)

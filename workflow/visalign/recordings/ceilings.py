@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import fdtrc
 
 from visalign.stats import bootstrap, correlations, resampling
+from visalign.stats.means import mean_defined
 from visalign.stats.resampling import Draws, mean_of_defined, mean_over_units, median_of_defined
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -179,9 +180,7 @@ def mean_over_repetitions(responses: np.ndarray) -> np.ndarray:
     ----------
     responses : ndarray, shape (n_stimuli, n_neuroids, n_repetitions)
     """
-    values = np.ascontiguousarray(responses, dtype=np.float64)
-    count = (~np.isnan(values)).sum(axis=-1)
-    return np.where(count > 0, np.nansum(values, axis=-1) / np.maximum(count, 1), np.nan)
+    return mean_defined(np.ascontiguousarray(responses, dtype=np.float64), axis=-1)
 
 
 def split_half_ceiling(
