@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,8 @@ def weights_id(row: dict[str, Any]) -> str:
 
 def save(state: dict[str, Any], output: str | Path) -> str:
     """Save tensors by their names as safetensors, whole or not at all; returns the sha256 of the file."""
-    if state:
-        from safetensors.torch import save_file
-    else:
-        from safetensors.numpy import save_file
+    # Without tensors torch is not needed, whose import takes seconds.
+    writer = importlib.import_module("safetensors.torch" if state else "safetensors.numpy")
     with replaced(output) as partial:
-        save_file(state, partial)
+        writer.save_file(state, partial)
         return hashlib.sha256(partial.read_bytes()).hexdigest()
