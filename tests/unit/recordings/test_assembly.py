@@ -297,8 +297,11 @@ def test_values_of_a_map_recording_reshape_to_maps():
     assert form.is_map(recording) and form.grid(recording) == (2, 3, 4)
     np.testing.assert_array_equal(recording.values.ravel(), np.arange(24))
     assert recording.stimulus_id.values[[0, 1, 4, 23]].tolist() == [
-        "scene 0.png/00-00", "scene 0.png/00-01", "scene 0.png/01-00", "scene 1.png/02-03"
-    ]  # fmt: skip
+        "scene 0.png/00-00",
+        "scene 0.png/00-01",
+        "scene 0.png/01-00",
+        "scene 1.png/02-03",
+    ]
 
 
 def test_rows_of_a_grid_beyond_99_are_in_order_too():
@@ -346,9 +349,15 @@ def test_the_content_hash_sees_every_optional_coordinate(name):
 )
 def test_coordinates_that_do_not_fit_the_responses_are_named(change, message):
     coordinates = {
-        "stimulus_id": ["s0", "s1"], "object_name": ["", ""], "repetition": [0], "neuroid_id": ["a"],
-        "region": [""], "subject": [""], "time_bin_start": [0.0], "time_bin_end": [1.0],
-    }  # fmt: skip
+        "stimulus_id": ["s0", "s1"],
+        "object_name": ["", ""],
+        "repetition": [0],
+        "neuroid_id": ["a"],
+        "region": [""],
+        "subject": [""],
+        "time_bin_start": [0.0],
+        "time_bin_end": [1.0],
+    }
     with pytest.raises(InputError, match=message):
         form.internal_form("m.mat", np.zeros((2, 1, 1, 1)), coordinates | change, {})
 

@@ -93,8 +93,10 @@ def same(rows: pd.DataFrame, result: dict) -> None:
                     continue
                 found = None if pd.isna(row[name]) else row[name]
                 assert found == (value if value is None else pytest.approx(value, rel=1e-10, abs=1e-12)), (
-                    metric, convention, name,
-                )  # fmt: skip
+                    metric,
+                    convention,
+                    name,
+                )
 
 
 @pytest.mark.parametrize("p", [12, 30, 200], ids=["primal", "few", "many"])
@@ -174,9 +176,15 @@ def test_an_assembly_with_numbered_sites_and_no_time_bins_is_scored():
     features(X, ids(N))
     table(ids(N))
     assembly.write_assembly(
-        "a.nc", Y.transpose(0, 2, 1)[..., None], ids(N), ["x"] * N, list(range(1, M + 1)), ["V4"] * M,
-        [""] * M, [(0, 1)],
-    )  # fmt: skip
+        "a.nc",
+        Y.transpose(0, 2, 1)[..., None],
+        ids(N),
+        ["x"] * N,
+        list(range(1, M + 1)),
+        ["V4"] * M,
+        [""] * M,
+        [(0, 1)],
+    )
     import xarray as xr
 
     with xr.open_dataset("a.nc", engine="h5netcdf") as dataset:
