@@ -73,7 +73,7 @@ def named_points(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
 def draw_points(
     axes: Axes, points: list[dict[str, Any]], styles: Styles, *, crowded: bool, hollow: bool
 ) -> None:
-    """Draw models with their intervals, a colour and marker a family; hollow, those that are only shown."""
+    """Draw models with their intervals, a colour and marker per family; hollow, those that are only shown."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for point in points:
         groups.setdefault(point["family"] if point["family"] in styles else "", []).append(point)
@@ -100,8 +100,17 @@ def draw_reference_lines(axes: Axes, lines: list[dict[str, Any]]) -> None:
     """Draw a line with its name for each control that has a score but no accuracy."""
     for line in lines:
         axes.axhline(line["y"], color=theme.QUIET, lw=0.8, ls=(0, (2, 2)), zorder=1.2)
-        axes.annotate(line["model"], (1, line["y"]), (-2, 1), ("axes fraction", "data"), "offset points",
-                      ha="right", va="bottom", fontsize=6.5, color=theme.QUIET)  # fmt: skip
+        axes.annotate(
+            line["model"],
+            (1, line["y"]),
+            (-2, 1),
+            ("axes fraction", "data"),
+            "offset points",
+            ha="right",
+            va="bottom",
+            fontsize=6.5,
+            color=theme.QUIET,
+        )
 
 
 def draw_arrows(axes: Axes, points: list[dict[str, Any]]) -> None:
@@ -270,8 +279,16 @@ def draw_empty(axes: Axes, panel: Mapping[str, Any]) -> None:
     axes.set(xticks=[], yticks=[])
     reasons = Counter(excluded["reason"] for excluded in panel["excluded"]).most_common(4)
     text = "\n".join(textwrap.fill(f"{count} × {reason}", 60) for reason, count in reasons)
-    axes.text(0.5, 0.5, f"no model has a value\n\n{text}", ha="center", va="center", fontsize=8,
-              color=theme.QUIET, transform=axes.transAxes)  # fmt: skip
+    axes.text(
+        0.5,
+        0.5,
+        f"no model has a value\n\n{text}",
+        ha="center",
+        va="center",
+        fontsize=8,
+        color=theme.QUIET,
+        transform=axes.transAxes,
+    )
 
 
 def title_pad(overlay: Mapping[str, Any] | None) -> float:
@@ -288,8 +305,16 @@ def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Styles) -> list[Ann
     lines = [title, *textwrap.wrap(panel["subtitle"], TITLE_WIDTH)]
     axes.set_title("\n".join(lines), color=color, pad=title_pad(panel["overlay"]))
     axes.set_xlabel(panel["x_label"])
-    axes.annotate(footer(panel), (0, 0), (0, -34), "axes fraction", "offset points",
-                  va="top", fontsize=7.5, color=theme.QUIET)  # fmt: skip
+    axes.annotate(
+        footer(panel),
+        (0, 0),
+        (0, -34),
+        "axes fraction",
+        "offset points",
+        va="top",
+        fontsize=7.5,
+        color=theme.QUIET,
+    )
     axes.set_ylabel(textwrap.fill(panel["y_label"], LABEL_WIDTH))
     shown = shown_points(panel)
     if not shown and not panel["reference_lines"]:

@@ -19,7 +19,7 @@ from visalign.report.draw_panel import Styles, draw_panel, place_names, shown_po
 COLUMNS = 2
 PANEL_SIZE = (6.8, 6.0)  # inches
 LEGEND_HEIGHT = 0.9  # inches, for the legends over and under the panels
-LEGEND_COLUMN = 1.9  # inches a family
+LEGEND_COLUMN = 1.9  # inches per family
 
 
 def named_styles(panels: list[dict[str, Any]]) -> dict[str, dict[str, str]]:

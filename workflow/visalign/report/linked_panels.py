@@ -23,7 +23,7 @@ def measure(scores: pd.DataFrame, key: tuple[str, str, str], name: str, models: 
     -------
     dict
         name, benchmark, metric, convention; simulated, accuracy: whether it is; value, low, high: a number or
-        None a model.
+        None per model.
     """
     column = dict(zip(("benchmark", "metric", "convention"), key, strict=True))
     rows = rows_of(scores, column, column["convention"])
@@ -78,9 +78,9 @@ def panels(scores: pd.DataFrame, trend: dict[str, Any], parameters: Mapping[str,
     Returns
     -------
     dict
-        models, family (one a model), baseline (index of the model that an arrow comes from, one a model),
-        quiet (whether it is in no statistic, one a model), styles (family -> colour and marker), measures,
-        parameters (millions, one a model), panels: y (index of its measure; x is measure 0), note, trend,
+        models, family (one per model), baseline (index of the model that an arrow comes from, one per model),
+        quiet (whether it is in no statistic, one per model), styles (family -> colour and marker), measures,
+        parameters (millions, one per model), panels: y (index of its measure; x is measure 0), note, trend,
         reference (name and y of each such line).
     """
     from visalign.report import theme  # matplotlib is slow to import, and the page of one model needs none

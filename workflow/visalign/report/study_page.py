@@ -12,7 +12,7 @@ import pandas as pd
 
 from visalign.measures import ACCURACIES, RAW
 
-#: Ends the name of a metric that has a row a layer; the metric itself is that of the chosen layer.
+#: Ends the name of a metric that has one row per layer; the metric itself is that of the chosen layer.
 PER_LAYER = "_layer"
 
 #: Libraries whose versions can change a number or a figure.
@@ -51,7 +51,7 @@ def plain_name(benchmark: str, metric: str) -> str:
 
 
 def headlines(trend: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the columns of the model table: accuracy, then a column a panel."""
+    """Return the columns of the model table: accuracy, then one column per panel."""
     accuracy = trend["accuracy"]
     name = plain_name(accuracy["benchmark"], accuracy["metric"])
     return [accuracy | {"name": name, "reasons": {}}] + [
@@ -106,7 +106,7 @@ def cell(row: dict[str, Any] | None, raw: dict[str, Any] | None, reason: str) ->
 def model_table(
     scores: pd.DataFrame, trend: dict[str, Any], pages: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Return a row a model: its family, the address of its page ('' for none), a cell a headline measure."""
+    """Return one row per model: family, address of its page ('' for none), one cell per headline."""
     columns = [
         (
             rows_of(scores, column, column["convention"]),

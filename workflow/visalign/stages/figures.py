@@ -1,4 +1,4 @@
-"""Draw accuracy against alignment: a figure of all measures, and one a measure."""
+"""Draw accuracy against alignment: one figure of all measures, and one per measure."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     maps, transform = alignment.read_maps(args.maps, table), Transform.from_key(args.transform)
     drawn = choose(len(table), args.images, args.seed)
     alignments = scoring.align_importance(importance, maps, table, drawn, transform)
-    status = low_level.undefined(args.architecture, tolerance.METRIC)
+    status = low_level.lacks(args.architecture, "classes")
     sizes = [Score(metric=tolerance.METRIC, status=str(status))]
     places = scoring.places(alignments, people, np.random.default_rng(args.seed), args.bootstrap)
     source = Source(

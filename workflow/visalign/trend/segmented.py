@@ -98,7 +98,7 @@ def best_fit(design: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def wild_signs(families: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """Return a random sign a family and draw, shape (n_families, draws)."""
+    """Return a random sign per family and draw, shape (n_families, draws)."""
     return rng.choice([-1.0, 1.0], size=(families.max() + 1, draws))
 
 

@@ -22,8 +22,6 @@ GIVES = {
     "local-contrast": "importance maps",
     "centre": "importance maps",
 }
-#: What each measure compares; accuracy and tolerance need the names of classes, which none of them gives.
-NEEDED = {"neural": "features", "clickme": "importance maps", "attacks": "importance maps"}
 #: Columns of the model sheet that their rows may fill.
 COLUMNS = (
     *("model", "architecture", "weights", "family", "role"),
@@ -49,11 +47,6 @@ def faults(row: dict[str, Any], defaults: dict[str, Any]) -> list[str]:
         if name not in COLUMNS and value != defaults.get(name):
             found.append(f"{name}: {value!r}: rows of low-level models have only {', '.join(COLUMNS)}")
     return found
-
-
-def undefined(architecture: str, measure: str) -> str | None:
-    """Why a low-level model has no score of a measure, or None."""
-    return lacks(architecture, NEEDED.get(measure, ""))
 
 
 def lacks(architecture: str, needed: str) -> str | None:
