@@ -19,7 +19,7 @@ from visalign.io import stores
 from visalign.io.files import read_json, write_json
 from visalign.io.scores import read_scores
 from visalign.labels import spaces as label_spaces
-from visalign.zoo import network
+from visalign.zoo import layers, network
 
 LISTS = Path(timm.__file__).parent / "data/_info"
 #: timm's own files of indices: of the outputs of a head that stand for the classes of a label space.
@@ -196,7 +196,7 @@ def test_layers_are_recorded_as_without_a_class_map(headed):
     model = headed(1001)
     restricted = network.load(model.facts, model.weights)
     plain = network.load(model.facts | {"label_space": "none"}, model.weights)
-    assert network.layer_shapes(restricted, "auto", (64, 64)) == network.layer_shapes(plain, "auto", (64, 64))
+    assert layers.layer_shapes(restricted, "auto", (64, 64)) == layers.layer_shapes(plain, "auto", (64, 64))
     assert restricted.state_dict().keys() == plain.state_dict().keys()
 
 

@@ -9,7 +9,8 @@ import torch
 import torchvision
 
 from visalign.io.sheets import read_sheet
-from visalign.zoo import checks, facts, network
+from visalign.zoo import checks, facts
+from visalign.zoo import layers as layers_of
 from visalign.zoo.weights import pretrained_name, weights_id
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -129,7 +130,7 @@ def test_every_network_of_the_sheet_has_its_parameters_and_layers_to_record(mode
         with torch.device("meta"):
             model = timm.create_model(pretrained_name(row)).eval()
             size = tuple(model.pretrained_cfg["input_size"][1:])
-            layers[name] = len(network.layer_shapes(model, "auto", size))
+            layers[name] = len(layers_of.layer_shapes(model, "auto", size))
         counted[name] = sum(parameter.numel() for parameter in model.parameters())
     assert counted == {name: row["parameters"] for name, row in models.items()}
     assert min(layers.values()) >= 4

@@ -7,7 +7,8 @@ import torch
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.zoo import network
+from visalign.zoo import ladders, network
+from visalign.zoo import layers as layers_of
 
 DOCUMENT = Path(__file__).parents[3] / "docs/architectures.md"
 #: Architectures of different families, at 128 pixels unless they have one size.
@@ -65,19 +66,19 @@ def test_an_input_size_that_a_network_does_not_take_is_named(capsys):
 
 def test_a_layer_that_is_not_called_is_left_out_of_the_ladder():
     model, size = sized("vit_srelpos_small_patch16_224", 224)
-    found = network.probe(model, network.ladder(model), size)
+    found = layers_of.probe(model, ladders.ladder(model), size)
     assert found["shared_rel_pos"] == "is not called"
-    assert list(network.layer_shapes(model, "auto", size)) == [n for n in found if n != "shared_rel_pos"]
+    assert list(layers_of.layer_shapes(model, "auto", size)) == [n for n in found if n != "shared_rel_pos"]
 
 
 def swept(architecture: str, size: int | None) -> str:
     """Row of the table of an architecture: input size, layers, their axes."""
     model, input_size = sized(architecture, size)
-    shapes = network.layer_shapes(model, "auto", input_size)
+    shapes = layers_of.layer_shapes(model, "auto", input_size)
     names = list(shapes)
-    assert names[-1] == network.PRE_LOGITS
+    assert names[-1] == ladders.PRE_LOGITS
     axes = {
-        " × ".join(d.split("_")[-1] for d in network.dimensions(model, "x", shapes[n])[1:])
+        " × ".join(d.split("_")[-1] for d in layers_of.dimensions(model, "x", shapes[n])[1:])
         for n in names[:-1]
     }
     layers = f"{len(names)}: {names[0]}, ..., {names[-2]}, {names[-1]}"
@@ -99,4 +100,4 @@ def test_a_network_without_layers_says_so():
             return x
 
     with pytest.raises(InputError, match="layers: no stages found in Bare; name layers in the model sheet"):
-        network.layer_shapes(Bare(), "auto", (64, 64))
+        layers_of.layer_shapes(Bare(), "auto", (64, 64))

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from visalign.errors import InputError
-from visalign.zoo import ladders, network
+from visalign.zoo import ladders
+from visalign.zoo import layers as layers_of
 
 
 def meta(architecture: str) -> nn.Module:
@@ -40,13 +41,13 @@ def test_blocks_are_those_of_every_stage(architecture, number, first, last):
 def test_every_family_offers_blocks_at_the_same_fractions_of_its_depth():
     for architecture in ("resnet101", "convnext_tiny", "vit_tiny_patch16_224"):
         model = meta(architecture)
-        found, chosen = ladders.blocks(model), list(network.layer_shapes(model, "auto:4", (224, 224)))
+        found, chosen = ladders.blocks(model), list(layers_of.layer_shapes(model, "auto:4", (224, 224)))
         depths = [(found.index(name) + 1) / len(found) for name in chosen]
         assert depths == pytest.approx([0.25, 0.5, 0.75, 1], abs=1 / len(found))
 
 
 def test_all_blocks_are_taken_where_there_are_no_more():
-    assert list(network.layer_shapes(meta("resnet18"), "auto:12", (64, 64))) == ladders.blocks(
+    assert list(layers_of.layer_shapes(meta("resnet18"), "auto:12", (64, 64))) == ladders.blocks(
         meta("resnet18")
     )
 
@@ -58,11 +59,11 @@ def test_equal_fractions_of_the_depth():
 
 
 def test_auto_stays_what_it_was():
-    shapes = network.layer_shapes(meta("resnet18"), "auto", (64, 64))
+    shapes = layers_of.layer_shapes(meta("resnet18"), "auto", (64, 64))
     assert list(shapes) == ["maxpool", "layer1", "layer2", "layer3", "layer4", "pre_logits"]
 
 
 @pytest.mark.parametrize("layers", ["auto:", "auto:0", "auto:x", "auto:-1", "auto:1.5"])
 def test_a_number_of_blocks_that_is_none_is_named(layers):
     with pytest.raises(InputError, match=f"layers: '{layers}': expected auto:N"):
-        network.layer_shapes(meta("resnet18"), layers, (64, 64))
+        layers_of.layer_shapes(meta("resnet18"), layers, (64, 64))

@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> None:
     """Print the layers of an architecture; weights play no part, so they are random."""
     import timm
 
+    from visalign.zoo import layers as layers_of
     from visalign.zoo import network, origins
 
     config = origins.data_config(args.architecture)
@@ -37,11 +38,11 @@ def run(args: argparse.Namespace) -> None:
     network.resize(model, size)
     if args.all:
         leaves = [name for name, module in model.named_modules() if name and not list(module.children())]
-        found = network.probe(model, leaves, size)
+        found = layers_of.probe(model, leaves, size)
         shapes = {name: shape for name, shape in found.items() if not isinstance(shape, str)}
     else:
-        shapes = network.layer_shapes(model, args.layers, size)
+        shapes = layers_of.layer_shapes(model, args.layers, size)
     for layer, shape in shapes.items():
-        axes = [name.removeprefix(f"{layer}_") for name in network.dimensions(model, layer, shape)[1:]]
+        axes = [name.removeprefix(f"{layer}_") for name in layers_of.dimensions(model, layer, shape)[1:]]
         text = " × ".join(map(str, shape))
         print(f"{layer:40s} {' × '.join(axes):>17s} {text:>16s} {math.prod(shape):>10d}")

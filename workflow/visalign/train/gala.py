@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from visalign.errors import InputError
-from visalign.zoo import network
+from visalign.zoo import layers as layers_of
 
 Reduction = Callable[[Tensor], Tensor]
 
@@ -40,10 +40,10 @@ def spatial_layers(model: nn.Module, size: int) -> dict[str, Reduction]:
     InputError
         There is none.
     """
-    layout = network.token_layout(model)
+    layout = layers_of.token_layout(model)
     found: dict[str, Reduction] = {}
-    for layer, shape in network.layer_shapes(model, "auto", (size, size)).items():
-        axes = [name.rsplit("_", 1)[-1] for name in network.dimensions(model, layer, shape)]
+    for layer, shape in layers_of.layer_shapes(model, "auto", (size, size)).items():
+        axes = [name.rsplit("_", 1)[-1] for name in layers_of.dimensions(model, layer, shape)]
         if "y" in axes:
             found[layer] = partial(torch.linalg.vector_norm, dim=axes.index("channel"))
         elif "token" in axes and layout["token_grid"]:
@@ -64,7 +64,9 @@ def activities(model: nn.Module, layers: dict[str, Reduction]) -> Iterator[list[
     """Gather the activity (n, rows, columns) of layers in a forward pass of the block, with its graph."""
     found: list[Tensor] = []
     # Copies, since a following in-place activation would overwrite what the gradient needs.
-    with network.hooked(model, list(layers), lambda name, output: found.append(layers[name](output.clone()))):
+    with layers_of.hooked(
+        model, list(layers), lambda name, output: found.append(layers[name](output.clone()))
+    ):
         yield found
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from visalign.errors import InputError
+from visalign.zoo import layers as layers_of
 from visalign.zoo import network
 from visalign.zoo.origins import Origin, Unavailable, data_config, origin
 from visalign.zoo.weights import files_of
@@ -81,7 +82,7 @@ def check_input(row: dict[str, Any], known: Origin) -> None:
     arguments = json.dumps(known.model_args)
     model = sized(name, arguments, size, default)
     if model is not None and layers != "auto":
-        network.layer_shapes(model, layers, size)
+        layers_of.layer_shapes(model, layers, size)
 
 
 def sized(name: str, arguments: str, size: tuple[int, int], default: tuple[int, int]) -> nn.Module | None:
@@ -123,7 +124,7 @@ def run(name: str, arguments: str, size: tuple[int, int]) -> nn.Module:
         raise InputError(f"input_size: patches of {patch[0]} × {patch[1]} would leave out rows of pixels")
     own = json.loads(arguments)
     network.resize(model, size, tuple(own["img_size"]) if "img_size" in own else None)
-    network.probe(model, [], size)
+    layers_of.probe(model, [], size)
     return model
 
 

@@ -13,6 +13,7 @@ import zarr
 from tqdm import tqdm
 
 from visalign.io import stores
+from visalign.zoo import layers as layers_of
 from visalign.zoo import network
 from visalign.zoo import pixels as batches
 from visalign.zoo.device import device
@@ -51,12 +52,12 @@ class Pass:
         self.size = tuple(card["data_config"]["input_size"][1:])
         self.model = network.load(card, weights)
         self.forward = network.Normalised(self.model, card["data_config"])
-        self.shapes = network.layer_shapes(self.model, layers, self.size) if layers else {}
+        self.shapes = layers_of.layer_shapes(self.model, layers, self.size) if layers else {}
 
     def described(self) -> dict[str, Any]:
         """What a store says of the pass that filled it."""
         about = {"layers": [*self.shapes, "logits"], "dtype": self.dtype, "autocast": self.autocast}
-        return about | {"device": str(device())} | network.token_layout(self.model)
+        return about | {"device": str(device())} | layers_of.token_layout(self.model)
 
     @contextmanager
     def recording(self, wide: list[str], lost: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
@@ -68,7 +69,7 @@ class Pass:
         dtypes = {layer: torch.float32 if layer in wide else narrow for layer in self.shapes}
         on = self.autocast != "off"
         autocast = torch.autocast(device().type, getattr(torch, self.autocast) if on else None, enabled=on)
-        with torch.inference_mode(), autocast, network.recorded(self.model, dtypes, lost) as outputs:
+        with torch.inference_mode(), autocast, layers_of.recorded(self.model, dtypes, lost) as outputs:
             yield outputs
 
     def batch_size(self, n_stimuli: int) -> int:
@@ -102,7 +103,7 @@ class Pass:
             Layers that need float32.
         """
         dimensions = {
-            name: network.dimensions(self.model, name, shape) for name, shape in self.shapes.items()
+            name: layers_of.dimensions(self.model, name, shape) for name, shape in self.shapes.items()
         }
         dimensions["logits"] = ("stimulus", "logits_channel")
         writer = FeatureWriter(group, pixels.shape[0], rows, dimensions)
