@@ -14,6 +14,7 @@ from visalign import cli
 from visalign.errors import InputError
 from visalign.io import sheets
 from visalign.recordings import assembly, ceilings, form, site_pairs, subject_ceilings
+from visalign.study.schemas import definition
 
 
 def run(tmp_path, *more: str, path: str = "a.nc", reader: str = "assembly") -> dict:
@@ -256,9 +257,9 @@ def test_a_row_of_a_map_file_must_say_what_the_file_does_not(tmp_path):
         "recording\treader\tpath\tstimuli\tregion\tsubject\tgrid\twindows\nml\tarcaro\tml.mat\tscenes\tML\tGeorge\t17\t"
     )
     with pytest.raises(InputError, match=r"recordings\.tsv:2: .*'windows' is a required property"):
-        sheets.read_sheet(sheet, "recordings", "recording")
+        sheets.read_sheet(sheet, definition("recordings"), "recording")
     sheet.write_text(sheet.read_text() + "51-90,91-130")
-    assert sheets.read_sheet(sheet, "recordings", "recording")["ml"]["windows"] == "51-90,91-130"
+    assert sheets.read_sheet(sheet, definition("recordings"), "recording")["ml"]["windows"] == "51-90,91-130"
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path, write):

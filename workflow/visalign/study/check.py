@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from visalign.errors import InputError
 from visalign.io import checksums
 from visalign.io.files import read_json, write_json
-from visalign.recordings import arrays
+from visalign.recordings import readers
 from visalign.study.study import Study
 
 if TYPE_CHECKING:  # readers of many formats, which a run that was checked before does not need
@@ -31,9 +31,9 @@ def state(study: Study) -> str:
     """Fingerprint of all that the checks of a study rest on: config, sheets, and the facts of files."""
     named = study.sources() | {row["source"] for row in study.models.values() if row["weights"] == "file"}
     for row in study.recordings.values():
-        if row["reader"] == "arrays" and row["path"] in named:
+        if row["path"] in named:
             with suppress(InputError):  # which its check tells
-                named |= set(arrays.named_files(row["path"]))
+                named |= set(readers.of(row["reader"]).files(row["path"]))
     facts = {
         path: checksums.facts_of(path) if Path(path).is_file() else checksums.listing(path)
         for path in sorted(named)

@@ -13,7 +13,9 @@ from typing import Any
 
 from snakemake.io import ancient
 
-from visalign.recordings.arrays import named_files
+from visalign.maps import lists
+from visalign.maps import readers as map_readers
+from visalign.recordings import readers as recording_readers
 from visalign.stimuli import sources
 from visalign.study import layout
 from visalign.study.study import Study
@@ -125,11 +127,12 @@ class Inputs:
     # --- recordings ---
 
     def of_recording(self, recording: str) -> list[str]:
-        """The file of a recording, and those that it names where it is the card of plain arrays."""
+        """The file of a recording, and those that it names."""
         row = self.study.recordings[recording]
         # A simulated card comes with its files, and their checksums are in it.
-        given = row["reader"] == "arrays" and recording not in self.study.config["simulate"]["recordings"]
-        return [row["path"], *(named_files(row["path"]) if given else [])]
+        simulated = recording in self.study.config["simulate"]["recordings"]
+        named = [] if simulated else recording_readers.of(row["reader"]).files(row["path"])
+        return [row["path"], *named]
 
     def gram(self, model: str, recording: str) -> dict[str, str]:
         """Gram matrices of a model on the stimuli of a recording."""
@@ -155,7 +158,7 @@ class Inputs:
     def click_log(self, maps: str) -> dict[str, str]:
         """Click log of a map set, if there is one."""
         row = self.study.maps[maps]
-        path = row["path"] if row["reader"] == "clicks" else row.get("clicks")
+        path = map_readers.of(row["reader"]).click_log(lists.files_of(maps, row))
         return {"clicks": path} if path else {}
 
     def table_of_maps(self, maps: str) -> str:

@@ -14,8 +14,9 @@ from typing import Any
 from visalign import comparisons
 from visalign.comparisons import Option
 from visalign.io.sheets import schema
-from visalign.maps import readers
+from visalign.maps import readers as map_readers
 from visalign.measures import HEADLINES, MEASURES
+from visalign.recordings import readers as recording_readers
 from visalign.stimuli import sources
 
 
@@ -32,9 +33,13 @@ def definition(name: str) -> dict[str, Any]:
         meanings = {source.name: source.meaning for source in sources.SOURCES}
         choose(found, "source", meanings, {source.name: source.needs for source in sources.SOURCES})
     if name == "maps":
-        meanings = {reader.name: reader.meaning for reader in readers.READERS}
-        choose(found, "reader", meanings, {name: ("labels",) for name in readers.labelled()})
-        found["properties"]["path"]["description"] = readers.paths()
+        meanings = {reader.name: reader.meaning for reader in map_readers.READERS}
+        choose(found, "reader", meanings, {name: ("labels",) for name in map_readers.labelled()})
+        found["properties"]["path"]["description"] = map_readers.paths()
+    if name == "recordings":
+        meanings = {reader.name: reader.meaning for reader in recording_readers.READERS}
+        needs = {reader.name: reader.needs for reader in recording_readers.READERS}
+        choose(found, "reader", meanings, needs)
     return found
 
 
