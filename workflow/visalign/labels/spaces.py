@@ -45,21 +45,39 @@ LACKING = {
     BACKGROUND: {"imagenet-1k": 0},
     "imagenet-21k-miil": {"imagenet-1k": 9, "imagenet-a": 1, "imagenet-r": 0, "mini-imagenet": 1},
     "imagenet-12k": {
-        "imagenet-1k": 7, "imagenet-a": 1, "imagenet-r": 0, "mini-imagenet": 1, "imagenet-21k-miil": 0,
+        "imagenet-1k": 7,
+        "imagenet-a": 1,
+        "imagenet-r": 0,
+        "mini-imagenet": 1,
+        "imagenet-21k-miil": 0,
     },
     "imagenet-22k": {
-        "imagenet-1k": 1, "imagenet-a": 1, "imagenet-r": 0, "mini-imagenet": 0, "imagenet-21k-miil": 0,
+        "imagenet-1k": 1,
+        "imagenet-a": 1,
+        "imagenet-r": 0,
+        "mini-imagenet": 0,
+        "imagenet-21k-miil": 0,
         "imagenet-12k": 0,
     },
     "imagenet-21k-goog": {
-        "imagenet-1k": 1, "imagenet-a": 1, "imagenet-r": 0, "mini-imagenet": 0, "imagenet-21k-miil": 0,
-        "imagenet-12k": 0, "imagenet-22k": 0,
+        "imagenet-1k": 1,
+        "imagenet-a": 1,
+        "imagenet-r": 0,
+        "mini-imagenet": 0,
+        "imagenet-21k-miil": 0,
+        "imagenet-12k": 0,
+        "imagenet-22k": 0,
     },
     "imagenet-22k-ms": {
-        "imagenet-1k": 0, "imagenet-a": 0, "imagenet-r": 0, "mini-imagenet": 0, "imagenet-21k-miil": 0,
-        "imagenet-12k": 0, "imagenet-22k": 0,
+        "imagenet-1k": 0,
+        "imagenet-a": 0,
+        "imagenet-r": 0,
+        "mini-imagenet": 0,
+        "imagenet-21k-miil": 0,
+        "imagenet-12k": 0,
+        "imagenet-22k": 0,
     },
-}  # fmt: skip
+}
 
 
 #: What cards and stores say of a head that is not read as it is, see `provenance`.

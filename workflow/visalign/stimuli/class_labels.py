@@ -112,9 +112,13 @@ def _check_order(names: list[str], where: str | Path) -> None:
     torchvision sorts the names as they are, timm in natural order and without regard to case.
     """
     plain = sorted(names)
-    natural = sorted(names, key=lambda name: [
-        (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name.lower())
-    ])  # fmt: skip
+    natural = sorted(
+        names,
+        key=lambda name: [
+            (0, int(part), "") if part.isdecimal() else (1, 0, part)
+            for part in re.split(r"(\d+)", name.lower())
+        ],
+    )
     for one, other in zip(plain, natural, strict=True):
         if one != other:
             raise InputError(

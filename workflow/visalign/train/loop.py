@@ -156,9 +156,15 @@ class Step:
             stack.callback(see.remove)
             active = stack.enter_context(attention.activities(self.normalised.model, self.layers))
             parts = objective(
-                *(self.model, images, batch.labels, batch.human_maps, batch.has_map),
-                weight=weight, smoothing=recipe.smoothing, decay=decay,
-            )  # fmt: skip
+                self.model,
+                images,
+                batch.labels,
+                batch.human_maps,
+                batch.has_map,
+                weight=weight,
+                smoothing=recipe.smoothing,
+                decay=decay,
+            )
             if active:
                 parts["gala"] = attention.attention_loss(active, batch.human_maps, batch.has_map)
                 parts["total"] = parts["total"] + recipe.weight * parts["gala"]

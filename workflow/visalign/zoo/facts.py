@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from visalign.errors import InputError
+from visalign.io.files import write_atomic
 from visalign.labels import spaces
 from visalign.zoo import low_level
 from visalign.zoo.weights import files_of, is_repository
@@ -62,10 +63,7 @@ def resolve(models: Rows, cache: str | Path | None) -> Rows:
         answers = ask(list(missing.values()))
         known |= {key: facts | {"state": states[key]} for key, facts in zip(missing, answers, strict=True)}
         if cache:
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            temporary = cache.with_name(f".{cache.name}.{os.getpid()}.partial")
-            temporary.write_text(json.dumps({version: known}, indent=1))
-            temporary.replace(cache)
+            write_atomic(cache, json.dumps({version: known}, indent=1))
     return given | {model: known[key] for model, key in keys.items()}
 
 
