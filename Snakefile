@@ -46,7 +46,7 @@ try:
     faults: list[str] = []
     STUDY = Study.load(config, ", ".join(map(str, workflow.configfiles)), layout.DATA_CONFIGS, faults)
     if config["check"] and workflow.is_main_process:  # not once more in every job
-        from visalign.tools import check
+        from visalign.study import check
 
         check.before_run(STUDY, faults, layout.CHECK)
     raise_any(faults)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from visalign.study import plan
 from visalign.study.study import NEEDS
-from visalign.tools import plan
 
 ROOT = Path(__file__).parents[2]
 MODELS = 1000

@@ -92,7 +92,7 @@ def test_every_metric_finds_the_teacher_before_its_untrained_twin(scores):
 
 
 def test_every_metric_of_the_table_is_known(scores):
-    from visalign.stages.scores import METRICS
+    from visalign.measures import METRICS
 
     assert set(scores.metric) <= set(METRICS)
 

@@ -75,9 +75,7 @@ def told(error: jsonschema.ValidationError, where: str) -> list[str]:
     return unknown or [f"{where}: {'.'.join(path) or '(top level)'}: {error.message}"]
 
 
-def usable_config(
-    config: dict[str, Any], definition: dict[str, Any], where: str, faults: list[str]
-) -> None:
+def usable_config(config: dict[str, Any], definition: dict[str, Any], where: str, faults: list[str]) -> None:
     """Check the config in place: faults are collected, and defaults take the place of what is wrong.
 
     Raises

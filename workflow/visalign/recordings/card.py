@@ -173,7 +173,7 @@ def of_recording(
             "max": int(repetitions.max()),
         },
         "excluded": {
-            "neuroids_other_regions": int(recording.attrs["n_neuroids_other_regions"]),
+            "neuroids_other_regions": int(recording.attrs.get("n_neuroids_other_regions", 0)),
             "neuroids_missing": recording.attrs.get("neuroids_missing", "").splitlines(),
             "responses_missing": int((~present).sum()),
         },

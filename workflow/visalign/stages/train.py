@@ -138,8 +138,8 @@ def fit(args: argparse.Namespace) -> None:
     from visalign.stimuli import tables
     from visalign.train import loop, outcome, start
     from visalign.train.images import TrainingImages
-    from visalign.zoo import weights
     from visalign.zoo.network import Normalised
+    from visalign.zoo.weights_file import save
 
     if args.batch_size % args.devices:
         raise InputError(f"--batch-size: {args.batch_size} is not a multiple of --devices {args.devices}")
@@ -197,7 +197,7 @@ def fit(args: argparse.Namespace) -> None:
         )
     if fabric.is_global_zero:
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-        sha256 = weights.save(state, args.output)
+        sha256 = save(state, args.output)
         outcome.write_metrics(args.metrics, progress)
         facts = outcome.card_of(
             card,

@@ -49,13 +49,6 @@ def select(rows: dict[str, Any], patterns: list[str], where: str) -> dict[str, A
     return {name: row for name, row in rows.items() if any(fnmatch.fnmatchcase(name, p) for p in patterns)}
 
 
-def label_mismatch(model_space: str, stimuli_space: str, stimuli: str) -> str | None:
-    """Why labels of a stimulus set cannot be compared with a model's output, or None."""
-    if model_space == stimuli_space != "none":
-        return None
-    return f"label space {stimuli_space} of {stimuli} is not the model's {model_space}"
-
-
 @dataclass
 class Study:
     """The config and sheets of one run, validated, with look-ups for the rules."""
@@ -272,7 +265,7 @@ class Study:
     def mismatch(self, model: str, stimuli: str) -> str | None:
         """Why labels of a stimulus set cannot be compared with a model's output, or None."""
         theirs = self.stimuli[stimuli].get("label_space", "none")
-        return label_mismatch(self.models[model]["label_space"], theirs, stimuli) or self.misfit(model)
+        return spaces.label_mismatch(self.models[model]["label_space"], theirs, stimuli) or self.misfit(model)
 
     def needs_layers(self, stimuli: str) -> bool:
         """Whether something reads layer activations on a stimulus set; else only logits are needed."""

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from visalign.errors import collected, raise_any
 from visalign.io.sheets import read_config
-from visalign.study.check import before_run, text
+from visalign.study.check import text
 from visalign.study.study import CACHE, Study
 
-__all__ = ["add_arguments", "before_run", "run"]
 EXAMPLES = """\
   python -m visalign check config/config.yaml
   python -m visalign check config/paper.yaml

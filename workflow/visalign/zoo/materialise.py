@@ -10,7 +10,8 @@ from typing import Any
 from visalign.errors import InputError
 from visalign.zoo import checkpoints, low_level
 from visalign.zoo.origins import Origin, origin
-from visalign.zoo.weights import is_repository, save
+from visalign.zoo.weights import is_repository
+from visalign.zoo.weights_file import save
 
 
 def materialise(architecture: str, weights: str, source: str) -> Any:

@@ -1,14 +1,11 @@
-"""What weights are called, by timm and in this pipeline; and the file that holds them."""
+"""What weights are called, by timm and in this pipeline."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import re
 from pathlib import Path
 from typing import Any
-
-from visalign.io.files import replaced
 
 
 def is_repository(source: str) -> bool:
@@ -40,12 +37,3 @@ def weights_id(row: dict[str, Any]) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", source):  # a path: names must differ where paths do
         source = hashlib.sha256(source.encode()).hexdigest()[:16]
     return f"{row['architecture']}-{row['weights']}-{source}"
-
-
-def save(state: dict[str, Any], output: str | Path) -> str:
-    """Save tensors by their names as safetensors, whole or not at all; returns the sha256 of the file."""
-    # Without tensors torch is not needed, whose import takes seconds.
-    writer = importlib.import_module("safetensors.torch" if state else "safetensors.numpy")
-    with replaced(output) as partial:
-        writer.save_file(state, partial)
-        return hashlib.sha256(partial.read_bytes()).hexdigest()
