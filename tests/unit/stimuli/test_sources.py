@@ -14,9 +14,10 @@ from PIL import Image
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.io import sheets, tfrecords
+from visalign.io import tfrecords
 from visalign.stimuli import images, sources, tables
 from visalign.stimuli.source import Listed
+from visalign.study.schemas import definition
 
 
 def write_images(root: Path, *names: str) -> str:
@@ -143,7 +144,7 @@ def test_listing_reads_no_image_and_imports_neither_torch_nor_pandas(tmp_path, m
 
 
 def test_every_source_of_the_sheet_is_declared_with_columns_of_the_sheet():
-    properties = sheets.schema("stimuli")["properties"]
+    properties = definition("stimuli")["properties"]
     assert list(sources.NAMES) == properties["source"]["enum"]
     for source in sources.SOURCES:
         assert set(source.needs) <= set(source.columns) <= set(properties)
