@@ -1,7 +1,8 @@
 """Schemas of config and sheets, completed by what is declared in code, such as measures and comparisons.
 
 A section of the config has its schema in ``workflow/schemas/stages``; it gives the defaults of the config,
-and types, defaults and help of command-line options, see `study.arguments`.
+and by ``commands`` the options of commands, see `study.options`, and what rules pass to them, see
+`study.settings`. ``cost: true`` marks a setting that changes no result, and hence reruns nothing.
 """
 
 from __future__ import annotations
@@ -75,6 +76,29 @@ def of_section(name: str) -> dict[str, Any]:
                 for headline in HEADLINES
             }
     return found
+
+
+def section(path: str) -> dict[str, Any]:
+    """Return the schema of a section of the config, or of a part of one: ``simulate.recordings``."""
+    name, *parts = path.split(".")
+    found = of_section(name)
+    for part in parts:
+        found = found["properties"][part]
+    return found.get("additionalProperties") or found
+
+
+def settings_of(settings: dict[str, Any], command: str) -> dict[str, dict[str, Any]]:
+    """Return the settings of a schema that a command takes as options, in their order.
+
+    A setting says so by ``commands``; where it does not, by that of its section, but for whether a stage runs
+    and for names of sheets.
+    """
+    whole = settings.get("commands", [])
+    return {
+        name: part
+        for name, part in settings["properties"].items()
+        if command in part.get("commands", [] if name in ("enabled", "sheet") else whole)
+    }
 
 
 def of_option(option: Option) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import shlex
 from typing import Any
 
+from visalign.study.schemas import settings_of
 from visalign.study.study import Study
 
 #: What a recipe of the sheet of trained models says, in the order of its options.
@@ -41,6 +42,31 @@ def options(settings: dict[str, Any], *names: str) -> str:
             word = str(value).lower() if isinstance(value, bool) else str(value)
             words.append(f"--{name.replace('_', '-')} {shlex.quote(word)}")
     return " ".join(words)
+
+
+def of_command(values: dict[str, Any], schema: dict[str, Any], command: str, *, cost: bool = False) -> str:
+    """Command-line options of the settings that a command takes, those that change results or the others.
+
+    Parameters
+    ----------
+    values : dict
+        A section of the config, or a row of a sheet.
+    schema : dict
+        Of it, see `schemas.section`.
+    cost : bool
+        Whether those that change no result.
+    """
+    parts = settings_of(schema, command)
+    names = [name for name, part in parts.items() if part.get("cost", False) == cost]
+    return " ".join(filter(None, (option(name, values.get(name)) for name in names)))
+
+
+def option(name: str, value: Any) -> str:
+    """Command-line option of a setting: several words of a list, JSON of an object, nothing of None."""
+    flag = name.replace("_", "-")
+    if isinstance(value, dict):
+        return json_option(flag, value)
+    return several(flag, value) if isinstance(value, list) else options({name: value}, name)
 
 
 def json_option(name: str, value: Any) -> str:
