@@ -109,6 +109,17 @@ def test_the_seed_is_the_configs():
     assert parser.parse_args([]).seed == 0 and parser.parse_args(["--seed", "3"]).seed == 3
 
 
+@pytest.mark.parametrize("sheet", ["maps", "recordings"])
+def test_whether_data_are_simulated_is_true_false_or_what_the_data_say(sheet):
+    parser = argparse.ArgumentParser()
+    options.add_simulated(parser, sheet)
+    assert parser.parse_args([]).simulated is False
+    assert parser.parse_args(["--simulated", "true"]).simulated is True
+    parser = argparse.ArgumentParser()
+    options.add_simulated(parser, sheet, default=None)
+    assert parser.parse_args([]).simulated is None
+
+
 def test_parts_of_sections_are_found():
     assert "levels" in schemas.section("clickme.revelation")["properties"]
     assert "neuroids" in schemas.section("simulate.recordings")["properties"]
