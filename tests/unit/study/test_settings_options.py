@@ -97,6 +97,14 @@ def test_what_a_schema_does_not_allow_is_refused_by_its_option(words, said, caps
     assert said in capsys.readouterr().err
 
 
+def test_what_a_schema_requires_its_command_requires(capsys):
+    parser = argparse.ArgumentParser()
+    options.add_settings(parser, SCHEMA | {"required": ["steps"]}, "fit")
+    with pytest.raises(SystemExit):
+        parser.parse_args([])
+    assert "the following arguments are required: --steps" in capsys.readouterr().err
+
+
 def test_help_is_the_description():
     parser = argparse.ArgumentParser()
     options.add_settings(parser, SCHEMA, "fit")

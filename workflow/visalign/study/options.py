@@ -38,10 +38,12 @@ def add_settings(
     Parameters
     ----------
     settings : dict
-        Schema of a section of the config, or of a sheet, see `schemas.section` and `schemas.definition`.
+        Schema of a section of the config, or of a sheet, see `schemas.section` and `schemas.definition`. What it
+        requires, the command requires.
     """
     for name, part in settings_of(settings, command).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", **described(part))
+        needed = {"required": True} if name in settings.get("required", ()) else {}
+        parser.add_argument(f"--{name.replace('_', '-')}", **described(part), **needed)
 
 
 def add_seed(parser: argparse.ArgumentParser | argparse._ArgumentGroup, help: str = "") -> None:
