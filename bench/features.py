@@ -45,7 +45,7 @@ def prepare(folder: Path) -> tuple[dict, str, Path]:
     from visalign.io.files import read_json
 
     card, weights = folder / "model.json", folder / "model.safetensors"
-    cli.main(["models", "--model", "lite0", "--architecture", ARCHITECTURE, "--weights", "random",
+    cli.main(["models", "weights", "--model", "lite0", "--architecture", ARCHITECTURE, "--weights", "random",
               "--source", "0", "--output", str(weights), "--card", str(card)])  # fmt: skip
     images = folder / "images"
     images.mkdir()

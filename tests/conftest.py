@@ -44,7 +44,7 @@ def tiny_model(tmp_path_factory) -> Callable[..., ModelFiles]:
             config = origins.data_config(architecture) | {"input_size": [3, size, size]}
             arguments = ["--model", "tiny", "--architecture", architecture, "--weights", "random"]
             arguments += ["--source", "0", "--data-config", json.dumps(config)]
-            cli.main(["models", *arguments, "--output", files.weights, "--card", files.card])
+            cli.main(["models", "weights", *arguments, "--output", files.weights, "--card", files.card])
             made[key] = files
         return made[key]
 

@@ -117,6 +117,6 @@ def panels_of(
     tables.write_table(paths[0], scores)
     if sheet is not None:
         sheet.to_csv(paths[1], sep="\t", index=False)
-    argv = ["--scores", paths[0], "--models", paths[1], "--bootstrap", "50", *more]
+    argv = ["--scores", paths[0], "--models", paths[1], "--bootstrap", "100", *more]
     main(["trend", *argv, "--output", str(folder / "trend.json")])
     return read_json(folder / "trend.json")["panels"]

@@ -10,7 +10,7 @@ rule accuracy:
         "results/accuracy/{model}/{stimuli}.csv",
     params:
         version=version("accuracy"),
-        label_space=lambda w: options(STUDY.stimuli[w.stimuli], "label_space"),
+        label_space=lambda w: of_command(STUDY.stimuli[w.stimuli], definition("stimuli"), "accuracy"),
     log:
         "logs/accuracy/{model}/{stimuli}.log",
     benchmark:

@@ -1,4 +1,4 @@
-# Files of config/downloads.tsv, one job a file: a rule that reads one of these paths fetches it first, and
+# Files of config/downloads.tsv, one job per file: a rule that reads one of these paths fetches it first, and
 # `snakemake data/clickme/val/val-{0..17}.tfrecords` fetches a range.
 from visalign.io.downloads import expand_rows
 from visalign.io.sheets import read_sheet
@@ -12,7 +12,7 @@ rule downloads:
     wildcard_constraints:
         download="|".join(map(re.escape, DOWNLOADS)),
     params:
-        row=lambda w: options(DOWNLOADS[w.download], "url", "sha256", "sha1"),
+        row=lambda w: of_command(DOWNLOADS[w.download], definition("downloads"), "downloads"),
     log:
         "logs/downloads/{download}.log",
     benchmark:

@@ -1,4 +1,4 @@
-# Activations of all chosen layers and logits: one store a (model, stimulus set). Sets that no
+# Activations of all chosen layers and logits: one store per (model, stimulus set). Sets that no
 # recording uses need logits only.
 KEPT = (lambda store: store) if config["features"]["keep"] else temp
 
@@ -12,7 +12,7 @@ rule features:
         manifest="results/features/{model}/{stimuli}.json",
     params:
         version=version("features"),
-        options=options(config["features"], "batch_size", "dtype", "autocast"),
+        options=of_command(config["features"], section("features"), "features"),
         layers=lambda w: layers_option(STUDY, w.model, w.stimuli),
     log:
         "logs/features/{model}/{stimuli}.log",

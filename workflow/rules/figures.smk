@@ -20,7 +20,7 @@ rule figures:
         ),
     params:
         version=version("figures"),
-        options=options(config["figures"], "dpi"),
+        options=of_command(config["figures"], section("figures"), "figures"),
         directory=lambda w, output: os.path.dirname(output[0]),
     log:
         "logs/figures.log",

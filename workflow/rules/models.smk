@@ -1,4 +1,4 @@
-# Weights as safetensors, once for all models that share them; then a card for each model.
+# Weights as safetensors, once for all models that share them; then one card per model.
 WEIGHTS = weights_of(STUDY)
 
 
@@ -10,7 +10,7 @@ rule models_weights:
         card="results/models/weights/{weights}.json",
     params:
         version=version("models", "weights"),
-        row=lambda w: options(WEIGHTS[w.weights], "architecture", "weights", "source"),
+        row=lambda w: of_command(WEIGHTS[w.weights], definition("models"), "weights"),
     log:
         "logs/models_weights/{weights}.log",
     benchmark:
@@ -20,26 +20,26 @@ rule models_weights:
     conda:
         "../../envs/vision.yaml"
     shell:
-        "python -m visalign models --model {wildcards.weights} {params.row} "
+        "python -m visalign models weights --model {wildcards.weights} {params.row} "
         "--output {output.weights} --card {output.card} &> {log}"
 
 
-rule models:
+rule models_card:
     input:
         lambda w: layout.manifest(STUDY.weights(w.model)),
     output:
         "results/models/{model}.json",
     params:
         version=version("models", "card"),
-        row=lambda w: options(STUDY.models[w.model], "label_space"),
+        row=lambda w: of_command(STUDY.models[w.model], definition("models"), "card"),
         unavailable=lambda w: options({"unavailable": STUDY.unavailable_config(w.model)}, "unavailable"),
-        data_config=lambda w: json.dumps(STUDY.data_configs[w.model]),
+        data_config=lambda w: json.dumps(STUDY.data_configs[w.model], sort_keys=True),
     log:
-        "logs/models/{model}.log",
+        "logs/models_card/{model}.log",
     benchmark:
-        "results/benchmarks/models/{model}.tsv"
+        "results/benchmarks/models_card/{model}.tsv"
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign models --model {wildcards.model} --reuse {input} {params.row} {params.unavailable} "
+        "python -m visalign models card --model {wildcards.model} --weights-card {input} {params.row} {params.unavailable} "
         "--data-config {params.data_config:q} --card {output} &> {log}"

@@ -1,4 +1,4 @@
-# One uint8 store a (stimulus set, transform), shared by all models with that transform.
+# One uint8 store per (stimulus set, transform), shared by all models with that transform.
 
 
 rule preprocess:

@@ -1,4 +1,4 @@
-# Self-contained HTML: a page of all models, and one page a model beside it.
+# Self-contained HTML: a page of all models, and one page per model beside it.
 
 
 rule report_model:
@@ -10,7 +10,7 @@ rule report_model:
         "results/report/{model}.html",
     params:
         version=version("report", "model"),
-        galleries=lambda w: json.dumps(INPUTS.galleries(w.model)),
+        galleries=lambda w: json.dumps(INPUTS.galleries(w.model), sort_keys=True),
         published=lambda w: options({"published_top1": STUDY.published_top1.get(w.model)}, "published_top1"),
     log:
         "logs/report_model/{model}.log",
@@ -19,11 +19,11 @@ rule report_model:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign report --model {wildcards.model} --scores {input.scores} --directory results "
+        "python -m visalign report model --model {wildcards.model} --scores {input.scores} --directory results "
         "--galleries {params.galleries:q} {params.published} --output {output} &> {log}"
 
 
-rule report:
+rule report_study:
     input:
         scores="results/scores.csv",
         trend="results/trend.json",
@@ -39,12 +39,12 @@ rule report:
         version=version("report", "study"),
         config=config_hash(config),
     log:
-        "logs/report.log",
+        "logs/report_study.log",
     benchmark:
-        "results/benchmarks/report.tsv"
+        "results/benchmarks/report_study.tsv"
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign report --scores {input.scores} --trend {input.trend} --figure {input.figure} "
-        "--cards {input.cards} --benchmarks-dir results/benchmarks --config-hash {params.config} "
+        "python -m visalign report study --scores {input.scores} --trend {input.trend} --figure {input.figure} "
+        "--cards {input.cards} --timings results/benchmarks --config-hash {params.config} "
         "--directory results --output {output.page} --packed {output.packed} &> {log}"

@@ -11,8 +11,8 @@ rule scores:
         parquet="results/scores.parquet",
     params:
         version=version("scores"),
-        select=words(INPUTS.select()),
-        benchmarks=json.dumps(STUDY.describe_benchmarks()),
+        select=of_command({"select": INPUTS.select()}, section("models"), "scores"),
+        benchmarks=json.dumps(STUDY.describe_benchmarks(), sort_keys=True),
         heads=json_option("heads", STUDY.misfits()),
     log:
         "logs/scores.log",
@@ -21,5 +21,5 @@ rule scores:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign scores --directory results --sheet {input.sheet} --select {params.select} "
+        "python -m visalign scores --directory results --sheet {input.sheet} {params.select} "
         "--benchmarks {params.benchmarks:q} {params.heads} --output {output.csv} --parquet {output.parquet} &> {log}"

@@ -1,4 +1,4 @@
-# One table a stimulus set; images that the stage makes itself lie in a folder beside it.
+# One table per stimulus set; images that the stage makes itself lie in a folder beside it.
 
 
 rule stimuli:
@@ -9,22 +9,7 @@ rule stimuli:
         images=directory("results/stimuli/{stimuli}"),
     params:
         version=version("stimuli"),
-        row=lambda w: options(
-            STUDY.stimuli[w.stimuli],
-            "source",
-            "path",
-            "labels",
-            "multi_labels",
-            "label_space",
-            "background",
-            "archive",
-            "sha1",
-            "archive_sha1",
-            "count",
-            "seed",
-            "cue",
-            "size",
-        ),
+        row=lambda w: of_command(STUDY.stimuli[w.stimuli], definition("stimuli"), "stimuli"),
         # A changed image of a folder, or shard of a pattern, must be seen without being an input.
         listing=lambda w: listing(STUDY.stimuli[w.stimuli].get("path", "")),
     log:

@@ -1,6 +1,4 @@
 # Models trained on human maps, and their baselines; each enters the study like any other model.
-# What changes no result, and hence is no parameter.
-TRAIN_RUN = options(config["train"], "devices", "workers", "checkpoint_every")
 
 
 # Not an input of the training, which another set to score would otherwise repeat (an ancient one would hide its other
@@ -25,7 +23,7 @@ rule train_apart:
         "--scored {input.scored} --output {output} &> {log}"
 
 
-rule train:
+rule train_fit:
     input:
         unpack(lambda w: INPUTS.of_training(w.model)),
     output:
@@ -36,11 +34,12 @@ rule train:
         version=version("train", "fit"),
         # Not from `input`: parameters that depend on it do not count when they change.
         recipe=lambda w: recipe_options(STUDY, w.model, INPUTS.of_training(w.model)),
-        options=options(config["train"], "precision", "evaluate_every"),
+        # But these do: they change no result.
+        cost=lambda w, input: of_command(config["train"], section("train"), "fit", cost=True),
     log:
-        "logs/train/{model}.log",
+        "logs/train_fit/{model}.log",
     benchmark:
-        "results/benchmarks/train/{model}.tsv"
+        "results/benchmarks/train_fit/{model}.tsv"
     resources:
         gpu=GPU * config["train"]["devices"],
         mem_mb=8000,
@@ -49,7 +48,7 @@ rule train:
         "../../envs/vision.yaml"
     shell:
         "python -m visalign train fit --model {wildcards.model} --card {input.card} --weights {input.weights} "
-        "--mapped {input.mapped} --maps {input.maps} {params.recipe} {params.options} {TRAIN_RUN} "
+        "--mapped {input.mapped} --maps {input.maps} {params.recipe} {params.cost} "
         "--output {output.weights} --trained-card {output.card} --metrics {output.metrics} &> {log}"
 
 
@@ -60,7 +59,7 @@ rule train_rows:
         "results/train/models.tsv",
     params:
         version=version("train", "rows"),
-        config=json.dumps({name: config[name] for name in ("seed", *SHEETS, "accuracy")}),
+        config=json.dumps({name: config[name] for name in ("seed", *SHEETS, "accuracy")}, sort_keys=True),
     log:
         "logs/train_rows.log",
     benchmark:
@@ -71,7 +70,7 @@ rule train_rows:
         "python -m visalign train rows --config /dev/stdin --output {output} <<< {params.config:q} &> {log}"
 
 
-rule train_measure:
+rule train_evaluate:
     input:
         unpack(lambda w: INPUTS.network_on_maps(w.model, w.maps)),
         table=lambda w: INPUTS.table_of_maps(w.maps),
@@ -79,19 +78,19 @@ rule train_measure:
     output:
         "results/train/{model}/{maps}.csv",
     params:
-        version=version("train", "measure"),
+        version=version("train", "evaluate"),
         transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
     log:
-        "logs/train_measure/{model}/{maps}.log",
+        "logs/train_evaluate/{model}/{maps}.log",
     benchmark:
-        "results/benchmarks/train_measure/{model}/{maps}.tsv"
+        "results/benchmarks/train_evaluate/{model}/{maps}.tsv"
     resources:
         gpu=GPU,
         mem_mb=4000,
     conda:
         "../../envs/vision.yaml"
     shell:
-        "python -m visalign train measure --card {input.card} --weights {input.weights} --table {input.table} "
+        "python -m visalign train evaluate --card {input.card} --weights {input.weights} --table {input.table} "
         "--pixels {input.pixels} --maps {input.maps} --transform {params.transform} --output {output} &> {log}"
 
 
@@ -106,7 +105,7 @@ rule train_compare:
     params:
         version=version("train", "compare"),
         maps=STUDY.compared_on(),
-        options=options(config["trend"], "bootstrap"),
+        options=of_command(config["trend"], section("trend"), "compare"),
         seed=config["seed"],
     log:
         "logs/train_compare.log",

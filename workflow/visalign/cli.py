@@ -1,4 +1,4 @@
-"""The command line: one subcommand a stage, and tools, ``python -m visalign STAGE --help``."""
+"""The command line: one sub-command per stage and tool, ``python -m visalign STAGE --help``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from visalign.measures import MEASURES
 STAGES = {
     "downloads": "fetch a file: resumed, retried, checked",
     "simulate": "make the embedded simulated recordings and clicks",
-    "models": "materialise a model's weights as safetensors with a card",
+    "models": "write weights as safetensors, and one card per model",
     "train": "train models on human maps, and their baselines",
     "stimuli": "list a stimulus set: files, labels, checksums",
     "preprocess": "resize and crop a stimulus set into a uint8 store",
@@ -28,6 +28,7 @@ STAGES = {
     "tolerances": "compare the perturbation tolerances of all models on the same images",
     "scores": "gather every score into one table",
     "trend": "accuracy against alignment: envelope, changepoint, correlation",
+    "methods": "write the methods of a study, for a paper",
     "figures": "draw accuracy against alignment",
     "report": "write the self-contained HTML report",
 }
@@ -35,10 +36,7 @@ STAGES = {
 TOOLS = {
     "list-layers": "list the layers of an architecture, with shapes and sizes",
     "check": "say what is wrong with a study before it runs, and what it will measure",
-    "maps-ceilings": "how far people agree on maps within the crop of a transform",
-    "attacks-control": "compare importance maps as perturbations are compared",
     "plan": "say what a study will take: jobs, downloads, disk, hours",
-    "methods": "write the methods of a study, for a paper",
     "compare-models": "say how models differ on a recording, with intervals",
     "compare-scores": "say what changed between two score tables",
 }

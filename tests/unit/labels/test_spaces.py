@@ -117,7 +117,7 @@ def headed(tmp_path_factory, tiny_model):
             arguments = ["--model", "headed", "--architecture", "test_resnet", "--weights", "file"]
             arguments += ["--source", folder / "w.pth", "--label-space", label_space]
             arguments += ["--data-config", json.dumps(config), "--output", folder / "m.safetensors"]
-            cli.main(["models", *map(str, arguments), "--card", str(folder / "m.json")])
+            cli.main(["models", "weights", *map(str, arguments), "--card", str(folder / "m.json")])
             made[outputs, label_space] = type(tiny_model())(
                 str(folder / "m.json"), str(folder / "m.safetensors")
             )
@@ -262,7 +262,7 @@ def test_the_card_of_a_plain_head_says_nothing_of_class_maps(tiny_model):
 @pytest.mark.parametrize("outputs", [10, 1001])
 def test_weights_are_shared_by_models_of_other_label_spaces(tmp_path, headed, outputs):
     words = ["--model", "other", "--label-space", "my own", "--card", str(tmp_path / "c.json")]
-    cli.main(["models", "--reuse", headed(outputs).card, *words])
+    cli.main(["models", "card", "--weights-card", headed(outputs).card, *words])
     assert not set(read_json(tmp_path / "c.json")) & set(label_spaces.READ_AS)
 
 

@@ -64,7 +64,7 @@ def write_results(folder):
 
 
 def write_model_page(folder, scores):
-    argv = ["report", "--model", MODEL, "--scores", scores, "--directory", str(folder)]
+    argv = ["report", "model", "--model", MODEL, "--scores", scores, "--directory", str(folder)]
     argv += ["--galleries", json.dumps([GALLERY]), "--published-top1", "75.5"]
     main([*argv, "--output", str(folder / f"report/{MODEL}.html")])
     return (folder / f"report/{MODEL}.html").read_text()
@@ -139,12 +139,11 @@ def test_a_model_without_stored_maps_has_no_gallery(tmp_path):
     [
         (["--model", "lite9"], "--model lite9: no row in the score tables"),
         (["--model", MODEL, "--galleries", '[{"maps": "clicks"}]'], "--galleries: no field 'stimuli'"),
-        ([], "give --trend for the page of all models, or --model for that of one"),
     ],
 )
 def test_what_is_wrong_with_the_arguments_is_named(tmp_path, refused, argv, message):
     scores, page = write_results(tmp_path), tmp_path / "page.html"
-    [said] = refused("report", *argv, "--scores", scores, "--output", page)
+    [said] = refused("report", "model", *argv, "--scores", scores, "--output", page)
     assert message in said
 
 

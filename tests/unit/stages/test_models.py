@@ -21,8 +21,9 @@ ARCHITECTURE = "test_resnet"
 
 
 def make(folder: Path, *arguments: str, name: str = "m") -> dict:
+    """Write the weights and card of a model; returns the card."""
     files = ["--output", str(folder / f"{name}.safetensors"), "--card", str(folder / f"{name}.json")]
-    cli.main(["models", "--model", name, *arguments, *files])
+    cli.main(["models", "weights", "--model", name, *arguments, *files])
     return json.loads((folder / f"{name}.json").read_text())
 
 
@@ -98,7 +99,7 @@ def test_match_by_order_refuses_another_shape_name_or_number(theirs, reason):
 
 def test_an_unknown_architecture_comes_with_near_names(capsys):
     with pytest.raises(SystemExit) as stop:
-        cli.main(["models", "--resolve", "resnet50", "resnet51"])
+        cli.main(["models", "resolve", "resnet50", "resnet51"])
     assert stop.value.code == 2
     error = capsys.readouterr().err
     assert "'resnet51' is not an architecture of timm" in error and "near: resnet" in error
@@ -117,7 +118,7 @@ def test_weights_of_one_architecture_have_data_configs_of_their_own():
 
 def test_an_unknown_tag_comes_with_the_known_ones(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["models", "--resolve", "resnet18.zzz"])
+        cli.main(["models", "resolve", "resnet18.zzz"])
     assert "'zzz' is not a tag of resnet18 in timm" in capsys.readouterr().err
 
 
@@ -242,5 +243,7 @@ def test_results_of_models_are_those_of_their_versions(tmp_path):
     sizes = {name: float(tensor.float().abs().mean()) for name, tensor in list(tensors.items())[:8]}
     kept = ("architecture", "weights", "source", "parameters", "num_classes", "data_config")
     golden.check("models", "weights", {name: card[name] for name in kept} | {"tensors": sizes})
-    again = make(tmp_path, "--reuse", str(tmp_path / "m.json"), "--label-space", "imagenet-a", name="again")
-    golden.check("models", "card", {name: value for name, value in again.items() if name != "sha256"})
+    again = ["--model", "again", "--weights-card", str(tmp_path / "m.json"), "--label-space", "imagenet-a"]
+    cli.main(["models", "card", *again, "--card", str(tmp_path / "again.json")])
+    written = json.loads((tmp_path / "again.json").read_text())
+    golden.check("models", "card", {name: value for name, value in written.items() if name != "sha256"})

@@ -26,7 +26,7 @@ def write_report(folder, change=lambda scores: scores, cards=()):
     """
     scores, sheet = synthetic_scores.write_study(folder)
     tables.write_table(scores, change(synthetic_scores.score_table()))
-    trend = ["--models", sheet, "--bootstrap", "50", "--output", str(folder / "trend.json")]
+    trend = ["--models", sheet, "--bootstrap", "100", "--output", str(folder / "trend.json")]
     main(["trend", "--scores", scores, *trend])
     (folder / "figure.svg").write_text("<svg/>")
     write_json(folder / "models" / f"{MODEL}.json", {"parameters": 4_652_008})
@@ -36,7 +36,7 @@ def write_report(folder, change=lambda scores: scores, cards=()):
     (timing / "photographs.tsv").write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t-\n")
     (timing / "scenes.tsv").write_text("s\th:m:s\tmax_rss\n7.5\t0:00:07\t321.4\n")
     argv = ["--scores", scores, "--trend", folder / "trend.json", "--figure", folder / "figure.svg"]
-    argv += ["--cards", *cards, "--benchmarks-dir", folder / "benchmarks", "--config-hash", "c0ffee"]
+    argv += ["--cards", *cards, "--timings", folder / "benchmarks", "--config-hash", "c0ffee"]
     argv += [
         "--directory",
         folder,
@@ -45,7 +45,7 @@ def write_report(folder, change=lambda scores: scores, cards=()):
         "--packed",
         folder / "html/packed.html",
     ]
-    main(["report", *map(str, argv)])
+    main(["report", "study", *map(str, argv)])
     return (folder / "html" / "r.html").read_text()
 
 
@@ -239,7 +239,7 @@ def test_missing_trend_field_is_named(tmp_path, refused):
     scores, _ = synthetic_scores.write_study(tmp_path)
     (tmp_path / "t.json").write_text("{}")
     arguments = ("--trend", tmp_path / "t.json", "--output", tmp_path / "r.html")
-    [message] = refused("report", "--scores", scores, *arguments)
+    [message] = refused("report", "study", "--scores", scores, *arguments)
     assert "no field 'panels'" in message
     assert not (tmp_path / "r.html").exists()
 

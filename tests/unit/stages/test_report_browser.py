@@ -141,9 +141,9 @@ def write_report(folder, scores, sheet):
         write_json(folder / "models" / f"{model}.json", {"parameters": count})
     read = ["--scores", str(folder / "scores.csv")]
     models = ["--models", str(folder / "models.tsv")]
-    main(["trend", *read, *models, "--bootstrap", "5", "--output", str(folder / "trend.json")])
+    main(["trend", *read, *models, "--bootstrap", "100", "--output", str(folder / "trend.json")])
     argv = [*read, "--trend", str(folder / "trend.json"), "--directory", str(folder)]
-    main(["report", *argv, "--output", str(folder / "report.html")])
+    main(["report", "study", *argv, "--output", str(folder / "report.html")])
     return folder / "report.html"
 
 

@@ -298,7 +298,7 @@ def test_a_trained_model_is_a_base_like_any_other(tmp_path, command):
     cli.main(command(tmp_path / "first", "test_vit", steps=1))
     first, card = tmp_path / "first", tmp_path / "card.json"
     named = ["--model", "tiny+trained", "--label-space", "scenes-8", "--card", card]
-    run("models", "--reuse", first / "trained.json", *named)
+    run("models", "card", "--weights-card", first / "trained.json", *named)
     again = {"card": card, "weights": first / "trained.safetensors", "steps": 1, "learning_rate": 1e-12}
     cli.main(command(tmp_path / "second", **again))
     second = read_json(tmp_path / "second" / "trained.json")
@@ -465,7 +465,7 @@ def test_watching_does_not_change_the_training(tmp_path, command, scenes):
 # --- golden values ---
 
 
-def test_results_of_train_fit_and_measure_are_those_of_their_versions(tmp_path, command, scenes):
+def test_results_of_train_fit_and_evaluate_are_those_of_their_versions(tmp_path, command, scenes):
     validation = {"validation": scenes / "scenes.csv", "validation_maps": scenes / "maps.npz"}
     validation |= {"validation_pixels": scenes / "pixels.zarr", "transform": TRANSFORM}
     cli.main(command(tmp_path, steps=2, evaluate_every=1, learning_rate=0.001, **validation))
@@ -481,12 +481,12 @@ def test_results_of_train_fit_and_measure_are_those_of_their_versions(tmp_path, 
         scenes / "maps.npz",
     ]
     model = ["--card", tmp_path / "trained.json", "--weights", tmp_path / "trained.safetensors"]
-    run("train", "measure", *model, *files, "--transform", TRANSFORM, "--output", tmp_path / "m.csv")
+    run("train", "evaluate", *model, *files, "--transform", TRANSFORM, "--output", tmp_path / "m.csv")
     measured = pd.read_csv(tmp_path / "m.csv")
     # Which class wins is no number that is stable between machines.
     found = {"columns": list(measured), "stimulus_id": measured["stimulus_id"].tolist()}
     means = measured[["alignment", "harmonizer_loss"]].abs().mean().to_dict()
-    golden.check("train", "measure", found | means)
+    golden.check("train", "evaluate", found | means)
 
 
 def test_results_of_train_apart_are_those_of_its_version(tmp_path, scenes):

@@ -61,7 +61,7 @@ def test_a_table_without_masks_is_refused(tmp_path, capsys):
 def test_each_measure_is_that_of_the_image_alone(scenes, tiny_model, tmp_path):
     """Against SciPy's Spearman, the harmonizer loss of a batch of one, and the largest logit."""
     files = tiny_model()
-    cli.main(["train", "measure", *files.arguments(), "--table", str(scenes / "s.csv"),
+    cli.main(["train", "evaluate", *files.arguments(), "--table", str(scenes / "s.csv"),
               "--pixels", str(scenes / "p.zarr"), "--maps", str(scenes / "s.npz"),
               "--transform", TRANSFORM.key, "--output", str(tmp_path / "m.csv")])  # fmt: skip
     measured = pd.read_csv(tmp_path / "m.csv")

@@ -49,7 +49,7 @@ def settings(table, **changes):
 def panels_with(folder, *overlay):
     scores, sheet = synthetic_scores.write_study(folder)
     output = folder / "trend.json"
-    argv = ["--scores", scores, "--models", sheet, "--bootstrap", "50", "--output", str(output)]
+    argv = ["--scores", scores, "--models", sheet, "--bootstrap", "100", "--output", str(output)]
     main(["trend", *argv, *(["--overlay", json.dumps(overlay[0])] if overlay else [])])
     return json.loads(output.read_text())["panels"]
 

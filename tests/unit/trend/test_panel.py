@@ -20,7 +20,7 @@ def test_models_of_one_family_have_a_trend_but_no_cross_validated_error(tmp_path
     scores, sheet = synthetic_scores.write_study(tmp_path)
     synthetic_scores.model_sheet().assign(family="one").to_csv(sheet, sep="\t", index=False)
     output = tmp_path / "trend.json"
-    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "20", "--output", str(output)])
+    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "100", "--output", str(output)])
     shapes = read_json(output)["panels"][0]["trend"]["shapes"]
     assert {shape["cv_rmse"] for shape in shapes.values()} == {None}
 
@@ -31,7 +31,7 @@ def test_in_a_sheet_without_families_each_model_is_its_own(tmp_path):
     names = sorted(set(synthetic_scores.score_table()["model"]))
     (tmp_path / "models.tsv").write_text("\n".join(["model", *names]) + "\n")
     output = str(tmp_path / "trend.json")
-    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "20", "--output", output])
+    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "100", "--output", output])
     points = read_json(tmp_path / "trend.json")["panels"][0]["points"]
     assert points and {point["family"] for point in points} == {""}
 
@@ -101,7 +101,7 @@ def test_parameters_and_training_data_of_the_model_sheet_are_used(tmp_path):
     rows["training_data"] = ["imagenet-1k", "imagenet-22k"] * 7 + ["imagenet-1k"]
     rows.to_csv(sheet, sep="\t", index=False)
     output = tmp_path / "trend.json"
-    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "20", "--output", str(output)])
+    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "100", "--output", str(output)])
     trend = read_json(output)["panels"][0]["trend"]
     assert trend["adjusted"]["n"] == trend["power_law"]["n"] == 11
     assert list(trend["adjusted"]["betas"])[1:] == [

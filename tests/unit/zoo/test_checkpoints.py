@@ -204,7 +204,7 @@ def test_what_was_done_is_printed_and_on_the_card(tmp_path, state, capsys):
     path = written(tmp_path, {"state_dict": prefixed(state, "module.")})
     files = ["--output", str(tmp_path / "m.safetensors"), "--card", str(tmp_path / "m.json")]
     origin = ["--architecture", ARCHITECTURE, "--weights", "file", "--source", path]
-    cli.main(["models", "--model", "m", *origin, *files])
+    cli.main(["models", "weights", "--model", "m", *origin, *files])
     assert json.loads((tmp_path / "m.json").read_text())["fitted"] == ["prefix module. taken off"]
     assert "test_resnet: prefix module. taken off" in capsys.readouterr().err
 

@@ -56,7 +56,7 @@ def made(folder: Path, source: str, architecture: str = "test_resnet") -> tuple[
     """Card and network of a row of the hub, by the stage."""
     files = ["--output", str(folder / "m.safetensors"), "--card", str(folder / "m.json")]
     words = ["--architecture", architecture, "--weights", "hub", "--source", source]
-    cli.main(["models", "--model", "m", *words, *files])
+    cli.main(["models", "weights", "--model", "m", *words, *files])
     card = read_json(folder / "m.json")
     return card, network.load(card, folder / "m.safetensors")
 

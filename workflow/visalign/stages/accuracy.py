@@ -9,11 +9,13 @@ from visalign.io.files import inputs_hash
 from visalign.io.scores import Source, rows_of, write_scores
 from visalign.labels import accuracy
 from visalign.stimuli import tables
+from visalign.study.options import add_settings
+from visalign.study.schemas import definition
 
 VERSIONS = {"accuracy": 2}
 EXAMPLES = """\
   python -m visalign accuracy --model lite0 --dataset photographs --features features.zarr \\
-      --manifest features.json --table photographs.csv --output accuracy.csv
+      --manifest features.json --table photographs.csv --label-space imagenet-1k --output accuracy.csv
 """
 
 
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features", required=True, help="feature store (.zarr)")
     parser.add_argument("--manifest", required=True, help="its manifest (.json)")
     parser.add_argument("--table", required=True, help="table of the stimulus set, with labels")
-    parser.add_argument("--label-space", default="imagenet-1k", help="what its labels mean")
+    add_settings(parser, definition("stimuli"), "accuracy")
     parser.add_argument("--output", required=True, help="score rows to write (CSV)")
 
 

@@ -1,4 +1,4 @@
-"""Tool downloads: fetch a file, resumed where it was cut, and checked before it appears under its name."""
+"""Stage downloads: fetch a file, resumed where it was cut, and checked before it appears under its name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 
 from visalign.errors import InputError
 from visalign.io.downloads import DIGITS, download
+from visalign.study.options import add_settings
+from visalign.study.schemas import definition
 
 VERSIONS = {"downloads": 1}
 EXAMPLES = """\
@@ -17,10 +19,8 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign downloads``."""
-    parser.add_argument("--url", required=True, help="address of the file (http or https)")
+    add_settings(parser, definition("downloads"), "downloads")
     parser.add_argument("--output", required=True, help="file to write; until it is whole, FILE.partial")
-    for algorithm in DIGITS:
-        parser.add_argument(f"--{algorithm}", default=None, help="checksum that the file must have")
     parser.add_argument(
         "--checksums",
         required=True,

@@ -9,7 +9,8 @@ from visalign.errors import InputError
 from visalign.io import stores
 from visalign.io.files import inputs_hash, read_json
 from visalign.labels import spaces
-from visalign.study.options import at_least
+from visalign.study.options import add_settings
+from visalign.study.schemas import definition, section
 from visalign.zoo import low_level, low_level_stores
 
 VERSIONS = {"features": 3}
@@ -19,33 +20,15 @@ EXAMPLES = """\
 """
 
 
-def batch_size(text: str) -> int | None:
-    """Parse a batch size; None stands for auto."""
-    return None if text == "auto" else at_least(1)(text)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign features``."""
     parser.add_argument("--card", required=True, help="card of the model")
     parser.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
     parser.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
     parser.add_argument("--pixels-manifest", required=True, help="their manifest (.json)")
-    parser.add_argument(
-        "--batch-size",
-        type=batch_size,
-        default=None,
-        metavar="N|auto",
-        help="stimuli a batch, and a shard; auto (default): searched on a GPU, bounded by memory on a CPU",
-    )
-    parser.add_argument("--dtype", choices=["float16", "float32"], default="float16", help="storage type")
-    parser.add_argument(
-        "--autocast",
-        choices=["off", "bfloat16", "float16"],
-        default="off",
-        help="compute convolutions and products in this type",
-    )
+    add_settings(parser, section("features"), "features")
     layers = parser.add_mutually_exclusive_group()
-    layers.add_argument("--layers", default="auto", help="comma-separated names, auto:N or auto (default)")
+    add_settings(layers, definition("models"), "features")
     layers.add_argument("--logits-only", dest="layers", action="store_const", const=None, help="record none")
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
@@ -54,11 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the store of one (model, stimulus set)."""
     card = read_json(args.card)
+    batch_size = None if args.batch_size == "auto" else args.batch_size
     settings = {"dtype": args.dtype, "autocast": args.autocast, "layers": args.layers}
     identity = settings | {
         "model": inputs_hash(args.card),
         "pixels": inputs_hash(args.pixels_manifest),
-        "batch_size": args.batch_size,
+        "batch_size": batch_size,
         "version": VERSIONS["features"],
     }
     store = stores.open_store(args.pixels)
@@ -70,13 +54,13 @@ def run(args: argparse.Namespace) -> None:
     stores.write_strings(group, "stimulus_id", stores.strings(store), "stimulus")
     digests = None
     if card["weights"] == low_level.WEIGHTS:
-        layers = low_level_stores.write_features(card, pixels, group, args.batch_size)
+        layers = low_level_stores.write_features(card, pixels, group, batch_size)
         own = {"layers": layers, "dtype": "float32"}
     else:
         from visalign.zoo import extraction
 
         work = extraction.Pass(card, args.weights, **settings)
-        digests = extraction.record(work, pixels, group, args.batch_size)
+        digests = extraction.record(work, pixels, group, batch_size)
         own = work.described()
     made = stores.provenance(
         model=card["model"],

@@ -11,7 +11,8 @@ from visalign.errors import InputError
 from visalign.io.files import read_json
 from visalign.report import theme
 from visalign.report.figure import accuracy_vs_alignment, named_styles, stem
-from visalign.study.options import at_least
+from visalign.study.options import add_settings
+from visalign.study.schemas import section
 
 VERSIONS = {"figures": 3}
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--measures-dir", required=True, type=Path, metavar="DIR", help="where the figures of each measure go"
     )
-    parser.add_argument("--dpi", type=at_least(1), default=300, help="resolution of the PNG files")
+    add_settings(parser, section("figures"), "figures")
 
 
 def run(args: argparse.Namespace) -> None:

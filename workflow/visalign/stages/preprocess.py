@@ -17,7 +17,7 @@ EXAMPLES = """\
   python -m visalign preprocess --table photographs.csv --transform 224x224-center-0.875-bicubic \\
       --output photographs.zarr --manifest photographs.json
 """
-#: Stimuli a shard.
+#: Stimuli per shard.
 ROWS = 64
 
 

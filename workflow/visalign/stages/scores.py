@@ -10,6 +10,8 @@ from visalign.io.files import write_atomic
 from visalign.io.sheets import read_sheet
 from visalign.io.tables import write_table
 from visalign.measures.score_table import Benchmark, as_parquet, gather
+from visalign.study.options import add_settings
+from visalign.study.schemas import section
 from visalign.study.study import select
 
 VERSIONS = {"scores": 1}
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign scores``."""
     parser.add_argument("--directory", required=True, help="holds MEASURE/MODEL/DATASET.csv")
     parser.add_argument("--sheet", required=True, help="model sheet (TSV)")
-    parser.add_argument("--select", nargs="+", default=["*"], help="shell patterns of model names")
+    add_settings(parser, section("models"), "scores")
     parser.add_argument(
         "--benchmarks",
         required=True,

@@ -2,7 +2,7 @@
 
 ``train apart`` refuses to train on images that the model is to be scored on; ``train fit`` trains one model,
 whose weights and card then enter the pipeline like any other's; ``train rows`` writes the model sheet with
-the trained models in it. ``train measure`` measures a model image by image
+the trained models in it. ``train evaluate`` measures a model image by image
 on a map set that it was not trained on, and ``train compare`` sets trained models beside their baselines.
 """
 
@@ -20,12 +20,13 @@ from visalign.errors import InputError
 from visalign.io import delimited
 from visalign.io.files import inputs_hash, read_json, write_atomic, write_json
 from visalign.labels import spaces
-from visalign.study.options import at_least
+from visalign.study.options import add_seed, add_settings
+from visalign.study.schemas import definition, section
 
 if TYPE_CHECKING:
     from visalign.zoo.network import Normalised
 
-VERSIONS = {"apart": 2, "fit": 2, "rows": 2, "measure": 2, "compare": 3}
+VERSIONS = {"apart": 2, "fit": 2, "rows": 2, "evaluate": 2, "compare": 3}
 EXAMPLES = """\
   python -m visalign train fit --model lite0+harmonized --card lite0.json --weights lite0.safetensors \\
       --label-space imagenet-1k --mapped clickme.csv --maps clickme.npz --stimuli imagenet.csv --weight 1 \\
@@ -33,7 +34,7 @@ EXAMPLES = """\
   python -m visalign train apart --model lite0+harmonized --trained clickme.csv imagenet.csv \\
       --scored validation.csv --output apart.json
   python -m visalign train rows --config config/config.yaml --output results/train/models.tsv
-  python -m visalign train measure --card results/train/net.json --weights results/train/net.safetensors \\
+  python -m visalign train evaluate --card results/train/net.json --weights results/train/net.safetensors \\
       --table scenes.csv --pixels scenes.zarr --maps scenes.npz --transform 64x64-squash-1-bilinear \\
       --output results/train/net/scenes.csv
   python -m visalign train compare --models results/train/models.tsv --maps scenes \\
@@ -43,7 +44,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign train``."""
-    commands = parser.add_subparsers(dest="command", metavar="apart|fit|rows|measure|compare", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="apart|fit|rows|evaluate|compare", required=True)
     apart = commands.add_parser("apart", help="are images trained on apart from those scored?")
     apart.add_argument("--model", required=True, help="name of the trained model")
     apart.add_argument("--trained", nargs="+", required=True, help="tables of images that it is trained on")
@@ -52,28 +53,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rows = commands.add_parser("rows", help="write the model sheet with the trained models")
     rows.add_argument("--config", required=True, help="config of the study")
     rows.add_argument("--output", required=True, help="model sheet to write (.tsv)")
-    measure = commands.add_parser("measure", help="measure a model on a map set, image by image")
-    measure.add_argument("--card", required=True, help="card of the model")
-    measure.add_argument("--weights", required=True, help="its weights (.safetensors)")
-    measure.add_argument("--table", required=True, help="table of the images")
-    measure.add_argument("--pixels", required=True, help="their pixels (.zarr)")
-    measure.add_argument("--maps", required=True, help="their processed maps (.npz)")
-    measure.add_argument("--transform", required=True, help="transform of the pixels")
-    measure.add_argument("--output", required=True, help="per-image table to write (CSV)")
+    evaluate = commands.add_parser("evaluate", help="measure a model on a map set, image by image")
+    evaluate.add_argument("--card", required=True, help="card of the model")
+    evaluate.add_argument("--weights", required=True, help="its weights (.safetensors)")
+    evaluate.add_argument("--table", required=True, help="table of the images")
+    evaluate.add_argument("--pixels", required=True, help="their pixels (.zarr)")
+    evaluate.add_argument("--maps", required=True, help="their processed maps (.npz)")
+    evaluate.add_argument("--transform", required=True, help="transform of the pixels")
+    evaluate.add_argument("--output", required=True, help="per-image table to write (CSV)")
     compare = commands.add_parser("compare", help="set trained models beside their baselines")
     compare.add_argument("--models", required=True, help="model sheet, which names the baselines (.tsv)")
     compare.add_argument("--maps", nargs="+", required=True, help="names of the map sets")
     compare.add_argument("--directory", default="results", help="holds train/ and scores.csv")
-    compare.add_argument("--bootstrap", type=at_least(1), default=2000, help="draws over images")
-    compare.add_argument("--seed", type=int, default=0)
-    compare.add_argument("--output", required=True, help="table to write, a row a pair and measure (CSV)")
-    compare.add_argument("--text", required=True, help="the same to read, a row a pair (Markdown)")
+    add_settings(compare, section("trend"), "compare")
+    add_seed(compare)
+    compare.add_argument("--output", required=True, help="table to write, one row per pair and measure (CSV)")
+    compare.add_argument("--text", required=True, help="the same to read, one row per pair (Markdown)")
     fit = commands.add_parser("fit", help="train one model")
     fit.add_argument("--model", required=True, help="name of the trained model")
     fit.add_argument("--card", required=True, help="card of the base")
     fit.add_argument("--weights", required=True, help="weights of the base (.safetensors)")
     fit.add_argument("--label-space", required=True, help="of the images; not the base's: new head")
-    fit.add_argument("--input-size", type=at_least(1), help="side in pixels (default: the base's)")
     fit.add_argument("--mapped", required=True, help="table of the images with human maps")
     fit.add_argument("--maps", required=True, help="their processed maps (.npz)")
     fit.add_argument("--stimuli", help="table of images without maps")
@@ -81,24 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument("--validation-maps", help="their processed maps (.npz)")
     fit.add_argument("--validation-pixels", help="and their pixels (.zarr)")
     fit.add_argument("--transform", help="transform of the validation pixels")
-    fit.add_argument("--supervision", choices=["none", "harmonizer", "gala"], default="harmonizer")
-    fit.add_argument("--weight", type=float, default=1.0, help="of the supervision")
-    fit.add_argument("--share", type=float, default=0.2, help="of each batch that has a map")
-    fit.add_argument("--steps", type=at_least(1), default=1000)
-    fit.add_argument("--batch-size", type=at_least(1), default=128)
-    fit.add_argument("--optimiser", choices=["sgd", "adamw"], default="sgd")
-    fit.add_argument("--schedule", choices=["step", "cosine"], default="step")
-    fit.add_argument("--learning-rate", type=float, default=0.1)
-    fit.add_argument("--decay", type=float, default=1e-5, help="weight decay")
-    fit.add_argument("--smoothing", type=float, default=0.1, help="of labels")
-    fit.add_argument("--smallest-crop", type=float, default=0.08, help="least area of a random crop")
-    fit.add_argument("--batch-norm", choices=["frozen", "batch"], default="batch", help="its statistics")
-    fit.add_argument("--precision", choices=["auto", "32-true", "bf16-mixed"], default="auto")
-    fit.add_argument("--devices", type=at_least(1), default=1, help="GPUs, or processes on a CPU")
-    fit.add_argument("--workers", type=at_least(1), default=4, help="threads that read images")
-    fit.add_argument("--checkpoint-every", type=at_least(1), default=500, help="steps")
-    fit.add_argument("--evaluate-every", type=at_least(1), default=100, help="steps between rows of metrics")
-    fit.add_argument("--seed", type=int, default=0)
+    add_settings(fit, definition("train"), "fit")
+    add_settings(fit, section("train"), "fit")
+    add_seed(fit)
     fit.add_argument("--output", required=True, help="weights to write (.safetensors)")
     fit.add_argument("--trained-card", required=True, help="card to write (.json)")
     fit.add_argument("--metrics", required=True, help="table of the loss and its parts to write (CSV)")
@@ -106,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Check the images of a model, train it, write the rows of all, measure one, or compare several."""
-    commands = {"apart": apart, "fit": fit, "rows": rows, "measure": measure, "compare": compare}
+    commands = {"apart": apart, "fit": fit, "rows": rows, "evaluate": evaluate, "compare": compare}
     commands[args.command](args)
 
 
@@ -232,7 +217,7 @@ def validation_of(args: argparse.Namespace, model: Normalised) -> Callable[[], d
     return evaluation.validator(evaluation.HeldOut(table, labels, pixels, human, transform), model)
 
 
-def measure(args: argparse.Namespace) -> None:
+def evaluate(args: argparse.Namespace) -> None:
     """Write accuracy, alignment and harmonizer loss of each image."""
     from visalign.io.tables import write_table
     from visalign.maps import alignment

@@ -1,4 +1,4 @@
-"""Accuracy against alignment: one panel a headline measure, and the same statistics on any table.
+"""Accuracy against alignment: one panel per headline of a measure, and the same statistics on any table.
 
 The statistics of one cloud of models are in `trend.association`; here they meet the score table of the
 pipeline, or two columns of a user's table. Columns ``parameters``, ``training_data`` and ``input_size`` of
@@ -13,12 +13,13 @@ from pathlib import Path
 
 from visalign.errors import InputError
 from visalign.io.files import inputs_hash, write_json
-from visalign.measures import ACCURACIES, PANELS
+from visalign.measures import PANELS
+from visalign.study.options import add_seed, add_settings
+from visalign.study.schemas import section
 from visalign.trend import text
 from visalign.trend.model_sheet import read_study
 from visalign.trend.overlay import read_overlay
 from visalign.trend.panel import Settings, panels
-from visalign.trend.roles import ROLES
 from visalign.trend.table import of_table
 
 VERSIONS = {"trend": 6}
@@ -34,9 +35,9 @@ EXAMPLES = """\
 
 def run_pipeline(args: argparse.Namespace) -> None:
     """Write the panels of a score table as JSON."""
-    scores, sheet = read_study(args.scores, args.models, args.accuracy, args.sides)
+    scores, sheet, accuracy = read_study(args.scores, args.models, args.accuracy, args.sides)
     overlays = read_overlay(args.overlay, PANELS) if args.overlay else {}
-    settings = Settings((args.accuracy, args.metric), args.roles, args.seed, args.bootstrap)
+    settings = Settings((accuracy, args.metric), args.roles, args.seed, args.bootstrap)
     write_json(
         args.output,
         {
@@ -44,7 +45,7 @@ def run_pipeline(args: argparse.Namespace) -> None:
             "seed": args.seed,
             "bootstrap": args.bootstrap,
             "confidence": 0.95,
-            "accuracy": {"benchmark": args.accuracy, "metric": args.metric, "convention": "proportion"},
+            "accuracy": {"benchmark": accuracy, "metric": args.metric, "convention": "proportion"},
             "roles": args.roles,
             "inputs_hash": inputs_hash(args.scores, args.models),
             "panels": panels(scores, sheet, overlays, settings, args.confirmatory),
@@ -75,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of both uses: any table, and the pipeline's score table."""
     table = parser.add_argument_group("any table (answer on standard output)")
     option = table.add_argument
-    option("table", nargs="?", metavar="TABLE", help="CSV or TSV, one row a model")
+    option("table", nargs="?", metavar="TABLE", help="CSV or TSV, one row per model")
     option("--x", metavar="COL", help="column of the accuracies")
     option("--y", metavar="COL", help="column of the alignments")
     option("--join", metavar="OTHER", help="second table; only rows in both are used")
@@ -89,35 +90,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = pipeline.add_argument
     option("--scores", metavar="CSV", help="score table of every model and measure")
     option("--models", metavar="TSV", help="model sheet (columns model, family)")
-    option("--accuracy", default="accuracy/photographs", metavar="BENCHMARK", help="x axis (%(default)s)")
-    option("--metric", choices=ACCURACIES, default="top1", help="metric of the x axis (%(default)s)")
-    option(
-        "--roles",
-        nargs="+",
-        choices=ROLES,
-        default=["model"],
-        help="roles of the models that enter the statistics; others are only shown (model)",
-    )
     option(
         "--sides", type=json.loads, metavar="JSON", help="input side of each model in pixels: {model: side}"
     )
-    option("--confirmatory", metavar="BENCHMARK", help="the one panel whose p values are not adjusted")
-    option(
-        "--overlay",
-        type=json.loads,
-        metavar="JSON",
-        help="published points to show: trend.overlay of the config",
-    )
     option("--output", type=Path, metavar="JSON", help="panels, for figures and report")
-    both = parser.add_argument_group("both uses")
-    both.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (%(default)s)")
-    both.add_argument("--bootstrap", type=int, default=2000, metavar="DRAWS", help="draws (%(default)s)")
+    both = parser.add_argument_group("settings: of a table, bootstrap and seed only")
+    add_settings(both, section("trend"), "trend")
+    add_seed(both)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run on a table, or on the pipeline's score table."""
-    if args.bootstrap < 1:
-        raise InputError(f"--bootstrap {args.bootstrap}: give at least 1")
     needed = ("x", "y") if args.table else ("scores", "models", "output")
     for name in needed:
         if getattr(args, name) is None:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from visalign.stimuli.rows import StimulusRow
 
-#: Scenes of a row that does not say how many.
-COUNT = 400
-
 
 def check_labels(label_space: str) -> None:
     """Raise InputError for a label space of ImageNet's."""
@@ -35,7 +32,7 @@ def listed(row: Row) -> Listed:
     """List scenes, whose labels take turns."""
     from visalign.stimuli import clickme, scenes
 
-    ids = [clickme.stimulus_id(row["stimuli"], index) for index in range(row.get("count", COUNT))]
+    ids = [clickme.stimulus_id(row["stimuli"], index) for index in range(row["count"])]
     return Listed(ids, [index % len(scenes.SHAPES) for index in range(len(ids))], None, [])
 
 
@@ -51,7 +48,7 @@ def images(row: Row, written: Path) -> Iterator[StimulusRow]:
     count, size = row["count"], row["size"]
     contents = [(file.name, file.read_bytes()) for file in photographs.embedded()]
     backgrounds = [np.asarray(files.decode(content, name).image) for name, content in contents]
-    rendered = scenes.scenes(count, backgrounds, row["seed"], row["cue"])
+    rendered = scenes.scenes(count, backgrounds, row["seed"], row.get("cue"))
     for index, scene in enumerate(tqdm(rendered, desc="stimuli", total=count, unit="scene")):
         stimulus_id = clickme.stimulus_id(row["stimuli"], index)
         image, mask = written / f"{stimulus_id}.png", written / f"{stimulus_id}.mask.png"

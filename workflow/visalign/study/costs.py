@@ -72,7 +72,7 @@ class Sizes:
 
     def attacked(self, stimuli: str) -> int:
         """Number of images that are attacked."""
-        return min(self.study.config["attacks"]["images"] or sys.maxsize, self.images(stimuli))
+        return min(self.study.config["attacks"]["count"] or sys.maxsize, self.images(stimuli))
 
     def work(self, rule: str, names: tuple[str, ...]) -> float:
         """Work of a job, in units of its rule; 0 for jobs of constant time.
@@ -148,7 +148,7 @@ COSTS: dict[str, Cost] = {
     cost.rule: cost
     for cost in (
         Cost("models_weights", work=lambda sizes, weights: 0, disk=weights_bytes),
-        Cost("train", work=trained, network=True),
+        Cost("train_fit", work=trained, network=True),
         Cost("stimuli", work=lambda sizes, stimuli: sizes.images(stimuli)),
         Cost("preprocess", work=preprocessed, disk=lambda *job: 3 * preprocessed(*job)),
         Cost("features", work=seen, disk=features_bytes, network=True),

@@ -292,5 +292,7 @@ class Inputs:
 
 
 def weights_of(study: Study) -> dict[str, dict[str, Any]]:
-    """Rows of the models whose weights are made from files, by the name of the weights, one per name."""
-    return {weights_id(row): row for row in study.models.values() if row["weights"] != "train"}
+    """What weights are made from, for those that are not trained, by their name."""
+    rows = [row for row in study.models.values() if row["weights"] != "train"]
+    deciding = ("architecture", "weights", "source")
+    return {weights_id(row): {name: row[name] for name in deciding if name in row} for row in rows}

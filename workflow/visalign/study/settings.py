@@ -7,27 +7,11 @@ import json
 import shlex
 from typing import Any
 
-from visalign.study.schemas import settings_of
+from visalign.study.schemas import definition, section, settings_of
 from visalign.study.study import Study
 
-#: What a recipe of the sheet of trained models says, in the order of its options.
-RECIPE = (
-    "label_space",
-    "input_size",
-    "seed",
-    "supervision",
-    "weight",
-    "share",
-    "steps",
-    "batch_size",
-    "optimiser",
-    "schedule",
-    "learning_rate",
-    "decay",
-    "smoothing",
-    "smallest_crop",
-    "batch_norm",
-)
+#: Files of a training that not every one has.
+OPTIONAL = ("stimuli", "validation", "validation_maps", "validation_pixels")
 
 
 def options(settings: dict[str, Any], *names: str) -> str:
@@ -71,7 +55,7 @@ def option(name: str, value: Any) -> str:
 
 def json_option(name: str, value: Any) -> str:
     """Command-line option of a value as JSON, or nothing where there is none."""
-    return f"--{name} {shlex.quote(json.dumps(value))}" if value else ""
+    return f"--{name} {shlex.quote(json.dumps(value, sort_keys=True))}" if value else ""
 
 
 def words(values: list[Any]) -> str:
@@ -86,23 +70,30 @@ def several(name: str, values: list[Any]) -> str:
 
 def dask_options(settings: dict[str, Any]) -> str:
     """Where dask runs."""
-    where, more = shlex.quote(settings["where"]), shlex.quote(json.dumps(settings["options"]))
-    return f"--dask {where} --dask-options {more}"
+    more = json.dumps(settings["options"], sort_keys=True)
+    return f"--dask {shlex.quote(settings['where'])} --dask-options {shlex.quote(more)}"
 
 
 def layers_option(study: Study, model: str, stimuli: str) -> str:
     """Which layers a model's features on a stimulus set are of: those of its row, or none."""
-    return options(study.models[model], "layers") if study.needs_layers(stimuli) else "--logits-only"
+    if not study.needs_layers(stimuli):
+        return "--logits-only"
+    return of_command(study.models[model], definition("models"), "features")
 
 
 def recipe_options(study: Study, model: str, files: dict[str, str]) -> str:
     """Command-line options of a recipe, and of those `files` of its training that not every one has."""
-    recipe = study.trained[model] | {"label_space": study.models[model]["label_space"]}
-    optional = ("stimuli", "validation", "validation_maps", "validation_pixels")
-    parts = [options(recipe, *RECIPE), options({name: files.get(name) for name in optional}, *optional)]
+    recipe = study.config["train"] | study.trained[model]
+    optional = {name: files.get(name) for name in OPTIONAL}
     if "validation" in recipe:
-        transform = study.transform(model, study.stimuli_of(recipe["validation"]))
-        parts.append(options({"transform": transform}, "transform"))
+        optional["transform"] = study.transform(model, study.stimuli_of(recipe["validation"]))
+    parts = [
+        options({"label_space": study.models[model]["label_space"]}, "label_space"),
+        of_command(recipe, definition("train"), "fit"),
+        of_command(recipe, section("train"), "fit"),
+        options(recipe, "seed"),
+        options(optional, *optional),
+    ]
     return " ".join(filter(None, parts))
 
 

@@ -13,20 +13,21 @@ from visalign.trend.columns import covariates
 
 
 def read_study(
-    scores_path: str, sheet_path: str, accuracy: str, sides: Mapping[str, int] | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    scores_path: str, sheet_path: str, accuracy: str | None, sides: Mapping[str, int] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Read the score table, and the model sheet with the covariates of its models.
 
     Parameters
     ----------
-    accuracy : str
-        Benchmark of the x axis, of which the score table must have rows.
+    accuracy : str, optional
+        Benchmark of the x axis, of which the score table must have rows; None: the only one that it has.
     sides : mapping of str to int, optional
         Side of each model's input in pixels.
 
     Returns
     -------
     scores, sheet : DataFrame
+    accuracy : str
 
     Raises
     ------
@@ -44,9 +45,11 @@ def read_study(
         table["model"] = tables.words(table, "model", path)
     for model in sheet["model"][sheet["model"].duplicated()]:
         raise InputError(f"{sheet_path}: model {model!r} has two rows")
+    there = sorted(name for name in set(scores["benchmark"]) if name.startswith("accuracy/"))
+    if accuracy is None and len(there) == 1:
+        [accuracy] = there
     if accuracy not in set(scores["benchmark"]):
-        there = sorted(name for name in set(scores["benchmark"]) if name.startswith("accuracy/"))
         raise InputError(f"{scores_path}: no row of the x axis, {accuracy!r} (there: {', '.join(there)})")
     if sides:
         sheet["input_size"] = [str(sides.get(model, "")) for model in sheet["model"]]
-    return scores, sheet.assign(**covariates(sheet, sheet_path))
+    return scores, sheet.assign(**covariates(sheet, sheet_path)), accuracy

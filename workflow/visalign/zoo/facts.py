@@ -1,6 +1,6 @@
 """What is known of a study's models before any job runs: asked of timm once, then read from a cache.
 
-A process of its own asks (``python -m visalign models --facts``), since every start of Snakemake passes here
+A process of its own asks (``python -m visalign models facts``), since every start of Snakemake passes here
 and timm takes seconds to import.
 """
 
@@ -104,7 +104,7 @@ def holds(facts: dict[str, Any] | None, now: Any) -> bool:
 
 def ask(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Ask timm, in a process of its own."""
-    command = [sys.executable, "-m", "visalign", "models", "--facts"]
+    command = [sys.executable, "-m", "visalign", "models", "facts"]
     result = subprocess.run(command, input=json.dumps(rows), capture_output=True, text=True)
     if result.returncode:
         raise InputError(f"visalign models --facts: {(result.stderr.strip().splitlines() or ['failed'])[-1]}")

@@ -1,4 +1,4 @@
-"""Tool methods: write the methods section of a study, for a paper."""
+"""Stage methods: write the methods section of a study, for a paper."""
 
 from __future__ import annotations
 
