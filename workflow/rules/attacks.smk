@@ -1,9 +1,8 @@
-# The smallest perturbations (once a model and stimulus set), then their size and place; both by budget.
-ATTACK_BATCH = options(config["attacks"], "batch_size")  # changes no result, and hence is no parameter
+# The smallest perturbations (once per model and stimulus set), then their size and place; both by budget.
 MAP_SETS = "|".join(map(re.escape, STUDY.maps))  # lest CLICKME_curve be taken for one
 
 
-rule attacks:
+rule attacks_perturb:
     input:
         unpack(lambda w: INPUTS.network(w.model, w.stimuli)),
         table="results/stimuli/{stimuli}.csv",
@@ -12,12 +11,13 @@ rule attacks:
         manifest="results/attacks/{model}/{stimuli}.json",
     params:
         version=version("attacks", "perturb"),
-        options=options(config["attacks"], "images", "budget", "target"),
+        options=of_command(config["attacks"], section("attacks"), "perturb"),
+        cost=lambda w, input: of_command(config["attacks"], section("attacks"), "perturb", cost=True),
         seed=config["seed"],
     log:
-        "logs/attacks/{model}/{stimuli}.log",
+        "logs/attacks_perturb/{model}/{stimuli}.log",
     benchmark:
-        "results/benchmarks/attacks/{model}/{stimuli}.tsv"
+        "results/benchmarks/attacks_perturb/{model}/{stimuli}.tsv"
     resources:
         gpu=GPU,
         mem_mb=6000,
@@ -27,7 +27,8 @@ rule attacks:
     shell:
         "python -m visalign attacks perturb --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --pixels-manifest {input.pixels_manifest} --table {input.table} "
-        "{params.options} {ATTACK_BATCH} --seed {params.seed} --output {output.store} --manifest {output.manifest} &> {log}"
+        "{params.options} {params.cost} --seed {params.seed} --output {output.store} --manifest {output.manifest} "
+        "&> {log}"
 
 
 rule attacks_score:
@@ -38,14 +39,14 @@ rule attacks_score:
         ceilings=lambda w: INPUTS.ceilings(w.maps, w.model),
     output:
         scores="results/attacks/{model}/{maps}.csv",
-        images="results/attacks/{model}/{maps}_images.csv",
+        per_image="results/attacks/{model}/{maps}_images.csv",
     wildcard_constraints:
         maps=MAP_SETS,
     params:
         version=version("attacks", "score"),
         transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
-        simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
-        options=options(config["attacks"], "target", "bootstrap"),
+        simulated=lambda w: of_command(STUDY.maps[w.maps], definition("maps"), "score"),
+        options=of_command(config["attacks"], section("attacks"), "score"),
         seed=config["seed"],
     log:
         "logs/attacks_score/{model}/{maps}.log",
@@ -58,7 +59,7 @@ rule attacks_score:
         "--perturbations {input.perturbations} --perturbations-manifest {input.perturbations_manifest} "
         "--table {input.table} --transform {params.transform} --maps {input.maps} --ceilings {input.ceilings} "
         "{params.simulated} {params.options} --seed {params.seed} "
-        "--output {output.scores} --images {output.images} &> {log}"
+        "--output {output.scores} --per-image {output.per_image} &> {log}"
 
 
 rule attacks_curve:
@@ -74,8 +75,8 @@ rule attacks_curve:
     params:
         version=version("attacks", "curve"),
         transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
-        options=options(config["attacks"], "images", "target"),
-        budgets=words(config["attacks"]["curve"]),
+        options=of_command(config["attacks"], section("attacks"), "curve"),
+        cost=lambda w, input: of_command(config["attacks"], section("attacks"), "curve", cost=True),
         seed=config["seed"],
     log:
         "logs/attacks_curve/{model}/{maps}.log",
@@ -89,8 +90,7 @@ rule attacks_curve:
     shell:
         "python -m visalign attacks curve --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
-        "--ceilings {input.ceilings} {params.options} {ATTACK_BATCH} --seed {params.seed} "
-        "--budgets {params.budgets} --output {output} &> {log}"
+        "--ceilings {input.ceilings} {params.options} {params.cost} --seed {params.seed} --output {output} &> {log}"
 
 
 # Low-level models have importance maps in the place of perturbations.
@@ -105,16 +105,16 @@ rule attacks_control:
         ceilings=lambda w: INPUTS.ceilings(w.maps, w.model),
     output:
         scores="results/attacks/{model}/{maps}.csv",
-        images="results/attacks/{model}/{maps}_images.csv",
+        per_image="results/attacks/{model}/{maps}_images.csv",
     wildcard_constraints:
         model="|".join(map(re.escape, STUDY.low_level())) or "(?!)",
         maps=MAP_SETS,
     params:
-        version=version("attacks_control"),
+        version=version("attacks", "control"),
         architecture=lambda w: STUDY.models[w.model]["architecture"],
         transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
-        simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
-        options=options(config["attacks"], "images", "target", "bootstrap"),
+        simulated=lambda w: of_command(STUDY.maps[w.maps], definition("maps"), "control"),
+        options=of_command(config["attacks"], section("attacks"), "control"),
         seed=config["seed"],
     log:
         "logs/attacks_control/{model}/{maps}.log",
@@ -123,8 +123,8 @@ rule attacks_control:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign attacks-control --model {wildcards.model} --architecture {params.architecture} "
+        "python -m visalign attacks control --model {wildcards.model} --architecture {params.architecture} "
         "--dataset {wildcards.maps} --saliency {input.saliency} --saliency-manifest {input.saliency_manifest} "
         "--table {input.table} --transform {params.transform} --maps {input.maps} --ceilings {input.ceilings} "
         "{params.simulated} {params.options} --seed {params.seed} "
-        "--output {output.scores} --image-table {output.images} &> {log}"
+        "--output {output.scores} --per-image {output.per_image} &> {log}"

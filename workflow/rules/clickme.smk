@@ -1,5 +1,7 @@
 # Saliency against human importance maps; animals recognised in partly revealed images; examples.
-rule clickme:
+
+
+rule clickme_score:
     input:
         unpack(lambda w: INPUTS.revelation(w.model, w.maps)),
         unpack(lambda w: INPUTS.saliency(w.model, w.maps)),
@@ -8,18 +10,18 @@ rule clickme:
         ceilings=lambda w: INPUTS.ceilings(w.maps, w.model),
     output:
         scores="results/clickme/{model}/{maps}.csv",
-        images="results/clickme/{model}/{maps}_images.csv",
+        per_image="results/clickme/{model}/{maps}_images.csv",
     params:
         version=version("clickme", "score"),
         transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
-        simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
+        simulated=lambda w: of_command(STUDY.maps[w.maps], definition("maps"), "score"),
         revelation=lambda w: options(INPUTS.revelation(w.model, w.maps), "revelation", "human_curve"),
-        options=options(config["clickme"], "bootstrap"),
+        options=of_command(config["clickme"], section("clickme"), "score"),
         seed=config["seed"],
     log:
-        "logs/clickme/{model}/{maps}.log",
+        "logs/clickme_score/{model}/{maps}.log",
     benchmark:
-        "results/benchmarks/clickme/{model}/{maps}.tsv"
+        "results/benchmarks/clickme_score/{model}/{maps}.tsv"
     conda:
         "../../envs/analysis.yaml"
     shell:
@@ -27,7 +29,7 @@ rule clickme:
         "--saliency {input.saliency} --saliency-manifest {input.saliency_manifest} --table {input.table} "
         "--transform {params.transform} --maps {input.maps} --ceilings {input.ceilings} {params.revelation} "
         "{params.simulated} {params.options} --seed {params.seed} "
-        "--output {output.scores} --images {output.images} &> {log}"
+        "--output {output.scores} --per-image {output.per_image} &> {log}"
 
 
 rule clickme_reveal:
@@ -40,8 +42,7 @@ rule clickme_reveal:
     params:
         version=version("clickme", "reveal"),
         transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
-        options=options(config["clickme"]["revelation"], "images", "batch_size"),
-        levels=several("levels", config["clickme"]["revelation"]["levels"]),
+        options=of_command(config["clickme"]["revelation"], section("clickme.revelation"), "reveal"),
         seed=config["seed"],
     log:
         "logs/clickme_reveal/{model}/{maps}.log",
@@ -55,7 +56,7 @@ rule clickme_reveal:
     shell:
         "python -m visalign clickme reveal --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
-        "{params.options} {params.levels} --seed {params.seed} --output {output} &> {log}"
+        "{params.options} --seed {params.seed} --output {output} &> {log}"
 
 
 rule clickme_gallery:
@@ -64,13 +65,13 @@ rule clickme_gallery:
         pixels=lambda w: INPUTS.network_on_maps(w.model, w.maps)["pixels"],
         table=lambda w: INPUTS.table_of_maps(w.maps),
         maps="results/maps/{maps}.npz",
-        images="results/clickme/{model}/{maps}_images.csv",
+        per_image="results/clickme/{model}/{maps}_images.csv",
     output:
         "results/clickme/{model}/{maps}_gallery.png",
     params:
         version=version("clickme", "gallery"),
         transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
-        simulated=lambda w: options(STUDY.maps[w.maps], "simulated"),
+        simulated=lambda w: of_command(STUDY.maps[w.maps], definition("maps"), "gallery"),
     log:
         "logs/clickme_gallery/{model}/{maps}.log",
     benchmark:
@@ -80,4 +81,4 @@ rule clickme_gallery:
     shell:
         "python -m visalign clickme gallery --model {wildcards.model} --saliency {input.saliency} "
         "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
-        "--images {input.images} {params.simulated} --output {output} &> {log}"
+        "--per-image {input.per_image} {params.simulated} --output {output} &> {log}"

@@ -1,7 +1,7 @@
 # Human importance maps, processed; ceilings and floors, of whole images and of each crop that models see.
 
 
-rule maps:
+rule maps_read:
     input:
         unpack(lambda w: INPUTS.of_maps(w.maps)),
         table=lambda w: INPUTS.table_of_maps(w.maps),
@@ -9,21 +9,19 @@ rule maps:
         maps="results/maps/{maps}.npz",
         card="results/maps/{maps}.json",
     params:
-        version=version("maps"),
-        row=lambda w: options(
-            STUDY.maps[w.maps], "reader", "path", "labels", "clicks", "ceiling", "simulated"
-        ),
+        version=version("maps", "read"),
+        row=lambda w: of_command(STUDY.maps[w.maps], definition("maps"), "read"),
         seed=config["seed"],
         listing=lambda w: listing(STUDY.maps[w.maps]["path"]),  # as of stimuli
     log:
-        "logs/maps/{maps}.log",
+        "logs/maps_read/{maps}.log",
     benchmark:
-        "results/benchmarks/maps/{maps}.tsv"
+        "results/benchmarks/maps_read/{maps}.tsv"
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign maps --name {wildcards.maps} {params.row} --stimuli {input.table} "
-        "--seed {params.seed} --output {output.maps} --card {output.card} &> {log}"
+        "python -m visalign maps read --name {wildcards.maps} {params.row} --table {input.table} "
+        "--seed {params.seed} --output {output.maps} --maps-card {output.card} &> {log}"
 
 
 rule maps_ceilings:
@@ -34,8 +32,10 @@ rule maps_ceilings:
     output:
         "results/maps/{maps}/{transform}.json",
     params:
-        version=version("maps_ceilings"),
-        source=lambda w: options(STUDY.maps[w.maps] | INPUTS.click_log(w.maps), "clicks", "ceiling"),
+        version=version("maps", "ceilings"),
+        source=lambda w: of_command(
+            STUDY.maps[w.maps] | INPUTS.click_log(w.maps), definition("maps"), "ceilings"
+        ),
         seed=config["seed"],
     log:
         "logs/maps_ceilings/{maps}/{transform}.log",
@@ -44,5 +44,5 @@ rule maps_ceilings:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign maps-ceilings --maps {input.maps} --table {input.table} "
+        "python -m visalign maps ceilings --maps {input.maps} --table {input.table} "
         "--transform {wildcards.transform} {params.source} --seed {params.seed} --output {output} &> {log}"

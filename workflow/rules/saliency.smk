@@ -1,4 +1,4 @@
-# Gradient saliency of the ground-truth class, or the importance maps of a low-level model: one store a (model,
+# Gradient saliency of the ground-truth class, or the importance maps of a low-level model: one store per (model,
 # stimulus set).
 
 
@@ -11,7 +11,7 @@ rule saliency:
         manifest="results/saliency/{model}/{stimuli}.json",
     params:
         version=version("saliency"),
-        options=options(config["saliency"], "batch_size"),
+        options=of_command(config["saliency"], section("saliency"), "saliency"),
     log:
         "logs/saliency/{model}/{stimuli}.log",
     benchmark:

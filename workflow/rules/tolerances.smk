@@ -9,7 +9,7 @@ rule tolerances:
     params:
         version=version("tolerances"),
         models=lambda w, input: " ".join(shlex.quote(Path(file).parent.name) for file in input),
-        options=options(config["attacks"], "target", "bootstrap"),
+        options=of_command(config["attacks"], section("attacks"), "tolerances"),
         seed=config["seed"],
     log:
         "logs/tolerances/{maps}.log",

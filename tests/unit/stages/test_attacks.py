@@ -78,7 +78,7 @@ def perturb(files, folder: Path, *more: str):
 
 def score(files, folder: Path, *more: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     stored = ["--perturbations", str(folder / "a.zarr"), "--perturbations-manifest", str(folder / "a.json")]
-    output = ["--output", str(folder / "a.csv"), "--images", str(folder / "images.csv")]
+    output = ["--output", str(folder / "a.csv"), "--per-image", str(folder / "images.csv")]
     named = ["--model", "tiny", "--dataset", "clicks", "--bootstrap", "100"]
     cli.main(["attacks", "score", *named, *stored, *files["table"], *files["maps"], *output, *more])
     return pd.read_csv(folder / "a.csv"), pd.read_csv(folder / "images.csv")
@@ -116,7 +116,7 @@ def test_every_image_is_attacked_but_the_misclassified(files, whole):
 
 
 def test_stimuli_that_were_not_drawn_are_listed_and_not_counted_as_excluded(files, tmp_path):
-    store = perturb(files, tmp_path, "--images", "6", "--seed", "1")
+    store = perturb(files, tmp_path, "--count", "6", "--seed", "1")
     rows, images = score(files, tmp_path)
     assert images["stimulus_id"].tolist() == IDS
     undrawn = ~images["stimulus_id"].isin(stores.strings(store))
@@ -338,7 +338,7 @@ def flow(folder: Path, ending: str) -> tuple[str, dict]:
         for measure in ("accuracy", "attacks")
     ]
     tables.write_table(folder / "s.csv", gather(folder, models, benchmarks, folder / "logs"))
-    found = ["--scores", str(folder / "s.csv"), "--models", str(folder / "models.tsv"), "--bootstrap", "50"]
+    found = ["--scores", str(folder / "s.csv"), "--models", str(folder / "models.tsv"), "--bootstrap", "100"]
     cli.main(["trend", *found, "--output", str(folder / "trend.json")])
     return str(folder / "s.csv"), json.loads((folder / "trend.json").read_text())
 
@@ -357,8 +357,8 @@ def test_superclass_scores_reach_trend_figures_and_report_as_those_of_labels_do(
     for measure in ("adversarial_alignment", "perturbation_tolerance"):
         assert (output / f"{measure}_photographs_superclass.svg").exists()
     own = ["--directory", str(tmp_path), "--scores", scored, "--output"]
-    cli.main(["report", "--trend", path, *own, str(tmp_path / "all.html")])
-    cli.main(["report", "--model", "tf_efficientnet_lite0", *own, str(tmp_path / "one.html")])
+    cli.main(["report", "study", "--trend", path, *own, str(tmp_path / "all.html")])
+    cli.main(["report", "model", "--model", "tf_efficientnet_lite0", *own, str(tmp_path / "one.html")])
     everything, one = ((tmp_path / f"{page}.html").read_text() for page in ("all", "one"))
     assert "Perturbation tolerance, photographs superclass" in everything
     assert "Adversarial alignment, photographs superclass" in everything
@@ -405,7 +405,7 @@ def test_the_curve_and_the_stage_have_the_same_floor_and_ceiling(files, whole, t
 
 def test_results_of_curve_are_those_of_its_version(files, tmp_path):
     words = [*files["model"], "--pixels", files["pixels"][1], *files["table"], *files["maps"]]
-    words += ["--images", "4", "--batch-size", "4", "--budgets", "12", "16"]
+    words += ["--count", "4", "--batch-size", "4", "--budgets", "12", "16"]
     cli.main(["attacks", "curve", *words, "--output", str(tmp_path / "curve.csv")])
     found = pd.read_csv(tmp_path / "curve.csv").round({"perturbation_tolerance_median": 1})
     aligned = [name for name in found if name.startswith("adversarial_alignment")]

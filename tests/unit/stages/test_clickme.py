@@ -38,7 +38,7 @@ def scored(folder: Path, *more: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         "--maps": "m.npz",
         "--ceilings": "m.json",
         "--output": "scores.csv",
-        "--images": "images.csv",
+        "--per-image": "images.csv",
     }
     paths = [word for option, name in files.items() for word in (option, str(folder / name))]
     names = ["--model", "m", "--dataset", "d", "--transform", TRANSFORM, "--bootstrap", "200"]
@@ -131,7 +131,7 @@ def test_saved_maps_are_scored_without_torch(study):
     code = "import sys\nfrom visalign import cli\ncli.main(sys.argv[1:])\nsys.exit('torch' in sys.modules)"
     words = ["clickme", "score", "--model", "m", "--dataset", "d", "--transform", TRANSFORM]
     files = "saliency=s.zarr saliency-manifest=s.json table=t.csv maps=m.npz ceilings=m.json"
-    files += " output=o.csv images=i.csv"
+    files += " output=o.csv per-image=i.csv"
     for option, name in (pair.split("=") for pair in files.split()):
         words += [f"--{option}", str(study / name)]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
@@ -238,8 +238,8 @@ def test_a_network_that_sees_the_important_pixels_needs_few_of_them(
 
 def test_the_same_images_are_revealed_to_every_model(study, tiny_model, write_pixels, noise_images):
     pixels = write_pixels(study, noise_images)
-    first = revealed(study, tiny_model(), pixels, "--images", "4", "--seed", "1")["stimulus_id"]
-    other = revealed(study, tiny_model("test_vit"), pixels, "--images", "4", "--seed", "1")["stimulus_id"]
+    first = revealed(study, tiny_model(), pixels, "--count", "4", "--seed", "1")["stimulus_id"]
+    other = revealed(study, tiny_model("test_vit"), pixels, "--count", "4", "--seed", "1")["stimulus_id"]
     assert first.tolist() == other.tolist() and len(first) == 4
     assert not {"s3", "s7"} & set(first.tolist())
 
@@ -265,7 +265,7 @@ def test_a_network_of_other_classes_is_refused(study, tiny_model, capsys):
 
 
 def test_results_of_reveal_are_those_of_its_version(study, tiny_model, write_pixels, noise_images):
-    found = revealed(study, tiny_model(), write_pixels(study, noise_images), "--images", "5")
+    found = revealed(study, tiny_model(), write_pixels(study, noise_images), "--count", "5")
     kept = {name: found[name] for name in ("stimulus_id", "level", "excluded")}
     golden.check("clickme", "reveal", kept | {"correct": found["correct"].astype(int)})
 
@@ -296,7 +296,7 @@ def drawn(folder: Path, pixels: list[str], simulated: str = "true") -> bytes:
     words += [
         "--maps",
         str(folder / "m.npz"),
-        "--images",
+        "--per-image",
         str(folder / "images.csv"),
         "--transform",
         TRANSFORM,

@@ -74,7 +74,7 @@ def folders(tmp_path_factory) -> Path:
 
 def words(folders: Path, *more: str) -> list[str]:
     paths = ["--images", str(folders / "images"), "--maps", str(folders / "maps")]
-    return ["clickme", *paths, "--labels", str(folders / "labels.csv"), *more]
+    return ["clickme", "folder", *paths, "--labels", str(folders / "labels.csv"), *more]
 
 
 def few(folders: Path, tmp_path: Path, count: int = 4) -> list[str]:
@@ -85,7 +85,17 @@ def few(folders: Path, tmp_path: Path, count: int = 4) -> list[str]:
 
 def test_an_embedded_model_is_scored_on_the_embedded_photographs(folders, tmp_path, capsys):
     sheet, table = str(ROOT / "config/models/embedded.tsv"), tmp_path / "per_image.csv"
-    arguments = ["--model", "lite0_80", "--sheet", sheet, "--ceiling", "0.8", "--table", str(table), "--json"]
+    arguments = [
+        "--model",
+        "lite0_80",
+        "--sheet",
+        sheet,
+        "--ceiling",
+        "0.8",
+        "--output",
+        str(table),
+        "--json",
+    ]
     cli.main(words(folders, *arguments))
     result = json.loads(capsys.readouterr().out)
     jsonschema.validate(result, SCHEMA)
@@ -106,7 +116,7 @@ def test_an_embedded_model_is_scored_on_the_embedded_photographs(folders, tmp_pa
 def test_folders_are_scored_as_the_gradient_and_the_maps_say(folders, tmp_path, tiny_model, capsys):
     """Step by step: the model's own transform, its gradient, the blurred maps at its input, SciPy's ρ."""
     files = tiny_model(size=160)
-    arguments = ["--model", "test_resnet", "--weights", files.weights, "--table", str(tmp_path / "t.csv")]
+    arguments = ["--model", "test_resnet", "--weights", files.weights, "--output", str(tmp_path / "t.csv")]
     cli.main([*few(folders, tmp_path), *arguments, "--json"])
     scores = json.loads(capsys.readouterr().out)["scores"]
     assert "rho/ceiling" not in scores  # no --ceiling
@@ -222,6 +232,7 @@ def by_stages(root: Path, files: dict[str, str], model: list[str], transform: st
     cli.main(
         [
             "maps",
+            "read",
             "--name",
             "s",
             "--reader",
@@ -230,17 +241,18 @@ def by_stages(root: Path, files: dict[str, str], model: list[str], transform: st
             files["maps"],
             *labels,
             *ceiling,
-            "--stimuli",
+            "--table",
             path["t.csv"],
             "--output",
             path["m.npz"],
-            "--card",
+            "--maps-card",
             maps_card,
         ]
     )
     cli.main(
         [
-            "maps-ceilings",
+            "maps",
+            "ceilings",
             "--maps",
             path["m.npz"],
             *table,
@@ -275,7 +287,7 @@ def by_stages(root: Path, files: dict[str, str], model: list[str], transform: st
             str(root / "ceilings.json"),
             "--output",
             path["o.csv"],
-            "--images",
+            "--per-image",
             path["oi.csv"],
         ]
     )
@@ -290,7 +302,7 @@ def test_the_command_and_the_stages_give_the_same_numbers(tmp_path, tiny_model, 
     config = model.facts["data_config"]
     arguments = ["--images", files["images"], "--maps", files["maps"], "--labels", files["labels.csv"]]
     arguments += ["--model", "test_resnet", "--weights", model.weights, *ceiling]
-    cli.main(["clickme", *arguments, "--table", str(tmp_path / "c.csv"), "--json"])
+    cli.main(["clickme", "folder", *arguments, "--output", str(tmp_path / "c.csv"), "--json"])
     command = json.loads(capsys.readouterr().out)["scores"]
     transform = Transform.of_model(config).key
     scores, images = by_stages(tmp_path, files, model.arguments(), transform, ceiling)
@@ -314,15 +326,14 @@ def test_square_maps_of_oblong_images_are_refused_by_the_command(tmp_path, tiny_
     np.save(tmp_path / "maps/1.npy", np.eye(80))
     arguments = ["--images", files["images"], "--maps", files["maps"], "--labels", files["labels.csv"]]
     model = ["--model", "test_resnet", "--weights", tiny_model(size=160).weights]
-    *_, error = refused("clickme", *arguments, *model)
+    *_, error = refused("clickme", "folder", *arguments, *model)
     assert "maps/1.npy: the map has 80 × 80 pixels (height × width), but its image 100 × 70" in error
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--model: needed"),
-        (["--model", "lite0", "--ceiling", "65.7"], "--ceiling: 65.7 is not in (0, 1]"),
+        ([], "the following arguments are required: --model"),
         (["--model", "lite9"], "embedded.tsv: model: no 'lite9'"),
         (["--model", "lite0", "--maps", "absent"], "absent: no such folder of maps"),
         (["--model", "lite0", "--labels", "absent.csv"], "absent.csv: no such file"),

@@ -159,7 +159,7 @@ def model(tmp_path):
             "--output",
             files[1],
         ]
-        cli.main(["models", *row, *made])
+        cli.main(["models", "weights", *row, *made])
         return ["--card", files[0], "--weights", files[1]]
 
     return make
@@ -192,7 +192,7 @@ def test_features_are_read_like_those_of_networks_under_both_protocols(
     assert stored.shape == (10, *shape)
     expected = low_level_stores.STATISTICS[architecture](noise_images[:3])
     assert stored[:3] == pytest.approx(expected, abs=1e-6)  # batches differ in the order of sums
-    for protocol, rows in (("whole_image", 10), ("map-7", 490)):
+    for protocol, rows in (("whole_image", 10), ("grid-7", 490)):
         names = [str(tmp_path / f"{protocol}.{kind}") for kind in ("zarr", "json")]
         features = ["--features", str(tmp_path / "f.zarr"), "--features-manifest", str(tmp_path / "f.json")]
         protocol_of = ["--protocol", protocol, "--output", names[0], "--manifest", names[1]]
@@ -241,11 +241,11 @@ def read_from(folder: Path) -> list[str]:
     files = {"saliency": "s.zarr", "saliency-manifest": "s.json", "table": "t.csv", "maps": "m.npz"}
     files |= {"ceilings": "c.json"}
     words = [word for option, name in files.items() for word in (f"--{option}", str(folder / name))]
-    return ["--model", "edges", "--dataset", "clicks", *words, "--transform", TRANSFORM, "--bootstrap", "20"]
+    return ["--model", "edges", "--dataset", "clicks", *words, "--transform", TRANSFORM, "--bootstrap", "100"]
 
 
-def run_score(folder: Path, command: list[str], images: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    written = ["--output", str(folder / "o.csv"), images, str(folder / "i.csv")]
+def run_score(folder: Path, command: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    written = ["--output", str(folder / "o.csv"), "--per-image", str(folder / "i.csv")]
     cli.main([*command, *read_from(folder), *written])
     return pd.read_csv(folder / "o.csv"), pd.read_csv(folder / "i.csv", keep_default_na=False)
 
@@ -255,7 +255,7 @@ def test_importance_maps_are_scored_as_saliency_is(study, noise_images):
     edges = image_statistics.edge_energy(noise_images[:3])
     for name in ("max_abs_gradient", "abs_mean_gradient"):  # no channels that could be reduced in two ways
         assert (stores.values(store, name)[:3] == edges).all()
-    rows, images = run_score(study, ["clickme", "score"], "--images")
+    rows, images = run_score(study, ["clickme", "score"])
     assert images["reason"].tolist() == [
         *[""] * 3,
         "model map constant",
@@ -270,9 +270,9 @@ def test_importance_maps_are_scored_as_saliency_is(study, noise_images):
 
 
 def test_the_control_of_perturbations_is_the_same_map_on_the_images_that_are_attacked(study):
-    _, of_all = run_score(study, ["clickme", "score"], "--images")
-    command = ["attacks-control", "--architecture", "edge-energy", "--images", "6", "--simulated", "true"]
-    rows, images = run_score(study, command, "--image-table")
+    _, of_all = run_score(study, ["clickme", "score"])
+    command = ["attacks", "control", "--architecture", "edge-energy", "--count", "6", "--simulated", "true"]
+    rows, images = run_score(study, command)
     drawn = images["reason"] != "not drawn"
     assert np.flatnonzero(drawn).tolist() == choose(10, 6, seed=0).tolist()
     assert (images["rho"][drawn] == of_all["rho"][drawn]).all()
@@ -313,9 +313,9 @@ def test_a_teacher_that_is_the_gabor_bank_is_recovered_and_pixels_are_not():
     assert found["pixels"] < 0.3
 
 
-def test_results_of_attacks_control_are_those_of_its_version(study):
-    command = ["attacks-control", "--architecture", "edge-energy", "--images", "6"]
-    rows, images = run_score(study, command, "--image-table")
+def test_results_of_control_are_those_of_its_version(study):
+    command = ["attacks", "control", "--architecture", "edge-energy", "--count", "6"]
+    rows, images = run_score(study, command)
     rho = pd.to_numeric(images["rho"])
     found = digests.of_scores(rows) | {"rho": rho, "reasons": images["reason"].tolist()}
-    golden.check("attacks_control", "attacks_control", found)
+    golden.check("attacks", "control", found)

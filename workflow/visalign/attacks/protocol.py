@@ -1,11 +1,13 @@
-"""What an attack is: what has to change, which stimuli are attacked, the least that a search may spend."""
+"""What an attack is: which stimuli are attacked, its benchmark, the least that a search may spend.
+
+What a perturbation has to change is the ``label``, or the ``superclass``: whether the label is one of an
+animal (ImageNet's first classes).
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-#: What a perturbation has to change: the label, or whether it is one of an animal (ImageNet's first classes).
-TARGETS = ("label", "superclass")
 #: Classes linearised at the image, a gradient each, and gradients after that before records are tried on rays
 #: whose boundary is not yet near where it was expected: such early ones cost many probes and are soon beaten.
 N_CANDIDATES, WARM_UP = 9, 3
@@ -18,6 +20,6 @@ def benchmark(dataset: str, target: str) -> str:
     return f"attacks/{dataset}" + (f"/{target}" if target != "label" else "")
 
 
-def choose(n: int, images: int | None, seed: int) -> np.ndarray:
-    """Rows of the stimuli that are attacked, sorted: all `n`, or `images` of them, alike for every model."""
-    return np.sort(np.random.default_rng(seed).permutation(n)[:images])
+def choose(n: int, count: int | None, seed: int) -> np.ndarray:
+    """Rows of the stimuli that are attacked, sorted: all `n`, or `count` of them, alike for every model."""
+    return np.sort(np.random.default_rng(seed).permutation(n)[:count])

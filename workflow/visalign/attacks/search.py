@@ -32,7 +32,7 @@ def searcher(
     weights : str
         Weight file.
     target : str
-        What has to change, one of `protocol.TARGETS`.
+        What has to change, ``label`` or ``superclass``, see `protocol`.
     size : int
         Images that are attacked together.
     """

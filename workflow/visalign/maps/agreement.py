@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from visalign.errors import InputError
 from visalign.io.files import read_json
 from visalign.maps import alignment, processing
 from visalign.maps import clicks as click_logs
@@ -34,12 +33,6 @@ DEFINITIONS = {
     "floor": "Spearman between maps of different images, over the pixels of the model's input; mean over all "
     "pairs",
 }
-
-
-def check_declared(ceiling: float | None) -> None:
-    """Raise InputError for a declared ceiling that is none."""
-    if ceiling is not None and not 0 < ceiling <= 1:
-        raise InputError(f"--ceiling: {ceiling} is not in (0, 1]")
 
 
 def split_half(log: ClickLog, table: pd.DataFrame, transform: Transform, seed: int) -> dict[str, float]:
@@ -153,7 +146,7 @@ def people(described: dict[str, Any], stimulus_id: list[str]) -> People | None:
 
 
 def read(path: str | Path, table: pd.DataFrame) -> People | None:
-    """Read what ``maps-ceilings`` wrote of the images of a stimulus table; None without a ceiling."""
+    """Read what ``maps ceilings`` wrote of the images of a stimulus table; None without a ceiling."""
     described, ids = read_json(path), list(table["stimulus_id"])
     tables.check_order(described["stimulus_id"], ids, path, "the file of ceilings")
     return people(described, ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from visalign.stimuli.transforms import Transform
 from visalign.zoo.inputs import Inputs
 
 
-def check_levels(levels: list[float]) -> np.ndarray:
+def check_levels(levels: Sequence[float]) -> np.ndarray:
     """Return levels in percent as an array (n_levels,); InputError unless they ascend from 0 to 100."""
     array = np.array(levels, dtype=float)
     if array[0] < 0 or array[-1] > 100 or (np.diff(array) <= 0).any() or (array > 0).sum() < 2:
@@ -22,8 +22,8 @@ def check_levels(levels: list[float]) -> np.ndarray:
     return array
 
 
-def choose(maps: np.ndarray, images: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Choose images to reveal: all with a usable map, or `images` of them, alike for every model.
+def choose(maps: np.ndarray, count: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Choose images to reveal: all with a usable map, or `count` of them, alike for every model.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def choose(maps: np.ndarray, images: int | None, seed: int) -> tuple[np.ndarray,
     """
     undefined = np.logical_or(*processing.undefined_maps(maps))
     rng = np.random.default_rng(seed)
-    return np.sort(rng.permutation(np.flatnonzero(~undefined))[:images]), undefined
+    return np.sort(rng.permutation(np.flatnonzero(~undefined))[:count]), undefined
 
 
 def recognised(

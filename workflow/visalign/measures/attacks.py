@@ -32,10 +32,10 @@ def paragraph(study: Facts, results: Results) -> str:
     settings = study.config["attacks"]
     images = (
         "all images"
-        if settings["images"] is None
+        if settings["count"] is None
         else f"{settings['images']} images (seed {study.config['seed']})"
     )
-    evaluated = f"{settings['budget']} gradient evaluations an image{evaluations(results.scores)}"
+    evaluated = f"{settings['budget']} gradient evaluations per image{evaluations(results.scores)}"
     text = f"""**Adversarial perturbations.** For {images} of {listing(results.maps)}, the same for all
     models, the smallest L2 perturbation that changes {CHANGES[settings["target"]]} was searched with at most
     {evaluated}, in pixels of [0, 1] at the model's input size, and verified as stored. Perturbation
@@ -122,7 +122,7 @@ MEASURE = Measure(
     across_models="tolerances",
     of_training={"perturbation_tolerance": ("perturbation_tolerance", "l2")},
     costs=(
-        Cost("attacks", work=searched, disk=stored, network=True),
+        Cost("attacks_perturb", work=searched, disk=stored, network=True),
         Cost("attacks_score", work=scored),
         Cost("attacks_control", work=scored),
     ),

@@ -14,7 +14,7 @@ LEVELS = 12
 def revealed(sizes: Sizes, model: str, maps: str) -> float:
     """Work of showing ever more of each image to a model."""
     settings = sizes.study.config["clickme"]["revelation"]
-    images = min(settings["images"] or sys.maxsize, sizes.images(sizes.study.maps[maps]["stimuli"]))
+    images = min(settings["count"] or sys.maxsize, sizes.images(sizes.study.maps[maps]["stimuli"]))
     levels = len(settings["levels"] or range(LEVELS))
     return images * levels * sizes.pixels(model) * sizes.parameters(model)
 
@@ -82,6 +82,6 @@ MEASURE = Measure(
     ),
     reason_metrics=("spearman",),
     low_level="importance maps",
-    costs=(Cost("clickme", work=scored), Cost("clickme_reveal", work=revealed, network=True)),
+    costs=(Cost("clickme_score", work=scored), Cost("clickme_reveal", work=revealed, network=True)),
     methods=paragraph,
 )

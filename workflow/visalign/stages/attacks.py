@@ -2,7 +2,10 @@
 
 ``attacks perturb`` writes perturbations, each verified as stored; ``attacks score`` reads them and
 human maps: perturbation tolerance (its size) and adversarial alignment (its place). ``attacks curve``
-tells how both depend on the budget.
+tells how both depend on the budget. ``attacks control`` puts importance maps of low-level models in the
+place of perturbations: they are compared with people's maps as the place of a perturbation is, on the
+stimuli that are drawn to be attacked. None of them has a tolerance, since they name no class that could
+change.
 """
 
 from __future__ import annotations
@@ -18,81 +21,80 @@ from tqdm import tqdm
 from visalign.attacks import scoring, tolerance
 from visalign.attacks import store as attack_store
 from visalign.attacks.alignment import HEADLINE
-from visalign.attacks.protocol import MIN_BUDGET, TARGETS, benchmark, choose
+from visalign.attacks.protocol import benchmark, choose
 from visalign.errors import InputError
 from visalign.io import stores
 from visalign.io.files import inputs_hash
-from visalign.io.scores import Source, rows_of, write_scores
+from visalign.io.scores import Score, Source, rows_of, write_scores
 from visalign.io.tables import write_table
 from visalign.labels import spaces
-from visalign.maps import agreement, alignment
+from visalign.maps import agreement, alignment, saliency
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
-from visalign.study.options import at_least
+from visalign.study.options import add_seed, add_settings
+from visalign.study.schemas import definition, section
 from visalign.zoo import inputs as zoo_inputs
+from visalign.zoo import low_level
 from visalign.zoo.inputs import Inputs
 
-VERSIONS = {"perturb": 6, "score": 6, "curve": 6}
+VERSIONS = {"perturb": 6, "score": 6, "curve": 6, "control": 1}
 EXAMPLES = """\
   python -m visalign attacks perturb --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
       --pixels-manifest clickme.json --table clickme.csv --budget 40 \\
       --output attacks.zarr --manifest attacks.json
   python -m visalign attacks score --model lite0 --dataset clickme_simulated --perturbations attacks.zarr \\
       --perturbations-manifest attacks.json --table clickme.csv --transform 224x224-center-0.875-bicubic \\
-      --maps maps.npz --ceilings ceilings.json --output attacks.csv --images attacks_images.csv
+      --maps maps.npz --ceilings ceilings.json --output attacks.csv --per-image attacks_images.csv
   python -m visalign attacks curve --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
       --table clickme.csv --transform 224x224-center-0.875-bicubic --maps maps.npz --ceilings ceilings.json \\
       --budgets 20 40 80 --output attacks_curve.csv
+  python -m visalign attacks control --model edges --architecture edge-energy --dataset clickme_simulated \\
+      --saliency saliency.zarr --saliency-manifest saliency.json --table clickme.csv \\
+      --transform 224x224-center-0.875-bicubic --maps maps.npz --ceilings ceilings.json \\
+      --output attacks.csv --per-image attacks_images.csv
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign attacks``."""
-    commands = parser.add_subparsers(dest="command", metavar="perturb|score|curve", required=True)
+    metavar = "perturb|score|curve|control"
+    commands = parser.add_subparsers(dest="command", metavar=metavar, required=True)
     perturb = commands.add_parser("perturb", help="find and store perturbations")
     perturb.add_argument("--pixels-manifest", required=True, help="manifest of the stimuli (.json)")
-    perturb.add_argument(
-        "--budget", type=at_least(MIN_BUDGET), default=60, help="gradient evaluations an image"
-    )
     perturb.add_argument("--output", required=True, help="store to write (.zarr)")
     perturb.add_argument("--manifest", required=True, help="manifest to write (.json)")
     score = commands.add_parser("score", help="size and place of stored perturbations")
-    score.add_argument("--model", required=True, help="name of the model")
-    score.add_argument("--dataset", required=True, help="name of the map set")
     score.add_argument("--perturbations", required=True, help="perturbation store (.zarr)")
     score.add_argument("--perturbations-manifest", required=True, help="its manifest (.json)")
-    score.add_argument("--simulated", choices=["true", "false"], default="false", help="whether the maps are")
-    score.add_argument("--bootstrap", type=at_least(1), default=2000, help="bootstrap draws over images")
-    score.add_argument("--output", required=True, help="score rows to write (CSV)")
-    score.add_argument("--images", required=True, help="per-image table to write (CSV)")
     curve = commands.add_parser("curve", help="tolerance and alignment by budget; nothing is stored")
-    curve.add_argument(
-        "--budgets", type=at_least(MIN_BUDGET), nargs="+", required=True, help="gradient evaluations an image"
-    )
-    curve.add_argument("--output", required=True, help="table to write, a row a budget (CSV)")
+    curve.add_argument("--output", required=True, help="table to write, one row per budget (CSV)")
+    control = commands.add_parser("control", help="compare importance maps as perturbations are compared")
+    control.add_argument("--architecture", required=True, choices=low_level.GIVES, help="what it computes")
+    control.add_argument("--saliency", required=True, help="store of its importance maps (.zarr)")
+    control.add_argument("--saliency-manifest", required=True, help="its manifest (.json)")
     for command in (perturb, curve):
         command.add_argument("--card", required=True, help="card of the model")
         command.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
         command.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
-        command.add_argument("--images", type=at_least(1), help="attack this many stimuli (default: all)")
-        command.add_argument(
-            "--batch-size",
-            type=at_least(1),
-            help="images attacked together (default: two calls of the network)",
-        )
-    for command in (score, curve):
+    for command in (score, control):
+        command.add_argument("--model", required=True, help="name of the model")
+        command.add_argument("--dataset", required=True, help="name of the map set")
+        command.add_argument("--output", required=True, help="score rows to write (CSV)")
+        command.add_argument("--per-image", required=True, help="per-image table to write (CSV)")
+    for command in (score, curve, control):
         command.add_argument("--transform", required=True, help="transform of the attacked stimuli")
         command.add_argument("--maps", required=True, help="processed human maps (.npz)")
-        command.add_argument("--ceilings", required=True, help="what maps-ceilings wrote for the transform")
-    for command in (perturb, score, curve):
+        command.add_argument("--ceilings", required=True, help="what maps ceilings wrote for the transform")
+    for name, command in commands.choices.items():
         command.add_argument("--table", required=True, help="table of the stimulus set")
-        command.add_argument("--target", choices=TARGETS, default="label", help="what has to change")
-        command.add_argument("--seed", type=int, default=0)
+        add_settings(command, definition("maps"), name)
+        add_settings(command, section("attacks"), name)
+        add_seed(command)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Find perturbations, score stored ones, or draw the curve of both against the budget."""
-    {"perturb": perturb, "score": score, "curve": curve}[args.command](args)
+    """Find perturbations, score stored ones or what stands for them, or draw the curve against the budget."""
+    {"perturb": perturb, "score": score, "curve": curve, "control": control}[args.command](args)
 
 
 def perturb(args: argparse.Namespace) -> None:
@@ -100,11 +102,11 @@ def perturb(args: argparse.Namespace) -> None:
     from visalign.attacks import search
 
     inputs = read_inputs(args.card, args.table, args.pixels, args.target)
-    labels, chosen = inputs.labels, choose(len(inputs.table), args.images, args.seed)
+    labels, chosen = inputs.labels, choose(len(inputs.table), args.count, args.seed)
     identity = {
         "model": inputs_hash(args.card),
         "pixels": inputs_hash(args.pixels_manifest, args.table),
-        "images": args.images,
+        "count": args.count,
         "seed": args.seed,
         "budget": args.budget,
         "target": args.target,
@@ -150,8 +152,8 @@ def score(args: argparse.Namespace) -> None:
         version=VERSIONS["score"],
         inputs_hash=inputs_hash(args.perturbations_manifest, args.ceilings),
     )
-    of_places = replace(source, simulated=args.simulated == "true")
-    write_table(args.images, scoring.per_image(table, found, attacked, alignments, dimension))
+    of_places = replace(source, simulated=args.simulated)
+    write_table(args.per_image, scoring.per_image(table, found, attacked, alignments, dimension))
     write_scores(args.output, rows_of(sizes, source) + rows_of(places, of_places))
 
 
@@ -162,9 +164,11 @@ def curve(args: argparse.Namespace) -> None:
     """
     from visalign.attacks import search
 
+    if not args.budgets:
+        raise InputError("--budgets: needed: numbers of gradient evaluations")
     inputs = read_inputs(args.card, args.table, args.pixels, args.target)
     table, labels = inputs.table, inputs.labels
-    chosen, transform = choose(len(table), args.images, args.seed), Transform.from_key(args.transform)
+    chosen, transform = choose(len(table), args.count, args.seed), Transform.from_key(args.transform)
     size = search.batch_size(args.batch_size)
     within = search.searcher(inputs, labels, args.weights, args.target, size)
     people, maps = agreement.read(args.ceilings, table), alignment.read_maps(args.maps, table)
@@ -175,3 +179,29 @@ def curve(args: argparse.Namespace) -> None:
         aligned = scoring.align(result.delta.numpy(), found, maps, table, chosen, transform)[HEADLINE]
         rows.append(scoring.at_budget(budget, found, aligned, people, rng))
     write_table(args.output, pd.DataFrame(rows))
+
+
+def control(args: argparse.Namespace) -> None:
+    """Write the score rows and the per-image table of one (low-level model, map set)."""
+    table = tables.read(args.table)
+    people, store = agreement.read(args.ceilings, table), stores.open_store(args.saliency)
+    tables.check_ids(store, table, args.saliency)
+    importance = stores.array(store, saliency.METRICS[saliency.HEADLINE])
+    maps, transform = alignment.read_maps(args.maps, table), Transform.from_key(args.transform)
+    drawn = choose(len(table), args.count, args.seed)
+    alignments = scoring.align_importance(importance, maps, table, drawn, transform)
+    status = low_level.lacks(args.architecture, "classes")
+    sizes = [Score(metric=tolerance.METRIC, status=str(status))]
+    places = scoring.places(alignments, people, np.random.default_rng(args.seed), args.bootstrap)
+    source = Source(
+        model=args.model,
+        benchmark=benchmark(args.dataset, args.target),
+        simulated=False,
+        seed=args.seed,
+        version=VERSIONS["control"],
+        inputs_hash=inputs_hash(args.saliency_manifest, args.ceilings),
+    )
+    of_places = replace(source, simulated=args.simulated)
+    images = {"stimulus_id": table["stimulus_id"], **alignment.per_image(alignments, HEADLINE)}
+    write_table(args.per_image, pd.DataFrame(images))
+    write_scores(args.output, rows_of(sizes, source) + rows_of(places, of_places))

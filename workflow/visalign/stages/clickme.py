@@ -1,8 +1,8 @@
 """Stage clickme: does a model's saliency fall where people look, and does it use what people use?
 
 ``clickme score`` compares stored saliency with human maps; ``clickme reveal`` asks the model whether there
-is an animal when only what people find important is shown; ``clickme gallery`` draws examples. Without a
-command it scores any model on a folder of images and a folder of maps.
+is an animal when only what people find important is shown; ``clickme gallery`` draws examples. ``clickme
+folder`` scores any model on a folder of images and a folder of maps, without the pipeline.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import json
 import numpy as np
 import pandas as pd
 
-from visalign.errors import InputError
 from visalign.io import stores
 from visalign.io.files import inputs_hash, read_json, write_atomic
 from visalign.io.scores import Score, Source, rows_of, write_scores
@@ -23,105 +22,94 @@ from visalign.labels import spaces
 from visalign.maps import agreement, alignment, recognition, revelation, saliency, scores
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
-from visalign.study.options import add_agreement_arguments, at_least
+from visalign.study.options import add_seed, add_settings
+from visalign.study.schemas import definition, section
 from visalign.zoo import inputs as zoo_inputs
 
 VERSIONS = {"score": 3, "reveal": 3, "gallery": 3}
 EXAMPLES = """\
-  python -m visalign clickme --model lite0 --images photos/ --maps maps/ --labels labels.csv --json
-  python -m visalign clickme --model resnet50 --weights resnet50.safetensors --images photos/ --maps maps/ \\
-      --labels labels.csv --ceiling 0.65753 --table resnet50.csv
   python -m visalign clickme score --model lite0 --dataset clickme_simulated --saliency saliency.zarr \\
       --saliency-manifest saliency.json --table clickme.csv --transform 224x224-center-0.875-bicubic \\
       --maps maps.npz --ceilings ceilings.json --revelation revelation.npz --output clickme.csv \\
-      --images images.csv
+      --per-image images.csv
   python -m visalign clickme reveal --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
       --table clickme.csv --transform 224x224-center-0.875-bicubic --maps maps.npz --output revelation.npz
   python -m visalign clickme gallery --model lite0 --saliency saliency.zarr --pixels clickme.zarr \\
-      --table clickme.csv --transform 224x224-center-0.875-bicubic --maps maps.npz --images images.csv \\
+      --table clickme.csv --transform 224x224-center-0.875-bicubic --maps maps.npz --per-image images.csv \\
       --output gallery.png
+  python -m visalign clickme folder --model lite0 --images photos/ --maps maps/ --labels labels.csv --json
+  python -m visalign clickme folder --model resnet50 --weights resnet50.safetensors --images photos/ \\
+      --maps maps/ --labels labels.csv --ceiling 0.65753 --output resnet50.csv
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign clickme``."""
-    folder = parser.add_argument_group("score a model on folders of images and maps")
-    folder.add_argument("--model", help="name of a model of the sheet, or with --weights a timm architecture")
-    folder.add_argument("--images", help="folder of images")
-    folder.add_argument("--maps", help="folder of maps: grey images or .npy of the images' names and shapes")
-    folder.add_argument("--labels", help="CSV with columns name (of the image) and label (of its class)")
-    folder.add_argument("--sheet", default="config/models/embedded.tsv", help="model sheet (TSV)")
-    folder.add_argument("--weights", help="weight file (safetensors or a PyTorch state dict)")
-    add_agreement_arguments(folder)
-    folder.add_argument("--json", action="store_true", help="print JSON")
-    folder.add_argument("--table", help="per-image table to write (CSV)")
-    add_commands(parser)
-
-
-def add_commands(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the pipeline's commands."""
-    commands = parser.add_subparsers(title="commands of the pipeline", dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="score|reveal|gallery|folder", required=True)
     score = commands.add_parser("score", help="compare stored saliency with human maps")
-    score.add_argument("--model", required=True, help="name of the model")
     score.add_argument("--dataset", required=True, help="name of the map set")
-    score.add_argument("--saliency", required=True, help="saliency store (.zarr)")
-    score.add_argument("--saliency-manifest", required=True, help="its manifest (.json)")
-    score.add_argument("--ceilings", required=True, help="what maps-ceilings wrote for the transform (.json)")
+    score.add_argument("--saliency-manifest", required=True, help="manifest of the saliency (.json)")
+    score.add_argument("--ceilings", required=True, help="what maps ceilings wrote for the transform (.json)")
     score.add_argument("--revelation", help="what clickme reveal wrote (.npz)")
-    score.add_argument("--human-curve", help="people's accuracy by level (CSV: level, accuracy)")
-    score.add_argument("--bootstrap", type=at_least(1), default=2000, help="bootstrap draws over images")
+    add_settings(score, section("clickme.revelation"), "score")
+    add_settings(score, section("clickme"), "score")
     score.add_argument("--output", required=True, help="score rows to write (CSV)")
-    score.add_argument("--images", required=True, help="per-image table to write (CSV)")
+    score.add_argument("--per-image", required=True, help="per-image table to write (CSV)")
     reveal = commands.add_parser("reveal", help="recognise animals in partly revealed images")
     reveal.add_argument("--card", required=True, help="card of the model")
     reveal.add_argument("--weights", required=True, help="weights of the model (.safetensors)")
-    reveal.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
-    reveal.add_argument("--images", type=at_least(1), help="reveal this many stimuli (default: all)")
-    reveal.add_argument(
-        "--levels",
-        type=float,
-        nargs="+",
-        default=revelation.LEVELS,
-        metavar="PERCENT",
-        help="revealed pixels, ascending (default: 0 and 10^(0 .. 2 step .2))",
-    )
-    reveal.add_argument("--batch-size", type=at_least(1), default=16, help="images a batch")
+    add_settings(reveal, section("clickme.revelation"), "reveal")
     reveal.add_argument("--output", required=True, help="which images were recognised at which level (.npz)")
     gallery = commands.add_parser("gallery", help="draw the best, the median and the worst image")
-    gallery.add_argument("--model", required=True, help="name of the model")
-    gallery.add_argument("--saliency", required=True, help="saliency store (.zarr)")
-    gallery.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
-    gallery.add_argument("--images", required=True, help="per-image table that clickme score wrote (CSV)")
+    gallery.add_argument("--per-image", required=True, help="per-image table that clickme score wrote (CSV)")
     gallery.add_argument("--output", required=True, help="figure to write (.png)")
     for command in (score, reveal, gallery):
         command.add_argument("--table", required=True, help="table of the stimulus set")
         command.add_argument("--transform", required=True, help="transform of the stimuli")
         command.add_argument("--maps", required=True, help="processed human maps (.npz)")
     for command in (score, gallery):
-        command.add_argument("--simulated", choices=["true", "false"], default="false", help="are the maps?")
+        command.add_argument("--model", required=True, help="name of the model")
+        command.add_argument("--saliency", required=True, help="saliency store (.zarr)")
+    for name, command in (("score", score), ("gallery", gallery)):
+        add_settings(command, definition("maps"), name)
+    for command in (reveal, gallery):
+        command.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
     for command in (score, reveal):
-        command.add_argument("--seed", type=int, default=0)
+        add_seed(command)
+    add_folder(commands.add_parser("folder", help="score a model on folders of images and maps"))
+
+
+def add_folder(folder: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m visalign clickme folder``."""
+    model = "name of a model of the sheet, or with --weights a timm architecture"
+    folder.add_argument("--model", required=True, help=model)
+    folder.add_argument("--images", required=True, help="folder of images")
+    maps = "folder of maps: grey images or .npy of the images' names and shapes"
+    folder.add_argument("--maps", required=True, help=maps)
+    labels = "CSV with columns name (of the image) and label (of its class)"
+    folder.add_argument("--labels", required=True, help=labels)
+    folder.add_argument("--sheet", default="config/models/embedded.tsv", help="model sheet (TSV)")
+    folder.add_argument("--weights", help="weight file (safetensors or a PyTorch state dict)")
+    add_settings(folder, definition("maps"), "folder")
+    folder.add_argument("--json", action="store_true", help="print JSON")
+    folder.add_argument("--output", help="per-image table to write (CSV)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Run a command of the pipeline, or score a model on folders."""
-    commands = {None: score_folders, "score": score, "reveal": reveal, "gallery": draw_gallery}
+    commands = {"score": score, "reveal": reveal, "gallery": draw_gallery, "folder": score_folders}
     commands[args.command](args)
 
 
 def score_folders(args: argparse.Namespace) -> None:
     """Read everything once to check it, run the model, print the scores, write the per-image table."""
-    missing = [f"--{name}" for name in ("model", "images", "maps", "labels") if not getattr(args, name)]
-    if missing:
-        raise InputError(f"{', '.join(missing)}: needed, or one of the commands score, reveal, gallery")
-    agreement.check_declared(args.ceiling)
     from visalign.maps import folders
 
     study = folders.read(args.images, args.maps, args.labels, args.clicks)
     model = folders.load_model(args.model, args.weights, args.sheet)
     alignments, found = folders.score(study, model, args.labels, args.ceiling)
-    if args.table:
-        write_table(args.table, folders.per_image(study, model, alignments, args.labels))
+    if args.output:
+        write_table(args.output, folders.per_image(study, model, alignments, args.labels))
     shown = folders.by_name(found)
     print(json.dumps({"model": args.model, "scores": shown}) if args.json else folders.text(shown))
 
@@ -146,13 +134,13 @@ def score(args: argparse.Namespace) -> None:
     source = Source(
         model=args.model,
         benchmark=f"clickme/{args.dataset}",
-        simulated=args.simulated == "true",
+        simulated=args.simulated,
         seed=args.seed,
         version=VERSIONS["score"],
         inputs_hash=inputs_hash(*inputs),
     )
     images = {"stimulus_id": table["stimulus_id"], **alignment.per_image(alignments, saliency.HEADLINE)}
-    write_table(args.images, pd.DataFrame(images))
+    write_table(args.per_image, pd.DataFrame(images))
     write_scores(args.output, rows_of(found, source))
 
 
@@ -166,11 +154,11 @@ def revelation_scores(path: str, curve: str | None, rng: np.random.Generator, dr
 
 def reveal(args: argparse.Namespace) -> None:
     """Write whether a model tells animals from the rest, by image and level; unusable maps are listed."""
-    levels = recognition.check_levels(args.levels)
+    levels = recognition.check_levels(args.levels or revelation.LEVELS)
     spaces.check_imagenet(read_json(args.card), args.card)
     inputs = zoo_inputs.read(args.card, args.table, args.pixels)
     labels, maps = inputs.labels, alignment.read_maps(args.maps, inputs.table)
-    chosen, undefined = recognition.choose(maps, args.images, args.seed)
+    chosen, undefined = recognition.choose(maps, args.count, args.seed)
     correct = recognition.recognised(
         inputs,
         args.weights,
@@ -193,9 +181,9 @@ def draw_gallery(args: argparse.Namespace) -> None:
     from visalign.report import gallery, theme
 
     table = tables.read(args.table)
-    images = read_table(args.images, required=("stimulus_id", "rho"), dtype={"stimulus_id": str})
+    images = read_table(args.per_image, required=("stimulus_id", "rho"), dtype={"stimulus_id": str})
     ids = list(images["stimulus_id"])
-    tables.check_order(ids, list(table["stimulus_id"]), args.images, "the per-image table")
+    tables.check_order(ids, list(table["stimulus_id"]), args.per_image, "the per-image table")
     chosen = gallery.examples(images["rho"].to_numpy(dtype=float))
     index = list(chosen.values())
     selection = (np.array(index, dtype=int),)
@@ -206,7 +194,7 @@ def draw_gallery(args: argparse.Namespace) -> None:
     maps = alignment.read_maps(args.maps, table)[index]
     human = alignment.at_input(maps, table.iloc[index], Transform.from_key(args.transform))
     names = [f"{kind}\n{images['stimulus_id'][i]}" for kind, i in chosen.items()]
-    title = f"{args.model}: saliency and human maps" + (" (SIMULATED)" if args.simulated == "true" else "")
+    title = f"{args.model}: saliency and human maps" + (" (SIMULATED)" if args.simulated else "")
     with theme.look():
         drawn = gallery.gallery(pixels, human, importance, images["rho"].to_numpy()[index], names, title)
         write_atomic(args.output, gallery.png(drawn))

@@ -1,4 +1,9 @@
-"""Stage maps: read human importance maps into one processed form, with their ceiling and floor."""
+"""Stage maps: human importance maps, and how far people agree about them.
+
+``maps read`` brings maps into one processed form, with their ceiling and floor, of whole images. ``maps
+ceilings`` computes both within the crop of one transform: all models that share the transform share the
+result, which ``clickme score``, ``attacks score`` and ``attacks control`` read.
+"""
 
 from __future__ import annotations
 
@@ -9,57 +14,67 @@ import sys
 import numpy as np
 
 from visalign.errors import InputError
-from visalign.io.files import write_atomic, write_json
-from visalign.maps import agreement, card, collection, filtered_clicks, readers
+from visalign.io.files import inputs_hash, write_atomic, write_json
+from visalign.maps import agreement, alignment, card, collection, filtered_clicks, readers
 from visalign.maps import files as map_files
 from visalign.maps.reader import MapFiles, Reader
+from visalign.stimuli import tables
+from visalign.stimuli.transforms import Transform
+from visalign.study.options import add_seed, add_settings
+from visalign.study.schemas import definition
 
-VERSIONS = {"maps": 3}
+VERSIONS = {"read": 3, "ceilings": 1}
 EXAMPLES = """\
-  python -m visalign maps --name clickme --reader tfrecord --path 'clickme/val/*.tfrecords' \\
-      --ceiling 0.65753 --output clickme.npz --card clickme.json
-  python -m visalign maps --name mine --reader folder --path mine/maps --labels mine.csv \\
-      --output mine.npz --card mine.json
-  python -m visalign maps --name clicked --reader clicks --path clicks.npz --labels clicked.csv \\
-      --stimuli clicked_stimuli.csv --simulated true --output clicked.npz --card clicked.json
+  python -m visalign maps read --name clickme --reader tfrecord --path 'clickme/val/*.tfrecords' \\
+      --ceiling 0.65753 --output clickme.npz --maps-card clickme.json
+  python -m visalign maps read --name mine --reader folder --path mine/maps --labels mine.csv \\
+      --output mine.npz --maps-card mine.json
+  python -m visalign maps read --name clicked --reader clicks --path clicks.npz --labels clicked.csv \\
+      --table clicked_stimuli.csv --simulated true --output clicked.npz --maps-card clicked.json
+  python -m visalign maps ceilings --maps maps.npz --table clickme.csv --clicks clicks.npz \\
+      --transform 224x224-center-0.875-bicubic --output ceilings.json
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign maps``."""
-    parser.add_argument("--name", required=True, help="name of the map collection")
-    parser.add_argument("--reader", default="tfrecord", choices=readers.names(), help="format of the maps")
-    parser.add_argument(
-        "--path",
-        required=True,
-        help="tfrecord, npz: a glob; folder: folder of maps; clicks: click log (npz); masks: stimulus table",
-    )
-    parser.add_argument("--labels", default=None, help="folder, clicks: CSV with columns name and label")
-    parser.add_argument("--clicks", default=None, help="click log (npz) that the ceiling is computed from")
-    parser.add_argument("--ceiling", type=float, default=None, help="declared ceiling, without a click log")
-    parser.add_argument("--stimuli", default=None, help="stimulus table whose ids and labels must agree")
-    parser.add_argument("--simulated", choices=["true", "false"], default="false", help="are they simulated?")
-    parser.add_argument("--seed", type=int, default=0, help="seed of half-splits and intervals")
-    parser.add_argument("--output", required=True, help="stimulus_id, label and processed map (npz)")
-    parser.add_argument("--card", required=True, help="what the maps are, with ceiling and floor (JSON)")
+    commands = parser.add_subparsers(dest="command", metavar="read|ceilings", required=True)
+    read = commands.add_parser("read", help="bring maps into one form, with ceiling and floor")
+    read.add_argument("--name", required=True, help="name of the map set")
+    add_settings(read, definition("maps"), "read")
+    read.add_argument("--table", help="table of the stimulus set, whose ids and labels must agree")
+    add_seed(read, "Seed of half-splits and intervals")
+    read.add_argument("--output", required=True, help="stimulus_id, label and processed map (npz)")
+    read.add_argument("--maps-card", required=True, help="what the maps are, with ceiling and floor (JSON)")
+    ceilings = commands.add_parser("ceilings", help="ceiling and floor within the crop of a transform")
+    ceilings.add_argument("--maps", required=True, help="processed human maps (.npz)")
+    ceilings.add_argument("--table", required=True, help="table of the stimulus set")
+    ceilings.add_argument("--transform", required=True, help="transform of the stimuli")
+    add_settings(ceilings, definition("maps"), "ceilings")
+    add_seed(ceilings, "Seed of the half-splits")
+    ceilings.add_argument("--output", required=True, help="ceiling and floor, with those per image (JSON)")
 
 
 def run(args: argparse.Namespace) -> None:
+    """Read maps, or say how far people agree within a crop."""
+    {"read": read, "ceilings": ceilings}[args.command](args)
+
+
+def read(args: argparse.Namespace) -> None:
     """Read and process the maps, compute the ceiling, write npz and card; the card comes last."""
-    agreement.check_declared(args.ceiling)
     reader, files = readers.of(args.reader), MapFiles(args.name, args.path, args.labels, args.clicks)
     check_options(reader, files)
     labels = map_files.read_labels(args.labels) if args.labels else {}
-    sizes = collection.image_sizes(args.stimuli or (args.path if reader.of_table else None))
-    if args.stimuli and reader.labelled:
-        collection.check_stimuli(args.stimuli, list(labels), list(labels.values()))
+    sizes = collection.image_sizes(args.table or (args.path if reader.of_table else None))
+    if args.table and reader.labelled:
+        collection.check_stimuli(args.table, list(labels), list(labels.values()))
     reader.check_shapes(files, sizes)
     opened = collection.open_maps(reader, files, labels)
     processed = collection.process_maps(collection.checked(opened.maps, sizes))
     if not len(processed.maps):
         raise InputError(f"{args.path}: no record")
-    if args.stimuli and not reader.labelled:
-        collection.check_stimuli(args.stimuli, processed.stimulus_id.tolist(), processed.labels.tolist())
+    if args.table and not reader.labelled:
+        collection.check_stimuli(args.table, processed.stimulus_id.tolist(), processed.labels.tolist())
     if opened.log:
         print(f"{reader.click_log(files)}: {filtered_clicks.describe(opened.log[1])}", file=sys.stderr)
     participants = card.estimate_participants(*opened.log, args.seed) if opened.log else None
@@ -69,8 +84,8 @@ def run(args: argparse.Namespace) -> None:
     listed = collection.named_undefined(args.path, processed)
     origin = {"name": args.name, "source": [args.path], "reader": args.reader}
     described = card.of_maps(processed, listed, participants, args.ceiling, args.seed)
-    made = {"version": VERSIONS["maps"], "unused_files": opened.unused}
-    write_json(args.card, origin | {"simulated": args.simulated == "true"} | described | made)
+    made = {"version": VERSIONS["read"], "unused_files": opened.unused}
+    write_json(args.maps_card, origin | {"simulated": args.simulated} | described | made)
 
 
 def check_options(reader: Reader, files: MapFiles) -> None:
@@ -81,3 +96,19 @@ def check_options(reader: Reader, files: MapFiles) -> None:
         raise InputError(f"--labels: needed by --reader {reader.name}")
     if files.labels and not reader.labelled:
         raise InputError(f"--labels: {files.labels}, but --reader {reader.name} has labels of its own")
+
+
+def ceilings(args: argparse.Namespace) -> None:
+    """Write how far people agree within the crop of a transform."""
+    table = tables.read(args.table)
+    maps, ids = alignment.read_maps(args.maps, table), list(table["stimulus_id"])
+    described = agreement.describe(
+        maps,
+        table,
+        Transform.from_key(args.transform),
+        log=filtered_clicks.read_clicks_of(ids, args.clicks),
+        declared=args.ceiling,
+        seed=args.seed,
+    )
+    made = {"stimulus_id": ids, "version": VERSIONS["ceilings"], "inputs_hash": inputs_hash(args.maps)}
+    write_json(args.output, described | made)

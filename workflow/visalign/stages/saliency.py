@@ -10,7 +10,8 @@ import argparse
 from visalign.io import stores
 from visalign.io.files import inputs_hash
 from visalign.labels import spaces
-from visalign.study.options import at_least
+from visalign.study.options import add_settings
+from visalign.study.schemas import section
 from visalign.zoo import inputs as zoo_inputs
 from visalign.zoo import low_level, low_level_stores, saliency
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pixels", required=True, help="preprocessed stimuli (.zarr)")
     parser.add_argument("--pixels-manifest", required=True, help="their manifest (.json)")
     parser.add_argument("--table", required=True, help="table of the stimulus set, with labels")
-    parser.add_argument("--batch-size", type=at_least(1), default=16, help="images a batch")
+    add_settings(parser, section("saliency"), "saliency")
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
 

@@ -10,10 +10,11 @@ import argparse
 from pathlib import Path
 
 from visalign.attacks import across_models
-from visalign.attacks.protocol import TARGETS, benchmark
+from visalign.attacks.protocol import benchmark
 from visalign.io.files import inputs_hash
 from visalign.io.scores import Source, rows_of, write_scores
-from visalign.study.options import at_least
+from visalign.study.options import add_seed, add_settings
+from visalign.study.schemas import section
 
 VERSIONS = {"tolerances": 1}
 EXAMPLES = """\
@@ -29,9 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dataset", required=True, help="name of the map set")
     parser.add_argument("--models", nargs="+", required=True, help="models whose tables are read")
-    parser.add_argument("--target", choices=TARGETS, default="label", help="what had to change")
-    parser.add_argument("--bootstrap", type=at_least(1), default=2000, help="bootstrap draws over images")
-    parser.add_argument("--seed", type=int, default=0)
+    add_settings(parser, section("attacks"), "tolerances")
+    add_seed(parser)
     parser.add_argument("--output", required=True, help="score rows to write (CSV)")
 
 

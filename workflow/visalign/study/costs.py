@@ -67,7 +67,7 @@ class Sizes:
 
     def rows(self, stimuli: str, protocol: str) -> int:
         """Rows of a Gram matrix: images, or their grid positions."""
-        grid = re.match(r"map-(\d+)", protocol)
+        grid = re.match(r"grid-(\d+)", protocol)
         return self.images(stimuli) * (int(grid[1]) ** 2 if grid else 1)
 
     def attacked(self, stimuli: str) -> int:
@@ -153,7 +153,7 @@ COSTS: dict[str, Cost] = {
         Cost("preprocess", work=preprocessed, disk=lambda *job: 3 * preprocessed(*job)),
         Cost("features", work=seen, disk=features_bytes, network=True),
         Cost("gram", work=lambda sizes, _, *rows: sizes.rows(*rows) ** 2, disk=gram_bytes),
-        Cost("maps", work=lambda sizes, maps: sizes.images(sizes.study.maps[maps]["stimuli"])),
+        Cost("maps_read", work=lambda sizes, maps: sizes.images(sizes.study.maps[maps]["stimuli"])),
         Cost("maps_ceilings", work=agreed),
         Cost("saliency", work=seen, disk=saliency_bytes, network=True),
     )

@@ -16,7 +16,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
     def whole(text: str) -> int:
         if int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+            raise argparse.ArgumentTypeError(f"{text} is not at least {least}")
         return int(text)
 
     whole.__name__ = "whole number"  # of "invalid whole number value: '1.5'"
@@ -38,11 +38,11 @@ def add_settings(
     Parameters
     ----------
     settings : dict
-        Schema of a section of the config, or of a sheet, see `schemas.section` and `schemas.definition`. What it
-        requires, the command requires.
+        Schema of a section of the config, or of a sheet, see `schemas.section` and `schemas.definition`. What
+        it requires, the command requires.
     """
     for name, part in settings_of(settings, command).items():
-        needed = {"required": True} if name in settings.get("required", ()) else {}
+        needed: dict[str, Any] = {"required": True} if name in settings.get("required", ()) else {}
         parser.add_argument(f"--{name.replace('_', '-')}", **described(part), **needed)
 
 
@@ -129,21 +129,6 @@ def add_dask_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every command that computes on dask, see `io.dask_client.connect`."""
     group = parser.add_argument_group("dask")
     group.add_argument("--threads", type=at_least(1), default=1, help="worker threads on this machine")
-    group.add_argument(
-        "--dask", default="local", metavar="local|ADDRESS|slurm", help="where workers run (default: local)"
-    )
-    group.add_argument(
-        "--dask-options",
-        type=json.loads,
-        default={},
-        help='slurm: JSON options of dask_jobqueue.SLURMCluster, and "jobs", how many: '
-        '{"jobs": 4, "cores": 8, "memory": "16GB", "walltime": "01:00:00"}',
-    )
-
-
-def add_agreement_arguments(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """Arguments that say where people's agreement about importance maps comes from, see `maps.agreement`."""
-    parser.add_argument("--clicks", help="click log (npz) that the ceiling is computed from, within the crop")
-    parser.add_argument(
-        "--ceiling", type=float, help="declared ceiling, of whole images; without a click log"
-    )
+    settings = schema("config")["properties"]["dask"]["properties"]
+    group.add_argument("--dask", **described(settings["where"]), metavar="local|ADDRESS|slurm")
+    group.add_argument("--dask-options", **described(settings["options"]))
