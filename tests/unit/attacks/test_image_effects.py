@@ -22,7 +22,7 @@ def nothing_censored(log):
 
 
 def dummy_regression(log, weights):
-    """Weighted least squares with a column a model and a column an image; image effects of mean 0."""
+    """Weighted least squares with one column per model and one per image; image effects of mean 0."""
     model, image = np.nonzero(np.isfinite(log))
     design = np.zeros((len(model), sum(log.shape)))
     design[np.arange(len(model)), model] = design[np.arange(len(model)), len(log) + image] = 1

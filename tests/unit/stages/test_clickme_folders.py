@@ -138,7 +138,7 @@ def test_folders_are_scored_as_the_gradient_and_the_maps_say(folders, tmp_path, 
     assert scores["rho"]["value"] == pytest.approx(found.mean())
 
 
-def test_without_json_there_is_a_line_a_score(folders, tmp_path, tiny_model, capsys):
+def test_without_json_there_is_a_line_per_score(folders, tmp_path, tiny_model, capsys):
     cli.main(
         [*few(folders, tmp_path, 2), "--model", "test_resnet", "--weights", tiny_model(size=160).weights]
     )

@@ -162,7 +162,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, shards, clicks):
 
 
 def test_every_shard_costs_the_memory_of_its_processed_maps_only(tmp_path, monkeypatch):
-    """Twenty shards of four maps: beyond the peak of one, 2 × 16 KiB a map (the list, then the array).
+    """Twenty shards of four maps: beyond the peak of one, 2 × 16 KiB per map (the list, then the array).
 
     As they are read, the four images and maps of a shard take 1,280 KiB.
     """

@@ -105,10 +105,11 @@ def test_what_a_schema_requires_its_command_requires(capsys):
     assert "the following arguments are required: --steps" in capsys.readouterr().err
 
 
-def test_help_is_the_description():
+def test_help_is_the_description_and_the_default():
     parser = argparse.ArgumentParser()
     options.add_settings(parser, SCHEMA, "fit")
-    assert "Batches, 50 % of them" in parser.format_help()
+    shown = " ".join(parser.format_help().split())
+    assert "Batches, 50 % of them (default: 10)" in shown and "--simulated true|false Whether" in shown
 
 
 def test_the_seed_is_the_configs():

@@ -38,7 +38,7 @@ def opened(files: MapFiles, labels: Mapping[str, int]) -> Opened:
 TFRECORD = Reader(name="tfrecord", meaning="ClickMe shards", path="glob of files", listed=listed, open=opened)
 NPZ = Reader(
     name="npz",
-    meaning="one file an image (image, heatmap, label)",
+    meaning="one file per image (image, heatmap, label)",
     path="glob of files",
     listed=listed,
     open=opened,

@@ -12,22 +12,8 @@ from visalign.study.schemas import settings_of
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """Return the type of an option that is a whole number from `least`."""
-
-    def whole(text: str) -> int:
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is not at least {least}")
-        return int(text)
-
-    whole.__name__ = "whole number"  # of "invalid whole number value: '1.5'"
-    return whole
-
-
-def proportion(text: str) -> float:
-    """Return an option that is from 0 to 1."""
-    if not 0 <= float(text) <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return float(text)
+    """Return the type of an option that no setting stands for, a whole number from `least`."""
+    return bounded({"type": "integer", "minimum": least})
 
 
 def add_settings(
@@ -70,8 +56,9 @@ def add_simulated(
 
 def described(part: dict[str, Any]) -> dict[str, Any]:
     """Keywords of ``add_argument`` for a setting, from its schema."""
-    shown = part["description"].removesuffix(".").replace("%", "%%")
-    found: dict[str, Any] = {"default": part.get("default"), "help": shown}
+    default = part.get("default")
+    shown = part["description"].removesuffix(".") + (f" (default: {in_words(default)})" if default else "")
+    found: dict[str, Any] = {"default": default, "help": shown.replace("%", "%%")}
     kinds = [kind for kind in part.get("anyOf", [part]) if kind.get("type") != "null"]
     words = tuple(kind["const"] for kind in kinds if "const" in kind)
     [kind] = [kind for kind in kinds if "const" not in kind]
@@ -80,12 +67,19 @@ def described(part: dict[str, Any]) -> dict[str, Any]:
     if "enum" in kind:
         return found | {"choices": kind["enum"]}
     if kind.get("type") == "boolean":
-        return found | {"choices": (True, False), "type": truth}
+        return found | {"type": truth, "metavar": "true|false"}
     if kind.get("type") == "object":
         return found | {"type": json.loads, "metavar": "JSON"}
     if kind.get("type") in ("integer", "number"):
         return found | {"type": bounded(kind, words), "metavar": "|".join((*words, "N"))}
     return found
+
+
+def in_words(value: Any) -> str:
+    """Return a value as it would be given on the command line."""
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def truth(text: str) -> bool:
