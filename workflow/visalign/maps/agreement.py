@@ -91,7 +91,7 @@ def describe(
     *,
     log: ClickLog | None = None,
     declared: float | None = None,
-    seed: int = 0,
+    seed: int,
 ) -> dict[str, Any]:
     """Ceiling and floor of people within a model's crop, as JSON values; a click log outdoes a declaration.
 

@@ -50,10 +50,6 @@ from visalign.zoo import low_level, materialise, network, saliency
 from visalign.zoo import pixels as batches
 from visalign.zoo.facts import override
 
-#: Bootstrap draws over images.
-DRAWS = 2000
-#: Images whose gradients are computed together.
-BATCH = 16
 FIELDS = ("value", "ci_low", "ci_high", "n", "n_excluded", "floor", "ceiling", "convention", "status")
 
 
@@ -108,7 +104,14 @@ def labels_of(folders: Folders, model: Model, where: str) -> np.ndarray:
 
 
 def score(
-    folders: Folders, model: Model, where: str, declared: float | None
+    folders: Folders,
+    model: Model,
+    where: str,
+    declared: float | None,
+    *,
+    seed: int,
+    draws: int,
+    batch_size: int,
 ) -> tuple[dict[str, Alignment], list[Score]]:
     """Compare the model's saliency with the maps; alignments by metric, and their scores.
 
@@ -118,14 +121,22 @@ def score(
         File of labels, which errors name.
     declared : float, optional
         Ceiling of the maps, where there is no click log.
+    seed : int
+        Of half-splits and intervals.
+    draws : int
+        Bootstrap draws over images.
+    batch_size : int
+        Images whose gradients are computed together.
     """
     labels = labels_of(folders, model, where)
     transform = Transform.of_model(model.card["data_config"])
-    described = agreement.describe(folders.maps, folders.table, transform, log=folders.log, declared=declared)
+    described = agreement.describe(
+        folders.maps, folders.table, transform, log=folders.log, declared=declared, seed=seed
+    )
     people = agreement.people(described, folders.names)
-    alignments = align(model, folders, labels, transform)
-    rng, headline = np.random.default_rng(0), saliency_alignment.HEADLINE
-    return alignments, scores.summarise_all(alignments, headline, people, rng, DRAWS)
+    alignments = align(model, folders, labels, transform, batch_size)
+    rng, headline = np.random.default_rng(seed), saliency_alignment.HEADLINE
+    return alignments, scores.summarise_all(alignments, headline, people, rng, draws)
 
 
 def per_image(folders: Folders, model: Model, alignments: dict[str, Alignment], where: str) -> pd.DataFrame:
@@ -186,7 +197,9 @@ def load_model(name: str, weights: str | None, sheet: str) -> Model:
         return Model(name, card, network.Normalised(network.load(card, file), card["data_config"]))
 
 
-def align(model: Model, folders: Folders, labels: np.ndarray, transform: Transform) -> dict[str, Alignment]:
+def align(
+    model: Model, folders: Folders, labels: np.ndarray, transform: Transform, batch_size: int
+) -> dict[str, Alignment]:
     """Compare the saliency of the images of a stimulus table with their processed maps, by metric."""
     table = folders.table
     files = list(zip(map(Path, table["path"]), table["sha256"], strict=True))
@@ -194,8 +207,8 @@ def align(model: Model, folders: Folders, labels: np.ndarray, transform: Transfo
 
     def model_maps(rows: slice) -> dict[str, np.ndarray]:
         parts: dict[str, list[np.ndarray]] = {name: [] for name in saliency.REDUCTIONS}
-        for first in range(rows.start, rows.stop, BATCH):
-            part = slice(first, min(first + BATCH, rows.stop))
+        for first in range(rows.start, rows.stop, batch_size):
+            part = slice(first, min(first + batch_size, rows.stop))
             loaded = np.stack([preprocessing.load(*file, transform) for file in files[part]])
             pixels = batches.from_uint8(loaded)
             targets = torch.as_tensor(labels[part], device=pixels.device)

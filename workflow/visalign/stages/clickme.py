@@ -90,7 +90,9 @@ def add_folder(folder: argparse.ArgumentParser) -> None:
     folder.add_argument("--labels", required=True, help=labels)
     folder.add_argument("--sheet", default="config/models/embedded.tsv", help="model sheet (TSV)")
     folder.add_argument("--weights", help="weight file (safetensors or a PyTorch state dict)")
-    add_settings(folder, definition("maps"), "folder")
+    for settings in (definition("maps"), section("saliency"), section("clickme")):
+        add_settings(folder, settings, "folder")
+    add_seed(folder)
     folder.add_argument("--json", action="store_true", help="print JSON")
     folder.add_argument("--output", help="per-image table to write (CSV)")
 
@@ -107,7 +109,15 @@ def score_folders(args: argparse.Namespace) -> None:
 
     study = folders.read(args.images, args.maps, args.labels, args.clicks)
     model = folders.load_model(args.model, args.weights, args.sheet)
-    alignments, found = folders.score(study, model, args.labels, args.ceiling)
+    alignments, found = folders.score(
+        study,
+        model,
+        args.labels,
+        args.ceiling,
+        seed=args.seed,
+        draws=args.bootstrap,
+        batch_size=args.batch_size,
+    )
     if args.output:
         write_table(args.output, folders.per_image(study, model, alignments, args.labels))
     shown = folders.by_name(found)
