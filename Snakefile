@@ -8,7 +8,6 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from visalign import comparisons
 from visalign.cli import STAGES
 from visalign.errors import InputError, raise_any
 from visalign.io.checksums import listing
@@ -24,7 +23,6 @@ from visalign.study.settings import (
     of_methods,
     options,
     recipe_options,
-    several,
     words,
 )
 from visalign.study.study import Study

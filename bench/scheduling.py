@@ -36,9 +36,9 @@ def write_study(folder: Path) -> None:
     header = "model\tarchitecture\tweights\tsource\tinput_size\n"
     (folder / "config/models/embedded.tsv").write_text(header + "".join(rows))
     sheet = folder / "config/recordings.tsv"
-    sheet.write_text("".join(line for line in sheet.open() if not line.startswith("it_maps")))
+    sheet.write_text("".join(line for line in sheet.open() if not line.startswith("it_grid")))
     config = yaml.safe_load((folder / "config/config.yaml").read_text())
-    del config["simulate"]["recordings"]["it_maps_simulated"]
+    del config["simulate"]["recordings"]["it_grid_simulated"]
     config["simulate"]["recordings"]["it_simulated"] |= {"teacher": "net0", "layer": "layer3"}
     config["simulate"]["clicks"]["clickme_simulated"]["teacher"] = "net0"
     config["accuracy"]["stimuli"] = ["clickme_simulated"]

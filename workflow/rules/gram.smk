@@ -1,4 +1,4 @@
-# One Gram matrix a layer and protocol (whole images, or grid positions); features are read once.
+# One Gram matrix per layer and protocol (whole images, or grid positions); features are read once.
 
 
 rule gram:
@@ -10,7 +10,8 @@ rule gram:
         manifest="results/gram/{model}/{stimuli}/{protocol}.json",
     params:
         version=version("gram"),
-        options=options(config["gram"], "dtype"),
+        options=of_command(config["gram"], section("gram"), "gram"),
+        dask=lambda w, input: dask_options(config["dask"]),
     log:
         "logs/gram/{model}/{stimuli}/{protocol}.log",
     benchmark:
@@ -21,5 +22,5 @@ rule gram:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign gram --features {input.features} --features-manifest {input.features_manifest} "
-        "--protocol {wildcards.protocol} {params.options} --threads {threads} {DASK} "
+        "--protocol {wildcards.protocol} {params.options} --threads {threads} {params.dask} "
         "--output {output.store} --manifest {output.manifest} &> {log}"

@@ -14,18 +14,10 @@ rule neural:
         draws="results/neural/{model}/{recording}_draws.parquet",
     params:
         version=version("neural"),
-        metrics=words(config["neural"]["metrics"]),
-        options=options(
-            config["neural"],
-            *[option.name for option in comparisons.options()],
-            "splits",
-            "train_size",
-            "split_seed",
-            "inner_splits",
-            "layer_selection",
-        ),
-        simulated=lambda w: options(STUDY.recordings[w.recording], "simulated"),
+        options=of_command(config["neural"], section("neural"), "neural"),
+        row=lambda w: of_command(STUDY.recordings[w.recording], definition("recordings"), "neural"),
         seed=config["seed"],
+        dask=lambda w, input: dask_options(config["dask"]),
     log:
         "logs/neural/{model}/{recording}.log",
     benchmark:
@@ -37,6 +29,6 @@ rule neural:
     shell:
         "python -m visalign neural --model {wildcards.model} --dataset {wildcards.recording} "
         "--gram {input.gram} --gram-manifest {input.gram_manifest} --recording {input.recording} "
-        "--card {input.card} --ceilings {input.ceilings} --table {input.table} --metric {params.metrics} {params.options} "
-        "{params.simulated} --seed {params.seed} --threads {threads} {DASK} "
+        "--recording-card {input.card} --ceilings {input.ceilings} --table {input.table} {params.row} "
+        "{params.options} --seed {params.seed} --threads {threads} {params.dask} "
         "--output {output.scores} --neuroids {output.neuroids} --draws {output.draws} &> {log}"

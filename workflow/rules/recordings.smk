@@ -11,20 +11,8 @@ rule recordings:
         card="results/recordings/{recording}.json",
     params:
         version=version("recordings"),
-        row=lambda w: options(
-            STUDY.recordings[w.recording],
-            "path",
-            "reader",
-            "region",
-            "subject",
-            "windows",
-            "first_ms",
-            "sha1",
-            "simulated",
-        ),
-        options=f"--ceiling-splits {config['recordings']['ceiling_splits']} "
-        f"--seed {config['recordings']['ceiling_seed']} "
-        f"--reliability-threshold {config['recordings']['reliability_threshold']}",
+        row=lambda w: of_command(STUDY.recordings[w.recording], definition("recordings"), "recordings"),
+        options=of_command(config["recordings"], section("recordings"), "recordings"),
     log:
         "logs/recordings/{recording}.log",
     benchmark:
@@ -32,5 +20,6 @@ rule recordings:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign recordings --name {wildcards.recording} {params.row} "
-        "{params.options} --table {input.table} --output {output.recording} --ceilings {output.ceilings} --card {output.card} &> {log}"
+        "python -m visalign recordings --name {wildcards.recording} {params.row} {params.options} "
+        "--table {input.table} --output {output.recording} --ceilings {output.ceilings} "
+        "--recording-card {output.card} &> {log}"

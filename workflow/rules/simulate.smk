@@ -10,61 +10,45 @@ rule simulate_recordings:
         truth="results/simulate/recordings/{recording}_truth.json",
     params:
         version=version("simulate", "recordings"),
-        options=lambda w: options(
-            config["simulate"]["recordings"][w.recording],
-            "layer",
-            "neuroids",
-            "dimensions",
-            "repetitions",
-            "reliability",
-            "seed",
+        options=lambda w: of_command(
+            config["simulate"]["recordings"][w.recording], section("simulate.recordings"), "recordings"
         ),
-        windows=lambda w: json_option("windows", config["simulate"]["recordings"][w.recording].get("windows")),
     log:
-        "logs/simulate/{recording}.log",
+        "logs/simulate_recordings/{recording}.log",
     benchmark:
-        "results/benchmarks/simulate/{recording}.tsv"
+        "results/benchmarks/simulate_recordings/{recording}.tsv"
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign simulate recordings --name {wildcards.recording} --table {input.table} "
-        "--features {input.features} --fit-features {input.fit} {params.options} {params.windows} "
+        "--features {input.features} --fit-features {input.fit} {params.options} "
         "--output {output.assembly} --truth {output.truth} &> {log}"
 
 
-rule simulate_maps:
+rule simulate_grid:
     input:
         unpack(lambda w: INPUTS.simulated("recordings", w.recording, "features")),
     output:
-        card="results/simulate/maps/{recording}.yaml",
+        card="results/simulate/grid/{recording}.yaml",
         files=[
-            f"results/simulate/maps/{{recording}}_{name}"
+            f"results/simulate/grid/{{recording}}_{name}"
             for name in ("responses.npy", "stimuli.csv", "neuroids.csv")
         ],
-        truth="results/simulate/maps/{recording}_truth.json",
+        truth="results/simulate/grid/{recording}_truth.json",
     params:
-        version=version("simulate", "maps"),
-        options=lambda w: options(
-            config["simulate"]["recordings"][w.recording],
-            "layer",
-            "neuroids",
-            "dimensions",
-            "repetitions",
-            "reliability",
-            "grid",
-            "images",
-            "seed",
+        version=version("simulate", "grid"),
+        options=lambda w: of_command(
+            config["simulate"]["recordings"][w.recording], section("simulate.recordings"), "grid"
         ),
-        windows=lambda w: json_option("windows", config["simulate"]["recordings"][w.recording].get("windows")),
     log:
-        "logs/simulate/{recording}.log",
+        "logs/simulate_grid/{recording}.log",
     benchmark:
-        "results/benchmarks/simulate/{recording}.tsv"
+        "results/benchmarks/simulate_grid/{recording}.tsv"
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign simulate maps --name {wildcards.recording} --table {input.table} "
-        "--features {input.features} --fit-features {input.fit} {params.options} {params.windows} "
+        "python -m visalign simulate grid --name {wildcards.recording} --table {input.table} "
+        "--features {input.features} --fit-features {input.fit} {params.options} "
         "--output {output.card} --truth {output.truth} &> {log}"
 
 
@@ -78,19 +62,13 @@ rule simulate_clicks:
     params:
         version=version("simulate", "clicks"),
         transform=lambda w: STUDY.transform_of_clicks(w.maps),
-        options=lambda w: options(
-            config["simulate"]["clicks"][w.maps],
-            "teacher_weight",
-            "sharpness",
-            "participants",
-            "clicks",
-            "idiosyncrasy",
-            "seed",
+        options=lambda w: of_command(
+            config["simulate"]["clicks"][w.maps], section("simulate.clicks"), "clicks"
         ),
     log:
-        "logs/simulate/{maps}.log",
+        "logs/simulate_clicks/{maps}.log",
     benchmark:
-        "results/benchmarks/simulate/{maps}.tsv"
+        "results/benchmarks/simulate_clicks/{maps}.tsv"
     conda:
         "../../envs/analysis.yaml"
     shell:

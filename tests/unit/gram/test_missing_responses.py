@@ -96,7 +96,9 @@ def test_one_missing_response_of_each_neuroid_costs_a_joint_fit_next_to_nothing(
     train, test, K = np.arange(168), np.arange(168, 208), X @ X.T
 
     def score(Y):
-        fit = missing_responses.fit_jointly(lambda Y, pairs: pls.fit_splits(K, Y, pairs), Y, (train, test))
+        fit = missing_responses.fit_jointly(
+            lambda Y, pairs: pls.fit_splits(K, Y, pairs, 25), Y, (train, test)
+        )
         return np.median(missing_responses.pearson_present(fit.predicted, Y[test]))
 
     whole = score(Y)
@@ -114,14 +116,14 @@ def test_without_missing_the_call_is_the_plain_one():
 
     def predict(*arguments):
         calls.append(arguments)
-        return pls.predict(*arguments)
+        return pls.predict(*arguments, 25)
 
     predicted = missing_responses.predict_with_missing(predict, K, Y, TRAIN, TEST)
     assert all(given is passed for given, passed in zip(calls[0], (K, Y, TRAIN, TEST), strict=True))
-    assert np.array_equal(predicted, pls.predict(K, Y, TRAIN, TEST))
+    assert np.array_equal(predicted, pls.predict(K, Y, TRAIN, TEST, 25))
 
 
-@pytest.mark.parametrize("predict", [pls.predict, predict_ridge(problem()[0])])
+@pytest.mark.parametrize("predict", [partial(pls.predict, components=25), predict_ridge(problem()[0])])
 def test_responses_missing_in_the_test_set_alone_change_nothing(predict):
     K, Y = problem()
     Y = np.nan_to_num(Y)

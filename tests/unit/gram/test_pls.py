@@ -6,6 +6,8 @@ from sklearn.linear_model import LinearRegression
 from visalign.gram import matrix, pls, primal_pls
 from visalign.stats.correlations import pearson
 
+COMPONENTS = 25
+
 
 def problem(n=120, p=400, m=15, rank=12, noise=0.5, seed=0):
     rng = np.random.default_rng(seed)
@@ -45,12 +47,12 @@ def test_splits_of_any_size_together_equal_each_alone():
         (order[:10], order[50:]),
         (order[:60], order[90:]),
     ]
-    together = pls.predict_splits(X @ X.T, Y, splits)
+    together = pls.predict_splits(X @ X.T, Y, splits, COMPONENTS)
     for (train, test), predicted in zip(splits, together, strict=True):
         count = min(25, len(train) - 1)
         reference = PLSRegression(count, scale=False, tol=1e-20, max_iter=100_000).fit(X[train], Y[train])
         np.testing.assert_allclose(predicted, reference.predict(X[test]), atol=1e-6 * Y.std())
-        alone = pls.predict(X @ X.T, Y, train, test)
+        alone = pls.predict(X @ X.T, Y, train, test, COMPONENTS)
         np.testing.assert_allclose(predicted, alone, atol=1e-10 * Y.std())
 
 
@@ -71,24 +73,24 @@ def test_any_number_of_neuroids_equals_scikit_learn(m):
 
 def test_a_constant_neuroid_is_predicted_by_its_constant_and_leaves_the_others_alone():
     X, Y, train, test = problem()
-    with_constant = pls.predict(X @ X.T, np.column_stack([Y, np.full(len(Y), 7.3)]), train, test)
+    with_constant = pls.predict(X @ X.T, np.column_stack([Y, np.full(len(Y), 7.3)]), train, test, COMPONENTS)
     np.testing.assert_allclose(with_constant[:, -1], 7.3, rtol=1e-14)
-    alone = pls.predict(X @ X.T, Y, train, test)
+    alone = pls.predict(X @ X.T, Y, train, test, COMPONENTS)
     np.testing.assert_allclose(with_constant[:, :-1], alone, atol=1e-9 * Y.std())
 
 
 def test_shift_and_offset_do_not_change_predictions():
     X, Y, train, test = problem()
-    plain = pls.predict(X @ X.T, Y, train, test)
-    shifted = pls.predict(matrix.gram([X], np.float64)["K"], Y, train, test)
+    plain = pls.predict(X @ X.T, Y, train, test, COMPONENTS)
+    shifted = pls.predict(matrix.gram([X], np.float64)["K"], Y, train, test, COMPONENTS)
     np.testing.assert_allclose(shifted, plain, atol=1e-8)
 
 
 def test_float32_products_survive_an_offset_of_300_sigma():
     X, Y, train, test = problem()
-    exact = pls.predict(X @ X.T, Y, train, test)
+    exact = pls.predict(X @ X.T, Y, train, test, COMPONENTS)
     offset = (X + 300 * X.std()).astype(np.float32)
-    ours = pls.predict(matrix.gram([offset])["K"], Y, train, test)
+    ours = pls.predict(matrix.gram([offset])["K"], Y, train, test, COMPONENTS)
     # float32 features at that offset carry 300 * 2^-24 = 2e-5 of rounding themselves.
     r = [np.corrcoef(a, b)[0, 1] for a, b in zip(exact.T, ours.T, strict=True)]
     assert min(r) > 1 - 1e-6
@@ -97,15 +99,15 @@ def test_float32_products_survive_an_offset_of_300_sigma():
 def test_float32_inputs_give_the_same_predictions():
     X, Y, train, test = problem()
     K = X @ X.T
-    ours = pls.predict(K.astype(np.float32), Y.astype(np.float32), train, test)
-    np.testing.assert_allclose(ours, pls.predict(K, Y, train, test), atol=2e-3 * Y.std())
+    ours = pls.predict(K.astype(np.float32), Y.astype(np.float32), train, test, COMPONENTS)
+    np.testing.assert_allclose(ours, pls.predict(K, Y, train, test, COMPONENTS), atol=2e-3 * Y.std())
 
 
 def test_inputs_are_left_alone():
     X, Y, train, test = problem()
     K, Y = np.asfortranarray(X @ X.T), np.asfortranarray(Y)
     before = K.copy(), Y.copy()
-    pls.predict(K, Y, train, test)
+    pls.predict(K, Y, train, test, COMPONENTS)
     assert np.array_equal(K, before[0])
     assert np.array_equal(Y, before[1])
 
@@ -113,7 +115,7 @@ def test_inputs_are_left_alone():
 def test_exhausted_responses_give_fewer_components_not_noise():
     X, _, train, test = problem(noise=0)
     Y = X[:, :2] @ np.random.default_rng(1).standard_normal((2, 3)) * 0  # constant responses
-    assert np.array_equal(pls.predict(X @ X.T, Y, train, test), np.zeros((len(test), 3)))
+    assert np.array_equal(pls.predict(X @ X.T, Y, train, test, COMPONENTS), np.zeros((len(test), 3)))
 
 
 def test_a_linear_response_is_predicted_exactly_when_components_suffice():
@@ -164,7 +166,7 @@ def test_one_large_feature_leaves_the_others_their_precision(times):
     gram = matrix.gram([X])
     [fit] = pls.fit_splits(gram["K"], Y, [(train, test)], 25, float(gram["rounding"]))
     assert fit.used == 25
-    [expected] = primal_pls.predict_splits_primal(X, Y, [(train, test)])
+    [expected] = primal_pls.predict_splits_primal(X, Y, [(train, test)], COMPONENTS)
     # Of products in float32, r changes by .001, .01 and .1.
     np.testing.assert_allclose(pearson(fit.predicted, Y[test]), pearson(expected, Y[test]), atol=3e-4)
 
@@ -174,5 +176,5 @@ def test_held_out_stimuli_tell_a_fit_nothing():
     elsewhere = Y.copy()
     elsewhere[test] = 1e3 * np.random.default_rng(1).standard_normal((len(test), Y.shape[1]))
     K = X @ X.T
-    ours = pls.predict(K, elsewhere, train, test)
-    np.testing.assert_allclose(ours, pls.predict(K, Y, train, test), atol=1e-8 * Y.std())
+    ours = pls.predict(K, elsewhere, train, test, COMPONENTS)
+    np.testing.assert_allclose(ours, pls.predict(K, Y, train, test, COMPONENTS), atol=1e-8 * Y.std())

@@ -5,6 +5,7 @@ from sklearn.linear_model import LinearRegression
 
 from visalign.gram import pls, primal_pls
 
+COMPONENTS = 25
 ORDER = np.random.default_rng(1).permutation(120)
 # The last training set is exhausted after nine components; stimuli may be in neither set.
 SPLITS = [
@@ -39,8 +40,8 @@ def test_primal_pls_equals_scikit_learn(components):
 @pytest.mark.parametrize("m", [1, 15, 150])
 def test_primal_and_gram_predictions_are_equal(p, m, offset):
     X, Y = problem(p, m, offset)
-    gram = pls.predict_splits(X @ X.T, Y, SPLITS)
-    for ours, theirs in zip(primal_pls.predict_splits_primal(X, Y, SPLITS), gram, strict=True):
+    gram = pls.predict_splits(X @ X.T, Y, SPLITS, COMPONENTS)
+    for ours, theirs in zip(primal_pls.predict_splits_primal(X, Y, SPLITS, COMPONENTS), gram, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-8 * Y.std())
 
 
@@ -49,7 +50,7 @@ def test_components_beyond_the_rank_of_the_features_change_nothing(offset):
     X, Y = problem(6, offset=offset)
     X = np.column_stack([X, X[:, :2] + X[:, 2:4]])
     for (train, test), ours in zip(
-        SPLITS[:3], primal_pls.predict_splits_primal(X, Y, SPLITS[:3]), strict=True
+        SPLITS[:3], primal_pls.predict_splits_primal(X, Y, SPLITS[:3], COMPONENTS), strict=True
     ):
         reference = LinearRegression().fit(X[train], Y[train]).predict(X[test])
         np.testing.assert_allclose(ours, reference, atol=1e-8 * Y.std())
@@ -57,15 +58,17 @@ def test_components_beyond_the_rank_of_the_features_change_nothing(offset):
 
 def test_constant_responses_are_predicted_by_their_constant():
     X, _ = problem()
-    for ours in primal_pls.predict_splits_primal(X, np.full((120, 3), 7.3), SPLITS):
+    for ours in primal_pls.predict_splits_primal(X, np.full((120, 3), 7.3), SPLITS, COMPONENTS):
         np.testing.assert_allclose(ours, 7.3, rtol=1e-12)
 
 
 def test_float16_features_are_regressed_in_float64():
     X, Y = problem(offset=300)
     stored = X.astype(np.float16)
-    exact = primal_pls.predict_splits_primal(stored.astype(np.float64), Y, SPLITS)
-    for ours, theirs in zip(primal_pls.predict_splits_primal(stored, Y, SPLITS), exact, strict=True):
+    exact = primal_pls.predict_splits_primal(stored.astype(np.float64), Y, SPLITS, COMPONENTS)
+    for ours, theirs in zip(
+        primal_pls.predict_splits_primal(stored, Y, SPLITS, COMPONENTS), exact, strict=True
+    ):
         assert np.array_equal(ours, theirs)
 
 

@@ -167,7 +167,7 @@ def test_features_and_their_gram_matrix_attain_the_same(metric):
     assert a[2:] == pytest.approx(b[2:], abs=1e-9)
 
 
-def test_maps_are_planted_with_the_reliability_that_map_scores_are_divided_by():
+def test_grids_are_planted_with_the_reliability_that_their_scores_are_divided_by():
     """c = (mean over images of √(median c_i))², by hand; the noise of the images differs a hundredfold."""
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(6), 25)

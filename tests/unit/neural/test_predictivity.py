@@ -48,12 +48,12 @@ def test_a_constant_column_has_no_correlation():
     assert r[0, 0] == pytest.approx(1) and np.isnan(r[0, 1])
 
 
-def experiment(seed: int, maps: bool = False) -> tuple[Selected, Responses]:
-    """Predictions and responses of 12 neuroids; of maps, 6 images of 10 positions."""
+def experiment(seed: int, grid: bool = False) -> tuple[Selected, Responses]:
+    """Predictions and responses of 12 neuroids; of a grid, 6 images of 10 positions."""
     rng = np.random.default_rng(seed)
     n = 60
-    unit = np.repeat(np.arange(6), 10) if maps else np.arange(n)
-    splits = leave_out_splits(unit, 1, 0) if maps else nested_splits(n, None, 4, 0.75, 1, 0)
+    unit = np.repeat(np.arange(6), 10) if grid else np.arange(n)
+    splits = leave_out_splits(unit, 1, 0) if grid else nested_splits(n, None, 4, 0.75, 1, 0)
     Y = rng.standard_normal((n, 12))
     predicted = [Y[split.test] + rng.standard_normal((len(split.test), 12)) for split in splits]
     values = np.array(
@@ -62,10 +62,10 @@ def experiment(seed: int, maps: bool = False) -> tuple[Selected, Responses]:
     return Selected("layer", values, predicted), Responses(Y, splits, unit)
 
 
-@pytest.mark.parametrize("maps", [False, True])
-def test_a_draw_is_the_score_of_the_stimuli_and_neuroids_that_it_repeats(maps):
+@pytest.mark.parametrize("grid", [False, True])
+def test_a_draw_is_the_score_of_the_stimuli_and_neuroids_that_it_repeats(grid):
     """One draw of stimuli serves all splits: a stimulus drawn twice counts twice wherever it is tested."""
-    selected, responses = experiment(0, maps)
+    selected, responses = experiment(0, grid)
     draws = predictivity.draw(responses, None, seed=1)
     found = predictivity.resampled_scores(selected, responses, draws)
     assert len(found) == resampling.DRAWS
@@ -74,10 +74,10 @@ def test_a_draw_is_the_score_of_the_stimuli_and_neuroids_that_it_repeats(maps):
         medians, counts = [], []
         for predicted, split in zip(selected.predicted, responses.splits, strict=True):
             own = weights[draws.unit[split.test]]
-            repeated = np.repeat(np.arange(len(split.test)), 1 if maps else own)
+            repeated = np.repeat(np.arange(len(split.test)), 1 if grid else own)
             r = missing_responses.pearson_present(predicted[repeated], responses.Y[split.test][repeated])
             medians.append(np.nanmedian(r[chosen]))
-            counts.append(own[0] if maps else 1)
+            counts.append(own[0] if grid else 1)
         assert found[index] == pytest.approx(np.average(medians, weights=counts), abs=1e-10)
 
 
@@ -101,17 +101,17 @@ def test_copies_of_a_picture_are_drawn_together():
     assert (draws.weights.sum(axis=1) == 5).all() and draws.units == 3
 
 
-def replicate(seed: int, maps: bool) -> tuple[Selected, Responses, np.ndarray]:
+def replicate(seed: int, grid: bool) -> tuple[Selected, Responses, np.ndarray]:
     """New stimuli and new neuroids with unlike tuning; predictions of a noise-free model of part of it."""
     rng = np.random.default_rng(seed)
-    n, m, repetitions = (160, 24, 4) if not maps else (12 * 16, 24, 4)
-    unit = np.repeat(np.arange(12), 16) if maps else np.arange(n)
-    gain = np.exp(0.4 * rng.standard_normal(unit.max() + 1))[unit][:, None] if maps else 1.0
+    n, m, repetitions = (160, 24, 4) if not grid else (12 * 16, 24, 4)
+    unit = np.repeat(np.arange(12), 16) if grid else np.arange(n)
+    gain = np.exp(0.4 * rng.standard_normal(unit.max() + 1))[unit][:, None] if grid else 1.0
     share = rng.uniform(0.2, 0.9, m)
     known, unknown = gain * rng.standard_normal((2, n, m))
     signal = np.sqrt(share) * known + np.sqrt(1 - share) * unknown
     responses = signal[:, None] + 2 * rng.standard_normal((n, repetitions, m))
-    splits = leave_out_splits(unit, 1, 0) if maps else nested_splits(n, None, 5, 0.8, 1, 0)
+    splits = leave_out_splits(unit, 1, 0) if grid else nested_splits(n, None, 5, 0.8, 1, 0)
     Y = responses.mean(axis=1)
     predicted = [known[split.test] for split in splits]
     values = np.array(
@@ -120,16 +120,16 @@ def replicate(seed: int, maps: bool) -> tuple[Selected, Responses, np.ndarray]:
     return Selected("layer", values, predicted), Responses(Y, splits, unit), responses
 
 
-@pytest.mark.parametrize("maps", [False, True])
-def test_intervals_cover_new_stimuli_and_new_neuroids(maps):
+@pytest.mark.parametrize("grid", [False, True])
+def test_intervals_cover_new_stimuli_and_new_neuroids(grid):
     """95 % intervals of 50 replications hold their mean in at least 42: three binomial sd less than 47.5.
 
     The mean of the replications stands for the truth.
     """
     values, covered = {"r2/c": [], "r": []}, {"r2/c": [], "r": []}
     for seed in range(50):
-        selected, responses, repeated = replicate(seed, maps)
-        own = trials(repeated, 4, 1, responses.unit if maps else None)
+        selected, responses, repeated = replicate(seed, grid)
+        own = trials(repeated, 4, 1, responses.unit if grid else None)
         ceiling = Ceiling(value=c_of(own.per_split()), resampled=own.resampled)
         draws = predictivity.draw(responses, None, 0)
         few = resampling.Draws(draws.unit, draws.weights[:300], draws.neuroids[:300])
@@ -180,7 +180,7 @@ def scored(client, X, Y, splits, unit) -> Scored:
     return Scored(client, {"X": lambda: layer}, Responses(Y, splits, unit), chosen("pls", components=5))
 
 
-def test_the_floor_of_a_map_keeps_no_image_in_place():
+def test_the_floor_of_a_grid_keeps_no_image_in_place():
     """Three images, features that tell them: one of three kept in place would lift the mean by a third."""
     rng = np.random.default_rng(0)
     unit = np.repeat(np.arange(4), 25)
@@ -189,7 +189,7 @@ def test_the_floor_of_a_map_keeps_no_image_in_place():
     with dask_client.connect() as client:
         own = scored(client, X, Y, leave_out_splits(unit, 1, 0), unit)
         assert median_score(own.scores.values[0]) > 0.9
-        # Of 20 unrelated maps of 25 positions the mean r scatters by .2/√(4 · 3 distinct pairs) = .06.
+        # Of 20 unrelated grids of 25 positions the mean r scatters by .2/√(4 · 3 distinct pairs) = .06.
         assert abs(own.floor("X", rng)) < 0.2
 
 

@@ -122,7 +122,7 @@ def test_every_window_is_scored_on_its_own_responses_and_ceiling(tmp_path, monke
     Path("card.yaml").write_text(yaml.safe_dump(fields))
     cli.main(
         "recordings --name r --path card.yaml --reader arrays --output r.nc --ceilings r.csv "
-        "--card r.json".split()
+        "--recording-card r.json".split()
     )
     cli.main(
         "gram --features features.zarr --features-manifest features.json --output gram.zarr "
@@ -130,7 +130,8 @@ def test_every_window_is_scored_on_its_own_responses_and_ceiling(tmp_path, monke
     )
     cli.main(
         "neural --model m --dataset r --gram gram.zarr --gram-manifest gram.json --recording r.nc "
-        "--card r.json --ceilings r.csv --splits 4 --inner-splits 1 --components 5 --output s.csv".split()
+        "--recording-card r.json --ceilings r.csv --splits 4 --inner-splits 1 --components 5 "
+        "--output s.csv".split()
     )
     rows, card = pd.read_csv("s.csv"), json.loads(Path("r.json").read_text())
     own = [described["ceiling"]["value"] for described in card["time_bins"]]
@@ -151,6 +152,6 @@ def test_results_of_neural_are_those_of_its_version(tmp_path, capsys):
     for way in (["--splits", "3"], ["--leave-out", f"{tmp_path}/G.npy"]):
         metrics = comparisons.names() if "--splits" in way else comparisons.names("regression")
         arguments = ["--features", f"{tmp_path}/X.npy", "--responses", f"{tmp_path}/Y.npy", "--json"]
-        cli.main(["neural", *arguments, *way, "--train-size", "0.8", "--metric", *metrics])
+        cli.main(["neural", *arguments, *way, "--train-size", "0.8", "--metrics", *metrics])
         found[way[0]] = json.loads(capsys.readouterr().out)
     golden.check("neural", "neural", found)

@@ -256,8 +256,8 @@ def test_draws_hold_half_of_the_stimuli_once():
     assert [len(each.neuroids) for each in drawn] == [7] * 20
 
 
-def test_the_floor_of_images_whose_maps_resemble_each_other_is_theirs():
-    """Features and responses of position alone: another image's map is as good as its own."""
+def test_the_floor_of_images_whose_grids_resemble_each_other_is_theirs():
+    """Features and responses of position alone: another image's grid is as good as its own."""
     unit, position = np.repeat(np.arange(8), 9), np.tile(np.eye(9), (8, 1))
     Y = np.repeat((position @ np.random.default_rng(0).standard_normal((9, 5)))[:, None], 2, axis=1)
     found = score({"x": position}, Y, unit=unit)

@@ -1,4 +1,4 @@
-"""Claims about MATLAB files of activity maps: both versions, time bins, channels without responses."""
+"""Claims about MATLAB files of activity at grid positions: both versions, time bins, gaps in channels."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def write(request, tmp_path):
 
 
 def read(path: Path, windows: str = "5-9,10-19", **more):
-    return arcaro.read_map(path, windows, "ML", "George", **more)
+    return arcaro.read_activity(path, windows, "ML", "George", **more)
 
 
 def test_every_response_lands_at_its_image_position_site_and_window(write):

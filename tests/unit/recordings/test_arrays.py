@@ -100,7 +100,7 @@ def test_stimulus_ids_may_be_lines_of_a_text_file(write):
     assert recording.object_name.values.tolist() == ["y", "x", "z"]
 
 
-def test_images_at_grid_positions_are_a_map_recording(write):
+def test_images_at_grid_positions_are_a_grid_recording(write):
     rows = [f"im{i},{y},{x}" for x in range(2) for y in range(3) for i in range(2)]
     path = write(
         responses_of(12, 4, 5),

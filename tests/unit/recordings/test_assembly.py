@@ -273,11 +273,11 @@ def test_positions_of_sites_are_read_sorted_with_their_neuroids(tmp_path):
     np.testing.assert_array_equal(recording.y.values, [1, 2, 0])
 
 
-def map_recording(n_images: int = 2, height: int = 3, width: int = 4, keep=slice(None)) -> xr.DataArray:
-    """A map recording whose responses count image by image and row by row, given in a random order."""
+def grid_recording(n_images: int = 2, height: int = 3, width: int = 4, keep=slice(None)) -> xr.DataArray:
+    """A grid recording whose responses count image by image and row by row, given in a random order."""
     order = np.random.default_rng(0).permutation(n_images * height * width)[keep]
     image, y, x = np.unravel_index(order, (n_images, height, width))
-    coordinates = form.map_stimuli([f"scene {i}.png" for i in image], y, x) | {
+    coordinates = form.grid_stimuli([f"scene {i}.png" for i in image], y, x) | {
         "repetition": [0],
         "neuroid_id": ["a"],
         "region": ["ML"],
@@ -288,13 +288,13 @@ def map_recording(n_images: int = 2, height: int = 3, width: int = 4, keep=slice
         "y": [np.nan],
     }
     responses = order.astype(float).reshape(-1, 1, 1, 1)
-    attrs = {"identifier": "maps", "simulated": 1}
-    return form.internal_form("maps.mat", responses, coordinates, attrs)
+    attrs = {"identifier": "grid", "simulated": 1}
+    return form.internal_form("grid.mat", responses, coordinates, attrs)
 
 
-def test_values_of_a_map_recording_reshape_to_maps():
-    recording = map_recording()
-    assert form.is_map(recording) and form.grid(recording) == (2, 3, 4)
+def test_values_of_a_grid_recording_reshape_to_grids():
+    recording = grid_recording()
+    assert form.is_grid(recording) and form.grid(recording) == (2, 3, 4)
     np.testing.assert_array_equal(recording.values.ravel(), np.arange(24))
     assert recording.stimulus_id.values[[0, 1, 4, 23]].tolist() == [
         "scene 0.png/00-00",
@@ -305,34 +305,34 @@ def test_values_of_a_map_recording_reshape_to_maps():
 
 
 def test_rows_of_a_grid_beyond_99_are_in_order_too():
-    recording = map_recording(1, 101, 1)
+    recording = grid_recording(1, 101, 1)
     np.testing.assert_array_equal(recording.values.ravel(), np.arange(101))
 
 
-def test_an_assembly_is_no_map(tmp_path):
+def test_an_assembly_has_no_grid(tmp_path):
     write(tmp_path / "a.nc", np.zeros((2, 2, 2, 1)))
-    assert not form.is_map(assemblies.read_assembly(tmp_path / "a.nc"))
+    assert not form.is_grid(assemblies.read_assembly(tmp_path / "a.nc"))
 
 
 def test_an_image_without_its_whole_grid_is_named():
     message = (
-        r"maps.mat: image_id: 'scene \d.png' is there at \d+ positions, not at all 12 of the grid of 3 × 4"
+        r"grid.mat: image_id: 'scene \d.png' is there at \d+ positions, not at all 12 of the grid of 3 × 4"
     )
     with pytest.raises(InputError, match=message):
-        map_recording(keep=slice(1, None))
+        grid_recording(keep=slice(1, None))
 
 
-def test_a_map_recording_survives_the_round_trip(tmp_path):
-    recording = map_recording()
-    form.write_recording(tmp_path / "maps.nc", recording)
-    back = form.read_recording(tmp_path / "maps.nc")
+def test_a_grid_recording_survives_the_round_trip(tmp_path):
+    recording = grid_recording()
+    form.write_recording(tmp_path / "grid.nc", recording)
+    back = form.read_recording(tmp_path / "grid.nc")
     assert back.identical(recording) and form.grid(back) == (2, 3, 4)
     assert form.content_sha256(back) == form.content_sha256(recording)
 
 
 @pytest.mark.parametrize("name", form.OPTIONAL_COORDINATES)
 def test_the_content_hash_sees_every_optional_coordinate(name):
-    recording = map_recording()
+    recording = grid_recording()
     values = recording[name].values.copy()
     values[0] = "other" if values.dtype == object else 99
     changed = recording.assign_coords({name: (recording[name].dims, values)})

@@ -127,8 +127,8 @@ def test_the_test_against_noise_is_scipys_and_holds_its_level():
     assert np.mean(noise < 0.05) == pytest.approx(0.05, abs=0.02)
 
 
-def test_the_test_of_maps_runs_within_images():
-    responses, groups = planted_maps(n_images=4)
+def test_the_test_of_grids_runs_within_images():
+    responses, groups = planted_grids(n_images=4)
     noise = population(len(groups), 6, 300, 0.0) + 100 * groups.astype(int)[:, None, None]
     assert (ceilings.p_values(responses, groups) < 1e-6).all()
     assert np.mean(ceilings.p_values(noise, groups) < 0.05) < 0.1
@@ -226,17 +226,17 @@ def test_a_constant_neuroid_is_undefined_and_does_not_spoil_the_others():
     assert ceiling.value == pytest.approx(without.value)
 
 
-# --- split halves of maps ---
+# --- split halves of grids ---
 
 
-def planted_maps(n_images: int = 3, n_positions: int = 25, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def planted_grids(n_images: int = 3, n_positions: int = 25, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Responses (stimulus, 6 repetitions, 5 neuroids) and the image of each stimulus, in a random order."""
     groups = np.random.default_rng(seed).permutation(np.repeat(np.arange(n_images), n_positions)).astype(str)
     return population(len(groups), 6, 5, 0.3, seed), groups
 
 
-def test_map_ceiling_equals_a_recomputation_image_by_image():
-    responses, groups = planted_maps()
+def test_grid_ceiling_equals_a_recomputation_image_by_image():
+    responses, groups = planted_grids()
     ceiling = ceilings.split_half_ceiling(responses, 4, 3, groups)
     rng = np.random.RandomState(3)
     expected = np.zeros((4, 3, 5))
@@ -255,8 +255,8 @@ def test_map_ceiling_equals_a_recomputation_image_by_image():
     assert ceiling.value == pytest.approx(np.sqrt(of_image).mean() ** 2, abs=1e-12)
 
 
-def test_mean_differences_between_images_do_not_raise_a_map_ceiling():
-    responses, groups = planted_maps()
+def test_mean_differences_between_images_do_not_raise_a_grid_ceiling():
+    responses, groups = planted_grids()
     shifted = responses + 100 * groups.astype(int)[:, None, None]
     one, other = (ceilings.split_half_ceiling(r, groups=groups) for r in (responses, shifted))
     np.testing.assert_allclose(other.per_neuroid, one.per_neuroid, atol=1e-9)
@@ -279,8 +279,8 @@ def test_the_interval_of_a_ceiling_is_of_95_percent_of_the_draws():
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(ends), abs=1e-12)
 
 
-def test_a_drawn_ceiling_of_maps_is_the_squared_mean_root_over_the_drawn_images():
-    responses, groups = planted_maps(n_images=5)
+def test_a_drawn_ceiling_of_grids_is_the_squared_mean_root_over_the_drawn_images():
+    responses, groups = planted_grids(n_images=5)
     own = ceilings.trials(responses, 3, 2, groups)
     draws = resampling.draw(groups, responses.shape[2], seed=0, draws=8)
     for found, weights, chosen in zip(own.resampled(draws), draws.weights, draws.neuroids, strict=True):

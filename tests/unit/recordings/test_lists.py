@@ -41,7 +41,7 @@ def arrays(tmp_path, **changes) -> dict:
     return ROW | {"reader": "arrays", "path": str(tmp_path / "card.yaml")}
 
 
-def maps(tmp_path, images=("im0", "im1")) -> dict:
+def grid(tmp_path, images=("im0", "im1")) -> dict:
     cells = np.empty((2, 1), dtype=object)
     cells[:, 0] = images
     values = np.zeros((3, 3, 200, 5, 2))
@@ -67,8 +67,8 @@ def test_arrays_list_what_their_card_names(tmp_path):
     array_recordings.read_arrays(row["path"])
 
 
-def test_map_recordings_list_images(tmp_path):
-    assert lists.listed_stimuli(maps(tmp_path)) == (["im0", "im1"], ["", ""], 5, 1)
+def test_grid_recordings_list_images(tmp_path):
+    assert lists.listed_stimuli(grid(tmp_path)) == (["im0", "im1"], ["", ""], 5, 1)
     pd.DataFrame({"image_id": ["b", "b", "a", "a"], "grid_y": [0, 1] * 2, "grid_x": [0, 0] * 2}).to_csv(
         tmp_path / "ids.csv", index=False
     )
@@ -80,7 +80,7 @@ def test_map_recordings_list_images(tmp_path):
 
 
 def test_responses_are_not_read(tmp_path, monkeypatch):
-    rows = [assembly(tmp_path), arrays(tmp_path), maps(tmp_path)]
+    rows = [assembly(tmp_path), arrays(tmp_path), grid(tmp_path)]
     monkeypatch.setattr(form, "load", None)
     monkeypatch.setattr(array_recordings, "read_numbers", None)
     assert [lists.listed_stimuli(row).n_neuroids for row in rows] == [2, 2, 5]
@@ -101,9 +101,9 @@ def test_responses_are_not_read(tmp_path, monkeypatch):
         (lambda t: arrays(t, neuroids="n.csv"), {}, "'n.csv': no such file"),
         (lambda t: arrays(t, colour="red"), {}, "colour: unknown key"),
         (lambda t: arrays(t), {"region": "IT"}, "region: no neuroid in 'IT'"),
-        (lambda t: maps(t), {"grid": 4}, "grid: 3 × 3 grid positions, but .* grid is 4"),
-        (lambda t: maps(t), {"windows": "90-51"}, "windows: '90-51'"),
-        (lambda t: maps(t, ("im0", "im0")), {}, "UniqueNames: 'im0' is there twice"),
+        (lambda t: grid(t), {"grid": 4}, "grid: 3 × 3 grid positions, but .* grid is 4"),
+        (lambda t: grid(t), {"windows": "90-51"}, "windows: '90-51'"),
+        (lambda t: grid(t, ("im0", "im0")), {}, "UniqueNames: 'im0' is there twice"),
     ],
 )
 def test_what_a_reader_would_refuse_is_known_from_the_lists(tmp_path, make, row, message):

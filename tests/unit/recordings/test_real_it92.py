@@ -38,7 +38,7 @@ def test_rsa_of_monkey_and_human_it_is_that_of_the_published_dissimilarities(tmp
     for name, condensed in (("monkey", monkey), ("human", human)):
         np.save(f"{name}.npy", patterns(condensed))
         np.testing.assert_allclose(pdist(np.load(f"{name}.npy"), "correlation"), condensed, atol=1e-12)
-    cli.main("neural --features monkey.npy --responses human.npy --metric rsa --json".split())
+    cli.main("neural --features monkey.npy --responses human.npy --metrics rsa --json".split())
     found = json.loads(capsys.readouterr().out)["rsa"]["raw"]
     assert found["value"] == pytest.approx(stats.spearmanr(monkey, human).statistic, abs=1e-9)
     assert found["value"] == pytest.approx(0.439, abs=5e-4)

@@ -83,7 +83,7 @@ def study(tmp_path_factory) -> Study:
         np.save("luminance.npy", luminance(images))
         np.save("energy.npy", orientation_energy(images))
         Path("card.yaml").write_text(yaml.safe_dump(card))
-        files = "--path card.yaml --output v4.nc --ceilings v4.csv --card v4.json"
+        files = "--path card.yaml --output v4.nc --ceilings v4.csv --recording-card v4.json"
         cli.main(f"recordings --name v4 --reader arrays {files}".split())
         scores = {model: scores_of(model) for model in ("energy", "luminance")}
         rows = printed("compare-models luminance.parquet energy.parquet --json")

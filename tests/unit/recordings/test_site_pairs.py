@@ -8,7 +8,7 @@ import pytest
 from visalign.recordings import site_pairs
 
 
-def test_twin_sites_reach_the_reliability_of_one_map():
+def test_twin_sites_reach_the_reliability_of_one_site():
     """Pairs of sites with the same tuning and noise of reliability c correlate by c."""
     rng = np.random.default_rng(0)
     n_images, n_positions, n_pairs, c = 20, 81, 10, 0.6
@@ -22,8 +22,8 @@ def test_twin_sites_reach_the_reliability_of_one_map():
 
 def test_the_partner_is_not_chosen_on_the_image_it_is_judged_on():
     """Sites of pure noise have no partner: the published choice finds one all the same."""
-    maps = np.random.default_rng(0).standard_normal((12, 49, 30))
-    found = site_pairs.site_pair_ceiling(maps)
+    activity = np.random.default_rng(0).standard_normal((12, 49, 30))
+    found = site_pairs.site_pair_ceiling(activity)
     assert abs(found.value) < 0.05
     assert found.best > 0.25
 

@@ -20,7 +20,7 @@ def two_subjects(n_stimuli: int = 60, noise: float = 0.3) -> tuple[np.ndarray, n
 
 def test_subject_ceiling_equals_scikit_learn_on_the_responses_themselves():
     responses, subjects = two_subjects()
-    ceiling = subject_ceilings.subject_ceiling(responses, subjects, n_splits=3, seed=2, components=4)
+    ceiling = subject_ceilings.subject_ceiling(responses, subjects, 4, n_splits=3, seed=2)
     expected = np.zeros(12)
     for source, target in (("Chabo", "Tito"), ("Tito", "Chabo")):
         X, Y = responses[:, subjects == source], responses[:, subjects == target]
@@ -40,28 +40,28 @@ def test_subject_ceiling_equals_scikit_learn_on_the_responses_themselves():
 
 def test_subjects_with_the_same_signals_predict_each_other_wholly_and_strangers_not():
     responses, subjects = two_subjects(noise=0)
-    assert subject_ceilings.subject_ceiling(responses, subjects).value == pytest.approx(1)
+    assert subject_ceilings.subject_ceiling(responses, subjects, 25).value == pytest.approx(1)
     responses[:, subjects == "Tito"] = np.random.default_rng(1).standard_normal((60, 6))
     # r over 6 held-out stimuli scatters by 1/√5 = .45; the mean over 10 splits by at least .14.
-    assert abs(subject_ceilings.subject_ceiling(responses, subjects).value) < 0.45
+    assert abs(subject_ceilings.subject_ceiling(responses, subjects, 25).value) < 0.45
 
 
 def test_a_third_subject_without_signal_halves_the_ceiling():
     responses, subjects = two_subjects(400, noise=0)
     noise = np.random.default_rng(1).standard_normal((400, 6))
     ceiling = subject_ceilings.subject_ceiling(
-        np.hstack([responses, noise]), np.append(subjects, ["Nano"] * 6)
+        np.hstack([responses, noise]), np.append(subjects, ["Nano"] * 6), 25
     )
     # Sites of Chabo: mean of 1 (from Tito) and r from noise: 1/√39/√10 = .05 over 10 splits of 40 stimuli.
     np.testing.assert_allclose(ceiling.per_neuroid[:12], 0.5, atol=0.1)
 
 
-def test_maps_are_predicted_on_images_left_out():
+def test_grids_are_predicted_on_images_left_out():
     """The signal differs in sign between images: within images it predicts, across images it misleads."""
     responses, subjects = two_subjects(120, noise=0)
     groups = np.repeat(["a", "b"], 60)
     flipped = np.where((groups[:, None] == "b") & (subjects == "Tito"), -responses, responses)
-    ceiling = subject_ceilings.subject_ceiling(flipped, subjects, groups=groups)
+    ceiling = subject_ceilings.subject_ceiling(flipped, subjects, 25, groups=groups)
     np.testing.assert_allclose(ceiling.per_neuroid, -1, atol=1e-6)
 
 
@@ -69,16 +69,16 @@ def test_stimuli_that_one_subject_lacks_are_left_out():
     responses, subjects = two_subjects()
     holes = responses.copy()
     holes[40:, 0] = np.nan
-    one = subject_ceilings.subject_ceiling(holes, subjects)
+    one = subject_ceilings.subject_ceiling(holes, subjects, 25)
     np.testing.assert_array_equal(
-        one.per_neuroid, subject_ceilings.subject_ceiling(responses[:40], subjects).per_neuroid
+        one.per_neuroid, subject_ceilings.subject_ceiling(responses[:40], subjects, 25).per_neuroid
     )
 
 
 def test_a_subject_ceiling_of_float32_responses_far_from_zero_keeps_its_precision():
     responses, subjects = two_subjects()
     one, other = (
-        subject_ceilings.subject_ceiling(r, subjects).per_neuroid
+        subject_ceilings.subject_ceiling(r, subjects, 25).per_neuroid
         for r in (responses, (responses + 1000).astype(np.float32))
     )
     np.testing.assert_allclose(other, one, atol=1e-2)
@@ -92,7 +92,7 @@ def test_a_subject_ceiling_may_be_undefined(case):
         subjects = np.full(12, "Chabo")
     if case == "few stimuli":
         responses = responses[:19]
-    ceiling = subject_ceilings.subject_ceiling(responses, subjects, groups=groups)
+    ceiling = subject_ceilings.subject_ceiling(responses, subjects, 25, groups=groups)
     assert np.isnan([ceiling.value, ceiling.ci_low, ceiling.ci_high, *ceiling.per_neuroid]).all()
 
 
@@ -102,10 +102,10 @@ def test_a_subject_predicts_another_on_other_pictures_than_it_was_fitted_on():
     pictures = np.repeat(np.arange(60), 2)
     responses = np.repeat(rng.standard_normal((60, 60)), 2, axis=0)
     subjects = np.repeat(["a", "b"], 30)
-    leaky = subject_ceilings.subject_ceiling(responses, subjects)
-    fair = subject_ceilings.subject_ceiling(responses, subjects, pictures=pictures)
+    leaky = subject_ceilings.subject_ceiling(responses, subjects, 25)
+    fair = subject_ceilings.subject_ceiling(responses, subjects, 25, pictures=pictures)
     assert leaky.value > 0.3 and fair.value < 0.15
-    positions = np.repeat(np.arange(12), 10)  # of maps, of which two are of one image
+    positions = np.repeat(np.arange(12), 10)  # of grids, of which two are of one image
     shown = np.where(positions == 11, 0, positions)
     for groups, names in ((positions, None), (positions, shown)):
         splits = subject_ceilings._splits(120, 10, 1, groups, names)

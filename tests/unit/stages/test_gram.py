@@ -14,7 +14,7 @@ from visalign.neural import grid as spatial
 
 @pytest.fixture
 def features(tmp_path):
-    """A feature store of ten images: a wide map, a narrow one, a vector, logits."""
+    """A feature store of ten images: a wide layer, a narrow one, a vector, logits."""
     rng = np.random.default_rng(0)
     group = stores.open_partial(tmp_path / "f.zarr", {})
     shapes = {"wide": (40, 6, 6), "narrow": (3, 14, 14), "vector": (3,), "logits": (5,)}
@@ -53,7 +53,7 @@ def test_whole_images_have_the_gram_of_all_features_and_few_features_are_kept_as
 
 
 def test_positions_are_rows_and_layers_without_any_are_left_out_and_named(features, capsys):
-    store = run_gram(features, "map-7")
+    store = run_gram(features, "grid-7")
     assert stores.attribute(store, "layers") == ["wide", "narrow"]
     assert stores.attribute(store, "skipped") == {"vector": "has no positions"}
     assert stores.strings(store)[:2] == ["s0/00-00", "s0/00-01"] and len(stores.strings(store)) == 490
@@ -86,7 +86,7 @@ def test_features_without_layers_are_refused(tmp_path, capsys):
 
 def test_results_of_gram_are_those_of_its_version(features):
     found = {}
-    for protocol in ("whole_image", "map-3", "map-3-minmax"):
+    for protocol in ("whole_image", "grid-3", "grid-3-minmax"):
         store = run_gram(features, protocol)
         for layer in stores.attribute(store, "layers"):
             for name in ("X", *gram_store.SUMS[:-1], "K"):

@@ -252,7 +252,7 @@ def test_arrays_are_scored_from_the_command_line(population, tmp_path, capsys):
 def test_arrays_without_repetitions_have_no_ceiling_and_every_metric_runs(population, tmp_path, capsys):
     X, signal, _ = population
     x, y = saved(tmp_path, X=X[:100], Y=signal[:100])
-    cli.main(["neural", "--features", x, "--responses", y, "--metric", *names(), "--json"])
+    cli.main(["neural", "--features", x, "--responses", y, "--metrics", *names(), "--json"])
     result = json.loads(capsys.readouterr().out)
     assert set(result) == set(names())
     for metric, entries in result.items():
@@ -261,7 +261,7 @@ def test_arrays_without_repetitions_have_no_ceiling_and_every_metric_runs(popula
         assert entry["ceiling"] is None and entry["value"] > 0.5
 
 
-def test_groups_that_are_left_out_score_maps(population, tmp_path, capsys):
+def test_groups_that_are_left_out_score_grids(population, tmp_path, capsys):
     X, signal, _ = population
     x, y, g = saved(tmp_path, X=X, Y=signal, G=np.arange(400) // 40)
     cli.main(["neural", "--features", x, "--responses", y, "--leave-out", g, "--json"])
@@ -295,8 +295,8 @@ def test_non_finite_features_are_named(tmp_path):
 def test_neuroids_are_refused_where_no_comparison_predicts_them(refused, tmp_path):
     x, y = saved(tmp_path, X=np.eye(10), Y=np.eye(10))
     arguments = ["neural", "--features", x, "--responses", y, "--neuroids", tmp_path / "n.parquet"]
-    [line] = refused(*arguments, "--metric", "cka", "rsa")
-    assert "--neuroids: no neuroid is predicted by --metric cka rsa" in line and "pls, ridge" in line
+    [line] = refused(*arguments, "--metrics", "cka", "rsa")
+    assert "--neuroids: no neuroid is predicted by --metrics cka rsa" in line and "pls, ridge" in line
     assert not (tmp_path / "n.parquet").exists()
 
 

@@ -64,7 +64,7 @@ def score(*more: str, protocol: str = "whole_image", path: str = "card.yaml", re
     """Rows of the stages recordings, gram and neural."""
     cli.main(
         f"recordings --name r --path {path} --reader {reader} "
-        "--output r.nc --ceilings r.csv --card r.json".split()
+        "--output r.nc --ceilings r.csv --recording-card r.json".split()
     )
     cli.main(
         "gram --features features.zarr --features-manifest features.json --output gram.zarr "
@@ -72,7 +72,7 @@ def score(*more: str, protocol: str = "whole_image", path: str = "card.yaml", re
     )
     cli.main(
         "neural --model m --dataset r --gram gram.zarr --gram-manifest gram.json --recording r.nc "
-        "--card r.json --ceilings r.csv --table stimuli.csv --output scores.csv".split()
+        "--recording-card r.json --ceilings r.csv --table stimuli.csv --output scores.csv".split()
         + list(more)
     )
     return pd.read_csv("scores.csv")
@@ -111,12 +111,12 @@ def test_arrays_and_stages_give_the_same_numbers(p, repetitions, capsys):
     metrics = (
         names() if p == 30 else names("regression")
     )  # similarities know of features their Gram matrix only
-    rows = score("--metric", *metrics)
+    rows = score("--metrics", *metrics)
     for name, array in (("X", X), ("Y", Y), ("G", np.array(categories))):
         np.save(f"{name}.npy", array)
     capsys.readouterr()
     cli.main(
-        [*"neural --features X.npy --responses Y.npy --stratify G.npy --json --metric".split(), *metrics]
+        [*"neural --features X.npy --responses Y.npy --stratify G.npy --json --metrics".split(), *metrics]
     )
     result = json.loads(capsys.readouterr().out)
     assert set(result) == set(metrics)
@@ -126,24 +126,24 @@ def test_arrays_and_stages_give_the_same_numbers(p, repetitions, capsys):
 
 
 @pytest.mark.parametrize("repetitions", [1, 4])
-def test_arrays_and_stages_give_the_same_numbers_of_maps(repetitions, capsys):
+def test_arrays_and_stages_give_the_same_numbers_of_grids(repetitions, capsys):
     rng = np.random.default_rng(0)
-    maps = rng.standard_normal((6, 20, 3, 3)).astype(np.float32)
-    X = maps.transpose(0, 2, 3, 1).reshape(54, 20)
+    shown = rng.standard_normal((6, 20, 3, 3)).astype(np.float32)
+    X = shown.transpose(0, 2, 3, 1).reshape(54, 20)
     signal = X @ rng.standard_normal((20, M))
     Y = signal[..., None] + rng.standard_normal((54, M, repetitions))
     Y[:, 1] = Y[:, 0] + 0.1  # sites that are alike
-    features(maps, ids(6))
+    features(shown, ids(6))
     table(ids(6))
     image = np.repeat(ids(6), 9)
     y, x = np.tile(np.repeat(range(3), 3), 6), np.tile(range(3), 18)
     pd.DataFrame({"image_id": image, "grid_y": y, "grid_x": x}).to_csv("ids.csv", index=False)
     card(Y, stimulus_ids="ids.csv")
-    rows = score("--metric", "pls", "ridge", "--inner-splits", "2", protocol="map-3")
+    rows = score("--metrics", "pls", "ridge", "--inner-splits", "2", protocol="grid-3")
     for name, array in (("X", X), ("Y", Y), ("G", image)):
         np.save(f"{name}.npy", array)
     capsys.readouterr()
-    cli.main("neural --features X.npy --responses Y.npy --leave-out G.npy --json --metric pls ridge".split())
+    cli.main("neural --features X.npy --responses Y.npy --leave-out G.npy --json --metrics pls ridge".split())
     result = json.loads(capsys.readouterr().out)
     assert next(iter(result["pls"])) == ("r2/c" if repetitions > 1 else "r")
     assert ("r/site_pairs" in result["pls"]) == (repetitions == 1)
@@ -278,7 +278,7 @@ def test_neither_many_features_nor_few_stimuli_put_warnings_on_the_terminal(capf
     for n, p, metrics in ((50, 100_000, ["pls"]), (50, 50, names())):
         np.save("X.npy", rng.standard_normal((n, p)).astype(np.float32))
         np.save("Y.npy", rng.standard_normal((n, 4)))
-        cli.main(["neural", "--features", "X.npy", "--responses", "Y.npy", "--metric", *metrics])
+        cli.main(["neural", "--features", "X.npy", "--responses", "Y.npy", "--metrics", *metrics])
         error = capfd.readouterr().err
         assert [str(warning.message) for warning in recwarn.list] == []
         lines = [line for line in error.splitlines() if not line.startswith("visalign")]

@@ -18,7 +18,7 @@ from visalign.study.schemas import definition
 
 
 def run(tmp_path, *more: str, path: str = "a.nc", reader: str = "assembly") -> dict:
-    output = ["--output", "out/r.nc", "--ceilings", "out/r.csv", "--card", "out/r.json"]
+    output = ["--output", "out/r.nc", "--ceilings", "out/r.csv", "--recording-card", "out/r.json"]
     arguments = ["recordings", "--name", "r", "--path", path, "--reader", reader]
     cli.main([*arguments, *output, *more])
     return json.loads((tmp_path / "out/r.json").read_text())
@@ -138,14 +138,14 @@ def test_two_subjects_give_a_subject_ceiling_of_the_mean_responses(tmp_path, wri
     subjects = np.array(["Chabo", "Tito"] * 3)
     responses = write(subject=subjects)
     card = run(tmp_path)
-    expected = subject_ceilings.subject_ceiling(responses[..., 0].mean(axis=1), subjects)
+    expected = subject_ceilings.subject_ceiling(responses[..., 0].mean(axis=1), subjects, 25)
     assert card["subject_ceiling"]["status"] == "ok"
     assert card["subject_ceiling"]["value"] == pytest.approx(expected.value)
     np.testing.assert_allclose(pd.read_csv(tmp_path / "out/r.csv")["subject_ceiling"], expected.per_neuroid)
 
 
 @pytest.fixture
-def write_maps(tmp_path, monkeypatch):
+def write_grids(tmp_path, monkeypatch):
     """Plain arrays of 3 images × 4 × 5 positions with two sites."""
     monkeypatch.chdir(tmp_path)
 
@@ -162,27 +162,27 @@ def write_maps(tmp_path, monkeypatch):
     return write
 
 
-def test_the_ceiling_of_maps_is_taken_within_images(tmp_path, write_maps):
-    responses = write_maps(8)
+def test_the_ceiling_of_grids_is_taken_within_images(tmp_path, write_grids):
+    responses = write_grids(8)
     card = run(tmp_path, path="card.yaml", reader="arrays")
-    assert card["protocol"] == "map" and card["grid"] == {"n_images": 3, "height": 4, "width": 5}
+    assert card["protocol"] == "grid" and card["grid"] == {"n_images": 3, "height": 4, "width": 5}
     expected = ceilings.split_half_ceiling(responses.transpose(0, 2, 1), groups=np.repeat(np.arange(3), 20))
     assert card["ceiling"]["value"] == pytest.approx(expected.value)
     assert card["ceiling"]["method"].startswith("Pearson over the grid positions of one image")
 
 
-def test_maps_without_repetitions_have_the_ceiling_of_site_pairs_by_that_name(tmp_path, write_maps):
-    write_maps(1)
+def test_grids_without_repetitions_have_the_ceiling_of_site_pairs_by_that_name(tmp_path, write_grids):
+    write_grids(1)
     card = run(tmp_path, path="card.yaml", reader="arrays")
     assert card["ceiling"]["method"].startswith("site pairs, for want of repetitions (no reliability)")
     assert card["ceiling"]["kind"] == "site_pairs"
     recording = form.read_recording(tmp_path / "out/r.nc")
-    maps = (
+    activity = (
         recording.mean("time_bin")
         .values[:, 0]
         .reshape(*form.grid(recording)[:1], -1, recording.sizes["neuroid"])
     )
-    expected = site_pairs.site_pair_ceiling(maps)
+    expected = site_pairs.site_pair_ceiling(activity)
     assert card["ceiling"]["value"] == pytest.approx(expected.value)
     assert card["ceiling"]["best_pair"] == pytest.approx(expected.best) and expected.best >= expected.value
     assert card["ceiling"]["n_reliable"] == 0
@@ -233,7 +233,7 @@ def test_noise_is_reliable_no_more_often_than_the_level_of_the_test(tmp_path, mo
     assert card["ceiling"]["n_reliable"] == table["reliable"].sum()
 
 
-def test_a_map_file_becomes_a_recording_with_its_windows_and_exclusions(tmp_path, monkeypatch):
+def test_a_file_of_activity_becomes_a_recording_with_its_windows_and_exclusions(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     responses = np.random.default_rng(0).standard_normal((3, 3, 20, 4, 2))
     responses[..., 2, :] = np.nan
@@ -251,7 +251,7 @@ def test_a_map_file_becomes_a_recording_with_its_windows_and_exclusions(tmp_path
     )
 
 
-def test_a_row_of_a_map_file_must_say_what_the_file_does_not(tmp_path):
+def test_a_row_of_a_file_of_activity_must_say_what_the_file_does_not(tmp_path):
     sheet = tmp_path / "recordings.tsv"
     sheet.write_text(
         "recording\treader\tpath\tstimuli\tregion\tsubject\tgrid\twindows\nml\tarcaro\tml.mat\tscenes\tML\tGeorge\t17\t"

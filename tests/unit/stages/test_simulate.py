@@ -76,11 +76,11 @@ def test_results_of_recordings_are_those_of_its_version(teacher):
     golden.check("simulate", "recordings", {"truth": truth, "shape": found.shape, "sd": found.values.std()})
 
 
-def test_results_of_maps_are_those_of_its_version(teacher):
-    truth = simulate("maps", "m.yaml", *SITES, "--grid", "3", "--images", "6")
+def test_results_of_grid_are_those_of_its_version(teacher):
+    truth = simulate("grid", "m.yaml", *SITES, "--grid", "3", "--count", "6")
     responses, stimuli = np.load("m_responses.npy"), pd.read_csv("m_stimuli.csv")
     kept = {"shape": responses.shape, "sd": responses.std(), "last": stimuli.iloc[-1].tolist()}
-    golden.check("simulate", "maps", {"truth": truth} | kept)
+    golden.check("simulate", "grid", {"truth": truth} | kept)
 
 
 def test_results_of_clicks_are_those_of_its_version(teacher):

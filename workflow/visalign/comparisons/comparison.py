@@ -24,8 +24,8 @@ VARIANTS = {
 OF_PREDICTIONS = {
     "reliable": "the same over reliable neuroids only, divided by their own ceiling; n of these",
     "attainable": "what a perfect model of that layer would score with these trials; n neuroids",
-    "map": "rank correlation of site-mean predicted and measured maps; n images",
-    "map_quarter": "the same with half the positions a side",
+    "grid": "rank correlation of site-mean predicted and measured activity over the grid; n images",
+    "grid_quarter": "the same with half the positions per side",
 }
 
 
@@ -126,8 +126,8 @@ class Regression(Comparison):
         pairs : list of (train, test)
             Indices of stimuli.
         groups : ndarray, shape (n,), optional
-            Unit of each stimulus, such as the image of a map: those of one are left out together where a fit
-            leaves stimuli out.
+            Unit of each stimulus, such as the image of a grid recording: those of one are left out
+            together where a fit leaves stimuli out.
         """
         return self.predict(layer, Y, pairs, groups, **self.settings)
 

@@ -51,7 +51,7 @@ def fit_splits(
     K: np.ndarray,
     Y: np.ndarray,
     splits: Sequence[tuple[np.ndarray, np.ndarray]],
-    components: int = 25,
+    components: int,
     rounding: float | None = None,
 ) -> list[Fit]:
     """Fit the training set of each split; arguments as of `predict_splits`, and `rounding` as of `scores`."""
@@ -64,7 +64,7 @@ def fit_splits(
 
 
 def predict_splits(
-    K: np.ndarray, Y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]], components: int = 25
+    K: np.ndarray, Y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]], components: int
 ) -> list[np.ndarray]:
     """Predict responses to the test stimuli of each split.
 
@@ -86,9 +86,7 @@ def predict_splits(
     return [fit.predicted for fit in fit_splits(K, Y, splits, components)]
 
 
-def predict(
-    K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray, components: int = 25
-) -> np.ndarray:
+def predict(K: np.ndarray, Y: np.ndarray, train: np.ndarray, test: np.ndarray, components: int) -> np.ndarray:
     """Predict responses to the test stimuli of one split, shape (n_test, m); see `predict_splits`."""
     return predict_splits(K, Y, [(train, test)], components)[0]
 

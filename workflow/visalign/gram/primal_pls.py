@@ -25,14 +25,14 @@ def use_primal(n: int, p: int) -> bool:
 
 
 def predict_splits_primal(
-    X: np.ndarray, Y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]], components: int = 25
+    X: np.ndarray, Y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]], components: int
 ) -> list[np.ndarray]:
     """Predict responses (n_test, m) to the test stimuli of each split; see `fit_splits_primal`."""
     return [fit.predicted for fit in fit_splits_primal(X, Y, splits, components)]
 
 
 def fit_splits_primal(
-    X: np.ndarray, Y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]], components: int = 25
+    X: np.ndarray, Y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]], components: int
 ) -> list[Fit]:
     """Fit the training set of each split.
 

@@ -29,7 +29,7 @@ SIMILARITY_SELECTION = {
     "published": "the layer was the best on all of them, as published, which is optimistic.",
 }
 POSITIONS = (
-    "Feature maps were brought to the grid of a map recording as means over equal cells of the scene "
+    "Features were brought to the grid of a grid recording as means over equal cells of the scene "
     "(interpolated where a layer is coarser): position k of G, from 0, is taken to be the centre of cell k, "
     "(k + ½) / G of the scene's side."
 )
@@ -75,7 +75,7 @@ def of_neural(study: Facts, cards: Cards, statuses: Iterable[str]) -> str:
         "Features and responses were compared by "
         f"{', '.join(one.described.format(**settings) for one in ways)}."
     )
-    if any(protocol.startswith("map-") for protocol in protocols.values()):
+    if any(protocol.startswith("grid-") for protocol in protocols.values()):
         sentences.append(POSITIONS)
     if any(one.kind == "regression" for one in ways):
         gaps = any(FILLED in status for status in statuses)
@@ -96,9 +96,9 @@ def of_regressions(
             f"stimuli for training (seed {settings['split_seed']}), Pearson r per neuroid on held-out "
             "stimuli, median over neuroids, mean over splits."
         )
-    if any(protocol.startswith("map-") for protocol in protocols.values()):
+    if any(protocol.startswith("grid-") for protocol in protocols.values()):
         sentences.append(
-            "Maps: one image left out at a time, Pearson r per site over its positions, median over sites, "
+            "Grids: one image left out at a time, Pearson r per site over its positions, median over sites, "
             "mean over images."
         )
     sentences.append(SELECTION[settings["layer_selection"]].format(**settings))
@@ -110,9 +110,9 @@ def of_regressions(
     return [
         *sentences,
         *of_ceilings(cards),
-        f"Floors are mean scores of {predictivity.FLOORS} derangements, in which every stimulus, or the map "
-        "of every image, has the responses to another.",
-        f"95 % intervals: {resampling.DRAWS} bootstrap draws of stimuli (maps: images) and neuroids "
+        f"Floors are mean scores of {predictivity.FLOORS} derangements, in which every stimulus, or the "
+        "grid of every image, has the responses to another.",
+        f"95 % intervals: {resampling.DRAWS} bootstrap draws of stimuli (grids: images) and neuroids "
         "together, with the ceiling of each draw and without new fits, the same for all models (seed "
         f"{seed}); expanded percentiles (Hesterberg 2015).",
     ]
@@ -133,7 +133,7 @@ def of_ceilings(cards: Cards) -> list[str]:
         ]
     if known["site_pairs"]:
         sentences.append(
-            f"The maps of {enumeration(known['site_pairs'])} were not repeated: what is given as their "
+            f"The grids of {enumeration(known['site_pairs'])} were not repeated: what is given as their "
             "ceiling is the likeness of pairs of sites, no reliability. There the headline is r; "
             "r/site_pairs, as published, may exceed 1."
         )
@@ -150,7 +150,7 @@ def of_similarities(settings: Mapping[str, Any]) -> str:
         f"{SIMILARITY_SELECTION[settings['layer_selection']]} The headline is raw/ceiling: the ceiling is "
         "the similarity of the noise-free responses, from halves of each stimulus' repetitions "
         f"({response_halves.HALVINGS} halvings). Without repetitions it is the raw similarity. 95 % "
-        f"intervals: {similarity_scores.DRAWS} draws of half the stimuli (maps: images) without, and of "
+        f"intervals: {similarity_scores.DRAWS} draws of half the stimuli (grids: images) without, and of "
         "neuroids with replacement, brought to the spread of new ones; expanded percentiles. Floors: "
         f"{similarity_scores.DERANGEMENTS} derangements."
     )

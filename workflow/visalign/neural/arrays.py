@@ -45,7 +45,7 @@ def prepare(
     Parameters
     ----------
     leave_out : bool
-        Whether groups are left out in turn, as the images of maps are.
+        Whether groups are left out in turn, as the images of grid recordings are.
     where : str
         File of the features, which errors name.
     seed : int
@@ -83,8 +83,8 @@ def shown(metric: str, result: Result) -> dict[str, Score]:
 def alike(X: np.ndarray, images: np.ndarray | None) -> np.ndarray:
     """Number (n,) of the picture of each stimulus: rows of features that are the same, bit by bit, are one.
 
-    Of maps, an image is the same as another where all its rows are. Features of two values at most, or of one
-    column, are no pictures but codes, such as categories, which stimuli share.
+    Of grids, an image is the same as another where all its rows are. Features of two values at most, or of
+    one column, are no pictures but codes, such as categories, which stimuli share.
     """
     codes = X.shape[1] == 1 or all(len(np.unique(column)) <= 2 for column in X.T)
     if codes:

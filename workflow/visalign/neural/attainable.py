@@ -98,7 +98,7 @@ def attainable(
     draws : int
         Draws of the noise, each scored.
     groups : ndarray, shape (n,), optional
-        Image of each stimulus of a map recording, whose c is (mean over images of √(median c_i))².
+        Image of each stimulus of a grid recording, whose c is (mean over images of √(median c_i))².
     """
     noise = np.where(np.isnan(Y), np.nan, np.where(np.isnan(noise), mean_of_defined(noise), noise))
     signal = signal_variance(Y, noise)

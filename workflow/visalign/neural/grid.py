@@ -1,4 +1,4 @@
-"""Feature maps at the grid positions of a map recording, and the comparison of maps (methods.md §3)."""
+"""Features at the positions of a grid recording, and activity compared over these (methods.md §3)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from visalign.stimuli.resampling import area_matrix, resampling_matrix
 class Protocol:
     """How stimuli become rows of a Gram matrix.
 
-    ``whole_image``: a stimulus is a row. ``map-7``: every image at 7 × 7 positions. ``map-7-minmax``:
-    the same with each image's feature map scaled to [0, 1] first, as the released code of the IT maps
-    does; it leaks the scale of a held-out image into its features, so it is not the default.
+    ``whole_image``: a stimulus is a row. ``grid-7``: every image at 7 × 7 positions. ``grid-7-minmax``:
+    the same with each image's features scaled to [0, 1] first, as the released code of the IT
+    recordings does; it leaks the scale of a held-out image into its features, so it is not the default.
     """
 
     name: str
@@ -30,9 +30,9 @@ class Protocol:
     @classmethod
     def parse(cls, name: str) -> Protocol:
         """Read a protocol's name; an unknown one is an InputError."""
-        match = re.fullmatch(r"whole_image|map-(\d+)(-minmax)?", name)
+        match = re.fullmatch(r"whole_image|grid-(\d+)(-minmax)?", name)
         if not match:
-            raise InputError(f"protocol: {name!r} is not whole_image, map-N or map-N-minmax")
+            raise InputError(f"protocol: {name!r} is not whole_image, grid-N or grid-N-minmax")
         return cls(name, int(match[1]) if match[1] else None, bool(match[2]))
 
 
@@ -69,32 +69,32 @@ def channels_first(features: np.ndarray, axes: tuple[str, ...], token_grid: list
     return kept.reshape(len(features), *token_grid, -1).transpose(0, 3, 1, 2)
 
 
-def at_positions(maps: np.ndarray, grid: int, minmax: bool = False) -> np.ndarray:
-    """Features at grid positions, one row an image and position.
+def at_positions(features: np.ndarray, grid: int, minmax: bool = False) -> np.ndarray:
+    """Features at grid positions, one row per image and position.
 
     Position k of `grid`, from 0, is the centre of cell k of equal ones, (k + ½) / grid of the side.
 
     Parameters
     ----------
-    maps : ndarray, shape (n, channel, y, x)
+    features : ndarray, shape (n, channel, y, x)
     grid : int
-        Positions a side.
+        Positions per side.
     minmax : bool
-        Scale each image's maps to [0, 1] first.
+        Scale each image's features to [0, 1] first.
 
     Returns
     -------
     ndarray of float32, shape (n · grid², channel)
         Images in order, positions row by row.
     """
-    maps = maps.astype(np.float32)
+    features = features.astype(np.float32)
     if minmax:
-        flat = maps.reshape(len(maps), -1)
+        flat = features.reshape(len(features), -1)
         low, high = flat.min(axis=1), flat.max(axis=1)
-        maps = (maps - low[:, None, None, None]) / np.maximum(high - low, 1e-12)[:, None, None, None]
-    rows, columns = (resampling_matrix(side, grid).astype(np.float32) for side in maps.shape[2:])
-    pooled = rows @ maps @ columns.T
-    return pooled.transpose(0, 2, 3, 1).reshape(-1, maps.shape[1])
+        features = (features - low[:, None, None, None]) / np.maximum(high - low, 1e-12)[:, None, None, None]
+    rows, columns = (resampling_matrix(side, grid).astype(np.float32) for side in features.shape[2:])
+    pooled = rows @ features @ columns.T
+    return pooled.transpose(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
 def pooled(layer: zarr.Array, grid: int, token_grid: list[int] | None, minmax: bool = False) -> np.ndarray:
@@ -116,12 +116,12 @@ def pooled(layer: zarr.Array, grid: int, token_grid: list[int] | None, minmax: b
 
 
 def positions(stimuli: list[str], grid: int) -> list[str]:
-    """Names of images at grid positions, as in a map recording."""
+    """Names of images at grid positions, as in a grid recording."""
     return [f"{image}/{y:02d}-{x:02d}" for image in stimuli for y in range(grid) for x in range(grid)]
 
 
-def map_spearman(predicted: np.ndarray, measured: np.ndarray, grid: int, factor: int = 1) -> float:
-    """Rank correlation of the site-mean predicted and measured map of one image.
+def grid_spearman(predicted: np.ndarray, measured: np.ndarray, grid: int, factor: int = 1) -> float:
+    """Rank correlation of site-mean predicted and measured activity over the grid, of one image.
 
     NaN where a position has no site.
 
@@ -130,11 +130,11 @@ def map_spearman(predicted: np.ndarray, measured: np.ndarray, grid: int, factor:
     predicted, measured : ndarray, shape (grid², n_sites)
         A mean over sites runs over those that have a value of both at the position.
     factor : int
-        1: full grid; 2: quarter grid, half the positions a side (area means).
+        1: full grid; 2: quarter grid, half the positions per side (area means).
     """
     side = max(2, grid // factor)
     pool = area_matrix(grid, side)
     present = ~(np.isnan(predicted) | np.isnan(measured))
     means = (mean_of_defined(np.where(present, values, np.nan).T) for values in (predicted, measured))
-    maps = (pool @ values.reshape(grid, grid) @ pool.T for values in means)
-    return float(spearman(*(values.ravel() for values in maps)))
+    grids = (pool @ values.reshape(grid, grid) @ pool.T for values in means)
+    return float(spearman(*(values.ravel() for values in grids)))

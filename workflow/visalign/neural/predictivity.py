@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from visalign import comparisons
 from visalign.comparisons.comparison import Regression
 from visalign.io.scores import Score
 from visalign.neural.layers import (
@@ -36,7 +36,7 @@ class Responses:
     """What is predicted: `Y` (stimuli, neuroids), NaN where missing; the split of each stimulus' unit.
 
     ``unit`` (stimuli,): what a bootstrap over stimuli draws and a floor moves: the stimulus, the picture that
-    several stimuli show, or the image of a map.
+    several stimuli show, or the image of a grid recording.
     """
 
     Y: np.ndarray
@@ -109,7 +109,7 @@ class Scored:
         )
 
     def floor(self, layer: str, rng: np.random.Generator) -> float:
-        """Mean score of a layer when responses go to the wrong stimuli, or maps to the wrong images.
+        """Mean score of a layer when responses go to the wrong stimuli, or grids to the wrong images.
 
         No stimulus keeps the responses to its own unit: in a mean over few images one that does would count.
         """
@@ -125,9 +125,9 @@ class Scored:
         return float(np.mean(found)) if found else float("nan")
 
 
-def generator(seed: int, time_bin: int, metric: str) -> np.random.Generator:
-    """Generator of the floor of a metric on a time bin."""
-    return np.random.default_rng([seed, time_bin, comparisons.names().index(metric)])
+def generator(seed: int, metric: str) -> np.random.Generator:
+    """Generator of the floor and the attainable score of a metric, the same in every window and on arrays."""
+    return np.random.default_rng([seed, zlib.crc32(metric.encode())])
 
 
 class Summary(NamedTuple):

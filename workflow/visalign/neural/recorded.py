@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class Plan(NamedTuple):
     """How stimuli are split: `splits`, `train_size` of them to train on, `inner` of each training set."""
 
-    splits: int = 10
-    train_size: float = 0.9
-    seed: int = 1
-    inner: int = 3
+    splits: int
+    train_size: float
+    seed: int
+    inner: int
 
     def shuffled(
         self, n: int, categories: np.ndarray | None, pictures: np.ndarray | None = None
@@ -57,7 +57,7 @@ class Recorded:
     ceilings : DataFrame
         See `read_ceilings`.
     images : ndarray, shape (n_stimuli,) or None
-        Image of each stimulus of a map recording.
+        Image of each stimulus of a grid recording.
     alike : ndarray, shape (n_stimuli,)
         Picture of each stimulus.
     said : list of str
@@ -114,7 +114,7 @@ def prepare(
     card_path: str,
     ceilings: pd.DataFrame,
 ) -> Recorded:
-    """Split the stimuli of a recording: of maps one image left out at a time.
+    """Split the stimuli of a recording: of a grid recording one image left out at a time.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def check_grid(protocol: Protocol, card: dict[str, Any], where: str) -> None:
 
 
 def copied(recording: xr.DataArray, pictures: np.ndarray | None) -> str:
-    """What a score says of copies: of stimuli, or of the images of a map recording; '' of none."""
+    """What a score says of copies: of stimuli, or of the images of a grid recording; '' of none."""
     if pictures is None:
         return ""
     if "image_id" in recording.coords:

@@ -15,7 +15,7 @@ from visalign.comparisons.comparison import Comparison, Regression, Similarity
 from visalign.io.scores import Score
 from visalign.neural import predictivity, similarity_scores
 from visalign.neural.attainable import attainable
-from visalign.neural.grid import map_spearman
+from visalign.neural.grid import grid_spearman
 from visalign.neural.layers import Read, Selected
 from visalign.neural.predictivity import Ceiling, Responses, Scored, headline
 from visalign.recordings import ceilings
@@ -68,12 +68,12 @@ def time_bin(
     reliable: np.ndarray,
     seed: int,
 ) -> TimeBin:
-    """Responses with their ceiling: split halves; of maps that were not repeated, site pairs; else none.
+    """Responses with their ceiling: split halves; of grids that were not repeated, site pairs; else none.
 
     Parameters
     ----------
     images : ndarray, shape (n_stimuli,), optional
-        Image of each stimulus of a map recording.
+        Image of each stimulus of a grid recording.
     n_splits, ceiling_seed : int
         See `ceilings.split_half_ceiling`.
     """
@@ -83,8 +83,8 @@ def time_bin(
         count = np.unique(images, return_counts=True)[1]
         order = np.argsort(images, kind="stable")
         if (count == count[0]).all():
-            maps = repeated[order, 0].reshape(len(count), count[0], -1).astype(np.float64)
-            pairs = site_pair_ceiling(maps, ceiling_seed)
+            activity = repeated[order, 0].reshape(len(count), count[0], -1).astype(np.float64)
+            pairs = site_pair_ceiling(activity, ceiling_seed)
             ceiling = Ceiling("site_pairs", pairs.value, pairs.resampled)
     if ceiling.value is None or np.isnan(ceiling.value):
         ceiling = Ceiling(ceiling.kind)
@@ -117,7 +117,7 @@ class Setting:
     selection : {"nested", "published"}
         Of the layer.
     grid : int or None
-        Positions a side, of a map recording.
+        Positions per side, of a grid recording.
     said : list of str
         What the status of every score says of the recording and its splits.
     """
@@ -187,7 +187,7 @@ def regression(setting: Setting, comparison: Regression, rng: np.random.Generato
         scores += of_reliable(data, selected, floor, f"{comparison.name}_reliable")
         scores.append(attained(scored, data, selected.layer, rng))
     if setting.grid:
-        for name, factor in (("map", 1), ("map_quarter", 2)):
+        for name, factor in (("grid", 1), ("grid_quarter", 2)):
             found = site_mean_alignment(selected.predicted, data.responses, setting.grid, factor)
             scores.append(replace(found, metric=f"{comparison.name}_{name}", layer=selected.layer))
     scores += [
@@ -246,16 +246,16 @@ def attained(scored: Scored, data: TimeBin, layer: str, rng: np.random.Generator
 
 
 def site_mean_alignment(predicted: list[np.ndarray], responses: Responses, grid: int, factor: int) -> Score:
-    """Rank correlation of site-mean predicted and measured maps, mean over the images that have one."""
+    """Rank correlation of site-mean predicted and measured activity, mean over the images that have one."""
     rho = np.array(
         [
-            map_spearman(values, responses.Y[split.test], grid, factor)
+            grid_spearman(values, responses.Y[split.test], grid, factor)
             for values, split in zip(predicted, responses.splits, strict=True)
         ]
     )
     defined = ~np.isnan(rho)
     return Score(
-        metric="map",
+        metric="grid",
         convention="spearman",
         value=float(rho[defined].mean()) if defined.any() else float("nan"),
         n=int(defined.sum()),

@@ -147,7 +147,8 @@ def score_similarities(
     responses : ndarray, shape (n, repetitions, m)
         NaN where missing.
     unit : ndarray, shape (n,)
-        What is halved and deranged whole: the stimulus, the image of a map, or a picture that stimuli share.
+        What is halved and deranged whole: the stimulus, the image of a grid recording, or a picture
+        that stimuli share.
     selection : {"nested", "published"}
         Of the layer.
     halvings, draws : int

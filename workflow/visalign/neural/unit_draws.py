@@ -1,4 +1,4 @@
-"""Halves and derangements of units: stimuli, images of a map recording, or pictures that stimuli share."""
+"""Halves and derangements of units: stimuli, images of a grid recording, or pictures that stimuli share."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def derangements(unit: np.ndarray, count: int, rng: np.random.Generator) -> list
     """Orders (n,) of stimuli in which none is in the place of one of its own unit; none if one is too large.
 
     Units are put in a random order and moved on by at least the size of the largest. Of units of the same
-    size, such as images of a map recording, each goes to another as a whole, positions kept.
+    size, such as images of a grid recording, each goes to another as a whole, positions kept.
     """
     sizes = np.bincount(unit)
     n, largest = len(unit), int(sizes.max(initial=1))

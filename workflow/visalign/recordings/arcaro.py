@@ -1,4 +1,4 @@
-"""Maps of neural responses over scenes: the MATLAB files of Arcaro et al. (2020), methods.md §3.
+"""Neural responses at grid positions over scenes: the MATLAB files of Arcaro et al. (2020), methods.md §3.
 
 A file holds one array of electrodes of one subject: ``imageRF`` (x, y, time, channel, image), the responses
 to each image at each grid position, means over presentations, and ``UniqueNames``, a cell array with the
@@ -28,12 +28,12 @@ from visalign.recordings import form
 RESPONSES, NAMES = "imageRF", "UniqueNames"
 
 
-def read_map(
+def read_activity(
     path: str | Path, windows: str, region: str, subject: str, first_ms: int = 0, sha1: str | None = None
 ) -> xr.DataArray:
-    """Read a map file into the internal form: one repetition, sites named "subject-region-channel".
+    """Read a file of activity into the internal form: one repetition, sites named "subject-region-channel".
 
-    Channels count from 1. One with a missing response (NaN) in a window has no whole map: it is left out and
+    Channels count from 1. One with a missing response (NaN) in a window has no whole grid: it is left out and
     named in the attribute ``neuroids_missing``, one a line.
 
     Parameters
@@ -56,7 +56,7 @@ def read_map(
     bins = parse_windows(windows)
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such map file")
+        raise InputError(f"{path}: no such file of recordings")
     if sha1:
         checksums.check(path, sha1)
     responses, images = _read_matlab(path)
@@ -67,7 +67,7 @@ def read_map(
         raise InputError(f"{path}: {RESPONSES}: missing responses (NaN) in every channel")
     neuroid_id = np.array([f"{subject}-{region}-{channel:03d}" for channel in range(1, n_channels + 1)])
     image, y, x = (index.ravel() for index in np.indices((n_images, height, width)))
-    coordinates: dict[str, Any] = form.map_stimuli([images[i] for i in image], y, x) | {
+    coordinates: dict[str, Any] = form.grid_stimuli([images[i] for i in image], y, x) | {
         "repetition": [0],
         "neuroid_id": neuroid_id[~missing],
         "region": [region] * int((~missing).sum()),
@@ -78,8 +78,8 @@ def read_map(
     attrs: dict[str, Any] = {"identifier": path.stem, "simulated": 0, "n_neuroids_other_regions": 0}
     if missing.any():
         attrs["neuroids_missing"] = "\n".join(neuroid_id[missing].tolist())
-    maps = means[:, ~missing].transpose(0, 2, 3, 1, 4).reshape(len(image), 1, -1, n_bins)
-    return form.internal_form(path, maps, coordinates, attrs)
+    activity = means[:, ~missing].transpose(0, 2, 3, 1, 4).reshape(len(image), 1, -1, n_bins)
+    return form.internal_form(path, activity, coordinates, attrs)
 
 
 def parse_windows(windows: str) -> list[tuple[int, int]]:

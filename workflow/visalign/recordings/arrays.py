@@ -207,7 +207,7 @@ def _responses(file: Path) -> tuple[np.ndarray, list[str] | None]:
 def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> dict[str, Any]:
     """Coordinates of the stimuli, from a list, the lines of a text file, or a CSV.
 
-    The CSV has columns stimulus_id, or image_id, grid_y and grid_x for a map recording, and may have
+    The CSV has columns stimulus_id, or image_id, grid_y and grid_x for a grid recording, and may have
     object_name.
     """
     from visalign.recordings import form
@@ -234,7 +234,7 @@ def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> dict[str, Any]:
     for name, values in positions.items():
         for value in values[(values < 0) | (values > 9999)]:
             raise InputError(f"{file}: {name}: {value} is not a whole number from 0 to 9999")
-    return form.map_stimuli(ids, *(values.tolist() for values in positions.values())) | names
+    return form.grid_stimuli(ids, *(values.tolist() for values in positions.values())) | names
 
 
 def _neuroids(file: Path, header: list[str] | None) -> dict[str, Any]:

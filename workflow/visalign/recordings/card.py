@@ -23,30 +23,33 @@ METHODS = {
     ("whole_image", False): "1 - noise variance of the mean responses over their variance, which is the mean "
     "over all half-splits of each stimulus' own repetitions, median over neuroids; 95 % bootstrap interval "
     "over stimuli and neuroids; split_slots is Brain-Score's, between halves of repetition numbers",
-    ("map", True): "Pearson over the grid positions of one image between means of random half-splits of the "
+    ("grid", True): "Pearson over the grid positions of one image between means of random half-splits of the "
     "repetitions, Spearman-Brown corrected, median over neuroids, mean over splits; square of the mean root "
     "over images; 95 % bootstrap interval over images and neuroids",
-    ("map", False): "1 - noise variance of the mean responses over their variance over the grid positions of "
+    (
+        "grid",
+        False,
+    ): "1 - noise variance of the mean responses over their variance over the grid positions of "
     "one image, median over neuroids; square of the mean root over images; 95 % bootstrap interval over "
     "images and neuroids",
 }
 SUBJECT_METHODS = {
     "whole_image": "Pearson over held-out stimuli of PLS predictions from the neuroids of one other subject, "
     "mean over shuffle splits and subjects, median over neuroids; 95 % bootstrap interval over neuroids",
-    "map": "Pearson over the grid positions of a held-out image of PLS predictions from the neuroids of one "
+    "grid": "Pearson over the grid positions of a held-out image of PLS predictions from the neuroids of one "
     "other subject, mean over images and subjects, median over neuroids; 95 % bootstrap interval over "
     "neuroids",
 }
 
 SITE_PAIR_METHOD = (
     "site pairs, for want of repetitions (no reliability): Pearson over the grid positions of an image "
-    "between a site's map and that of the site most alike on the other images, median over sites, mean over "
-    "images; best_pair chooses the site on the image itself, as published"
+    "between a site's activity and that of the site most alike on the other images, median over sites, "
+    "mean over images; best_pair chooses the site on the image itself, as published"
 )
 
 
 class Ceilings(NamedTuple):
-    """The ceilings of one time bin; of maps without repetitions `site_pairs` stands in."""
+    """The ceilings of one time bin; of grids without repetitions `site_pairs` stands in."""
 
     split_half: SplitHalf
     subject: SubjectCeiling
@@ -54,19 +57,21 @@ class Ceilings(NamedTuple):
 
 
 def compute_ceilings(
-    responses: xr.DataArray, n_splits: int, seed: int, pictures: np.ndarray | None = None
+    responses: xr.DataArray, n_splits: int, seed: int, components: int, pictures: np.ndarray | None = None
 ) -> Ceilings:
-    """Compute the ceilings of responses (stimulus, repetition, neuroid), a map recording's within images.
+    """Compute the ceilings of responses (stimulus, repetition, neuroid), a grid recording's within images.
 
-    What one subject's neuroids predict of another's is tested on other `pictures` (n_stimuli,) than fitted.
+    What one subject's neuroids predict of another's, by PLS of `components`, is tested on other `pictures`
+    (n_stimuli,) than fitted.
     """
-    images = responses.image_id.values.astype(str) if form.is_map(responses) else None
+    images = responses.image_id.values.astype(str) if form.is_grid(responses) else None
     repeated = responses.sizes["repetition"] > 1
     return Ceilings(
         split_half_ceiling(responses.values, n_splits, seed, images, pictures),
         subject_ceiling(
             mean_over_repetitions(responses.transpose("stimulus", "neuroid", "repetition").values),
             responses.subject.values.astype(str),
+            components,
             n_splits,
             seed,
             groups=images,
@@ -77,17 +82,17 @@ def compute_ceilings(
 
 
 def site_pairs(responses: xr.DataArray, seed: int) -> SitePair:
-    """Likeness of the sites' maps of one time bin, recorded once."""
+    """Likeness of the sites' activity in one time bin, recorded once."""
     n_images, height, width = form.grid(responses)
-    maps = responses.isel(repetition=0).values.astype(np.float64)
-    return site_pair_ceiling(maps.reshape(n_images, height * width, -1), seed)
+    activity = responses.isel(repetition=0).values.astype(np.float64)
+    return site_pair_ceiling(activity.reshape(n_images, height * width, -1), seed)
 
 
-def is_simulated(path: str, recording: xr.DataArray, said: str | None) -> bool:
+def is_simulated(path: str, recording: xr.DataArray, said: bool | None) -> bool:
     """Reconcile the file's own word with the command line's: what is simulated stays so."""
-    if recording.attrs["simulated"] and said == "false":
+    if recording.attrs["simulated"] and said is False:
         raise InputError(f"{path}: simulated: the file says that it is simulated, --simulated says false")
-    return bool(recording.attrs["simulated"]) or said == "true"
+    return bool(recording.attrs["simulated"]) or bool(said)
 
 
 def ceiling_table(
@@ -125,9 +130,9 @@ def reliable(ceiling: SplitHalf, threshold: float) -> np.ndarray:
 class Settings(NamedTuple):
     """Half-splits of the repetitions, their seed, and the least ceiling of a reliable neuroid."""
 
-    ceiling_splits: int = 10
-    seed: int = 1
-    reliability_threshold: float = 0.1
+    ceiling_splits: int
+    seed: int
+    reliability_threshold: float
 
 
 def of_recording(
@@ -157,7 +162,7 @@ def of_recording(
         "simulated": bool(recording.attrs["simulated"]),
         "protocol": protocol(recording),
         "grid": dict(zip(("n_images", "height", "width"), form.grid(recording), strict=True))
-        if form.is_map(recording)
+        if form.is_grid(recording)
         else None,
         "positions": "x" in recording.coords and "y" in recording.coords,
         "region": named["region"] or None,
@@ -196,8 +201,8 @@ def of_recording(
 
 
 def protocol(recording: xr.DataArray) -> str:
-    """Name the scoring that fits the recording: "map" or "whole_image"."""
-    return "map" if form.is_map(recording) else "whole_image"
+    """Name the scoring that fits the recording: "grid" or "whole_image"."""
+    return "grid" if form.is_grid(recording) else "whole_image"
 
 
 def describe_ceilings(recording: xr.DataArray, ceilings: Ceilings, settings: Settings) -> dict[str, Any]:
@@ -220,7 +225,7 @@ def describe_ceilings(recording: xr.DataArray, ceilings: Ceilings, settings: Set
             split_half, method, reason, drawn if split_half.equal else {"seed": settings.seed}
         )
         described |= {"kind": "reliability"}
-        if not (split_half.equal or np.isnan(split_half.slots) or form.is_map(recording)):
+        if not (split_half.equal or np.isnan(split_half.slots) or form.is_grid(recording)):
             described |= {"split_slots": split_half.slots}
     n_reliable = int(reliable(split_half, settings.reliability_threshold).sum())
     described |= {"reliability_threshold": settings.reliability_threshold, "n_reliable": n_reliable}

@@ -23,9 +23,9 @@ class SplitHalf(NamedTuple):
     """Reliability of the means over repetitions; NaN where undefined.
 
     ``value`` is the c that scores are divided by: the median over neuroids, then the mean over splits, as
-    Brain-Score's; of a map recording (mean over images of √c_i)², as what a noise-free model scores, √c_i on
+    Brain-Score's; of a grid recording (mean over images of √c_i)², as what a noise-free model scores, √c_i on
     image i, is averaged over images. Its 95 % interval is of a bootstrap over stimuli (images) and neuroids.
-    ``per_split`` is (n_splits, n_neuroids), of a map (n_splits, n_images, n_neuroids), ``per_neuroid``
+    ``per_split`` is (n_splits, n_neuroids), of grids (n_splits, n_images, n_neuroids), ``per_neuroid``
     (n_neuroids,) over all splits and images. ``p_value`` (n_neuroids,) is that of an F test against responses
     that do not depend on the stimulus. ``slots`` is Brain-Score's estimate, halves of repetition *numbers*:
     the same where repetitions are ``equal``, and even in number.
@@ -54,7 +54,7 @@ class Trials:
     halves : list of (a, b), each of shape (n_stimuli, n_neuroids)
         Means over halves of the repetitions, where these are equal and even in number; else none.
     image : ndarray of int, shape (n_stimuli,), optional
-        Number of the image of each stimulus of a map recording, in the order of their names.
+        Number of the image of each stimulus of a grid recording, in the order of their names.
     """
 
     mean: np.ndarray
@@ -89,7 +89,7 @@ class Trials:
     def resampled(self, draws: Draws) -> np.ndarray:
         """`c_of` under draws (n_draws,) of stimuli and neuroids."""
         if self.image is not None:
-            return resampled_maps(self.per_split(), draws)
+            return resampled_images(self.per_split(), draws)
         stimuli, values = np.arange(len(self.mean)), []
         for part in draws.parts():
             weights = part.of_stimuli()
@@ -129,7 +129,7 @@ def c_of(per_split: np.ndarray) -> float:
     return float(mean_of_defined(np.sqrt(np.maximum(medians, 0))) ** 2)
 
 
-def resampled_maps(per_split: np.ndarray, draws: Draws) -> np.ndarray:
+def resampled_images(per_split: np.ndarray, draws: Draws) -> np.ndarray:
     """`c_of` (n_draws,) under draws of images and neuroids, of (n_splits, n_images, n_neuroids)."""
     result = []
     for part in draws.parts():
@@ -204,7 +204,7 @@ def split_half_ceiling(
     n_splits, seed : int
         Of scikit-learn's ``ShuffleSplit`` over the repetitions in sorted order.
     groups : ndarray, shape (n_stimuli,), optional
-        Image of each stimulus of a map recording: reliability runs over the positions of one image at a time
+        Image of each stimulus of a grid recording: reliability runs over the positions of one image at a time
         (methods.md §3).
     pictures : ndarray, shape (n_stimuli,), optional
         Picture of each stimulus, which a bootstrap draws as one (default: each its own).

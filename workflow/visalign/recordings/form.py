@@ -6,7 +6,7 @@ is missing, with coordinates ``stimulus_id``, ``object_name``; ``repetition``; `
 neuroid_id, by time), attributes ``identifier`` and ``simulated`` (0 or 1). Where the source gives positions
 of sites there are ``x`` and ``y`` on neuroid, in its unit, NaN where unknown.
 
-A *map recording* has ``image_id``, ``grid_y``, ``grid_x`` on stimulus: each stimulus is one image at one grid
+A *grid recording* has ``image_id``, ``grid_y``, ``grid_x`` on stimulus: each stimulus is one image at one
 position on the receptive field, named "image_id/grid_y-grid_x"; positions are integers from 0, y downwards as
 in images. Its stimuli are sorted by image_id, then row by row.
 """
@@ -62,7 +62,7 @@ def internal_form(
         NaN where missing.
     coordinates : mapping
         Values along their dimension, in the order of `responses`: all of COORDINATES, any of
-        OPTIONAL_COORDINATES (`map_stimuli` makes those of a map recording).
+        OPTIONAL_COORDINATES (`grid_stimuli` makes those of a grid recording).
     attrs : mapping
         ``identifier``, ``simulated`` and what a reader has to say.
 
@@ -84,7 +84,7 @@ def internal_form(
         name=VARIABLE,
         attrs=dict(attrs),
     )
-    by = ("grid_x", "grid_y", "image_id") if is_map(recording) else ("stimulus_id",)
+    by = ("grid_x", "grid_y", "image_id") if is_grid(recording) else ("stimulus_id",)
     recording = recording.isel(
         stimulus=np.lexsort([np.array(values[name].tolist()) for name in by]),
         repetition=np.argsort(values["repetition"], kind="stable"),
@@ -117,7 +117,7 @@ def check_lists(path: str | Path, coordinates: Mapping[str, Any]) -> None:
             raise InputError(f"{path}: time_bin_start: {start:g} ms, but time_bin_end is {end:g} ms")
 
 
-def map_stimuli(
+def grid_stimuli(
     image_id: Sequence[str], grid_y: Sequence[int], grid_x: Sequence[int]
 ) -> dict[str, Sequence[Any]]:
     """Return the coordinates, names included, of stimuli that are images at grid positions."""
@@ -126,20 +126,20 @@ def map_stimuli(
     return {"stimulus_id": names, "object_name": [""] * len(names), **places}
 
 
-def is_map(recording: xr.DataArray) -> bool:
+def is_grid(recording: xr.DataArray) -> bool:
     """Whether the stimuli are images at grid positions."""
     return {"image_id", "grid_y", "grid_x"} <= set(recording.coords)
 
 
 def images(recording: xr.DataArray) -> list[str]:
-    """Name (n_stimuli,) of the image that each stimulus shows: of a map recording's, its image_id."""
-    return [str(name) for name in recording["image_id" if is_map(recording) else "stimulus_id"].values]
+    """Name (n_stimuli,) of the image that each stimulus shows: of a grid recording's, its image_id."""
+    return [str(name) for name in recording["image_id" if is_grid(recording) else "stimulus_id"].values]
 
 
 def grid(recording: xr.DataArray, path: str | Path = "recording") -> tuple[int, int, int]:
-    """Return (n_images, height, width) of a map recording.
+    """Return (n_images, height, width) of a grid recording.
 
-    Its stimuli are in this order: ``values.reshape(n_images, height, width, ...)`` are maps.
+    Its stimuli are in this order: ``values.reshape(n_images, height, width, ...)`` are grids.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def validate(path: str | Path, recording: xr.DataArray) -> None:
             name = recording[f"{dim}_id"].values[index]
             window = f" at {time_windows(recording)[time_bin]} ms".removesuffix(" at  ms")
             raise InputError(f"{path}: {dim}_id: {name!r} has only missing responses (NaN){window}")
-    if is_map(recording):
+    if is_grid(recording):
         grid(recording, path)
 
 

@@ -1,4 +1,4 @@
-"""Reader ``arcaro``: the map files of Arcaro et al. (2020)."""
+"""Reader ``arcaro``: the files of activity over scenes of Arcaro et al. (2020)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def read(path: str, row: Mapping[str, Any], sha1: str | None) -> xr.DataArray:
-    """Read a map file into the internal form."""
-    from visalign.recordings.arcaro import read_map
+    """Read a file of activity into the internal form."""
+    from visalign.recordings.arcaro import read_activity
 
-    return read_map(path, row["windows"], row["region"], row["subject"], row["first_ms"] or 0, sha1)
+    return read_activity(path, row["windows"], row["region"], row["subject"], row["first_ms"] or 0, sha1)
 
 
 def listed(path: Path, row: Mapping[str, Any]) -> Listed:
-    """Stimuli and neuroids of a map file, without its responses."""
+    """Stimuli and neuroids of a file of activity, without its responses."""
     from visalign.recordings import arcaro
 
     arcaro.parse_windows(row["windows"])
@@ -41,7 +41,7 @@ def listed(path: Path, row: Mapping[str, Any]) -> Listed:
 
 ARCARO = Reader(
     name="arcaro",
-    meaning="MATLAB file of activity maps over scenes",
+    meaning="MATLAB file of activity at grid positions over scenes",
     read=read,
     listed=listed,
     needs=("region", "subject", "windows", "grid"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Listed(NamedTuple):
     """Stimuli and neuroids of a recording.
 
-    ``stimulus_ids``: of a map recording its images, each once; ``object_names``: category of each of them, ''
+    ``stimulus_ids``: of a grid recording its images, each once; ``object_names``: category of each, ''
     where there is none; ``n_neuroids``: of the region; ``n_repetitions``: the most of any stimulus.
     """
 

@@ -1,4 +1,4 @@
-"""What stands in for the noise ceiling of maps that were not repeated: the likeness of two sites' maps."""
+"""What stands in for the noise ceiling of grids that were not repeated: the likeness of two sites."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from visalign.stats.resampling import Draws, mean_over_units
 
 
 class SitePair(NamedTuple):
-    """Likeness of the maps of two sites, where nothing was repeated; NaN where undefined.
+    """Likeness of the activity of two sites, where nothing was repeated; NaN where undefined.
 
     It is no reliability: sites may be alike in their noise, and each may be tuned to what no other is.
     ``best`` is the optimistic one of the published code; `value` is of ``per_image`` (n_images, n_neuroids).
@@ -34,8 +34,8 @@ class SitePair(NamedTuple):
         )
 
 
-def site_pair_ceiling(maps: np.ndarray, seed: int = 1) -> SitePair:
-    """Ceiling of maps without repetitions: how well another site's map resembles a site's own.
+def site_pair_ceiling(activity: np.ndarray, seed: int = 1) -> SitePair:
+    """Ceiling of grids without repetitions: how well another site's activity resembles a site's own.
 
     The partner of a site is the one most alike on the other images, so the choice does not flatter
     the result; Pearson over positions on the image at hand, median over sites, mean over images.
@@ -43,15 +43,15 @@ def site_pair_ceiling(maps: np.ndarray, seed: int = 1) -> SitePair:
 
     Parameters
     ----------
-    maps : ndarray, shape (n_images, n_positions, n_sites)
+    activity : ndarray, shape (n_images, n_positions, n_sites)
     seed : int
         Of the bootstrap over images and sites.
     """
-    n_images, _, n_sites = maps.shape
-    if n_sites < 2 or n_images < 2 or np.isnan(maps).any():
+    n_images, _, n_sites = activity.shape
+    if n_sites < 2 or n_images < 2 or np.isnan(activity).any():
         nothing = np.full((n_images, n_sites), np.nan)
         return SitePair(np.nan, np.nan, np.nan, np.nan, nothing[0], nothing)
-    centred = maps - maps.mean(axis=1, keepdims=True)
+    centred = activity - activity.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
     r = unit.transpose(0, 2, 1) @ unit  # (image, site, site)

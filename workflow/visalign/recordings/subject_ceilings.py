@@ -30,9 +30,9 @@ class SubjectCeiling(NamedTuple):
 def subject_ceiling(
     responses: np.ndarray,
     subjects: np.ndarray,
+    components: int,
     n_splits: int = 10,
     seed: int = 1,
-    components: int = 25,
     groups: np.ndarray | None = None,
     pictures: np.ndarray | None = None,
 ) -> SubjectCeiling:
@@ -48,12 +48,12 @@ def subject_ceiling(
         Mean over repetitions; NaN where missing: a pair uses the stimuli that both have whole.
     subjects : ndarray, shape (n_neuroids,)
         Subject of each neuroid.
-    n_splits, seed : int
-        Of ``ShuffleSplit`` over the stimuli with nine tenths for training.
     components : int
         PLS components.
+    n_splits, seed : int
+        Of ``ShuffleSplit`` over the stimuli with nine tenths for training.
     groups : ndarray, shape (n_stimuli,), optional
-        Image of each stimulus of a map recording: leaves one image out instead (methods.md §3).
+        Image of each stimulus of a grid recording: leaves one image out instead (methods.md §3).
     pictures : ndarray, shape (n_stimuli,), optional
         Picture of each stimulus: the same one is on one side of every split.
 

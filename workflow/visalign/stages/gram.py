@@ -16,16 +16,17 @@ from visalign.gram.reduction import reduce_gram
 from visalign.io import dask_client, stores
 from visalign.io.files import inputs_hash
 from visalign.neural.grid import Protocol, pooled, positions
-from visalign.study.options import add_dask_arguments
+from visalign.study.options import add_dask_arguments, add_settings
+from visalign.study.schemas import section
 
 if TYPE_CHECKING:
     from distributed import Client
 
-VERSIONS = {"gram": 3}
+VERSIONS = {"gram": 4}
 EXAMPLES = """\
   python -m visalign gram --features features.zarr --features-manifest features.json \\
       --output gram.zarr --manifest gram.json
-  python -m visalign gram --features features.zarr --features-manifest features.json --protocol map-17 \\
+  python -m visalign gram --features features.zarr --features-manifest features.json --protocol grid-17 \\
       --output gram.zarr --manifest gram.json
 """
 
@@ -34,14 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign gram``."""
     parser.add_argument("--features", required=True, help="feature store (.zarr)")
     parser.add_argument("--features-manifest", required=True, help="its manifest (.json)")
-    parser.add_argument(
-        "--dtype", choices=["float32", "float64"], default="float32", help="type of the products"
-    )
+    add_settings(parser, section("gram"), "gram")
     parser.add_argument(
         "--protocol",
         type=Protocol.parse,
         default=Protocol("whole_image"),
-        help="whole_image; map-N: N × N positions an image are rows; map-N-minmax: as the released code",
+        help="whole_image; grid-N: N × N positions per image are rows; grid-N-minmax: as the released code",
     )
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")

@@ -1,7 +1,7 @@
 """Stage neural: how well a model's features predict neural responses, and how similar they are.
 
 Whole images: Brain-Score's MajajHong2015.IT-pls: stratified shuffle splits, Pearson r per neuroid on
-held-out stimuli, median over neuroids, mean over splits. Maps: leave one image out, Pearson r per
+held-out stimuli, median over neuroids, mean over splits. Grids: leave one image out, Pearson r per
 site over the positions of that image, median over sites, mean over images (methods.md §2, §3). The
 layer is chosen on inner splits of each training set, never on the stimuli that are reported.
 """
@@ -18,7 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from visalign import comparisons
-from visalign.comparisons.comparison import Comparison, Option
+from visalign.comparisons.comparison import Comparison
 from visalign.errors import InputError
 from visalign.gram import store as gram_store
 from visalign.io import dask_client, stores
@@ -30,15 +30,17 @@ from visalign.neural.layers import Read, component_curve
 from visalign.neural.predictivity import generator
 from visalign.neural.rows import Result, Setting, score
 from visalign.stimuli import tables
-from visalign.study.options import add_dask_arguments, at_least, proportion
+from visalign.study.options import add_dask_arguments, add_seed, add_settings
+from visalign.study.schemas import definition, section
 
-VERSIONS = {"neural": 4}
+VERSIONS = {"neural": 5}
 EXAMPLES = """\
   python -m visalign neural --features X.npy --responses Y.npy --json
-  python -m visalign neural --features X.npy --responses Y.npy --leave-out image.npy --metric ridge --json
+  python -m visalign neural --features X.npy --responses Y.npy --leave-out image.npy --metrics ridge --json
   python -m visalign neural --features X.npy --responses Y.npy --components 40 --counts
   python -m visalign neural --model lite0 --dataset it_simulated --gram gram.zarr --gram-manifest gram.json \\
-      --recording it.nc --card it.json --ceilings it_ceilings.csv --table scenes.csv --output neural.csv
+      --recording it.nc --recording-card it.json --ceilings it_ceilings.csv --table scenes.csv \\
+      --output neural.csv
 """
 
 
@@ -51,37 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stage.add_argument("--gram", help="Gram store (.zarr)")
     stage.add_argument("--gram-manifest", help="its manifest (.json)")
     stage.add_argument("--recording", help="recording in the internal form (.nc)")
-    stage.add_argument("--card", help="card of the recording (.json)")
+    stage.add_argument("--recording-card", help="card of the recording (.json)")
     stage.add_argument("--ceilings", help="ceiling per neuroid and time bin (CSV)")
     stage.add_argument(
         "--table", help="table of the stimulus set (CSV): identical pictures are kept on one side of splits"
     )
-    stage.add_argument("--simulated", choices=["true", "false"], default="false")
+    add_settings(stage, definition("recordings"), "neural")
     stage.add_argument("--output", help="score rows to write (CSV)")
-    parser.add_argument(
-        "--metric",
-        nargs="+",
-        choices=comparisons.names(),
-        default=["pls"],
-        help="ways to compare (default: pls)",
-    )
-    for option in comparisons.options():
-        add_option(parser, option)
-    parser.add_argument("--splits", type=at_least(1), default=10, help="splits")
-    parser.add_argument(
-        "--train-size", type=proportion, default=0.9, help="fraction of the stimuli in a training set"
-    )
-    parser.add_argument("--split-seed", type=int, default=1, help="seed of the splits")
-    parser.add_argument(
-        "--inner-splits", type=at_least(1), default=3, help="splits of a training set that choose the layer"
-    )
-    parser.add_argument(
-        "--layer-selection",
-        choices=["nested", "published"],
-        default="nested",
-        help="nested: on inner splits; published: the best on the reported stimuli, which is optimistic",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of bootstrap and floor")
+    add_settings(parser, section("neural"), "neural")
+    add_seed(parser, "Seed of bootstrap and floor.")
     parser.add_argument(
         "--neuroids", help="table to write (parquet): r of every neuroid on every split, with its ceiling"
     )
@@ -99,24 +79,15 @@ def add_array_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--responses", help="Y.npy, stimuli × neuroids [× repetitions], NaN where missing")
     groups = group.add_mutually_exclusive_group()
     groups.add_argument(
-        "--stratify", "--groups", help="G.npy, one category a stimulus, balanced in every split"
+        "--stratify", "--groups", help="G.npy, one category per stimulus, balanced in every split"
     )
-    groups.add_argument("--leave-out", help="G.npy, one group (image) a stimulus, left out in turn: maps")
+    groups.add_argument("--leave-out", help="G.npy, one group (image) per stimulus, left out in turn: grids")
     group.add_argument(
         "--counts",
         action="store_true",
-        help="give r of PLS with 1, 2, … up to --components components instead, from one fit a split",
+        help="give r of PLS with 1, 2, … up to --components components instead, from one fit per split",
     )
     group.add_argument("--json", action="store_true", help="print JSON: metric, then convention")
-
-
-def add_option(parser: argparse.ArgumentParser, option: Option) -> None:
-    """Add an option of a comparison."""
-    name = f"--{option.name.replace('_', '-')}"
-    if option.choices:
-        parser.add_argument(name, choices=[*option.choices], default=option.default, help=option.help)
-    else:
-        parser.add_argument(name, type=at_least(option.least), default=option.default, help=option.help)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -127,16 +98,16 @@ def run(args: argparse.Namespace) -> None:
 def ways(args: argparse.Namespace) -> list[Comparison]:
     """The comparisons that are asked for, with their options."""
     values = {option.name: getattr(args, option.name) for option in comparisons.options()}
-    return [comparisons.chosen(name, **values) for name in args.metric]
+    return [comparisons.chosen(name, **values) for name in args.metrics]
 
 
 def run_arrays(args: argparse.Namespace) -> None:
     """Score a feature array on a response array and print the result."""
     if not (args.features and args.responses):
         raise InputError("neural: --features and --responses go together")
-    if args.neuroids and not set(args.metric) & set(comparisons.names("regression")):
+    if args.neuroids and not set(args.metrics) & set(comparisons.names("regression")):
         raise InputError(
-            f"neural: --neuroids: no neuroid is predicted by --metric {' '.join(args.metric)}: leave "
+            f"neural: --neuroids: no neuroid is predicted by --metrics {' '.join(args.metrics)}: leave "
             f"--neuroids out, or add one of {', '.join(comparisons.names('regression'))}"
         )
     given = arrays.read_arrays(args.features, args.responses, args.stratify or args.leave_out)
@@ -156,7 +127,7 @@ def run_arrays(args: argparse.Namespace) -> None:
     with dask_client.connect(args.dask, args.threads, args.dask_options) as client:
         setting = Setting(client=client, reads={"features": read}, data=data)
         for way in ways(args):
-            found[way.name] = score(setting, way, generator(args.seed, 0, way.name))
+            found[way.name] = score(setting, way, generator(args.seed, way.name))
     for metric, result in found.items():
         for reason in result.said:
             print(f"{metric}: {reason}", file=sys.stderr)
@@ -181,9 +152,9 @@ def run_stage(args: argparse.Namespace) -> None:
     from visalign.recordings import form
 
     recording = form.read_recording(args.recording)
-    card, store = read_json(args.card), stores.open_store(args.gram)
+    card, store = read_json(args.recording_card), stores.open_store(args.gram)
     protocol = Protocol.parse(stores.attribute(store, "protocol"))
-    recorded.check_grid(protocol, card, args.card)
+    recorded.check_grid(protocol, card, args.recording_card)
     stimuli = [str(name) for name in recording["stimulus_id"].values]
     order = tables.positions(stores.strings(store), stimuli, args.recording, "the stimulus set")
     pictures = tables.pictures(args.table, form.images(recording), args.recording) if args.table else None
@@ -193,7 +164,7 @@ def run_stage(args: argparse.Namespace) -> None:
         recorded.Plan(args.splits, args.train_size, args.split_seed, args.inner_splits),
         where=args.recording,
         card=card,
-        card_path=args.card,
+        card_path=args.recording_card,
         ceilings=recorded.read_ceilings(args.ceilings),
     )
     layers = stores.attribute(store, "layers")
@@ -205,10 +176,10 @@ def run_stage(args: argparse.Namespace) -> None:
             source = Source(
                 model=args.model,
                 benchmark=f"neural/{name}",
-                simulated=args.simulated == "true",
+                simulated=args.simulated,
                 seed=args.seed,
                 version=VERSIONS["neural"],
-                inputs_hash=inputs_hash(args.gram_manifest, args.card),
+                inputs_hash=inputs_hash(args.gram_manifest, args.recording_card),
             )
             setting = Setting(
                 client=client,
@@ -219,7 +190,7 @@ def run_stage(args: argparse.Namespace) -> None:
                 said=own.said,
             )
             for way in tqdm(ways(args), desc=f"neural {window['window']}", unit="metric"):
-                result = score(setting, way, generator(args.seed, index, way.name))
+                result = score(setting, way, generator(args.seed, way.name))
                 rows += rows_of(result.scores, source)
                 labels = {"model": args.model, "benchmark": source.benchmark, "metric": way.name}
                 neuroids.append((labels, result.neuroids))

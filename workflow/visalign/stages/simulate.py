@@ -6,7 +6,6 @@ What was planted goes to a data card that no other stage reads.
 from __future__ import annotations
 
 import argparse
-import json
 
 import numpy as np
 from PIL import Image
@@ -20,12 +19,15 @@ from visalign.simulate.population import Population
 from visalign.stimuli import tables
 from visalign.stimuli.images import read as read_image
 from visalign.stimuli.transforms import Transform
-from visalign.study.options import at_least
+from visalign.study.options import add_settings
+from visalign.study.schemas import section
 
-VERSIONS = {"recordings": 3, "maps": 3, "clicks": 3}
+VERSIONS = {"recordings": 3, "grid": 4, "clicks": 3}
 EXAMPLES = """\
   python -m visalign simulate recordings --features scenes.zarr --fit-features scenes_fit.zarr \\
       --layer blocks.5 --table scenes.csv --output it.nc --truth it_truth.json
+  python -m visalign simulate grid --features photographs.zarr --fit-features scenes_fit.zarr \\
+      --layer blocks.3 --table photographs.csv --grid 7 --count 10 --output it.yaml --truth it_truth.json
   python -m visalign simulate clicks --saliency saliency.zarr --table photographs.csv \\
       --transform 260x260-center-0.89-bicubic --output clicks.npz --shards clickme.tfrecords \\
       --truth clicks_truth.json
@@ -34,38 +36,31 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign simulate``."""
-    parser.add_argument("what", choices=["recordings", "maps", "clicks"])
-    parser.add_argument("--table", required=True, help="table of the stimulus set")
-    parser.add_argument(
-        "--output", required=True, help="recordings: assembly (.nc); maps: card (.yaml); clicks: log (.npz)"
-    )
-    parser.add_argument("--truth", required=True, help="data card of what was planted (.json)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--name", default="simulated", help="name of the recording or map set")
-    recordings = parser.add_argument_group("recordings and maps")
-    recordings.add_argument("--features", help="the teacher's features of the stimuli (.zarr)")
-    recordings.add_argument("--fit-features", help="the teacher's features of other stimuli (.zarr)")
-    recordings.add_argument("--layer", help="layer that the sites read")
-    recordings.add_argument("--neuroids", type=at_least(1), default=60)
-    recordings.add_argument("--dimensions", type=at_least(1), default=16, help="rank of the projection")
-    recordings.add_argument("--repetitions", type=at_least(1), default=8)
-    recordings.add_argument("--reliability", type=float, default=0.3, help="of a single trial")
-    recordings.add_argument("--windows", type=json.loads, help='of each time window: {"51-90": 0.1} (JSON)')
-    recordings.add_argument("--grid", type=at_least(1), help="maps: positions a side")
-    recordings.add_argument(
-        "--images", type=at_least(1), help="maps: the first so many images (default: all)"
-    )
-    clicks = parser.add_argument_group("clicks")
-    clicks.add_argument("--saliency", help="the teacher's saliency of the stimuli (.zarr)")
-    clicks.add_argument("--shards", help="ClickMe-format shard to write (.tfrecords)")
-    clicks.add_argument("--transform", help="transform of the saliency's stimuli")
-    clicks.add_argument("--teacher-weight", type=float, default=0.9, help="the rest is centre bias")
-    clicks.add_argument("--sharpness", type=float, default=3.0, help="power of the smoothed saliency")
-    clicks.add_argument("--participants", type=at_least(1), default=24, help="participants an image")
-    clicks.add_argument(
-        "--clicks", type=at_least(1), default=30, help="mean clicks of a participant on an image"
-    )
-    clicks.add_argument("--idiosyncrasy", type=float, default=0.2, help="weight of own preference")
+    commands = parser.add_subparsers(dest="command", metavar="recordings|grid|clicks", required=True)
+    recordings = commands.add_parser("recordings", help="responses to whole images")
+    grid = commands.add_parser("grid", help="responses at grid positions of images")
+    clicks = commands.add_parser("clicks", help="clicks of participants, and maps of these")
+    for command, output in (
+        (recordings, "assembly to write (.nc)"),
+        (grid, "card to write (.yaml); its arrays come beside it"),
+        (clicks, "click log to write (.npz)"),
+    ):
+        command.add_argument("--name", default="simulated", help="name of the recording or map set")
+        command.add_argument("--table", required=True, help="table of the stimulus set")
+        command.add_argument("--output", required=True, help=output)
+        command.add_argument("--truth", required=True, help="data card of what was planted (.json)")
+    for name, command in (("recordings", recordings), ("grid", grid)):
+        command.add_argument(
+            "--features", required=True, help="the teacher's features of the stimuli (.zarr)"
+        )
+        command.add_argument(
+            "--fit-features", required=True, help="the teacher's features of other stimuli (.zarr)"
+        )
+        add_settings(command, section("simulate.recordings"), name)
+    clicks.add_argument("--saliency", required=True, help="the teacher's saliency of the stimuli (.zarr)")
+    clicks.add_argument("--shards", required=True, help="ClickMe-format shard to write (.tfrecords)")
+    clicks.add_argument("--transform", required=True, help="transform of the saliency's stimuli")
+    add_settings(clicks, section("simulate.clicks"), "clicks")
 
 
 def population_of(args: argparse.Namespace) -> Population:
@@ -104,8 +99,8 @@ def recordings(args: argparse.Namespace) -> None:
     write_json(args.truth, sites.planted(args.features, args.layer))
 
 
-def maps(args: argparse.Namespace) -> None:
-    """Write a simulated map recording as plain arrays with a card, and its truth.
+def grid(args: argparse.Namespace) -> None:
+    """Write a simulated grid recording as plain arrays with a card, and its truth.
 
     A site reads the projection of the teacher's layer at each grid position of an image, as if the
     image were moved until that position falls on its receptive field.
@@ -116,7 +111,7 @@ def maps(args: argparse.Namespace) -> None:
         pooled(stores.array(store, args.layer), args.grid, stores.attribute(store, "token_grid"))
         for store in (fit, shown)
     )
-    n_images, cells = args.images or len(stores.strings(shown)), args.grid**2
+    n_images, cells = args.count or len(stores.strings(shown)), args.grid**2
     latent = population.project_rows(fit_rows, rows[: n_images * cells], sites.dimensions)
     place = {"image_id": np.repeat(stores.strings(shown)[:n_images], cells)}
     place |= {"grid_y": np.tile(np.repeat(np.arange(args.grid), args.grid), n_images)}
@@ -178,5 +173,5 @@ def clicks(args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Simulate recordings, map recordings or clicks."""
-    {"recordings": recordings, "maps": maps, "clicks": clicks}[args.what](args)
+    """Simulate recordings, grid recordings or clicks."""
+    {"recordings": recordings, "grid": grid, "clicks": clicks}[args.command](args)

@@ -22,7 +22,7 @@ class Draws(NamedTuple):
     """How often each unit is drawn, and which neuroids.
 
     ``unit`` (n_stimuli,): number of the unit of each stimulus: itself, the picture that several stimuli show,
-    or the image of a map recording. ``weights`` (draws, n_units); ``neuroids`` (draws, n_neuroids).
+    or the image of a grid recording. ``weights`` (draws, n_units); ``neuroids`` (draws, n_neuroids).
     """
 
     unit: np.ndarray

@@ -256,11 +256,12 @@ class Study:
         return on and space == "imagenet-1k" and not self.is_low_level(model)
 
     def protocol(self, recording: str) -> str:
-        """Name of the protocol of a recording: whole_image, or map-N with N positions a side."""
+        """Name of the protocol of a recording: whole_image, or grid-N with N positions per side."""
         row = self.recordings[recording]
         if "grid" not in row:
             return "whole_image"
-        return f"map-{row['grid']}" + ("-minmax" if self.config["neural"]["map_features"] == "minmax" else "")
+        scaled = "-minmax" if self.config["neural"]["grid_features"] == "minmax" else ""
+        return f"grid-{row['grid']}{scaled}"
 
     def mismatch(self, model: str, stimuli: str) -> str | None:
         """Why labels of a stimulus set cannot be compared with a model's output, or None."""
