@@ -40,10 +40,11 @@ test-slurm: setup  ## start a Slurm of one node and run the tests on it (as root
 mutants: setup  ## can the tests fail? wrong estimators that they must notice (about 40 minutes)
 	$(IN) python tests/mutants.py --json results/mutants.json
 
-lint: setup  ## check style, types and what a repository of Python should have
+lint: setup  ## check style, types, rules and what a repository of Python should have
 	$(IN) ruff check workflow tests bench
 	$(IN) ruff format --check workflow tests bench
 	$(IN) snakefmt --check --no-sort Snakefile workflow/rules
+	$(IN) snakemake --lint --config check=False > .venv/lint.txt 2>&1 || { cat .venv/lint.txt; exit 1; }
 	$(IN) mypy
 	$(IN) sp-repo-review . > .venv/repo-review.txt || { cat .venv/repo-review.txt; exit 1; }
 
@@ -52,8 +53,8 @@ bench: setup $(patsubst bench/%.py,bench-%,$(wildcard bench/[a-z]*.py))  ## run 
 bench-%: setup  ## run one benchmark, bench/NAME.py
 	$(IN) python bench/$*.py
 
-refresh: setup  ## rerun STAGE=..., then only what its changed results affect
-	$(IN) snakemake --cores $(CORES) --until $(STAGE) --forcerun $(STAGE) && snakemake --cores $(CORES)
+refresh: setup  ## rerun RULE=..., then only what its changed results affect
+	$(IN) snakemake --cores $(CORES) --until $(RULE) --forcerun $(RULE) && snakemake --cores $(CORES)
 
 # Each has a folder of its own, which sees this one's config.
 harmonize-demo harmonize-study: harmonize-%: setup

@@ -19,9 +19,9 @@ def test_low_level_models_have_the_jobs_of_what_they_give_and_no_others(plans):
     networks, jobs = plans
     assert networks < jobs
     of_each = {name: {rule for rule, *rest in jobs if rest and rest[0] == name} for name in ROWS}
-    assert of_each["gabor"] == {"models", "features", "gram", "neural", "report_model"}
-    saliency = {"saliency", "clickme", "clickme_gallery", "attacks_control"}
-    assert of_each["edges"] == {"models", *saliency, "report_model"}
+    assert of_each["gabor"] == {"models_card", "features", "gram", "neural", "report_model"}
+    saliency = {"saliency", "clickme_score", "clickme_gallery", "attacks_control"}
+    assert of_each["edges"] == {"models_card", *saliency, "report_model"}
     assert {job for job in jobs - networks if job[0] == "models_weights"} == {
         ("models_weights", "gabor-energy-low-level-1"),
         ("models_weights", "edge-energy-low-level-1"),

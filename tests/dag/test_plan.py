@@ -13,7 +13,7 @@ def rules(plan):
 def test_a_fresh_plan_has_every_stage(fresh):
     planned = rules(fresh.plan())
     named = {name.split("_")[0] for name in planned}
-    assert named == set(STAGES) - {"train"}  # the default study trains no model
+    assert named == set(STAGES) - {"downloads", "train"}  # the default study fetches and trains nothing
 
 
 def test_features_that_are_not_kept_are_deleted_once_read_and_nothing_else_differs(fresh_copy):
@@ -30,14 +30,14 @@ def test_features_that_are_not_kept_are_deleted_once_read_and_nothing_else_diffe
     assert workflow.plan() == set()
     workflow.edit("config/config.yaml", "components: 25", "components: 20")
     assert rules(workflow.plan()) == {
-        "neural", "report_model", "scores", "trend", "trend_methods", "figures", "report",
+        "neural", "report_model", "scores", "trend", "methods", "figures", "report_study",
     }  # fmt: skip
 
 
 def test_switching_a_stage_off_removes_it_and_what_needs_it(fresh):
     planned = rules(fresh.plan(config={"gram": {"enabled": False}, "attacks": {"enabled": False}}))
-    assert not planned & {"gram", "neural", "recordings", "simulate_recordings", "attacks", "attacks_score"}
-    assert {"accuracy", "clickme", "scores", "report"} <= planned
+    assert not planned & {"gram", "neural", "recordings", "simulate_recordings", "attacks_perturb", "attacks_score"}
+    assert {"accuracy", "clickme_score", "scores", "report_study"} <= planned
 
 
 def test_a_failing_model_does_not_hide_the_others(fresh_copy):

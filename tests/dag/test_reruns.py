@@ -23,27 +23,27 @@ LITE2 = (
     "imagenet-1k"
 )
 OTHER_MODELS = ("lite0", "lite0_untrained", "lite1_80")
-RECORDINGS = ("it_simulated", "it_maps_simulated")
+RECORDINGS = ("it_simulated", "it_grid_simulated")
 
-AGGREGATION = {"scores": 1, "trend": 1, "trend_methods": 1, "figures": 1, "report": 1}
+AGGREGATION = {"scores": 1, "trend": 1, "methods": 1, "figures": 1, "report_study": 1}
 PAGES = {"report_model": 4} | AGGREGATION
-CLICKME = {"clickme": 4, "clickme_gallery": 4}
+CLICKME = {"clickme_score": 4, "clickme_gallery": 4}
 SCORED_ATTACKS = {"attacks_score": 4, "tolerances": 1}
-ATTACKS = {"attacks": 4} | SCORED_ATTACKS
+ATTACKS = {"attacks_perturb": 4} | SCORED_ATTACKS
 #: Everything that reads a features store; simulated recordings do.
 AFTER_FEATURES = {
-    "accuracy": 8, "simulate_recordings": 1, "simulate_maps": 1, "recordings": 2, "gram": 8, "neural": 8,
+    "accuracy": 8, "simulate_recordings": 1, "simulate_grid": 1, "recordings": 2, "gram": 8, "neural": 8,
 } | PAGES  # fmt: skip
 MAPS = (
-    {"maps": 1, "maps_ceilings": 4, "clickme_reveal": 4}
+    {"maps_read": 1, "maps_ceilings": 4, "clickme_reveal": 4}
     | CLICKME
     | {"attacks_score": 4, "tolerances": 1}
     | PAGES
 )
 OWN_IMAGES = {"stimuli": 1, "preprocess": 4, "features": 4, "accuracy": 4} | PAGES
 MODEL = {
-    "models": 1, "features": 3, "accuracy": 2, "gram": 2, "neural": 2, "saliency": 1, "clickme_reveal": 1,
-    "clickme": 1, "clickme_gallery": 1, "attacks": 1, "attacks_score": 1, "tolerances": 1,
+    "models_card": 1, "features": 3, "accuracy": 2, "gram": 2, "neural": 2, "saliency": 1, "clickme_reveal": 1,
+    "clickme_score": 1, "clickme_gallery": 1, "attacks_perturb": 1, "attacks_score": 1, "tolerances": 1,
     "report_model": 1,
 } | AGGREGATION  # fmt: skip
 
@@ -75,7 +75,7 @@ def raised(stage, jobs):
 
 RAISED_FEATURES = raised("features", {"features": 13} | AFTER_FEATURES)
 REFRESHED = Change(
-    "the same, by `make refresh STAGE=features`, and the new stores are identical", {"features": 13}
+    "the same, by `make refresh RULE=features`, and the new stores are identical", {"features": 13}
 )
 WEIGHTS = ("write_weights", "lite1.safetensors", "test_resnet", 1)
 IMAGE = ("append", "pictures/cat.png", "another")
@@ -100,7 +100,7 @@ CHANGES = (
     ),
     Change(
         "`models.published`, which has one of the models",
-        {"report_model": 1, "trend_methods": 1, "report": 1},
+        {"report_model": 1, "methods": 1, "report_study": 1},
         (
             ("append", "published.csv", "name,top1\nlite2_112,75"),
             ("edit", CONFIG, "models: {", "models: {published: {table: published.csv, model: name}, "),
@@ -122,7 +122,7 @@ CHANGES = (
         "new content of one recording's file",
         {"recordings": 1, "neural": 4} | PAGES,
         (("append", "results/simulate/recordings/it_simulated.nc", "more responses"),),
-        spared=("it_maps_simulated",),
+        spared=("it_grid_simulated",),
     ),
     Change(
         "a new row in the sheet of maps, its images in use",
@@ -140,7 +140,7 @@ CHANGES = (
     ),
     Change(
         "new content of the shard of a stimulus set with maps",
-        {"stimuli": 1, "preprocess": 4, "maps": 1, "maps_ceilings": 4, "saliency": 4, "clickme_reveal": 4}
+        {"stimuli": 1, "preprocess": 4, "maps_read": 1, "maps_ceilings": 4, "saliency": 4, "clickme_reveal": 4}
         | CLICKME
         | ATTACKS
         | PAGES,
@@ -176,33 +176,33 @@ CHANGES = (
         "trend.bootstrap",
         "attacks: {",
         "trend: {bootstrap: 500}\nattacks: {",
-        {"trend": 1, "trend_methods": 1, "figures": 1, "report": 1},
+        {"trend": 1, "methods": 1, "figures": 1, "report_study": 1},
     ),
     setting(
         "trend.roles",
         "attacks: {",
         "trend: {roles: [model, control]}\nattacks: {",
-        {"trend": 1, "trend_methods": 1, "figures": 1, "report": 1},
+        {"trend": 1, "methods": 1, "figures": 1, "report_study": 1},
     ),
     setting(
         "seed",
         "seed: 0\n",
         "seed: 1\n",
-        {"neural": 8, "maps": 1, "maps_ceilings": 4, "clickme_reveal": 4} | CLICKME | ATTACKS | PAGES,
+        {"neural": 8, "maps_read": 1, "maps_ceilings": 4, "clickme_reveal": 4} | CLICKME | ATTACKS | PAGES,
     ),
     Change(
         "no change, with `--forcerun trend`",
-        {"trend": 1, "figures": 1, "report": 1},
+        {"trend": 1, "figures": 1, "report_study": 1},
         arguments=("--forcerun", "trend"),
     ),
-    setting("figures.dpi", "attacks: {", "figures: {dpi: 100}\nattacks: {", {"figures": 1, "report": 1}),
+    setting("figures.dpi", "attacks: {", "figures: {dpi: 100}\nattacks: {", {"figures": 1, "report_study": 1}),
     setting(
         "attacks.batch_size",
-        "images: 10, batch_size: 4",
-        "images: 10, batch_size: 5",
-        {"trend_methods": 1, "report": 1},
+        "count: 10, batch_size: 4",
+        "count: 10, batch_size: 5",
+        {"methods": 1, "report_study": 1},
     ),
-    raised("figures", {"figures": 1, "report": 1}),
+    raised("figures", {"figures": 1, "report_study": 1}),
     RAISED_FEATURES,
 )
 
@@ -270,7 +270,7 @@ def test_refresh_reruns_what_follows_only_where_content_changed(study):
     make = ["make", "--makefile", ROOT / "Makefile", "--old-file", "setup", "IN=", "CORES=2", "refresh"]
     path = f"{ROOT / 'tests/dag/stand_in'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     result = subprocess.run(
-        [*make, "STAGE=features"],
+        [*make, "RULE=features"],
         cwd=study.folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     printed = result.stdout + result.stderr

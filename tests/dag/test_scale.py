@@ -15,7 +15,7 @@ from visalign.study.study import NEEDS
 ROOT = Path(__file__).parents[2]
 MODELS = 1000
 #: Rules that read files of every model: tables and pages of the whole study.
-OF_ALL = {"tolerances", "scores", "trend_methods", "report", "all"}
+OF_ALL = {"tolerances", "scores", "methods", "report_study", "all"}
 
 
 #: Snakemake, then Linux's own figure of its memory: the rusage of a child counts its parent's too.
@@ -57,7 +57,7 @@ def test_a_thousand_networks_are_planned_in_time_and_memory_per_job(fresh, tmp_p
     write_thousand(folder)
     jobs, seconds, megabytes = dry_run(folder)
     print(f"{jobs['total']} jobs, {seconds:.1f} s, {megabytes:.0f} MB")
-    assert min(jobs[stage] for stage in ("models", "gram", "neural", "clickme", "attacks")) >= MODELS
+    assert min(jobs[rule] for rule in ("models_card", "gram", "neural", "clickme_score", "attacks_perturb")) >= MODELS
     assert {rule.split("_")[0] for rule in jobs} >= set(NEEDS)
     # Snakemake itself takes 1 to 3 ms and 22 KB a job, and 170 MB to begin with; what grows with the square
     # of the models takes more.
@@ -78,9 +78,9 @@ def test_the_full_study_is_planned_offline_with_stubs_in_the_place_of_its_source
     print(f"{jobs['total']} jobs, {seconds:.1f} s, {megabytes:.0f} MB")
     low = sum(map(study.is_low_level, study.models))
     headless = sum(row["label_space"] == "none" for row in study.models.values()) - low
-    assert jobs["models"] == len(study.models) == 419 + low
-    assert jobs["accuracy"] == jobs["attacks"] == 419 - headless
-    assert jobs["clickme"] - jobs["accuracy"] == jobs["attacks_control"] == 3  # of the five low-level models
+    assert jobs["models_card"] == len(study.models) == 419 + low
+    assert jobs["accuracy"] == jobs["attacks_perturb"] == 419 - headless
+    assert jobs["clickme_score"] - jobs["accuracy"] == jobs["attacks_control"] == 3  # of the five low-level models
     assert jobs["neural"] == (419 + 2) * 4
     assert jobs["downloads"] == 3
     assert not any(rule.startswith("simulate") for rule in jobs)
@@ -92,7 +92,7 @@ def test_only_tables_and_pages_of_the_whole_study_read_files_of_all_models(fresh
     printed = fresh.run("--dry-run").stdout
     found = re.findall(r"^(?:local)?rule (\w+):\n    input: (.*)$", printed, re.M)
     of_all = {rule for rule, inputs in found if all(f"/{model}" in inputs for model in models)}
-    assert {"scores", "report"} <= of_all <= OF_ALL
+    assert {"scores", "report_study"} <= of_all <= OF_ALL
 
 
 def read_rows(sheet):

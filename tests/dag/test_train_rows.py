@@ -65,9 +65,9 @@ def models(plan):
 
 def test_each_row_is_trained_once_and_enters_every_measure_that_fits_its_labels(untrained):
     plan = untrained.plan()
-    assert sorted(job[1] for job in plan if job[0] == "train") == sorted(TRAINED)
+    assert sorted(job[1] for job in plan if job[0] == "train_fit") == sorted(TRAINED)
     assert {job for job in plan if job[0] == "train_rows"} == {("train_rows",)}
-    assert jobs(plan, "models") == BASES | TRAINED
+    assert jobs(plan, "models_card") == BASES | TRAINED
     assert {job[1:] for job in plan if job[0] == "accuracy"} == {
         *((base, "photographs") for base in BASES), *((model, "scenes") for model in TRAINED),
     }  # fmt: skip
@@ -83,16 +83,16 @@ def test_each_row_is_trained_once_and_enters_every_measure_that_fits_its_labels(
     ],
 )
 def test_features_wait_for_the_training_of_their_model_and_of_its_bases(untrained, model, before):
-    assert jobs(untrained.plan(f"results/features/{model}/scenes.json"), "train") == before
+    assert jobs(untrained.plan(f"results/features/{model}/scenes.json"), "train_fit") == before
 
 
 def test_a_training_waits_for_its_images_maps_and_base(untrained):
     plan = untrained.plan("results/train/lite0+none.json")
-    assert jobs(plan, "stimuli") == {"scenes", "scenes_fit"} and jobs(plan, "maps") == {"masks", "held_out"}
+    assert jobs(plan, "stimuli") == {"scenes", "scenes_fit"} and jobs(plan, "maps_read") == {"masks", "held_out"}
     assert jobs(plan, "preprocess") == {"scenes_fit"}, "only images of the validation are preprocessed"
-    assert jobs(plan, "models") == {"lite0"} and jobs(plan, "features") == set()
+    assert jobs(plan, "models_card") == {"lite0"} and jobs(plan, "features") == set()
     plan = untrained.plan("results/train/lite1+harmonized.json")
-    assert jobs(plan, "stimuli") == {"scenes_fit"} and jobs(plan, "maps") == {"held_out"}
+    assert jobs(plan, "stimuli") == {"scenes_fit"} and jobs(plan, "maps_read") == {"held_out"}
 
 
 def test_a_finished_study_trains_nothing(study):
@@ -113,29 +113,29 @@ def test_a_changed_column_of_a_recipe_retrains_that_model_and_what_is_based_on_i
     study.edit(SHEET, old, new)
     plan = study.plan()
     assert (
-        jobs(plan, "train") == jobs(plan, "features") == jobs(plan, "accuracy") == models(plan) == retrained
+        jobs(plan, "train_fit") == jobs(plan, "features") == jobs(plan, "accuracy") == models(plan) == retrained
     )
     assert {"train_rows", "scores"} <= {job[0] for job in plan}
 
 
 def test_a_changed_setting_of_all_retrains_the_rows_that_do_not_override_it(study):
     study.edit("config/config.yaml", "steps: 30", "steps: 40")
-    assert jobs(study.plan(), "train") == TRAINED - {"lite0+none", "lite0+harmonized"}
+    assert jobs(study.plan(), "train_fit") == TRAINED - {"lite0+none", "lite0+harmonized"}
 
 
 def test_a_changed_map_set_retrains_the_models_trained_on_it(study):
     study.edit(MAPS, "scenes\t1\t", "scenes\t0.9\t")
     plan = study.plan()
-    assert jobs(plan, "maps") == {"masks"}
-    assert jobs(plan, "train") == {"lite0+none", "lite0+harmonized", "lite0+twice"}
-    assert models(plan) == jobs(plan, "train")
+    assert jobs(plan, "maps_read") == {"masks"}
+    assert jobs(plan, "train_fit") == {"lite0+none", "lite0+harmonized", "lite0+twice"}
+    assert models(plan) == jobs(plan, "train_fit")
 
 
 def test_another_set_to_score_is_compared_with_what_was_trained_on_and_trains_nothing(study):
     study.edit("config/config.yaml", "[photographs, scenes]", "[photographs, scenes, scenes_fit]")
     plan = study.plan()
     assert jobs(plan, "train_apart") == {"lite0+twice", "lite1+harmonized"}  # the others are compared on it
-    assert jobs(plan, "train") == set()
+    assert jobs(plan, "train_fit") == set()
 
 
 def test_images_that_are_trained_and_scored_leave_no_scores(study):
@@ -148,11 +148,11 @@ def test_images_that_are_trained_and_scored_leave_no_scores(study):
 def test_another_row_trains_one_model_and_leaves_the_others_alone(study):
     study.append(SHEET, "lite1+none\tlite1_80\theld_out\t\t\t\tnone")
     plan = study.plan()
-    assert jobs(plan, "train") == jobs(plan, "features") == {"lite1+none"}
+    assert jobs(plan, "train_fit") == jobs(plan, "features") == {"lite1+none"}
     assert models(plan) == set()
 
 
 def test_another_row_of_the_model_sheet_trains_nothing(study):
     study.edit("config/config.yaml", "[lite0, lite1_80]", "[lite0, lite1_80, lite2_112]")
     plan = study.plan()
-    assert jobs(plan, "models") == {"lite2_112"} and jobs(plan, "train") == set()
+    assert jobs(plan, "models_card") == {"lite2_112"} and jobs(plan, "train_fit") == set()

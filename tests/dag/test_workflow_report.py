@@ -21,7 +21,7 @@ def test_an_overlay_is_an_input_of_the_trend_and_none_is_there_unless_asked(fini
     overlay = {"table": "published.csv", "x": "top1", "metric": "top1", "y": {"clickme": "rho"}}
     overlay["conventions"] = {"clickme": "rho"}
     planned = {job[0] for job in finished.plan(config={"trend": {"overlay": overlay}})}
-    assert planned == {"trend", "trend_methods", "figures", "report"}
+    assert planned == {"trend", "methods", "figures", "report_study"}
     table.unlink()
     config = f"trend={json.dumps({'overlay': overlay})}"
     assert "published.csv" in finished.run("--dry-run", "--config", config, check=False).stdout

@@ -20,5 +20,5 @@ def test_the_profile_names_rules_that_exist():
 
 
 def test_rules_that_run_a_network_and_no_others_ask_for_a_gpu():
-    networks = {name for name, rule in rules().items() if re.search(r"gpu=(GPU|gpu_of)\b", rule)}
+    networks = {name for name, rule in rules().items() if re.search(r"gpu=.*\bGPU\b", rule)}
     assert networks == {name for name, asked in PROFILE["set-resources"].items() if asked.get("gpu")}

@@ -26,14 +26,14 @@ maps: {sheet: config/maps.tsv}
 simulate:
   recordings:
     it_simulated: {teacher: small, layer: blocks.5, stimuli: scenes, fit_stimuli: scenes, dimensions: 12}
-    it_maps_simulated:
-      {teacher: small, layer: blocks.3, stimuli: scenes, fit_stimuli: scenes, grid: 7, images: 10,
+    it_grid_simulated:
+      {teacher: small, layer: blocks.3, stimuli: scenes, fit_stimuli: scenes, grid: 7, count: 10,
        neuroids: 30, dimensions: 12, windows: {51-90: 0.3}}
   clicks: {clickme_simulated: {teacher: small, stimuli: photographs, participants: 12}}
 accuracy: {stimuli: [photographs, scenes]}
 neural: {components: 10, splits: 4, inner_splits: 1}
-clickme: {revelation: {images: 4, levels: [10, 100]}}
-attacks: {budget: 12, images: 4}
+clickme: {revelation: {count: 4, levels: [10, 100]}}
+attacks: {budget: 12, count: 4}
 figures: {dpi: 50}
 """,
     "config/models.tsv": """model\tarchitecture\tweights\tsource\tinput_size
@@ -50,7 +50,7 @@ clickme_simulated\ttfrecord\tresults/simulate/clicks/clickme_simulated.tfrecords
 """,
     "config/recordings.tsv": """recording\treader\tpath\tstimuli\tregion\tgrid\tsimulated
 it_simulated\tassembly\tresults/simulate/recordings/it_simulated.nc\tscenes\tIT\t\ttrue
-it_maps_simulated\tarrays\tresults/simulate/maps/it_maps_simulated.yaml\tscenes\tIT\t7\ttrue
+it_grid_simulated\tarrays\tresults/simulate/grid/it_grid_simulated.yaml\tscenes\tIT\t7\ttrue
 """,
     "config/maps.tsv": """maps\treader\tpath\tstimuli\tclicks\tsimulated\tscored
 clickme_simulated\ttfrecord\tresults/simulate/clicks/clickme_simulated.tfrecords\tclickme_simulated\t\
@@ -98,16 +98,16 @@ def test_a_study_on_slurm_has_the_results_of_the_local_run(cluster, workflow_fol
 def check_submissions(jobs):
     """Short jobs shared submissions, and jobs of networks, no others, had a GPU, as many as there are."""
     groups = {
-        "models_models_models_weights": 1,
-        "models_models": 1,
+        "models_models_card_models_weights": 1,
+        "models_models_card": 1,
         "features_accuracy_features": 2,
         "features_features": 1,
-        "clickme_clickme_clickme_gallery": 1,
-        "attacks_attacks_attacks_score": 1,
-        "study_figures_report_scores_train_rows_trend_...": 1,
+        "clickme_clickme_gallery_clickme_score": 1,
+        "attacks_attacks_perturb_attacks_score": 1,
+        "study_figures_methods_report_study_scores_train_rows_...": 1,
     }
-    networks = {"saliency", "clickme_reveal", "train", "features_accuracy_features", "features_features"}
-    networks |= {"attacks_attacks_attacks_score"}
+    networks = {"saliency", "clickme_reveal", "train_fit", "features_accuracy_features", "features_features"}
+    networks |= {"attacks_attacks_perturb_attacks_score"}
     assert groups.items() <= Counter(rule for rule, *_ in jobs).items()
     assert {rule for rule, gpu, *_ in jobs if gpu == "gres:gpu:1"} == networks
     assert not {rule for rule, gpu, *_ in jobs if gpu == "N/A"} & networks
@@ -122,9 +122,9 @@ def preprocessed(workflow_folder):
     return workflow_folder
 
 
-def targets(stage):
-    """Files of a stage for the four models, or what features need."""
-    if stage == "features":
+def targets(rule):
+    """Files of a rule for the four models, or what features need."""
+    if rule == "features":
         return [f"results/features/{model}/photographs.json" for model in MODELS]
     pixels = [
         f"results/preprocess/photographs/{size}x{size}-center-0.875-bicubic.json"

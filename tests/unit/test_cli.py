@@ -15,9 +15,16 @@ import pytest
 from visalign import cli
 from visalign.errors import InputError
 from visalign.measures import MEASURES
+from visalign.study.versions import versions
 
 WORKFLOW = Path(cli.__file__).parents[1]
-RULES = {path.stem: path.read_text() for path in (WORKFLOW / "rules").glob("*.smk")}
+FILES = {path.stem: path.read_text() for path in (WORKFLOW / "rules").glob("*.smk")}
+#: Stage and text of each rule, by its name.
+RULES = {
+    name: (stage, text)
+    for stage, file in FILES.items()
+    for name, text in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", file, re.M | re.S)
+}
 
 
 @pytest.mark.parametrize("stage", cli.STAGES)
@@ -53,13 +60,29 @@ def test_help_shows_options_and_examples(stage, capsys):
 
 @pytest.mark.parametrize("stage", cli.STAGES)
 def test_a_rule_file_runs_its_own_stage_and_no_other(stage):
-    called = set(re.findall(r"python -m visalign (\w+)", RULES[stage]))
-    assert called - set(cli.TOOLS) == {stage}
-    assert all(name.split("_")[0] == stage for name in re.findall(r"^rule (\w+):", RULES[stage], re.M))
+    assert set(re.findall(r"python -m visalign ([\w-]+)", FILES[stage])) == {stage}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_is_called_as_its_command_and_passes_the_version_of_it(rule):
+    stage, text = RULES[rule]
+    [(called, command)] = re.findall(r"python -m visalign ([\w-]+)(?: (\w+))?", text)
+    assert called == stage
+    assert rule == "_".join(filter(None, (stage, command)))
+    assert (command or stage) in versions(stage)
+    passed = f'version("{stage}", "{command}")' if command else f'version("{stage}")'
+    # What was fetched is checked by its content and stays.
+    assert re.findall(r"version\(.*?\)", text) == ([] if rule == "downloads" else [passed])
+
+
+@pytest.mark.parametrize("stage", cli.STAGES)
+def test_every_command_with_a_version_has_a_rule_or_is_for_people_alone(stage):
+    ruled = {rule.removeprefix(f"{stage}_") for rule, (of, _) in RULES.items() if of == stage}
+    assert set(versions(stage)) - ruled <= {"folder", "files"}
 
 
 def test_every_stage_has_a_rule_file_and_the_other_way_round():
-    assert set(RULES) == set(cli.STAGES)
+    assert set(FILES) == set(cli.STAGES)
     assert 'include: f"workflow/rules/{stage}.smk"' in (WORKFLOW.parent / "Snakefile").read_text()
 
 
@@ -67,13 +90,12 @@ def test_every_measure_is_a_stage():
     assert {measure.name: measure.summary for measure in MEASURES}.items() <= cli.STAGES.items()
 
 
-@pytest.mark.parametrize("stage", cli.STAGES)
-def test_every_rule_has_a_log_and_a_benchmark(stage):
-    rules = re.split(r"^rule ", RULES[stage], flags=re.M)[1:]
-    assert rules
-    for rule in rules:
-        assert all(f"    {word}:\n" in rule for word in ("output", "log", "benchmark", "conda", "shell"))
-        assert "&> {log}" in rule
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_has_a_log_and_timings_under_its_name(rule):
+    _, text = RULES[rule]
+    assert all(f"    {word}:\n" in text for word in ("output", "log", "benchmark", "conda", "shell"))
+    assert re.search(rf'    log:\n        "logs/{rule}[./]', text) and "&> {log}" in text
+    assert re.search(rf'    benchmark:\n        "results/benchmarks/{rule}[./]', text)
 
 
 @pytest.mark.parametrize("stage", ["features", "attacks", "saliency", "models"])
@@ -133,7 +155,8 @@ def test_a_defect_is_not_passed_off_as_bad_input(monkeypatch):
 
 def test_the_program_runs_as_a_module(tmp_path):
     command = [sys.executable, "-m", "visalign", "accuracy", "--model", "m", "--dataset", "d"]
-    command += ["--features", "f.zarr", "--manifest", "f.json", "--table", "absent.csv", "--output", "a.csv"]
+    command += ["--features", "f.zarr", "--features-manifest", "f.json", "--table", "absent.csv"]
+    command += ["--output", "a.csv"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == "visalign accuracy: error: absent.csv: no such file\n"

@@ -19,8 +19,8 @@ simulate:
   recordings:
     it_simulated:
       {teacher: lite0, layer: blocks.5, stimuli: scenes, fit_stimuli: scenes_fit, dimensions: 12, seed: 11}
-    it_maps_simulated:
-      {teacher: lite0, layer: blocks.3, stimuli: photographs, fit_stimuli: scenes_fit, grid: 7, images: 10,
+    it_grid_simulated:
+      {teacher: lite0, layer: blocks.3, stimuli: photographs, fit_stimuli: scenes_fit, grid: 7, count: 10,
        neuroids: 30, dimensions: 12, repetitions: 12, windows: {51-90: 0.1, 91-130: 0.3}, seed: 13}
   clicks:
     clickme_simulated: {teacher: lite1, stimuli: photographs, seed: 12}

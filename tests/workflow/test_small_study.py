@@ -1,4 +1,7 @@
 import json
+import re
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,6 +9,7 @@ import pytest
 import xarray as xr
 
 pytestmark = pytest.mark.timeout(1200)
+ROOT = Path(__file__).parents[2]
 IT = "neural/it_simulated/IT/70-170/whole_image"
 
 
@@ -59,9 +63,9 @@ def test_the_teachers_layer_is_found_best_and_close_to_its_ceiling(scores, small
 
 
 @pytest.mark.parametrize("window", ["51-90", "91-130"])
-def test_the_teachers_layer_is_found_best_in_every_window_of_the_maps(scores, small_study, window):
-    planted = truth(small_study, "maps", "it_maps_simulated")
-    benchmark = f"neural/it_maps_simulated/IT/{window}/map"
+def test_the_teachers_layer_is_found_best_in_every_window_of_the_grid(scores, small_study, window):
+    planted = truth(small_study, "grid", "it_grid_simulated")
+    benchmark = f"neural/it_grid_simulated/IT/{window}/grid"
     curves = scores[(scores.metric == "pls_layer") & (scores.benchmark == benchmark)].astype({"value": float})
     best = curves.loc[curves.value.idxmax()]
     assert (best.model, best.layer) == ("lite0", planted["layer"])
@@ -72,12 +76,12 @@ def test_the_teachers_layer_is_found_best_in_every_window_of_the_maps(scores, sm
     assert teacher.value > other.value > twin.value and twin.value < 0.2
     assert abs(teacher.floor) < 0.1
     # The population mean is predicted better the less noisy the window.
-    assert value(scores, "lite0", "pls_map", benchmark=benchmark).value > 0.4
+    assert value(scores, "lite0", "pls_grid", benchmark=benchmark).value > 0.4
 
 
-def test_the_map_ceilings_match_the_planted_reliability_within_images(small_study):
-    planted = truth(small_study, "maps", "it_maps_simulated")["within_image_ceilings"]
-    card = json.loads((small_study / "results/recordings/it_maps_simulated.json").read_text())
+def test_the_grid_ceilings_match_the_planted_reliability_within_images(small_study):
+    planted = truth(small_study, "grid", "it_grid_simulated")["within_image_ceilings"]
+    card = json.loads((small_study / "results/recordings/it_grid_simulated.json").read_text())
     for window in card["time_bins"]:
         # 49 positions an image: a split-half r has standard error .1, the mean over 10 images and
         # the median over 30 sites about .01; Pearson over few positions is biased low by as much.
@@ -208,10 +212,16 @@ def test_a_second_run_has_nothing_to_do(small_study, snakemake):
     assert "Nothing to be done" in result.stdout + result.stderr
 
 
-def test_every_job_left_a_log_and_a_benchmark(small_study):
-    for stage in ("features", "neural", "attacks"):
-        assert list((small_study / f"results/benchmarks/{stage}").rglob("*.tsv"))
-        assert list((small_study / f"logs/{stage}").rglob("*.log"))
+def test_every_job_left_a_log_and_its_timings(small_study):
+    logs, timings = small_study / "logs", small_study / "results/benchmarks"
+    jobs = {str(path.relative_to(logs).with_suffix("")) for path in logs.rglob("*.log")}
+    assert jobs == {str(path.relative_to(timings).with_suffix("")) for path in timings.rglob("*.tsv")}
+    rules = Counter(job.partition("/")[0] for job in jobs)
+    files = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    idle = {"attacks_control", "attacks_curve", "downloads"}  # and nothing is trained
+    named = {rule for rule in re.findall(r"^rule (\w+):", files, re.M) if not rule.startswith("train_")}
+    assert rules.keys() == named - idle
+    assert rules["attacks_perturb"] == rules["clickme_score"] == rules["report_model"] == 3
 
 
 @pytest.mark.slow

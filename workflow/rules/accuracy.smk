@@ -19,5 +19,5 @@ rule accuracy:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign accuracy --model {wildcards.model} --dataset {wildcards.stimuli} "
-        "--features {input.features} --manifest {input.manifest} --table {input.table} "
+        "--features {input.features} --features-manifest {input.manifest} --table {input.table} "
         "{params.label_space} --output {output} &> {log}"

@@ -114,5 +114,5 @@ rule train_compare:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign train compare --models {input.models} --maps {params.maps} --directory results "
+        "python -m visalign train compare --models {input.models} --map-sets {params.maps} --directory results "
         "{params.options} --seed {params.seed} --output {output.table} --text {output.text} &> {log}"

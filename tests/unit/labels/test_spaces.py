@@ -145,7 +145,8 @@ def attributes(path: Path) -> dict:
 def accuracy(folder: Path, model, pixels: list[str], labels: list[int]) -> pd.DataFrame:
     store = ["--output", str(folder / "f.zarr"), "--manifest", str(folder / "f.json")]
     cli.main(["features", *model.arguments(), *pixels, "--logits-only", *store])
-    store = ["--features", str(folder / "f.zarr"), "--manifest", str(folder / "f.json")]
+    store = ["--features", str(folder / "f.zarr"), "--features-manifest", str(folder / "f.json")]
+    store += ["--label-space", "imagenet-1k"]
     scores = ["--table", table(folder, labels), "--output", str(folder / "a.csv")]
     cli.main(["accuracy", "--model", "m", "--dataset", "d", *store, *scores])
     return read_scores(folder / "a.csv").set_index("metric")

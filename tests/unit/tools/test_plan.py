@@ -23,8 +23,8 @@ stimuli: {sheet: stimuli.tsv}
 recordings: {sheet: recordings.tsv}
 maps: {sheet: maps.tsv}
 accuracy: {stimuli: [photos]}
-attacks: {images: 5, budget: 20}
-clickme: {revelation: {images: 8, levels: [1, 10, 100]}}
+attacks: {count: 5, budget: 20}
+clickme: {revelation: {count: 8, levels: [1, 10, 100]}}
 """
 SHEETS = {
     "models.tsv": "model\tarchitecture\tweights\tsource\tparameters\n"
@@ -97,18 +97,18 @@ def test_the_jobs_are_those_that_snakemake_counts(study, capsys):
 def test_work_is_what_a_network_does(sizes):
     forward = 224**2 * 11_000_000
     assert sizes.work("features", ("net", "photos")) == 100 * forward
-    assert sizes.work("attacks", ("net", "clickme")) == 5 * 20 * forward
+    assert sizes.work("attacks_perturb", ("net", "clickme")) == 5 * 20 * forward
     assert sizes.work("clickme_reveal", ("net", "clickme")) == 8 * 3 * forward
-    assert sizes.work("gram", ("net", "views", "map-9")) == (14 * 81) ** 2
+    assert sizes.work("gram", ("net", "views", "grid-9")) == (14 * 81) ** 2
     assert sizes.work("neural", ("net", "sites")) == 100**2
-    assert sizes.work("report", ()) == 0
+    assert sizes.work("report_study", ()) == 0
     with pytest.raises(KeyError):
         sizes.work("features", ("other", "photos"))
 
 
 def test_disk_is_the_size_of_the_stores(sizes):
     assert sizes.disk("preprocess", ("photos", "224x200-center-0.875-bicubic")) == 100 * 224 * 200 * 3
-    assert sizes.disk("attacks", ("net", "clickme")) == 5 * 224**2 * 3 * 2
+    assert sizes.disk("attacks_perturb", ("net", "clickme")) == 5 * 224**2 * 3 * 2
     assert sizes.disk("saliency", ("net", "clickme")) == 30 * 224**2 * 4 * 2
     assert sizes.disk("features", ("net", "photos")) == 100 * costs.FEATURE_BYTES
     assert sizes.disk("features", ("net", "clickme")) == 30 * 2 * 1000  # logits of 1000 classes
@@ -123,7 +123,7 @@ def test_images_are_counted_where_a_run_listed_them(sizes):
 
 
 def test_hours_follow_the_law_of_the_measured_run(sizes):
-    """Jobs of 3 s and 2 s an image on 10 and 30 images foretell those on 100."""
+    """Jobs of 3 s and 2 s per image on 10 and 30 images foretell those on 100."""
     work = [images * 224**2 * 11_000_000 for images in (10, 30)]
     times = {"features": (work, [23.0, 63.0])}
     jobs = [
@@ -155,7 +155,7 @@ def test_a_fit_never_foretells_less_than_nothing():
     assert planning.fit([0, 0], [2, 4]) == (3, 0)
 
 
-def test_benchmarks_are_read_and_those_of_other_studies_left_out(sizes):
+def test_timings_are_read_and_those_of_other_studies_left_out(sizes):
     header = "s\th:m:s\tmax_rss\n"
     for name, seconds in {"features/net/photos": 7.5, "features/other/photos": 9, "trend": 2}.items():
         Path(f"results/benchmarks/{name}.tsv").parent.mkdir(parents=True, exist_ok=True)

@@ -55,7 +55,7 @@ def results(tmp_path):
 
 
 def compared(results):
-    cli.main(["train", "compare", "--models", str(results / "models.tsv"), "--maps", "scenes",
+    cli.main(["train", "compare", "--models", str(results / "models.tsv"), "--map-sets", "scenes",
               "--directory", str(results), "--output", str(results / "c.csv"),
               "--text", str(results / "c.md")])  # fmt: skip
     return pd.read_csv(results / "c.csv", dtype={"seed": str})

@@ -15,7 +15,8 @@ from visalign.study.schemas import definition
 VERSIONS = {"accuracy": 2}
 EXAMPLES = """\
   python -m visalign accuracy --model lite0 --dataset photographs --features features.zarr \\
-      --manifest features.json --table photographs.csv --label-space imagenet-1k --output accuracy.csv
+      --features-manifest features.json --table photographs.csv --label-space imagenet-1k \\
+      --output accuracy.csv
 """
 
 
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help="name of the model")
     parser.add_argument("--dataset", required=True, help="name of the stimulus set")
     parser.add_argument("--features", required=True, help="feature store (.zarr)")
-    parser.add_argument("--manifest", required=True, help="its manifest (.json)")
+    parser.add_argument("--features-manifest", required=True, help="its manifest (.json)")
     parser.add_argument("--table", required=True, help="table of the stimulus set, with labels")
     add_settings(parser, definition("stimuli"), "accuracy")
     parser.add_argument("--output", required=True, help="score rows to write (CSV)")
@@ -48,6 +49,6 @@ def run(args: argparse.Namespace) -> None:
         model=args.model,
         benchmark=f"accuracy/{args.dataset}",
         version=VERSIONS["accuracy"],
-        inputs_hash=inputs_hash(args.manifest, args.table),
+        inputs_hash=inputs_hash(args.features_manifest, args.table),
     )
     write_scores(args.output, rows_of(scores, source))

