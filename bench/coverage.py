@@ -7,7 +7,7 @@ truth. Prints a table in Markdown, a population as soon as it is known, and writ
 ``results/bench/coverage_STUDY.csv``. Some seven minutes for all on one core.
 
   python bench/coverage.py whole --replications 80
-  python bench/coverage.py maps --replications 100
+  python bench/coverage.py grids --replications 100
   python bench/coverage.py paired --replications 60
 """
 
@@ -42,7 +42,7 @@ Estimate = tuple[float, float, float]
 class Population(NamedTuple):
     """Where stimuli and neuroids are drawn from.
 
-    ``images`` are whole ones, or maps of `positions`; ``known`` and ``unknown`` are the dimensions that the
+    ``images`` are whole ones, or grids of `positions`; ``known`` and ``unknown`` are the dimensions that the
     `features` have and lack, ``share`` the range over neuroids of the share that the known ones have of the
     signal, ``reliability`` that of a single trial. Images have gains of log-sd `heterogeneity`, once for all
     of the signal and once for its unknown part. Signals are divided by their standard deviation in the
@@ -89,7 +89,7 @@ UNEVEN = Population(
     heterogeneity=0.5,
     scale="population",
 )
-MAPS = {
+GRIDS = {
     "14 images, log-sd .5": UNEVEN,
     "14 images, log-sd .5, coupled": UNEVEN._replace(scale="sample"),
     "14 images, log-sd .3": UNEVEN._replace(heterogeneity=0.3),
@@ -102,8 +102,8 @@ PAIRED = {
     "208 images, 100 alike neuroids": Population(),
     "208 images, 60 unlike neuroids": UNLIKE,
     "208 images, 100 alike neuroids, fixed": Population(fixed=True),
-    "maps: 14 images, log-sd .5": UNEVEN,
-    "maps: 14 images, log-sd .5, sites fixed": UNEVEN._replace(fixed=True),
+    "grids: 14 images, log-sd .5": UNEVEN,
+    "grids: 14 images, log-sd .5, sites fixed": UNEVEN._replace(fixed=True),
 }
 
 
@@ -156,11 +156,11 @@ class Measured(NamedTuple):
 
 def measured(population: Population, found: Experiment, draws: int) -> Measured:
     """Splits, ceiling and draws of an experiment, as of stage neural."""
-    of_maps = population.positions > 1
-    own = ceilings.trials(found.responses, 10, 1, found.image if of_maps else None)
+    of_grids = population.positions > 1
+    own = ceilings.trials(found.responses, 10, 1, found.image if of_grids else None)
     splits: list[Split] = (
         leave_out_splits(np.char.zfill(found.image.astype(str), 2), 1, 0)
-        if of_maps
+        if of_grids
         else nested_splits(len(found.image), None, 10, 0.9, 1, 0)
     )
     drawn = resampling.draw(found.image, population.neuroids, 0, draws)
@@ -247,7 +247,7 @@ def row(name: str, replications: list[dict[str, Estimate]]) -> pd.DataFrame:
 
 
 HEADER = ("population", "number", "mean", "sd", "half-width", "in sd", "coverage")
-STUDIES = {"whole": (WHOLE, one_model), "maps": (MAPS, one_model), "paired": (PAIRED, two_models)}
+STUDIES = {"whole": (WHOLE, one_model), "grids": (GRIDS, one_model), "paired": (PAIRED, two_models)}
 
 
 def simulate(study: str, replications: int, draws: int, only: str) -> None:
@@ -271,7 +271,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("study", nargs="*", metavar="{whole,maps,paired}", help="default: all")
+    parser.add_argument("study", nargs="*", metavar="{whole,grids,paired}", help="default: all")
     parser.add_argument("--replications", type=int, default=80, help="of every population (%(default)s)")
     parser.add_argument("--draws", type=int, default=300, help="of the bootstrap (%(default)s)")
     parser.add_argument("--only", default="", help="populations whose name has this in it")

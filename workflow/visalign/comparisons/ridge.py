@@ -30,7 +30,7 @@ def predict(
 
 COMPARISON = Regression(
     name="ridge",
-    meaning="the same of ridge predictions, a penalty a neuroid by leaving out images; n neuroids",
+    meaning="the same of ridge predictions, one penalty per neuroid by leaving out images; n neuroids",
     described="ridge regression with {penalties} penalties to choose from for each neuroid, by the exact "
     "errors on training images left out one by one",
     options=(Option(name="penalties", default=15, help="ridge penalties to choose from"),),

@@ -128,7 +128,7 @@ def read_array(path: str, ndims: tuple[int, ...], missing: bool = False) -> np.n
 
 
 def read_groups(path: str | None, n: int) -> np.ndarray | None:
-    """Read one category or group a stimulus: words, or numbers none of which is missing."""
+    """Read one category or group per stimulus: words, or numbers none of which is missing."""
     if path is None:
         return None
     groups = read_npy(path)

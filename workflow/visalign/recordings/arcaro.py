@@ -2,7 +2,7 @@
 
 A file holds one array of electrodes of one subject: ``imageRF`` (x, y, time, channel, image), the responses
 to each image at each grid position, means over presentations, and ``UniqueNames``, a cell array with the
-images' names. Not said in the files and assumed here: y grows downwards; the time axis has one sample a
+images' names. Not said in the files and assumed here: y grows downwards; the time axis has one sample per
 millisecond, the first at stimulus onset (`first_ms` shifts it); and position k of G, from 0, is the centre of
 cell k, (k + ½) / G of the scene's side, over which features are averaged. Of a grid that includes both ends
 of the scene, at k / (G − 1), features and responses would be up to half a cell apart at the border.

@@ -1,7 +1,7 @@
 """Recordings in plain arrays: a YAML card beside the files that it names.
 
 ``responses`` is a .npy array (stimulus, neuroid[, repetition[, time_bin]]) or a CSV with a header of neuroid
-ids and one row a stimulus; NaN, or an empty cell, is a missing response. Every key of the card is in
+ids and one row per stimulus; NaN, or an empty cell, is a missing response. Every key of the card is in
 ``workflow/schemas/array_recording.schema.yaml``.
 """
 

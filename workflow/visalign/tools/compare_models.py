@@ -102,7 +102,7 @@ def differences(
     Returns
     -------
     list of dict
-        For each benchmark and metric that all have, one a model: ``value``; ``difference`` with its 95 %
+        For each benchmark and metric that all have, one per model: ``value``; ``difference`` with its 95 %
         interval ``ci_low``, ``ci_high``; ``above``, the share of draws in which it is above the first model;
         ``best``, the share in which it is the best of all.
 
