@@ -34,7 +34,7 @@ scenes\tscenes\t\tscenes-8\tresize\t123\t7
 RECORDINGS = """\
 recording\treader\tpath\tstimuli\tgrid\tsimulated
 it\tassembly\tit.nc\tscenes\t\ttrue
-it_maps\tarrays\tit.yaml\tscenes\t9\tfalse
+it_grid\tarrays\tit.yaml\tscenes\t9\tfalse
 """
 MAPS = "maps\treader\tpath\tstimuli\tsimulated\nclicks\ttfrecord\tc.tfrecords\tphotographs\ttrue\n"
 
@@ -68,7 +68,7 @@ def write(tmp_path, monkeypatch):
         (tmp_path / f"{name}.tsv").write_text(content)
     files = {
         "recordings/it": recording_card(True, 168, **{"70-170": 0.842}),
-        "recordings/it_maps": recording_card(
+        "recordings/it_grid": recording_card(
             False, 31, (6, 10), ("IT", "V4"), **{"51-90": 0.61, "91-130": 0.72}
         ),
         "maps/clicks": {
@@ -152,8 +152,8 @@ def test_stimuli_accuracy_recordings_and_maps_are_those_of_sheets_scores_and_car
     assert "Top-1 and top-5 accuracy on photographs (n = 20 images)" in text
     assert "it (simulated; IT, 168 neuroids, 123 stimuli, 12 repetitions; whole image; " in text
     assert "70-170 ms 0.842 [0.832, 0.852]: random half-splits of trials)" in text
-    assert "it_maps (measured; IT and V4, 31 neuroids, 123 stimuli, 6 to 10 repetitions; " in text
-    assert "map-9; ceiling 51-90 ms 0.610 [0.600, 0.620], 91-130 ms 0.720" in text
+    assert "it_grid (measured; IT and V4, 31 neuroids, 123 stimuli, 6 to 10 repetitions; " in text
+    assert "grid-9; ceiling 51-90 ms 0.610 [0.600, 0.620], 91-130 ms 0.720" in text
     assert "clicks (simulated; 20 images; ceiling 0.658 [0.648, 0.668], declared; floor unknown)" in text
 
 
@@ -165,7 +165,7 @@ def test_the_scale_of_alignment_is_said(write):
 
 def test_intervals_and_floors_of_predictions_are_said_with_their_numbers(write):
     text = write()
-    assert f"{resampling.DRAWS} bootstrap draws of stimuli (maps: images) and neuroids together" in text
+    assert f"{resampling.DRAWS} bootstrap draws of stimuli (grids: images) and neuroids together" in text
     assert f"mean scores of {predictivity.FLOORS} derangements" in text
     assert "position k of G, from 0, is taken to be the centre of cell k" in text
 
@@ -178,21 +178,21 @@ def change(tmp_path, name, **changes):
 
 
 def test_half_splits_are_spoken_of_only_where_a_ceiling_comes_from_them(write, tmp_path):
-    for protocol in ("whole_image", "map"):
+    for protocol in ("whole_image", "grid"):
         assert neural.HALVES in recording.METHODS[protocol, True]
         assert neural.HALVES not in recording.METHODS[protocol, False]
     assert "Split-half ceilings come from 10 half-splits" in write()
     change(tmp_path, "it", ceiling={"method": recording.METHODS["whole_image", False]})
     assert "Split-half ceilings come from 10 half-splits" in write()
-    change(tmp_path, "it_maps", ceiling={"method": recording.METHODS["map", False]})
+    change(tmp_path, "it_grid", ceiling={"method": recording.METHODS["grid", False]})
     assert "Split-half ceilings" not in write()
 
 
 def test_site_pairs_are_no_reliability_and_r_is_their_headline(write, tmp_path):
     assert "site" not in write().split("**ClickMe")[0].split("the headline is")[1]
-    change(tmp_path, "it_maps", ceiling={"kind": "site_pairs", "method": "site pairs"})
+    change(tmp_path, "it_grid", ceiling={"kind": "site_pairs", "method": "site pairs"})
     text = write()
-    assert "The maps of it_maps were not repeated: what is given as their ceiling is the likeness" in text
+    assert "The grids of it_grid were not repeated: what is given as their ceiling is the likeness" in text
     assert "There the headline is r; r/site_pairs, as published, may exceed 1." in text
     assert "the headline is r²/c" in text  # of the other recording
     change(tmp_path, "it", ceiling={"kind": "site_pairs", "method": "site pairs"})
@@ -238,7 +238,7 @@ def test_what_is_simulated_is_said_first_and_how(write):
     start = text.index("**Simulated data.** it (teacher two, layer layer3,")
     assert "reliability 0.37, seed 11" in text and "; clicks." in text
     assert start < text.index("**Models.**")
-    assert "it_maps (teacher" not in text
+    assert "it_grid (teacher" not in text
 
 
 @pytest.mark.parametrize(
@@ -261,8 +261,8 @@ def test_what_is_simulated_is_said_first_and_how(write):
         ),
         ({"seed": 8}, "the same for all models (seed 8); expanded percentiles"),
         ({"clickme": {"bootstrap": 1234}, "seed": 21}, "1234 bootstrap draws over images (seed 21)"),
-        ({"attacks": {"budget": 77, "images": 6}, "seed": 3}, "For 6 images (seed 3) of clicks"),
-        ({"attacks": {"budget": 77}}, "at most 77 gradient evaluations an image"),
+        ({"attacks": {"budget": 77, "count": 6}, "seed": 3}, "For 6 images (seed 3) of clicks"),
+        ({"attacks": {"budget": 77}}, "at most 77 gradient evaluations per image"),
         ({"trend": {"bootstrap": 777}, "seed": 4}, "777 draws, seed 4"),
         ({"trend": {"metric": "top5"}}, "The x axis is top-5 accuracy."),
         ({"trend": {"roles": ["model", "control"]}}, "The statistics are of 2 models, 1 control."),
@@ -281,7 +281,7 @@ def test_a_stage_that_is_switched_off_is_not_described_and_needs_no_card(write, 
 
 
 def test_data_that_a_study_does_not_have_is_not_called_measured(write, tmp_path):
-    for name in ("recordings/it", "recordings/it_maps", "maps/clicks"):
+    for name in ("recordings/it", "recordings/it_grid", "maps/clicks"):
         path = tmp_path / "results" / f"{name}.json"
         write_json(path, read_json(path) | {"simulated": False})
     assert "All recordings and importance maps are measured data." in write()

@@ -33,7 +33,7 @@ def paragraph(study: Facts, results: Results) -> str:
     images = (
         "all images"
         if settings["count"] is None
-        else f"{settings['images']} images (seed {study.config['seed']})"
+        else f"{settings['count']} images (seed {study.config['seed']})"
     )
     evaluated = f"{settings['budget']} gradient evaluations per image{evaluations(results.scores)}"
     text = f"""**Adversarial perturbations.** For {images} of {listing(results.maps)}, the same for all
