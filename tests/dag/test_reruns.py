@@ -42,9 +42,9 @@ MAPS = (
 )
 OWN_IMAGES = {"stimuli": 1, "preprocess": 4, "features": 4, "accuracy": 4} | PAGES
 MODEL = {
-    "models_card": 1, "features": 3, "accuracy": 2, "gram": 2, "neural": 2, "saliency": 1, "clickme_reveal": 1,
-    "clickme_score": 1, "clickme_gallery": 1, "attacks_perturb": 1, "attacks_score": 1, "tolerances": 1,
-    "report_model": 1,
+    "models_card": 1, "features": 3, "accuracy": 2, "gram": 2, "neural": 2, "saliency": 1,
+    "clickme_reveal": 1, "clickme_score": 1, "clickme_gallery": 1, "attacks_perturb": 1,
+    "attacks_score": 1, "tolerances": 1, "report_model": 1,
 } | AGGREGATION  # fmt: skip
 
 
@@ -140,7 +140,8 @@ CHANGES = (
     ),
     Change(
         "new content of the shard of a stimulus set with maps",
-        {"stimuli": 1, "preprocess": 4, "maps_read": 1, "maps_ceilings": 4, "saliency": 4, "clickme_reveal": 4}
+        {"stimuli": 1, "preprocess": 4, "maps_read": 1, "maps_ceilings": 4, "saliency": 4}
+        | {"clickme_reveal": 4}
         | CLICKME
         | ATTACKS
         | PAGES,
@@ -195,7 +196,9 @@ CHANGES = (
         {"trend": 1, "figures": 1, "report_study": 1},
         arguments=("--forcerun", "trend"),
     ),
-    setting("figures.dpi", "attacks: {", "figures: {dpi: 100}\nattacks: {", {"figures": 1, "report_study": 1}),
+    setting(
+        "figures.dpi", "attacks: {", "figures: {dpi: 100}\nattacks: {", {"figures": 1, "report_study": 1}
+    ),
     setting(
         "attacks.batch_size",
         "count: 10, batch_size: 4",

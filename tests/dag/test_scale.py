@@ -57,7 +57,8 @@ def test_a_thousand_networks_are_planned_in_time_and_memory_per_job(fresh, tmp_p
     write_thousand(folder)
     jobs, seconds, megabytes = dry_run(folder)
     print(f"{jobs['total']} jobs, {seconds:.1f} s, {megabytes:.0f} MB")
-    assert min(jobs[rule] for rule in ("models_card", "gram", "neural", "clickme_score", "attacks_perturb")) >= MODELS
+    of_each = ("models_card", "gram", "neural", "clickme_score", "attacks_perturb")
+    assert min(jobs[rule] for rule in of_each) >= MODELS
     assert {rule.split("_")[0] for rule in jobs} >= set(NEEDS)
     # Snakemake itself takes 1 to 3 ms and 22 KB a job, and 170 MB to begin with; what grows with the square
     # of the models takes more.
@@ -80,7 +81,9 @@ def test_the_full_study_is_planned_offline_with_stubs_in_the_place_of_its_source
     headless = sum(row["label_space"] == "none" for row in study.models.values()) - low
     assert jobs["models_card"] == len(study.models) == 419 + low
     assert jobs["accuracy"] == jobs["attacks_perturb"] == 419 - headless
-    assert jobs["clickme_score"] - jobs["accuracy"] == jobs["attacks_control"] == 3  # of the five low-level models
+    assert (
+        jobs["clickme_score"] - jobs["accuracy"] == jobs["attacks_control"] == 3
+    )  # of five image statistics
     assert jobs["neural"] == (419 + 2) * 4
     assert jobs["downloads"] == 3
     assert not any(rule.startswith("simulate") for rule in jobs)

@@ -88,7 +88,8 @@ def test_features_wait_for_the_training_of_their_model_and_of_its_bases(untraine
 
 def test_a_training_waits_for_its_images_maps_and_base(untrained):
     plan = untrained.plan("results/train/lite0+none.json")
-    assert jobs(plan, "stimuli") == {"scenes", "scenes_fit"} and jobs(plan, "maps_read") == {"masks", "held_out"}
+    assert jobs(plan, "stimuli") == {"scenes", "scenes_fit"}
+    assert jobs(plan, "maps_read") == {"masks", "held_out"}
     assert jobs(plan, "preprocess") == {"scenes_fit"}, "only images of the validation are preprocessed"
     assert jobs(plan, "models_card") == {"lite0"} and jobs(plan, "features") == set()
     plan = untrained.plan("results/train/lite1+harmonized.json")
@@ -112,9 +113,8 @@ def test_a_finished_study_trains_nothing(study):
 def test_a_changed_column_of_a_recipe_retrains_that_model_and_what_is_based_on_it(study, old, new, retrained):
     study.edit(SHEET, old, new)
     plan = study.plan()
-    assert (
-        jobs(plan, "train_fit") == jobs(plan, "features") == jobs(plan, "accuracy") == models(plan) == retrained
-    )
+    assert jobs(plan, "train_fit") == models(plan) == retrained
+    assert jobs(plan, "features") == jobs(plan, "accuracy") == retrained
     assert {"train_rows", "scores"} <= {job[0] for job in plan}
 
 

@@ -232,7 +232,7 @@ def test_the_command_on_folders_refuses_a_head_of_another_size(tmp_path, capsys,
     for name in ("images", "maps"):
         words += [f"--{name}", str(tmp_path / name)]
     with pytest.raises(SystemExit) as stop:
-        cli.main(["clickme", *words, "--labels", str(tmp_path / "labels.csv")])
+        cli.main(["clickme", "folder", *words, "--labels", str(tmp_path / "labels.csv")])
     said = capsys.readouterr()
     assert stop.value.code == 2 and said.out == ""
     assert "num_classes: the head has 512 outputs, label space imagenet-1k has 1000 classes" in said.err

@@ -141,7 +141,8 @@ def test_a_trained_network_recognises_18_of_the_20_photographs(tmp_path, monkeyp
         preprocess --table p.csv --transform 224x224-center-0.875-bicubic --output p.zarr --manifest p.json
         features --card m.json --weights m.safetensors --pixels p.zarr --pixels-manifest p.json
           --output f.zarr --manifest f.json --layers pre_logits
-        accuracy --model lite0 --dataset p --features f.zarr --features-manifest f.json --table p.csv --output a.csv
+        accuracy --model lite0 --dataset p --features f.zarr --features-manifest f.json
+          --table p.csv --output a.csv
     """
     for command in commands.replace("\n          ", " ").strip().splitlines():
         cli.main(command.split())

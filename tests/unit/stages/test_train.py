@@ -56,9 +56,9 @@ def scenes(tmp_path_factory) -> Path:
     for name, count, seed in (("scenes", 32, 0), ("others", 16, 9)):
         files = ["--images", folder / name, "--table", folder / f"{name}.csv"]
         run("stimuli", "--name", name, "--source", "scenes", "--count", count, "--seed", seed, *files)
-    maps = ["--output", folder / "maps.npz", "--card", folder / "maps.json"]
+    maps = ["--output", folder / "maps.npz", "--maps-card", folder / "maps.json"]
     masks = ["--reader", "masks", "--path", folder / "scenes.csv", "--ceiling", 1]
-    run("maps", "--name", "scenes", *masks, *maps)
+    run("maps", "read", "--name", "scenes", *masks, *maps)
     pixels = ["--output", folder / "pixels.zarr", "--manifest", folder / "pixels.json"]
     run("preprocess", "--table", folder / "scenes.csv", "--transform", TRANSFORM, *pixels)
     return folder

@@ -28,8 +28,9 @@ def scenes(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("scenes")
     common = ["--name", "s", "--count", "12", "--images", str(folder / "s"), "--table", str(folder / "s.csv")]
     cli.main(["stimuli", "--source", "scenes", *common])
-    cli.main(["maps", "--name", "s", "--reader", "masks", "--path", str(folder / "s.csv"), "--ceiling", "1",
-              "--output", str(folder / "s.npz"), "--card", str(folder / "s.json")])  # fmt: skip
+    files = ["--path", str(folder / "s.csv"), "--output", str(folder / "s.npz")]
+    files += ["--maps-card", str(folder / "s.json")]
+    cli.main(["maps", "read", "--name", "s", "--reader", "masks", "--ceiling", "1", *files])
     with np.load(folder / "s.npz") as archive:
         content = dict(archive)
     content["map"][-1] = 0
@@ -53,8 +54,8 @@ def test_a_table_without_masks_is_refused(tmp_path, capsys):
     stimuli = ["--name", "p", "--source", "photographs", "--images", str(tmp_path / "p")]
     cli.main(["stimuli", *stimuli, "--table", str(tmp_path / "p.csv")])
     with pytest.raises(SystemExit):
-        cli.main(["maps", "--name", "p", "--reader", "masks", "--path", str(tmp_path / "p.csv"),
-                  "--output", str(tmp_path / "p.npz"), "--card", str(tmp_path / "p.json")])  # fmt: skip
+        cli.main(["maps", "read", "--name", "p", "--reader", "masks", "--path", str(tmp_path / "p.csv"),
+                  "--output", str(tmp_path / "p.npz"), "--maps-card", str(tmp_path / "p.json")])  # fmt: skip
     assert "mask: 'imagenet_00_" in capsys.readouterr().err
 
 
