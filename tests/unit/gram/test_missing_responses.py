@@ -25,7 +25,7 @@ def problem(seed=0):
 
 
 def predict_ridge(K):
-    return partial(gram_ridge.predict, penalties=gram_ridge.penalty_grid(K, TRAIN))
+    return partial(gram_ridge.predict, penalties=gram_ridge.penalty_grid(K, TRAIN, count=15))
 
 
 @settings(max_examples=50, deadline=None)

@@ -20,7 +20,7 @@ def problem(p, offset=0.0, seed=0):
 def test_predictions_and_penalties_equal_scikit_learn(p):
     X, Y = problem(p)
     K = X @ X.T
-    penalties = ridge.penalty_grid(K, TRAIN)
+    penalties = ridge.penalty_grid(K, TRAIN, count=15)
     reference = RidgeCV(penalties, alpha_per_target=True, gcv_mode="eigen").fit(X[TRAIN], Y[TRAIN])
     _, chosen, errors = ridge.fit(K, Y, TRAIN, penalties)
     assert np.array_equal(chosen, reference.alpha_)
@@ -46,10 +46,10 @@ def test_errors_equal_those_of_leaving_each_stimulus_out(p):
 
 def test_shift_and_offset_do_not_change_predictions():
     X, Y = problem(300)
-    penalties = ridge.penalty_grid(X @ X.T, TRAIN)
+    penalties = ridge.penalty_grid(X @ X.T, TRAIN, count=15)
     plain = ridge.predict(X @ X.T, Y, TRAIN, TEST, penalties)
     shifted = matrix.gram([X + 300 * X.std()], np.float64)["K"]
-    np.testing.assert_allclose(ridge.penalty_grid(shifted, TRAIN), penalties, rtol=1e-8)
+    np.testing.assert_allclose(ridge.penalty_grid(shifted, TRAIN, count=15), penalties, rtol=1e-8)
     np.testing.assert_allclose(ridge.predict(shifted, Y, TRAIN, TEST, penalties), plain, rtol=1e-8)
 
 
@@ -59,7 +59,7 @@ def test_float32_products_change_predictions_by_less_than_1e_4_standard_deviatio
     X, Y = problem(p, offset)
     X = X.astype(np.float32)
     exact, single = (matrix.gram([X], dtype)["K"] for dtype in (np.float64, np.float32))
-    penalties = ridge.penalty_grid(exact, TRAIN)
+    penalties = ridge.penalty_grid(exact, TRAIN, count=15)
     expected = ridge.predict(exact, Y, TRAIN, TEST, penalties)
     ours = ridge.predict(single, Y, TRAIN, TEST, penalties)
     assert (abs(ours - expected).max(axis=0) < 1e-4 * expected.std(axis=0)).all()
@@ -78,14 +78,14 @@ def test_a_constant_neuroid_is_predicted_as_its_constant():
     X, Y = problem(12)
     Y[:, 2] = 7
     K = X @ X.T
-    predicted = ridge.predict(K, Y, TRAIN, TEST, ridge.penalty_grid(K, TRAIN))
+    predicted = ridge.predict(K, Y, TRAIN, TEST, ridge.penalty_grid(K, TRAIN, count=15))
     np.testing.assert_allclose(predicted[:, 2], 7, atol=1e-12)
 
 
 def test_the_grid_spans_the_mean_eigenvalue_by_four_decades_each_way():
     X, _ = problem(30)
     mean_eigenvalue = X[TRAIN].var(axis=0).sum()  # of the Gram: trace / n = total variance
-    grid = ridge.penalty_grid(X @ X.T, TRAIN)
+    grid = ridge.penalty_grid(X @ X.T, TRAIN, count=15)
     assert len(grid) == 15
     np.testing.assert_allclose(grid[[0, 7, 14]], mean_eigenvalue * np.array([1e-4, 1, 1e4]), rtol=1e-10)
 
@@ -95,7 +95,7 @@ def test_inputs_are_left_alone():
     for order in ("C", "F"):
         K = np.array(X @ X.T, order=order)
         before = K.copy(), Y.copy()
-        ridge.predict(K, Y, np.arange(100), TEST, ridge.penalty_grid(K, TRAIN))
+        ridge.predict(K, Y, np.arange(100), TEST, ridge.penalty_grid(K, TRAIN, count=15))
         assert np.array_equal(K, before[0])
         assert np.array_equal(Y, before[1])
 
@@ -117,7 +117,7 @@ def test_errors_equal_those_of_leaving_each_group_out(p):
 
 def test_groups_of_one_stimulus_or_of_all_change_nothing():
     X, Y = problem(30)
-    penalties = ridge.penalty_grid(X @ X.T, TRAIN)
+    penalties = ridge.penalty_grid(X @ X.T, TRAIN, count=15)
     plain = ridge.fit(X @ X.T, Y, TRAIN, penalties)
     for groups in (np.arange(100), np.zeros(100)):
         for ours, expected in zip(ridge.fit(X @ X.T, Y, TRAIN, penalties, groups), plain, strict=True):
@@ -130,7 +130,7 @@ def test_positions_of_an_image_that_share_their_noise_ask_for_a_higher_penalty()
     common = rng.standard_normal((10, 1, 60)) + 0.3 * rng.standard_normal((10, 10, 60))
     X = common.reshape(100, 60)
     Y = X @ rng.standard_normal((60, 8)) / 8 + rng.standard_normal((10, 8))[groups]
-    penalties = ridge.penalty_grid(X @ X.T, TRAIN)
+    penalties = ridge.penalty_grid(X @ X.T, TRAIN, count=15)
     alone, together = (ridge.fit(X @ X.T, Y, TRAIN, penalties, g)[1] for g in (None, groups))
     assert np.median(together) > 10 * np.median(alone)
 
@@ -138,7 +138,7 @@ def test_positions_of_an_image_that_share_their_noise_ask_for_a_higher_penalty()
 def test_held_out_responses_choose_no_penalty():
     X, Y = problem(30)
     K = X @ X.T
-    penalties = ridge.penalty_grid(K, TRAIN)
+    penalties = ridge.penalty_grid(K, TRAIN, count=15)
     expected = ridge.predict(K, Y, TRAIN, TEST, penalties)
     for seed in range(3):
         Y[TEST] = 1e3 * np.random.default_rng(seed).standard_normal((len(TEST), Y.shape[1]))
@@ -150,5 +150,5 @@ def test_features_that_do_not_depend_on_the_stimulus_predict_the_mean():
     Y = np.random.default_rng(0).standard_normal((30, 3))
     train, test = np.arange(24), np.arange(24, 30)
     K = matrix.gram([np.ones((30, 5))], np.float64)["K"]
-    predicted = ridge.predict(K, Y, train, test, ridge.penalty_grid(K, train))
+    predicted = ridge.predict(K, Y, train, test, ridge.penalty_grid(K, train, count=15))
     np.testing.assert_allclose(predicted, np.tile(Y[train].mean(axis=0), (6, 1)), atol=1e-12)

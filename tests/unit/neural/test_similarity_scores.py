@@ -43,7 +43,12 @@ def score(layers, responses, metric="cka", options=PATTERN, unit=None, **given):
     unit = np.arange(len(responses)) if unit is None else unit
     reads = {name: partial(dict, X=X) for name, X in layers.items()}
     return score_similarities(
-        Now(), reads, responses, unit, chosen(metric, **options), **({"halvings": 10, "draws": 4} | given)
+        Now(),
+        reads,
+        responses,
+        unit,
+        chosen(metric, **options),
+        **({"selection": "nested", "seed": 0, "halvings": 10, "draws": 4} | given),
     )
 
 
@@ -302,9 +307,10 @@ def test_the_interval_holds_the_mean_of_replicated_experiments():
 def test_workers_give_the_same_as_no_workers():
     X, _, Y = planted(0, n=30)
     layers = {"gram": partial(matrix.gram, [X], np.float64), "x": partial(dict, X=X[:, :5])}
+    more = {"selection": "nested", "seed": 0, "halvings": 5, "draws": 5}
     with dask_client.connect() as client:
-        found = score_similarities(client, layers, Y, np.arange(30), chosen("rsa"), halvings=5, draws=5)
-    expected = score_similarities(Now(), layers, Y, np.arange(30), chosen("rsa"), halvings=5, draws=5)
+        found = score_similarities(client, layers, Y, np.arange(30), chosen("rsa"), **more)
+    expected = score_similarities(Now(), layers, Y, np.arange(30), chosen("rsa"), **more)
     assert entries(found) == entries(expected)
 
 

@@ -88,7 +88,7 @@ def test_the_ceiling_is_the_reliability_of_the_scored_means_whatever_their_repet
     responses[np.arange(counts.max()) >= counts[:, None]] = np.nan
     mean = np.nanmean(responses, axis=1)
     truth = np.median([np.corrcoef(pair)[0, 1] ** 2 for pair in zip(mean.T, signal.T, strict=True)])
-    found = ceilings.split_half_ceiling(responses)
+    found = ceilings.split_half_ceiling(responses, n_splits=10, seed=1)
     assert found.value == pytest.approx(truth, abs=0.03)
     assert found.ci_low < truth < found.ci_high
 
@@ -96,7 +96,7 @@ def test_the_ceiling_is_the_reliability_of_the_scored_means_whatever_their_repet
 def test_without_halves_the_ceiling_is_the_mean_over_all_halvings():
     """Rulon's coefficients 1 − var(a − b)/var(a + b) of every halving of four repetitions average to it."""
     responses = population(50, 4, 3, 0.5)
-    own = ceilings.trials(responses)
+    own = ceilings.trials(responses, n_splits=10, seed=1)
     pairs = [((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2))]
     rulon = []
     for one, other in pairs:
@@ -113,7 +113,7 @@ def test_a_silent_neuroid_has_no_ceiling_and_is_not_reliable(constant):
         responses = population(40, repetitions, 3, 0.5)
         responses[:, :, 0] = constant
         for own in (responses, responses.astype(np.float32)):
-            found = ceilings.split_half_ceiling(own)
+            found = ceilings.split_half_ceiling(own, n_splits=10, seed=1)
             assert np.isnan(found.per_neuroid[0]) and np.isnan(found.p_value[0])
             assert (found.per_neuroid[1:] > 0.5).all() and (found.p_value[1:] < 1e-3).all()
 
@@ -143,7 +143,7 @@ def test_the_interval_covers_new_stimuli_and_new_neuroids():
         q = rng.uniform(0.1, 0.6, 30)
         signal = rng.standard_normal((60, 30))
         responses = signal[:, None] + np.sqrt((1 - q) / q) * rng.standard_normal((60, 4, 30))
-        found = ceilings.split_half_ceiling(responses, n_splits=4)
+        found = ceilings.split_half_ceiling(responses, seed=1, n_splits=4)
         covered += found.ci_low <= 4 * 0.35 / (1 + 3 * 0.35) <= found.ci_high
     assert covered >= 51
 
@@ -163,7 +163,9 @@ def test_the_ceiling_of_images_that_differ_in_reliability_is_what_an_oracle_scor
         ]
     )
     groups = np.repeat(np.arange(n_images), n_positions)
-    found = ceilings.split_half_ceiling(responses.reshape(-1, repetitions, n_sites), groups=groups)
+    found = ceilings.split_half_ceiling(
+        responses.reshape(-1, repetitions, n_sites), n_splits=10, seed=1, groups=groups
+    )
     assert r**2 / found.value == pytest.approx(1, abs=0.03)
     assert r**2 / np.median(found.per_split, axis=2).mean() < 0.93
 
@@ -192,36 +194,38 @@ def test_ceiling_recovers_the_planted_reliability(reliability, n_repetitions):
     """
     responses = population(800, n_repetitions, 60, reliability)
     planted = n_repetitions * reliability / (1 + (n_repetitions - 1) * reliability)
-    ceiling = ceilings.split_half_ceiling(responses)
+    ceiling = ceilings.split_half_ceiling(responses, n_splits=10, seed=1)
     assert ceiling.value == pytest.approx(planted, abs=0.016)
     assert ceiling.ci_low - 0.01 < planted < ceiling.ci_high + 0.01
     assert ceiling.ci_low < ceiling.value < ceiling.ci_high
 
 
 def test_noise_free_neuroids_have_ceiling_one_and_pure_noise_zero():
-    assert ceilings.split_half_ceiling(population(50, 4, 8, 1.0)).value == pytest.approx(1)
+    assert ceilings.split_half_ceiling(population(50, 4, 8, 1.0), n_splits=10, seed=1).value == pytest.approx(
+        1
+    )
     # The corrected r of pure noise at 2,000 stimuli scatters by 2/√2000 = .045 a neuroid, .008 in the median.
-    assert abs(ceilings.split_half_ceiling(population(2000, 4, 60, 0.0)).value) < 0.032
+    assert abs(ceilings.split_half_ceiling(population(2000, 4, 60, 0.0), n_splits=10, seed=1).value) < 0.032
 
 
 def test_ceiling_does_not_depend_on_offset_and_scale_of_neuroids():
     responses = population(40, 6, 5, 0.5)
     shifted = responses * np.array([1, 10, 0.1, 3, 2]) + np.array([0, 100, -7, 1, 5])
-    a, b = (ceilings.split_half_ceiling(r).per_neuroid for r in (responses, shifted))
+    a, b = (ceilings.split_half_ceiling(r, n_splits=10, seed=1).per_neuroid for r in (responses, shifted))
     np.testing.assert_allclose(a, b, atol=1e-10)
 
 
 def test_one_repetition_has_no_ceiling():
-    ceiling = ceilings.split_half_ceiling(population(20, 1, 3, 0.5))
+    ceiling = ceilings.split_half_ceiling(population(20, 1, 3, 0.5), n_splits=10, seed=1)
     assert np.isnan(ceiling.value) and np.isnan(ceiling.per_neuroid).all()
     assert ceiling.per_split.shape == (1, 3) and np.isnan(ceiling.p_value).all()
 
 
 def test_a_constant_neuroid_is_undefined_and_does_not_spoil_the_others():
     responses = population(40, 6, 5, 0.5)
-    without = ceilings.split_half_ceiling(responses[:, :, 1:])
+    without = ceilings.split_half_ceiling(responses[:, :, 1:], n_splits=10, seed=1)
     responses[:, :, 0] = 3.0
-    ceiling = ceilings.split_half_ceiling(responses)
+    ceiling = ceilings.split_half_ceiling(responses, n_splits=10, seed=1)
     assert np.isnan(ceiling.per_neuroid).tolist() == [True, False, False, False, False]
     assert ceiling.value == pytest.approx(without.value)
 
@@ -258,14 +262,18 @@ def test_grid_ceiling_equals_a_recomputation_image_by_image():
 def test_mean_differences_between_images_do_not_raise_a_grid_ceiling():
     responses, groups = planted_grids()
     shifted = responses + 100 * groups.astype(int)[:, None, None]
-    one, other = (ceilings.split_half_ceiling(r, groups=groups) for r in (responses, shifted))
+    one, other = (
+        ceilings.split_half_ceiling(r, n_splits=10, seed=1, groups=groups) for r in (responses, shifted)
+    )
     np.testing.assert_allclose(other.per_neuroid, one.per_neuroid, atol=1e-9)
-    assert ceilings.split_half_ceiling(shifted).value > 0.99 > one.value + 0.1
+    assert ceilings.split_half_ceiling(shifted, n_splits=10, seed=1).value > 0.99 > one.value + 0.1
 
 
 def test_one_image_is_no_different_from_no_images():
     responses = population(40, 6, 5, 0.5)
-    one, other = (ceilings.split_half_ceiling(responses, groups=g) for g in (None, np.zeros(40)))
+    one, other = (
+        ceilings.split_half_ceiling(responses, n_splits=10, seed=1, groups=g) for g in (None, np.zeros(40))
+    )
     np.testing.assert_array_equal(one.per_split, other.per_split[:, 0])
     assert one.value == pytest.approx(other.value)
 
@@ -293,5 +301,5 @@ def test_without_halves_the_ceiling_is_one_less_the_inverse_of_scipys_f():
     """Of equal repetitions: the intraclass correlation of their mean, 1 - 1 / F, whatever their number."""
     responses = population(9, 3, 4, 0.5)
     f = [scipy_stats.f_oneway(*responses[..., neuroid]).statistic for neuroid in range(4)]
-    found = ceilings.split_half_ceiling(responses)
+    found = ceilings.split_half_ceiling(responses, n_splits=10, seed=1)
     np.testing.assert_allclose(found.per_neuroid, 1 - 1 / np.array(f), atol=1e-12)

@@ -97,10 +97,10 @@ def test_every_time_bin_has_its_own_ceiling(tmp_path, write):
     card = run(tmp_path)
     assert [window["window"] for window in card["time_bins"]] == ["70-170", "170-270", "270-370"]
     for index, window in enumerate(card["time_bins"]):
-        expected = ceilings.split_half_ceiling(responses[..., index])
+        expected = ceilings.split_half_ceiling(responses[..., index], n_splits=10, seed=1)
         assert window["ceiling"]["value"] == pytest.approx(expected.value)
     assert card["ceiling"]["value"] == pytest.approx(
-        ceilings.split_half_ceiling(responses.mean(axis=3)).value
+        ceilings.split_half_ceiling(responses.mean(axis=3), n_splits=10, seed=1).value
     )
     assert len(pd.read_csv(tmp_path / "out/r.csv")) == 18
 
@@ -138,7 +138,9 @@ def test_two_subjects_give_a_subject_ceiling_of_the_mean_responses(tmp_path, wri
     subjects = np.array(["Chabo", "Tito"] * 3)
     responses = write(subject=subjects)
     card = run(tmp_path)
-    expected = subject_ceilings.subject_ceiling(responses[..., 0].mean(axis=1), subjects, 25)
+    expected = subject_ceilings.subject_ceiling(
+        responses[..., 0].mean(axis=1), subjects, 25, n_splits=10, seed=1
+    )
     assert card["subject_ceiling"]["status"] == "ok"
     assert card["subject_ceiling"]["value"] == pytest.approx(expected.value)
     np.testing.assert_allclose(pd.read_csv(tmp_path / "out/r.csv")["subject_ceiling"], expected.per_neuroid)
@@ -166,7 +168,9 @@ def test_the_ceiling_of_grids_is_taken_within_images(tmp_path, write_grids):
     responses = write_grids(8)
     card = run(tmp_path, path="card.yaml", reader="arrays")
     assert card["protocol"] == "grid" and card["grid"] == {"n_images": 3, "height": 4, "width": 5}
-    expected = ceilings.split_half_ceiling(responses.transpose(0, 2, 1), groups=np.repeat(np.arange(3), 20))
+    expected = ceilings.split_half_ceiling(
+        responses.transpose(0, 2, 1), n_splits=10, seed=1, groups=np.repeat(np.arange(3), 20)
+    )
     assert card["ceiling"]["value"] == pytest.approx(expected.value)
     assert card["ceiling"]["method"].startswith("Pearson over the grid positions of one image")
 
@@ -182,7 +186,7 @@ def test_grids_without_repetitions_have_the_ceiling_of_site_pairs_by_that_name(t
         .values[:, 0]
         .reshape(*form.grid(recording)[:1], -1, recording.sizes["neuroid"])
     )
-    expected = site_pairs.site_pair_ceiling(activity)
+    expected = site_pairs.site_pair_ceiling(activity, seed=1)
     assert card["ceiling"]["value"] == pytest.approx(expected.value)
     assert card["ceiling"]["best_pair"] == pytest.approx(expected.best) and expected.best >= expected.value
     assert card["ceiling"]["n_reliable"] == 0
@@ -203,7 +207,9 @@ def test_site_pairs_of_a_window_are_those_of_its_own_responses(tmp_path, monkeyp
     recording = form.read_recording(tmp_path / "out/r.nc")
     for index, window in enumerate(card["time_bins"]):
         own = recording.isel(time_bin=index, repetition=0).values.reshape(8, 49, -1)
-        assert window["ceiling"]["value"] == pytest.approx(site_pairs.site_pair_ceiling(own).value, abs=1e-6)
+        assert window["ceiling"]["value"] == pytest.approx(
+            site_pairs.site_pair_ceiling(own, seed=1).value, abs=1e-6
+        )
     noise, tuned = (window["ceiling"]["value"] for window in card["time_bins"])
     assert abs(noise) < 0.1 and tuned > 0.7
 
@@ -215,7 +221,7 @@ def test_repetitions_that_differ_have_brain_scores_ceiling_beside_their_own(tmp_
     values = holes.values.copy()
     values[::2, 2:] = np.nan
     form.write_recording(tmp_path / "r.nc", holes.copy(data=values))
-    expected = ceilings.split_half_ceiling(values[..., 0])
+    expected = ceilings.split_half_ceiling(values[..., 0], n_splits=10, seed=1)
     assert not expected.equal and expected.slots != pytest.approx(expected.value, abs=0.01)
     assert responses.shape[1] == 8
 

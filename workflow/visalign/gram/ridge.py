@@ -17,7 +17,7 @@ import numpy as np
 from scipy import linalg
 
 
-def penalty_grid(K: np.ndarray, train: np.ndarray, count: int = 15) -> np.ndarray:
+def penalty_grid(K: np.ndarray, train: np.ndarray, count: int) -> np.ndarray:
     """Penalties from 1e-4 to 1e4 times the mean eigenvalue of the centred training Gram.
 
     The lowest barely shrinks anything; the highest shrinks every component by more than half (as no
@@ -30,6 +30,8 @@ def penalty_grid(K: np.ndarray, train: np.ndarray, count: int = 15) -> np.ndarra
         Gram matrix of all stimuli.
     train : ndarray of int
         Indices of the training stimuli.
+    count : int
+        Of penalties.
 
     Returns
     -------

@@ -133,10 +133,10 @@ def score_similarities(
     unit: np.ndarray,
     comparison: Similarity,
     *,
-    selection: str = "nested",
+    selection: str,
     halvings: int = HALVINGS,
     draws: int = DRAWS,
-    seed: int = 0,
+    seed: int,
 ) -> SimilarityScores:
     """Compare every layer with responses.
 

@@ -139,9 +139,7 @@ def resampled_images(per_split: np.ndarray, draws: Draws) -> np.ndarray:
     return np.concatenate(result)
 
 
-def trials(
-    responses: np.ndarray, n_splits: int = 10, seed: int = 1, groups: np.ndarray | None = None
-) -> Trials:
+def trials(responses: np.ndarray, n_splits: int, seed: int, groups: np.ndarray | None = None) -> Trials:
     """Means, noise and halves of responses; same arguments as `split_half_ceiling`."""
     present = ~np.isnan(responses)
     count, repetitions = present.sum(axis=1), responses.shape[1]
@@ -185,8 +183,8 @@ def mean_over_repetitions(responses: np.ndarray) -> np.ndarray:
 
 def split_half_ceiling(
     responses: np.ndarray,
-    n_splits: int = 10,
-    seed: int = 1,
+    n_splits: int,
+    seed: int,
     groups: np.ndarray | None = None,
     pictures: np.ndarray | None = None,
 ) -> SplitHalf:

@@ -34,7 +34,7 @@ class SitePair(NamedTuple):
         )
 
 
-def site_pair_ceiling(activity: np.ndarray, seed: int = 1) -> SitePair:
+def site_pair_ceiling(activity: np.ndarray, seed: int) -> SitePair:
     """Ceiling of grids without repetitions: how well another site's activity resembles a site's own.
 
     The partner of a site is the one most alike on the other images, so the choice does not flatter

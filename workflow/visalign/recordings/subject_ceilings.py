@@ -31,8 +31,8 @@ def subject_ceiling(
     responses: np.ndarray,
     subjects: np.ndarray,
     components: int,
-    n_splits: int = 10,
-    seed: int = 1,
+    n_splits: int,
+    seed: int,
     groups: np.ndarray | None = None,
     pictures: np.ndarray | None = None,
 ) -> SubjectCeiling:

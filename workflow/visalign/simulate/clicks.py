@@ -23,9 +23,9 @@ SMOOTHING, CENTRE, SPOT = SIDE / 100, SIDE / 5, SIDE / 8
 class Crowd(NamedTuple):
     """Who clicks: `participants` per image, a mean of `clicks` each, and the weight of own spots."""
 
-    participants: int = 24
-    clicks: int = 30
-    idiosyncrasy: float = 0.2
+    participants: int
+    clicks: int
+    idiosyncrasy: float
 
 
 def on_canvas(saliency: np.ndarray, height: int, width: int, transform: Transform) -> np.ndarray:
