@@ -118,15 +118,15 @@ def test_the_seed_is_the_configs():
     assert parser.parse_args([]).seed == 0 and parser.parse_args(["--seed", "3"]).seed == 3
 
 
-@pytest.mark.parametrize("sheet", ["maps", "recordings"])
-def test_whether_data_are_simulated_is_true_false_or_what_the_data_say(sheet):
+@pytest.mark.parametrize(
+    ("sheet", "command"),
+    [("maps", "gallery"), ("maps", "score"), ("maps", "control"), ("recordings", "neural")],
+)
+def test_whether_the_data_of_a_command_are_simulated_is_said_once_in_their_sheet(sheet, command):
     parser = argparse.ArgumentParser()
-    options.add_simulated(parser, sheet)
-    assert parser.parse_args([]).simulated is False
-    assert parser.parse_args(["--simulated", "true"]).simulated is True
-    parser = argparse.ArgumentParser()
-    options.add_simulated(parser, sheet, default=None)
-    assert parser.parse_args([]).simulated is None
+    options.add_settings(parser, schemas.definition(sheet), command)
+    assert vars(parser.parse_args([])) == {"simulated": False}
+    assert vars(parser.parse_args(["--simulated", "true"])) == {"simulated": True}
 
 
 def test_parts_of_sections_are_found():

@@ -38,22 +38,6 @@ def add_seed(parser: argparse.ArgumentParser | argparse._ArgumentGroup, help: st
     parser.add_argument("--seed", **described(part | ({"description": help} if help else {})))
 
 
-def add_simulated(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup,
-    sheet: str = "maps",
-    default: bool | None = False,
-) -> None:
-    """Add the option whether the data of a row of a sheet, of maps or recordings, are simulated.
-
-    Parameters
-    ----------
-    default : bool, optional
-        None lets a command ask the data themselves.
-    """
-    part = schema(sheet)["properties"]["simulated"]
-    parser.add_argument("--simulated", **described(part | {"default": default}))
-
-
 def described(part: dict[str, Any]) -> dict[str, Any]:
     """Keywords of ``add_argument`` for a setting, from its schema."""
     default = part.get("default")
