@@ -33,7 +33,7 @@ class Counted(torch.nn.Module):
 
 
 def main(model_path: str, case_path: str, evaluations: int, scale: float, output: str) -> None:
-    """Attack one case and write adversarial images and evaluations an image, by attack."""
+    """Attack one case and write adversarial images and evaluations per image, by attack."""
     torch.set_num_threads(1)
     with np.load(case_path) as case:
         images, labels = torch.from_numpy(case["images"]), torch.from_numpy(case["labels"])

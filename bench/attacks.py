@@ -132,7 +132,7 @@ def digits() -> Case:
 def peers(
     case: Case, evaluations: int, scale: float, folder: Path
 ) -> Iterator[tuple[str, Tensor | None, float]]:
-    """Yield each peer's name, adversarial images (None if it is not installed) and evaluations an image."""
+    """Yield each peer's name, adversarial images (None if it is not installed) and evaluations per image."""
     import foolbox
     from foolbox.attacks import DDNAttack, L2CarliniWagnerAttack, L2DeepFoolAttack
 
@@ -177,7 +177,7 @@ def against_peers(case: Case, folder: Path) -> list[dict[str, Any]]:
     share, median = float(ours.success.mean()), float(np.median(ours.norm))
     rows = [
         result(f"{case.name}: images fooled, of {len(case.images)}", share, "", "= 1", share == 1),
-        result(f"{case.name}: evaluations an image", evaluations, ""),
+        result(f"{case.name}: evaluations per image", evaluations, ""),
     ]
     for name, adversarial, spent in peers(case, evaluations, 2 * median, folder):
         label = f"{case.name}: median norm over {name}"

@@ -71,7 +71,7 @@ def pipeline(card: dict, weights: str, folder: Path, layers: str) -> float:
     shutil.rmtree(output, ignore_errors=True)
     pixels = stores.array(stores.open_store(folder / "pixels.zarr"), "pixels")
     group = stores.open_partial(output, {})
-    work = extraction.Pass(card, weights, layers=layers)
+    work = extraction.Pass(card, weights, layers=layers, dtype="float16", autocast="off")
     start = time.perf_counter()
     digests = extraction.record(work, pixels, group, BATCH)
     stores.publish(output, folder / "features.json", {}, digests)

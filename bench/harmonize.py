@@ -18,7 +18,7 @@ from visalign.train.images import Batch
 from visalign.train.loop import Recipe, Step, freeze_batch_norm
 from visalign.zoo.network import Normalised
 
-#: Architecture, side in pixels, images a batch, largest ratio that is allowed (None: shown only).
+#: Architecture, side in pixels, images per batch, largest ratio that is allowed (None: shown only).
 ON_CPU = (
     ("tf_efficientnet_lite0", 112, 16, None),
     ("test_resnet", 64, 32, 4.0),

@@ -357,7 +357,9 @@ def test_supervision_lowers_the_harmonizer_loss_of_what_it_trains_on(tmp_path, c
 
 def harmonizer_loss(model: nn.Module, batch: Batch) -> float:
     images = (batch.images / 255 - 0.5) / 0.5  # the mean and std of timm's test models
-    return harmonizer.objective(model.eval(), images, *batch[1:])["harmonizer"].item()
+    return harmonizer.objective(model.eval(), images, *batch[1:], weight=1.0, smoothing=0.1, decay=1e-5)[
+        "harmonizer"
+    ].item()
 
 
 # --- recipes ---

@@ -14,6 +14,7 @@ from visalign.train import harmonizer
 from visalign.train.harmonizer import decayed_parameters, harmonization_loss, objective, pyramid, standardise
 
 N, CLASSES = 4, 5
+RECIPE = {"weight": 1.0, "smoothing": 0.1, "decay": 1e-5}
 HAS_MAP = torch.tensor([True, False, True, True])
 LABELS = torch.tensor([3, 0, 1, 3])
 
@@ -118,7 +119,7 @@ def test_saliency_is_the_closed_form_gradient_of_a_smooth_network():
 
 def test_objective_equals_numpy():
     network, images, humans = smooth_network(), randn(N, 3, 12, 12), rand(N, 12, 12)
-    parts = objective(network, images, LABELS, humans, HAS_MAP, weight=2.5)
+    parts = objective(network, images, LABELS, humans, HAS_MAP, **RECIPE | {"weight": 2.5})
     logits = network(images).detach().numpy()
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     target = np.full((N, CLASSES), 0.1 / CLASSES) + 0.9 * np.eye(CLASSES)[LABELS]
@@ -135,7 +136,7 @@ def test_objective_equals_numpy():
 def test_gradient_of_the_harmonizer_term_is_that_of_numpy_with_the_peak_held_constant():
     """Central differences over weights of the first layer: the whole second derivative, peak excepted."""
     network, images, humans = smooth_network(), randn(N, 3, 12, 12), rand(N, 12, 12)
-    objective(network, images, LABELS, humans, HAS_MAP)["harmonizer"].backward()
+    objective(network, images, LABELS, humans, HAS_MAP, **RECIPE)["harmonizer"].backward()
     weight = network[1].weight
     peaks = [numpy_standardise(g).max() for g in numpy_gradients(network, images, LABELS)]
     step = 1e-6
@@ -204,10 +205,10 @@ def test_saliency_equal_to_the_human_map_costs_nothing():
 
 def test_at_weight_zero_the_objective_is_ordinary_training():
     network, images, humans = smooth_network(), randn(N, 3, 12, 12), rand(N, 12, 12)
-    parts = objective(network, images, LABELS, humans, HAS_MAP, weight=0)
+    parts = objective(network, images, LABELS, humans, HAS_MAP, **RECIPE | {"weight": 0})
     assert set(parts) == {"cross_entropy", "weight_decay", "total"}
     assert parts["total"] == parts["cross_entropy"] + parts["weight_decay"]
-    others = objective(network, images, LABELS, humans, HAS_MAP)
+    others = objective(network, images, LABELS, humans, HAS_MAP, **RECIPE)
     torch.testing.assert_close(parts["cross_entropy"], others["cross_entropy"])
 
 
@@ -225,7 +226,7 @@ def test_harmonizer_term_alone_trains_every_layer(architecture, device):
         pytest.skip("no GPU")
     model = tiny(architecture).to(device)
     images, humans = randn(N, 3, 64, 64).float(), rand(N, 64, 64).float()
-    parts = objective(model, *(each.to(device) for each in (images, LABELS, humans, HAS_MAP)))
+    parts = objective(model, *(each.to(device) for each in (images, LABELS, humans, HAS_MAP)), **RECIPE)
     assert all(part.isfinite() for part in parts.values())
     parts["harmonizer"].backward()
     weights = [module.weight for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
@@ -240,7 +241,7 @@ def test_descending_the_harmonizer_term_moves_saliency_to_the_human_map():
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
     losses = []
     for _ in range(20):
-        loss = objective(model, images, LABELS, humans, HAS_MAP)["harmonizer"]
+        loss = objective(model, images, LABELS, humans, HAS_MAP, **RECIPE)["harmonizer"]
         losses.append(loss.item())
         optimiser.zero_grad()
         loss.backward()

@@ -83,7 +83,7 @@ def expand(template: str) -> list[str]:
 
 
 def expand_rows(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Rows of the sheet of downloads, one a file, by path.
+    """Rows of the sheet of downloads, one per file, by path.
 
     Raises
     ------

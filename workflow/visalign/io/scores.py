@@ -12,7 +12,7 @@ from visalign.io.tables import numbers, read_table, write_table
 if TYPE_CHECKING:  # networks write no score, and start half a second sooner without pandas
     import pandas as pd
 
-#: Columns of every score table, in order (one row a model, benchmark, metric, convention, layer).
+#: Columns of every score table, in order (one row per model, benchmark, metric, convention, layer).
 SCORE_COLUMNS = (
     "model",
     "benchmark",  # stage/dataset[/region][/window][/protocol]

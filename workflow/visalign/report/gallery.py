@@ -29,7 +29,7 @@ def examples(rho: np.ndarray) -> dict[str, int]:
 def gallery(
     images: np.ndarray, human: np.ndarray, saliency: np.ndarray, rho: np.ndarray, names: list[str], title: str
 ) -> Figure:
-    """Draw one row an image: the image, its human map, the saliency, and both over the image.
+    """Draw one row per image: the image, its human map, the saliency, and both over the image.
 
     In the overlay, colour is saliency and the line surrounds the 10 % of the pixels most important to people.
 

@@ -148,7 +148,7 @@ def paired(pair: Pair, maps: str, directory: Path) -> dict[str, np.ndarray]:
 def differences(
     members: list[dict[str, np.ndarray]], common: dict[str, Any], draws: int, seed: int
 ) -> list[dict[str, Any]]:
-    """One row a measure: means over images and over `members`, the pairs of one seed each, with intervals."""
+    """One row per measure: means over images and `members`, the pairs of one seed each, with intervals."""
     rows = []
     for measure in PER_IMAGE:
         values = np.stack([member[measure] for member in members])  # (seeds, 2, images)

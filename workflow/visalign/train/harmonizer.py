@@ -175,9 +175,9 @@ def objective(
     human_maps: Tensor,
     has_map: Tensor,
     *,
-    weight: float = 1.0,
-    smoothing: float = 0.1,
-    decay: float = 1e-5,
+    weight: float,
+    smoothing: float,
+    decay: float,
 ) -> dict[str, Tensor]:
     """What training minimises, and its parts, from one forward pass.
 

@@ -113,7 +113,7 @@ def envelope(x: np.ndarray, y: np.ndarray, *, anchor: int | None = None) -> Enve
     Parameters
     ----------
     x, y : ndarray, shape (n,), n ≥ 1
-        Accuracy and alignment, one entry a model; finite.
+        Accuracy and alignment, one entry per model; finite.
     anchor : int, optional
         Draw the falling line from the changepoint to this point instead (as for panel A of the paper).
 

@@ -48,7 +48,7 @@ def read_study(
     there = sorted(name for name in set(scores["benchmark"]) if name.startswith("accuracy/"))
     if accuracy is None and len(there) == 1:
         [accuracy] = there
-    if accuracy not in set(scores["benchmark"]):
+    if accuracy is None or accuracy not in set(scores["benchmark"]):
         raise InputError(f"{scores_path}: no row of the x axis, {accuracy!r} (there: {', '.join(there)})")
     if sides:
         sheet["input_size"] = [str(sides.get(model, "")) for model in sheet["model"]]

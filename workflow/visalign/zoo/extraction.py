@@ -33,7 +33,7 @@ class Pass:
         Of the model.
     weights : str
         Its safetensors.
-    layers : str, optional
+    layers : str or None
         Comma-separated names, or ``auto``; None: only logits.
     dtype, autocast : str
         As on the command line.
@@ -44,9 +44,9 @@ class Pass:
         card: dict[str, Any],
         weights: str,
         *,
-        layers: str | None = "auto",
-        dtype: str = "float16",
-        autocast: str = "off",
+        layers: str | None,
+        dtype: str,
+        autocast: str,
     ) -> None:
         self.card, self.dtype, self.autocast = card, dtype, autocast
         self.size = tuple(card["data_config"]["input_size"][1:])
