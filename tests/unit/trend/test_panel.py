@@ -226,7 +226,7 @@ def test_the_verdict_is_of_p_values_that_are_adjusted_for_the_number_of_panels(t
     decline = [panel["trend"]["decline"] for panel in panels[:2]]
     assert [test["p_adjusted"] for test in decline] == [2 * decline[0]["p"]] * 2 == [2 * decline[1]["p"]] * 2
     assert all("corrected for 2 panels" in panel["trend"]["verdict"] for panel in panels[:2])
-    panels = panels_of(*argv, "--confirmatory", "neural/it/IT/51-90/map")
+    panels = panels_of(*argv, "--confirmatory", "neural/it/IT/51-90/grid")
     assert panels[0]["trend"]["decline"]["p_adjusted"] == decline[0]["p"]
     assert not any("corrected" in panel["trend"]["verdict"] for panel in panels[:2])
 
@@ -406,7 +406,7 @@ def test_the_x_axis_is_any_accuracy_as_the_stage_writes_it(tmp_path, metric):
     for i in range(12):
         keys = {"model": f"m{i}", "simulated": False, "version": 1, "seed": 0}
         axis = measured[metric] | keys | {"value": i / 12}
-        pls = {"benchmark": "neural/it/IT/51-90/map", "metric": "pls", "convention": "r2/c", "value": i / 24}
+        pls = {"benchmark": "neural/it/IT/51-90/grid", "metric": "pls", "convention": "r2/c", "value": i / 24}
         rows += [axis, score_row(**keys, **pls)]
     sheet = pd.DataFrame({"model": [f"m{i}" for i in range(12)]})
     panel = panels_of(tmp_path, pd.DataFrame(rows), sheet, "--metric", metric)[0]

@@ -181,7 +181,7 @@ class Measure:
     across_models : str
         Stage of which ``results/STAGE/DATASET.csv`` holds further scores, of all models together.
     of_training : mapping of str to (metric, convention)
-        Effects of training that stand beside those of ``train measure``, by their names.
+        Effects of training that stand beside those of ``train evaluate``, by their names.
     costs : tuple of Cost
     methods : callable
         (study, results) -> its paragraph of the methods; see `Facts` and `Results`.

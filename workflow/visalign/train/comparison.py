@@ -22,7 +22,7 @@ from visalign.io.scores import read_scores
 from visalign.io.tables import read_table
 from visalign.stats.bootstrap import percentile_interval
 
-#: Measures of each image, in the files of ``train measure``.
+#: Measures of each image, in the files of ``train evaluate``.
 PER_IMAGE = ("accuracy", "alignment", "harmonizer_loss")
 #: Measure of the score table -> stage, metric and convention of its rows.
 Effects = Mapping[str, tuple[str, str, str]]
