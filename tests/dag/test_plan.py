@@ -13,7 +13,7 @@ def rules(plan):
 def test_a_fresh_plan_has_every_stage(fresh):
     planned = rules(fresh.plan())
     named = {name.split("_")[0] for name in planned}
-    assert named == set(STAGES) - {"train"}  # the default study trains no model
+    assert named == set(STAGES) - {"downloads", "train"}  # the default study fetches and trains nothing
 
 
 def test_features_that_are_not_kept_are_deleted_once_read_and_nothing_else_differs(fresh_copy):
