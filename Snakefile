@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -26,7 +27,7 @@ from visalign.study.settings import (
     words,
 )
 from visalign.study.study import Study
-from visalign.study.versions import version
+from visalign.study import versions
 from visalign.zoo.device import visible
 
 min_version("9.0")
@@ -62,6 +63,7 @@ shell.prefix(
 
 
 INPUTS = Inputs(STUDY)
+version = partial(versions.version, library=ROOT / "workflow/visalign")
 GPUS = len(visible()) if config["gpus"] == "auto" else config["gpus"]
 GPU = min(GPUS, 1)  # what one job of a network asks for
 
