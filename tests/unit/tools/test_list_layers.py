@@ -10,7 +10,7 @@ from visalign.errors import InputError
 from visalign.zoo import ladders, network
 from visalign.zoo import layers as layers_of
 
-DOCUMENT = Path(__file__).parents[3] / "docs/architectures.md"
+DOCUMENT = Path(__file__).parents[3] / "docs/layers.md"
 #: Architectures of different families, at 128 pixels unless they have one size.
 SWEPT = """
     resnet18 resnet50 resnext50_32x4d seresnet50 wide_resnet50_2 resnetv2_50 densenet121
@@ -87,7 +87,7 @@ def swept(architecture: str, size: int | None) -> str:
 
 @pytest.mark.slow
 def test_the_documented_sweep_of_architectures_is_what_happens():
-    """docs/architectures.md lists every architecture that was tried, with its layers."""
+    """docs/layers.md lists every architecture that was tried, with its layers."""
     rows = [swept(architecture, 128) for architecture in SWEPT]
     rows += [swept(architecture, None) for architecture in FIXED_SIZE]
     documented = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]

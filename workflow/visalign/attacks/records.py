@@ -1,7 +1,7 @@
 """Perturbations checked in exactly the form in which they are stored, the smallest adversarial one kept.
 
 A perturbation counts only after it has been rounded to its stored dtype, added to the image, clipped to
-[0, 1] and run (methods §6).
+[0, 1] and run (docs/methods.md §6).
 """
 
 from __future__ import annotations

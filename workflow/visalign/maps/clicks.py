@@ -191,7 +191,7 @@ def _clicks(path: str | Path, arrays: dict[str, np.ndarray], n: int) -> tuple[np
 def filter_log(
     log: ClickLog, min_catch: float = MIN_CATCH, min_participants: int = MIN_PARTICIPANTS
 ) -> tuple[ClickLog, dict[str, int]]:
-    """Apply the filters of methods.md §4, in its order, and count what each one dropped.
+    """Apply the filters of docs/methods.md §4, in its order, and count what each one dropped.
 
     Returns
     -------
@@ -332,7 +332,7 @@ def participant_reliability(
     In every iteration the participants of each image fall into two random halves. The ceiling is the
     Spearman correlation between the halves' mean maps, the floor that between one half's map and the other
     half's map of another image; each a mean over images and iterations. No Spearman–Brown correction
-    (methods.md §4): the value is the agreement of half the participants with the other half.
+    (docs/methods.md §4): the value is the agreement of half the participants with the other half.
 
     Parameters
     ----------

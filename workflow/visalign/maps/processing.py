@@ -1,6 +1,6 @@
 """Human importance maps: the one processing that every map gets before it is compared, and overlap measures.
 
-Processing (methods.md §4, equal to the released reference to 1e-5): bilinear to 64 × 64, then a 10 × 10
+Processing (docs/methods.md §4, equal to the released reference to 1e-5): bilinear to 64 × 64, then a 10 × 10
 Gaussian blur; for the comparison with a model, bilinear again to the model's input size.
 """
 

@@ -1,4 +1,4 @@
-"""Features at the positions of a grid recording, and activity compared over these (methods.md §3)."""
+"""Features at the positions of a grid recording, and activity compared over these (docs/methods.md §3)."""
 
 from __future__ import annotations
 

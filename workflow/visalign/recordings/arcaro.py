@@ -1,4 +1,4 @@
-"""Neural responses at grid positions over scenes: the MATLAB files of Arcaro et al. (2020), methods.md §3.
+"""Responses at grid positions over scenes: MATLAB files of Arcaro et al. (2020), docs/methods.md §3.
 
 A file holds one array of electrodes of one subject: ``imageRF`` (x, y, time, channel, image), the responses
 to each image at each grid position, means over presentations, and ``UniqueNames``, a cell array with the

@@ -191,9 +191,9 @@ def split_half_ceiling(
     """Split-half reliability of the responses that are scored, the means over repetitions.
 
     Where repetitions are equal and even in number, Brain-Score's: per split, Pearson over the stimuli between
-    the means of two random halves, Spearman–Brown corrected (methods.md §2). Else its mean over all halvings
-    of each stimulus' own repetitions, in closed form, see `under`: halves of repetition *numbers* lose the
-    stimuli that only one half has, and those are scored.
+    the means of two random halves, Spearman–Brown corrected (docs/methods.md §2). Else its mean over all
+    halvings of each stimulus' own repetitions, in closed form, see `under`: halves of repetition *numbers*
+    lose the stimuli that only one half has, and those are scored.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def split_half_ceiling(
         Of scikit-learn's ``ShuffleSplit`` over the repetitions in sorted order.
     groups : ndarray, shape (n_stimuli,), optional
         Image of each stimulus of a grid recording: reliability runs over the positions of one image at a time
-        (methods.md §3).
+        (docs/methods.md §3).
     pictures : ndarray, shape (n_stimuli,), optional
         Picture of each stimulus, which a bootstrap draws as one (default: each its own).
 

@@ -53,7 +53,7 @@ def subject_ceiling(
     n_splits, seed : int
         Of ``ShuffleSplit`` over the stimuli with nine tenths for training.
     groups : ndarray, shape (n_stimuli,), optional
-        Image of each stimulus of a grid recording: leaves one image out instead (methods.md §3).
+        Image of each stimulus of a grid recording: leaves one image out instead (docs/methods.md §3).
     pictures : ndarray, shape (n_stimuli,), optional
         Picture of each stimulus: the same one is on one side of every split.
 

@@ -2,7 +2,7 @@
 
 Whole images: Brain-Score's MajajHong2015.IT-pls: stratified shuffle splits, Pearson r per neuroid on
 held-out stimuli, median over neuroids, mean over splits. Grids: leave one image out, Pearson r per
-site over the positions of that image, median over sites, mean over images (methods.md §2, §3). The
+site over the positions of that image, median over sites, mean over images (docs/methods.md §2, §3). The
 layer is chosen on inner splits of each training set, never on the stimuli that are reported.
 """
 
