@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 
+from visalign.errors import InputError
 from visalign.io import dask_client
 
 # Stands in for Slurm: runs a job script in the background, and ends it by its number.
@@ -57,3 +60,33 @@ def test_clusters_beside_each_other_say_nothing_of_ports(recwarn):
         hosts = [client.cluster.scheduler.http_server.address for client in (one, other)]
     assert hosts == ["127.0.0.1"] * 2
     assert not [warning for warning in recwarn if "Port" in str(warning.message)]
+
+
+# A worker of a machine where nobody installed visalign.
+BARE_WORKER = """
+import sys
+sys.path[:] = [path for path in sys.path if not path.endswith("workflow")]
+from distributed.cli.dask_worker import main
+main([sys.argv[1], "--no-nanny", "--no-dashboard", "--nthreads", "1", "--host", "127.0.0.1"])
+"""
+
+
+def test_a_worker_without_visalign_is_named_before_anything_waits_for_it(tmp_path):
+    from distributed import Client, LocalCluster
+
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as cluster:
+        command = [sys.executable, "-c", BARE_WORKER, cluster.scheduler_address]
+        worker = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
+        try:
+            with Client(cluster) as client:
+                client.wait_for_workers(1, timeout=60)
+                [address] = client.scheduler_info()["workers"]
+            with (
+                pytest.raises(InputError, match=f"without visalign on their path: {address}"),
+                dask_client.connect(cluster.scheduler_address),
+            ):
+                pass
+        finally:
+            worker.kill()
+            worker.wait()

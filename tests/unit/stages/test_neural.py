@@ -165,13 +165,12 @@ def test_results_do_not_depend_on_the_number_of_workers(population):
     np.testing.assert_allclose(results[0].values, results[1].values, rtol=0, atol=1e-10)
 
 
-def slow_gram(X):
-    time.sleep(0.5)
-    return matrix.gram([X], np.float64)
-
-
 def test_a_scheduler_elsewhere_gives_the_same_and_a_killed_worker_costs_only_its_tasks(population):
     from distributed import LocalCluster
+
+    def slow_gram(X):  # travels by value: the workers have the library, and not the tests
+        time.sleep(0.5)
+        return matrix.gram([X], np.float64)
 
     X, signal, groups = population
     splits = nested_splits(len(X), groups, 5, 0.9, 1, 1)

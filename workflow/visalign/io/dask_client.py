@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def connect(
     Raises
     ------
     InputError
-        No scheduler answers at the address.
+        No scheduler answers at the address, or a worker of it has no visalign.
     """
     import dask
     from distributed import Client, LocalCluster
@@ -71,4 +72,13 @@ def connect(
         except (OSError, ValueError) as error:
             raise InputError(f"dask: {where!r}: no scheduler answers: {error}") from None
         with client:
+            check_workers(client, where)
             yield client
+
+
+def check_workers(client: Client, where: str) -> None:
+    """Raise InputError where a worker cannot read its tasks: whoever waits for these would wait for ever."""
+    specs = client.run(importlib.util.find_spec, "visalign")
+    without = sorted(worker for worker, spec in specs.items() if spec is None)
+    if without:
+        raise InputError(f"dask: {where!r}: workers without visalign on their path: {', '.join(without)}")
