@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from score_rows import score_row
 
 from visalign.cli import main
 from visalign.io import tables
 from visalign.io.files import read_json
-from visalign.io.scores import SCORE_COLUMNS, score_row
+from visalign.io.scores import SCORE_COLUMNS
 from visalign.stats import correlations
 
 IT = "neural/scenes/IT/70-170/whole_image"

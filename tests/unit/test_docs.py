@@ -1,4 +1,4 @@
-"""Claims of the documents: links and anchors are there, commands can be typed, citations find their section."""
+"""Claims of the documents: links lead somewhere, commands can be typed, citations find their section."""
 
 from __future__ import annotations
 

@@ -69,6 +69,8 @@ def test_the_pins_are_what_is_installed():
 
 #: Rooms that all commands import, and whose functions import what they need when they are called.
 DECLARATIONS = ("measures", "comparisons")
+#: By it all commands import what is declared, such as readers, for its names alone.
+NAMES = "study.schemas"
 
 
 @cache
@@ -79,6 +81,9 @@ def needed(module: str, anywhere: bool = True) -> frozenset[str]:
     while open_:
         name = open_.pop()
         reached.add(name)
+        if name == NAMES and anywhere:
+            third |= needed(NAMES, anywhere=False)
+            continue
         whole = anywhere and name.split(".")[0] not in DECLARATIONS
         for found in imports(MODULES[name], whole):
             top = found.split(".")[0]

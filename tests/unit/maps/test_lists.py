@@ -62,23 +62,11 @@ def test_a_click_log_is_read_and_filtered():
     write_clicks("c.npz", ["other.jpg"])
     with pytest.raises(InputError, match=r"c\.npz: file_pointer: none of its 1 images"):
         lists.listed_maps("c", row)
-    write_clicks("bad.npz", ["a"])
-    fields = dict(np.load("bad.npz")) | {"user_catch_trial": np.full(5, 97)}
-    np.savez("bad.npz", **fields)
-    with pytest.raises(InputError, match=r"bad.npz: user_catch_trial: 97 \(entry 0, 5 such\)"):
-        lists.listed_maps("c", {"reader": "tfrecord", "path": "v-*", "clicks": "bad.npz"})
 
 
 def test_masks_list_the_ids_and_labels_of_their_table():
     Path("s.csv").write_text("stimulus_id,label,mask\nx,2,x.png\ny,0,y.png\n")
     assert lists.listed_maps("c", {"reader": "masks", "path": "s.csv"}) == [("x", 2), ("y", 0)]
-
-
-def test_what_the_study_makes_is_not_known_before():
-    path = "results/simulate/clicks/c.tfrecords"
-    row = {"reader": "tfrecord", "path": path, "clicks": "results/simulate/clicks/c.npz"}
-    assert lists.listed_maps("c", row) is None
-    lists.check_shapes("c", row, {})
 
 
 def test_shapes_are_compared_by_the_headers_of_files():

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from score_rows import put, score_row
 
 from visalign.errors import InputError
-from visalign.io.scores import SCORE_COLUMNS, score_row, write_scores
+from visalign.io.scores import SCORE_COLUMNS, write_scores
 from visalign.measures import score_table
 from visalign.measures.score_table import Benchmark
 
@@ -20,17 +21,6 @@ MODELS = {
 ACCURACY = {"measure": "accuracy", "dataset": "photographs", "label_space": "imagenet-1k", "simulated": False}
 NEURAL = {"measure": "neural", "dataset": "it", "label_space": None, "simulated": True}
 ATTACKS = {"measure": "attacks", "dataset": "clickme", "label_space": "imagenet-1k", "simulated": True}
-
-
-def put(folder: Path, measure: str, model: str, dataset: str, **more) -> None:
-    row = {
-        "model": model,
-        "benchmark": f"{measure}/{dataset}",
-        "metric": "top1",
-        "value": 0.5,
-        "simulated": False,
-    }
-    write_scores(folder / f"{measure}/{model}/{dataset}.csv", [score_row(**row | more)])
 
 
 def log(folder: Path, name: str, text: str, age: float = 0) -> None:

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from score_rows import score_row
 
 from visalign import cli
 from visalign.errors import InputError
 from visalign.io import tables
 from visalign.io.files import read_json, write_atomic, write_json
-from visalign.io.scores import read_scores, score_row, write_scores
+from visalign.io.scores import read_scores, write_scores
 from visalign.measures import neural_methods as neural
 from visalign.methods import text as methods_text
 from visalign.neural import predictivity

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from visalign.errors import InputError
-from visalign.io import sheets
+from visalign.io import schemas
 from visalign.recordings import readers
 
 
@@ -21,7 +21,7 @@ def test_declaring_readers_starts_nothing_heavy():
 
 @pytest.mark.parametrize("reader", readers.READERS, ids=lambda reader: reader.name)
 def test_what_a_reader_needs_and_takes_are_columns_of_the_sheet(reader):
-    columns = sheets.schema("recordings")["properties"]
+    columns = schemas.schema("recordings")["properties"]
     assert {*reader.needs, *reader.takes, *readers.SETTINGS} <= set(columns)
     assert set(reader.takes) <= set(readers.SETTINGS)
     assert readers.of(reader.name) is reader and reader.meaning

@@ -11,9 +11,10 @@ import synthetic_scores
 from matplotlib.collections import PathCollection
 from matplotlib.text import Annotation, Text
 from PIL import Image
+from score_rows import score_row
 
 from visalign.cli import main
-from visalign.io.scores import score_row, write_scores
+from visalign.io.scores import write_scores
 from visalign.report import draw_panel as panels
 from visalign.report import figure, label_placement, theme
 from visalign.stages import trend as trend_stage

@@ -8,23 +8,13 @@ from pathlib import Path
 import golden
 import numpy as np
 import pandas as pd
+from score_rows import put
 
 from visalign import cli
-from visalign.io.scores import SCORE_COLUMNS, read_scores, score_row, write_scores
+from visalign.io.scores import SCORE_COLUMNS, read_scores
 
 ACCURACY = {"measure": "accuracy", "dataset": "photographs", "label_space": "imagenet-1k", "simulated": False}
 NEURAL = {"measure": "neural", "dataset": "it", "label_space": None, "simulated": True}
-
-
-def put(folder: Path, measure: str, model: str, dataset: str, **more) -> None:
-    row = {
-        "model": model,
-        "benchmark": f"{measure}/{dataset}",
-        "metric": "top1",
-        "value": 0.5,
-        "simulated": False,
-    }
-    write_scores(folder / f"{measure}/{model}/{dataset}.csv", [score_row(**row | more)])
 
 
 def run(folder: Path, *more: str) -> Path:

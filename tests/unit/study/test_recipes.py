@@ -11,7 +11,7 @@ from studies import DATA_CONFIG, edit, load, write
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.io import sheets
+from visalign.io import schemas, sheets
 from visalign.study.recipes import INHERITED, OF_ALL
 from visalign.study.schemas import of_section
 
@@ -94,7 +94,7 @@ def test_a_recipe_is_the_row_over_the_config_over_the_defaults(config):
 
 def test_every_setting_is_part_of_a_recipe_or_of_all_and_a_column_where_of_a_recipe():
     settings = set(of_section("train")["properties"])
-    assert settings - set(OF_ALL) <= set(sheets.schema("train")["properties"])
+    assert settings - set(OF_ALL) <= set(schemas.schema("train")["properties"])
     assert set(OF_ALL) < settings
 
 

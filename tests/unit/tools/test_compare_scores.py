@@ -6,9 +6,10 @@ import json
 
 import pandas as pd
 import pytest
+from score_rows import score_row
 
 from visalign import cli
-from visalign.io.scores import score_row, write_scores
+from visalign.io.scores import write_scores
 from visalign.tools.compare_scores import compare
 
 

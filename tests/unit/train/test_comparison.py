@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from score_rows import score_row
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.io.scores import score_row, write_scores
+from visalign.io.scores import write_scores
 from visalign.train import comparison
 from visalign.train.comparison import Pair
 

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic_scores
+from score_rows import score_row
 from synthetic_scores import panels_of
 
 from visalign import measures
 from visalign.cli import main
 from visalign.io import tables
 from visalign.io.files import read_json
-from visalign.io.scores import Source, rows_of, score_row
+from visalign.io.scores import Source, rows_of
 from visalign.labels import accuracy
 
 
@@ -219,7 +220,7 @@ def test_the_verdict_is_of_p_values_that_are_adjusted_for_the_number_of_panels(t
         top1 = {"benchmark": "accuracy/photographs", "metric": "top1", "convention": "proportion"}
         rows.append(score_row(**keys, **top1, value=x))
         for window in windows:
-            pls = {"benchmark": f"neural/it/IT/{window}/map", "metric": "pls", "convention": "r2/c"}
+            pls = {"benchmark": f"neural/it/IT/{window}/grid", "metric": "pls", "convention": "r2/c"}
             rows.append(score_row(**keys, **pls, value=y))
     argv = (tmp_path, pd.DataFrame(rows), pd.DataFrame({"model": [f"m{i}" for i in range(14)]}))
     panels = panels_of(*argv)

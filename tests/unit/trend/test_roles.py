@@ -2,7 +2,8 @@
 
 import pytest
 
-from visalign.io.sheets import read_sheet, schema
+from visalign.io.schemas import schema
+from visalign.io.sheets import read_sheet
 from visalign.trend import roles
 
 

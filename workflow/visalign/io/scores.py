@@ -117,20 +117,6 @@ def rows_of(scores: Iterable[Score], source: Source) -> list[dict[str, Any]]:
     return rows
 
 
-def score_row(**values: Any) -> dict[str, Any]:
-    """Return one score row with every column; unknown columns are refused."""
-    unknown = set(values) - set(SCORE_COLUMNS)
-    if unknown:
-        raise TypeError(f"unknown score columns: {sorted(unknown)}")
-    row = dict.fromkeys(SCORE_COLUMNS) | {"n_excluded": 0, "status": "ok"} | values
-    if row["value"] is not None and row["value"] != row["value"]:  # NaN
-        row["value"] = None
-        status = str(row["status"])
-        if status == "ok" or status.startswith("ok, "):
-            row["status"] = f"undefined (not a number){status[2:]}"
-    return row
-
-
 def write_scores(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write score rows as CSV."""
     import pandas as pd

@@ -5,28 +5,17 @@ It imports nothing heavy, since every start of Snakemake pays.
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from visalign.errors import InputError, collected, raise_any
 from visalign.io import delimited
+from visalign.io.schemas import fill_defaults, schema
 from visalign.io.yaml_text import read_yaml
-
-SCHEMAS = Path(__file__).parents[2] / "schemas"
-#: libyaml's where PyYAML was built with it: ten times as fast.
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-@functools.cache
-def schema(name: str) -> dict[str, Any]:
-    """Read a schema of ``workflow/schemas``."""
-    return yaml.load((SCHEMAS / f"{name}.schema.yaml").read_text(), LOADER)
 
 
 def read_config(path: str | Path) -> Any:
@@ -102,28 +91,6 @@ def remove(value: Any, path: list[Any]) -> None:
             break
         value = value[key]
     value.pop(last, None)
-
-
-def row_defaults(schema_name: str) -> dict[str, Any]:
-    """What empty cells of a sheet hold, by column."""
-    row: dict[str, Any] = {}
-    fill_defaults(row, schema(schema_name))
-    return row
-
-
-def fill_defaults(value: Any, definition: dict[str, Any]) -> None:
-    """Set missing keys of nested objects to the defaults of their schema, in place."""
-    if not isinstance(value, dict):
-        return
-    for key, part in definition.get("properties", {}).items():
-        if key not in value and "default" in part:
-            value[key] = json.loads(json.dumps(part["default"]))
-        if key in value:
-            fill_defaults(value[key], part)
-    if isinstance(definition.get("additionalProperties"), dict):
-        for key in value:
-            if key not in definition.get("properties", {}):
-                fill_defaults(value[key], definition["additionalProperties"])
 
 
 @dataclass

@@ -19,7 +19,7 @@ from visalign.maps import alignment, processing
 from visalign.maps import clicks as click_logs
 from visalign.maps.clicks import ClickLog
 from visalign.maps.scores import People
-from visalign.stats.means import mean_defined, or_none
+from visalign.stats.defined import mean_of_defined, or_none
 from visalign.stats.ranks import RankSum, standard_ranks
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
@@ -62,7 +62,7 @@ def split_half(log: ClickLog, table: pd.DataFrame, transform: Transform, seed: i
         size = pd.DataFrame([sizes.get(image, clicked)] * len(halves))
         squares = halves.reshape(-1, processing.SIZE, processing.SIZE)
         ranks = standard_ranks(alignment.at_input(squares, size, transform))
-        found[image] = float(mean_defined(np.einsum("np,np->n", ranks[::2], ranks[1::2]), axis=0))
+        found[image] = float(mean_of_defined(np.einsum("np,np->n", ranks[::2], ranks[1::2]), axis=0))
     return found
 
 
@@ -124,7 +124,7 @@ def averaged(values: np.ndarray) -> dict[str, Any]:
     """Mean and values (n,) as JSON values, None where undefined."""
     defined = int(np.isfinite(values).sum())
     return {
-        "value": float(mean_defined(values, axis=0)) if defined else None,
+        "value": float(mean_of_defined(values, axis=0)) if defined else None,
         "status": "ok" if defined else "undefined for every image",
         "n_images": len(values),
         "n_undefined": len(values) - defined,

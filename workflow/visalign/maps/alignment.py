@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from visalign.maps import processing
-from visalign.stats.means import mean_defined
+from visalign.stats.defined import mean_of_defined
 from visalign.stats.ranks import RankSum, standard_ranks
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
@@ -236,7 +236,7 @@ def overlaps(model: np.ndarray, human: np.ndarray, others: np.ndarray, own: np.n
         inside = other > 0  # a tenth of the pixels; none of an undefined map, whose overlap is NaN
         floor[index] = processing.overlap(top_model[:, inside], other[inside])
     floor[:, 0][own.T] = floor[:, 1][own.T] = np.nan
-    return np.array([value, mean_defined(floor, axis=0)])
+    return np.array([value, mean_of_defined(floor, axis=0)])
 
 
 def top(maps: np.ndarray) -> np.ndarray:

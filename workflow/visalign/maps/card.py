@@ -10,7 +10,7 @@ import numpy as np
 from visalign.maps import clicks
 from visalign.maps.clicks import ClickLog, Reliability
 from visalign.maps.collection import Processed
-from visalign.stats.means import or_none
+from visalign.stats.defined import or_none
 
 #: Half-splits of the participants.
 ITERATIONS = 20

@@ -1,16 +1,11 @@
-"""What a map set holds, before any map is decoded: its images in order, their labels, its click log."""
+"""What a map set holds, before any map is decoded: its images in order, and their labels."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from visalign.maps import readers
-from visalign.maps.filtered_clicks import read_clicks
 from visalign.maps.reader import MapFiles
-
-#: Below this folder lie files that the study itself makes.
-MADE = "results"
 
 
 def files_of(name: str, row: dict[str, Any]) -> MapFiles:
@@ -18,7 +13,7 @@ def files_of(name: str, row: dict[str, Any]) -> MapFiles:
     return MapFiles(name, row["path"], row.get("labels"), row.get("clicks"))
 
 
-def listed_maps(name: str, row: dict[str, Any]) -> list[tuple[str, int | None]] | None:
+def listed_maps(name: str, row: dict[str, Any]) -> list[tuple[str, int | None]]:
     """List the maps of a row of the sheet, and check its files as far as that needs no decoding.
 
     Parameters
@@ -30,19 +25,15 @@ def listed_maps(name: str, row: dict[str, Any]) -> list[tuple[str, int | None]] 
 
     Returns
     -------
-    list of (str, int or None), or None
-        Stimulus id and label of each map, in order; labels of shards are not known before they are read. None
-        where the study itself makes the maps, and has not yet.
+    list of (str, int or None)
+        Stimulus id and label of each map, in order; labels of shards are not known before they are read.
 
     Raises
     ------
     InputError
         As the stage maps.
     """
-    files, reader = files_of(name, row), readers.of(row["reader"])
-    if files.clicks and not to_be_made(files.clicks):
-        read_clicks(files.clicks)
-    return None if to_be_made(files.path) else reader.listed(files)
+    return readers.of(row["reader"]).listed(files_of(name, row))
 
 
 def check_shapes(name: str, row: dict[str, Any], sizes: dict[str, tuple[int, int]]) -> None:
@@ -55,10 +46,4 @@ def check_shapes(name: str, row: dict[str, Any], sizes: dict[str, tuple[int, int
     sizes : dict of str to (int, int)
         Height and width of each image, by its id.
     """
-    if not to_be_made(row["path"]):
-        readers.of(row["reader"]).check_shapes(files_of(name, row), sizes)
-
-
-def to_be_made(path: str) -> bool:
-    """Whether a file is one that the study makes, and is not there yet."""
-    return Path(path).parts[:1] == (MADE,) and not Path(path).exists()
+    readers.of(row["reader"]).check_shapes(files_of(name, row), sizes)

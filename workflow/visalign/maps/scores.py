@@ -11,7 +11,7 @@ from visalign.io.scores import Score
 from visalign.maps.alignment import OVERLAPS, Alignment
 from visalign.maps.conventions import CONVENTIONS, RAW, Means
 from visalign.stats import bootstrap
-from visalign.stats.means import mean_defined
+from visalign.stats.defined import mean_of_defined
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class People:
 
 def mean(values: np.ndarray) -> float:
     """Mean of the values (n,) that are not NaN."""
-    return float(mean_defined(values, axis=0))
+    return float(mean_of_defined(values, axis=0))
 
 
 def samples(alignment: Alignment, people: People, rng: np.random.Generator, draws: int) -> Means:

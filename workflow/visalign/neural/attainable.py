@@ -20,7 +20,7 @@ from scipy import linalg, optimize
 from visalign.comparisons.comparison import Layer, Regression
 from visalign.neural.layers import Read, median_score, score_block
 from visalign.stats.cross_validation import Split
-from visalign.stats.resampling import mean_of_defined
+from visalign.stats.defined import mean_of_defined
 
 #: Leading principal components of a layer that may carry signal: bounds time for many stimuli.
 LEADING = 1000

@@ -10,7 +10,7 @@ import zarr
 
 from visalign.errors import InputError
 from visalign.stats.correlations import spearman
-from visalign.stats.resampling import mean_of_defined
+from visalign.stats.defined import mean_of_defined
 from visalign.stimuli.resampling import area_matrix, resampling_matrix
 
 

@@ -15,7 +15,7 @@ from visalign.comparisons import pls
 from visalign.comparisons.comparison import Layer, Regression
 from visalign.gram.missing_responses import pearson_present
 from visalign.stats.cross_validation import Split
-from visalign.stats.resampling import median_of_defined
+from visalign.stats.defined import median_of_defined
 
 if TYPE_CHECKING:
     from distributed import Client

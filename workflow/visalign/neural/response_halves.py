@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from visalign.comparisons.comparison import Similarity
-from visalign.stats.means import mean_defined
+from visalign.stats.defined import mean_of_defined
 
 #: Halvings of the repetitions.
 HALVINGS = 10
@@ -63,14 +63,14 @@ def halved(responses: np.ndarray, rng: np.random.Generator, halvings: int = HALV
     for first in range(0, n, STIMULI_AT_ONCE):
         rows = slice(first, first + STIMULI_AT_ONCE)
         values = np.asarray(responses[rows], dtype=np.float64)
-        mean[rows] = mean_defined(values, axis=1)
+        mean[rows] = mean_of_defined(values, axis=1)
         for pair in halves:
             order = rng.permuted(np.tile(np.arange(repetitions), (len(values), 1)), axis=1)
             values = np.take_along_axis(values, order[:, :, None], axis=1)
             present = ~np.isnan(values)
             odd = present.cumsum(axis=1) % 2 == 1
             for half, which in zip(pair, (present & odd, present & ~odd), strict=True):
-                half[rows] = mean_defined(np.where(which, values, np.nan), axis=1)
+                half[rows] = mean_of_defined(np.where(which, values, np.nan), axis=1)
     halves[:, 0][np.isnan(halves[:, 1])] = np.nan
     return Halved(mean, halves)
 
@@ -80,7 +80,7 @@ def filled(values: np.ndarray) -> np.ndarray:
     missing = np.isnan(values)
     if not missing.any():
         return values
-    return np.where(missing, mean_defined(values, axis=0), values)
+    return np.where(missing, mean_of_defined(values, axis=0), values)
 
 
 def reliability(responses: Halved, comparison: Similarity, deranged: Sequence[np.ndarray] = ()) -> np.ndarray:

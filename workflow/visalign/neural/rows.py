@@ -22,7 +22,7 @@ from visalign.recordings import ceilings
 from visalign.recordings.ceilings import Trials
 from visalign.recordings.site_pairs import site_pair_ceiling
 from visalign.stats.cross_validation import Split
-from visalign.stats.resampling import mean_of_defined
+from visalign.stats.defined import mean_of_defined
 
 if TYPE_CHECKING:
     from distributed import Client

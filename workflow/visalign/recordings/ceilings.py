@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import fdtrc
 
 from visalign.stats import bootstrap, correlations, resampling
-from visalign.stats.means import mean_defined
-from visalign.stats.resampling import Draws, mean_of_defined, mean_over_units, median_of_defined
+from visalign.stats.defined import mean_of_defined, median_of_defined
+from visalign.stats.resampling import Draws, mean_over_units
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -178,7 +178,7 @@ def mean_over_repetitions(responses: np.ndarray) -> np.ndarray:
     ----------
     responses : ndarray, shape (n_stimuli, n_neuroids, n_repetitions)
     """
-    return mean_defined(np.ascontiguousarray(responses, dtype=np.float64), axis=-1)
+    return mean_of_defined(np.ascontiguousarray(responses, dtype=np.float64), axis=-1)
 
 
 def split_half_ceiling(

@@ -9,7 +9,7 @@ import numpy as np
 from visalign.gram import pls
 from visalign.stats import bootstrap, correlations
 from visalign.stats.cross_validation import shuffle_splits
-from visalign.stats.resampling import mean_of_defined
+from visalign.stats.defined import mean_of_defined
 
 #: Fewer stimuli than these leave less than two, a tenth, to correlate over.
 MIN_STIMULI = 20

@@ -97,7 +97,8 @@ def run(args: argparse.Namespace) -> None:
 
 def rows(args: argparse.Namespace) -> None:
     """Write the selected rows of the model sheet and those of the trained models."""
-    from visalign.io.sheets import read_config, schema
+    from visalign.io.schemas import schema
+    from visalign.io.sheets import read_config
     from visalign.study.study import Study
 
     study = Study.read(read_config(args.config), args.config)

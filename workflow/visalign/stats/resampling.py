@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from visalign.stats.defined import median_of_defined
+
 #: Draws of an interval, and how many are worked on at a time: bounds memory by this many times the stimuli.
 DRAWS = 1000
 DRAWS_AT_ONCE = 100
@@ -120,19 +122,3 @@ def shifted(values: np.ndarray, present: np.ndarray) -> np.ndarray:
     count = np.maximum(present.sum(axis=0), 1)
     mean = np.where(present, values, 0).sum(axis=0) / count
     return np.where(present, values - mean, 0)
-
-
-def mean_of_defined(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis of what is not NaN; NaN where nothing is."""
-    with np.errstate(invalid="ignore"):
-        return np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
-
-
-def median_of_defined(values: np.ndarray) -> np.ndarray:
-    """Median over the last axis of what is not NaN; NaN, without a warning, where nothing is."""
-    missing = np.isnan(values)
-    if not missing.any():
-        return np.median(values, axis=-1)
-    undefined = missing.all(axis=-1)
-    medians = np.nanmedian(np.where(undefined[..., None], 0, values), axis=-1)
-    return np.where(undefined, np.nan, medians)

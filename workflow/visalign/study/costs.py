@@ -12,7 +12,7 @@ from visalign import measures
 from visalign.io.files import read_json
 from visalign.measures.measure import Cost
 from visalign.study.study import Study
-from visalign.zoo.weights import weights_id
+from visalign.zoo.weights import trained_here, weights_id
 
 #: Bytes of the automatic layers of an image of 224 pixels, and how many layers.
 FEATURE_BYTES, LAYERS = 2.5e6, 12
@@ -51,7 +51,7 @@ class Sizes:
             return 0
         if "parameters" in row:
             return row["parameters"]
-        if row["weights"] == "train" and not (self.results / "models" / f"{model}.json").exists():
+        if trained_here(row) and not (self.results / "models" / f"{model}.json").exists():
             return self.parameters(row["source"])
         return read_json(self.results / "models" / f"{model}.json")["parameters"]
 

@@ -22,6 +22,7 @@ from visalign.io.sheets import read_sheet
 from visalign.labels import multi_labels
 from visalign.maps import lists as map_lists
 from visalign.maps import revelation
+from visalign.maps.filtered_clicks import read_clicks
 from visalign.recordings import lists as recording_lists
 from visalign.stimuli import images, sources
 from visalign.stimuli.source import Listed
@@ -141,7 +142,10 @@ def recording(row: dict[str, Any], stimuli: Stimuli | None) -> None:
 
 def map_set(name: str, row: dict[str, Any], stimuli: Stimuli | None) -> None:
     """Check a map set: its files; ids, in their order, labels and shapes against those of the images."""
-    listed = map_lists.listed_maps(name, row)
+    row = {key: value for key, value in row.items() if not to_be_made(key, value)}
+    if "clicks" in row:
+        read_clicks(row["clicks"])
+    listed = map_lists.listed_maps(name, row) if "path" in row else None
     if stimuli is None or listed is None:
         return
     ids, known = [stimulus_id for stimulus_id, _ in listed], stimuli.listed.stimulus_id
@@ -157,6 +161,11 @@ def map_set(name: str, row: dict[str, Any], stimuli: Stimuli | None) -> None:
             where = row.get("labels", row["path"])
             raise InputError(f"{where}: label: {label} for {stimulus_id!r}, where the {place} has {own}")
     map_lists.check_shapes(name, row, stimuli.sizes)
+
+
+def to_be_made(key: str, value: str) -> bool:
+    """Whether a cell of a row names a file that the study itself makes, and has not yet."""
+    return key in FILES["maps"] and made(value) and not Path(value).exists()
 
 
 def tables(study: Study) -> None:

@@ -19,7 +19,7 @@ from visalign.recordings import readers as recording_readers
 from visalign.stimuli import sources
 from visalign.study import layout
 from visalign.study.study import Study
-from visalign.zoo.weights import files_of, weights_id
+from visalign.zoo.weights import files_of, trained_here, weights_id
 
 #: Sheets that say what a study is of.
 SHEETS = ("models", "train", "stimuli", "recordings", "maps")
@@ -293,6 +293,6 @@ class Inputs:
 
 def weights_of(study: Study) -> dict[str, dict[str, Any]]:
     """What weights are made from, for those that are not trained, by their name."""
-    rows = [row for row in study.models.values() if row["weights"] != "train"]
+    rows = [row for row in study.models.values() if not trained_here(row)]
     deciding = ("architecture", "weights", "source")
     return {weights_id(row): {name: row[name] for name in deciding if name in row} for row in rows}

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from visalign.io.sheets import schema
+from visalign.io.schemas import schema
 from visalign.study.schemas import settings_of
 
 

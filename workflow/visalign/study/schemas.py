@@ -14,7 +14,7 @@ from typing import Any
 
 from visalign import comparisons
 from visalign.comparisons import Option
-from visalign.io.sheets import schema
+from visalign.io.schemas import schema
 from visalign.maps import readers as map_readers
 from visalign.measures import HEADLINES, MEASURES
 from visalign.recordings import readers as recording_readers

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from visalign.errors import collected, raise_any
-from visalign.io.sheets import Sheet, read_published, read_rows, row_defaults, usable_config
+from visalign.io.schemas import row_defaults
+from visalign.io.sheets import Sheet, read_published, read_rows, usable_config
 from visalign.labels import spaces
 from visalign.measures import BY_NAME, MEASURES, Measure
 from visalign.stimuli.transforms import Transform
@@ -20,7 +21,7 @@ from visalign.study import layout, recipes, references
 from visalign.study.schemas import definition
 from visalign.zoo import facts as model_facts
 from visalign.zoo import low_level
-from visalign.zoo.weights import weights_id
+from visalign.zoo.weights import trained_here, weights_id
 
 #: Stages that can be switched off, each with the stages that it needs.
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -91,7 +92,7 @@ class Study:
             named = named and select(named, config["models"]["select"], config["models"]["sheet"])
         models.rows = {name: row for name, row in named.items() if row}
         for name, row in list(models.rows.items()):
-            if row["weights"] == "train":
+            if trained_here(row):
                 found.append(
                     f"{config['models']['sheet']}: {name}: weights: 'train' is for rows of the sheet of train"
                 )
@@ -151,13 +152,13 @@ class Study:
         facts = model_facts.resolve(self.models, cache)
         faults = model_facts.problems(facts, places)
         for name, row in list(self.models.items()):
-            if facts[name]["problem"] or (row["weights"] == "train" and row["source"] not in self.models):
+            if facts[name]["problem"] or (trained_here(row) and row["source"] not in self.models):
                 del self.models[name]
         self.data_configs = data_configs(self.models, facts)
         self.heads = model_facts.heads(self.models, facts)
         reasons = {name: facts[name]["unavailable"] for name in self.models}
         self.unavailable = {name: reason for name, reason in reasons.items() if reason}
-        for name in [name for name, row in self.models.items() if row["weights"] == "train"]:
+        for name in [name for name, row in self.models.items() if trained_here(row)]:
             base, reason = self.models[name]["source"], self.misfit(name)
             if reason:  # the head of a base of the same label space, which would be trained
                 faults.append(f"{places[name]}: {name}: base: {base}: {reason}")
@@ -212,7 +213,7 @@ class Study:
     def weights(self, model: str) -> str:
         """Path of a model's weights; its card is their manifest."""
         row = self.models[model]
-        return layout.trained_weights(model) if row["weights"] == "train" else layout.weights(weights_id(row))
+        return layout.trained_weights(model) if trained_here(row) else layout.weights(weights_id(row))
 
     def unavailable_config(self, model: str) -> str | None:
         """Why the data config of a model is not known yet: its repository of the hub could not be reached."""
@@ -347,6 +348,6 @@ def data_configs(models: dict[str, dict[str, Any]], facts: dict[str, dict[str, A
     """Return the data config of each model: timm's, with the overrides of the row."""
     found: dict[str, dict[str, Any]] = {}
     for model, row in models.items():  # a trained model comes after its base, whose overrides it has
-        own = found[row["source"]] if row["weights"] == "train" else facts[model]["data_config"]
+        own = found[row["source"]] if trained_here(row) else facts[model]["data_config"]
         found[model] = model_facts.override(own, row)
     return found

@@ -11,7 +11,7 @@ import torch
 import zarr
 
 from visalign.maps import alignment
-from visalign.stats.means import mean_defined
+from visalign.stats.defined import mean_of_defined
 from visalign.stimuli.transforms import Transform
 from visalign.train.harmonizer import map_distance
 from visalign.zoo import pixels as batches
@@ -71,6 +71,6 @@ def validator(images: HeldOut, model: Normalised) -> Callable[[], dict[str, floa
 
     def validate() -> dict[str, float]:
         found = images.measure(model)
-        return {f"validation_{name}": float(mean_defined(v, axis=0)) for name, v in found.items()}
+        return {f"validation_{name}": float(mean_of_defined(v, axis=0)) for name, v in found.items()}
 
     return validate

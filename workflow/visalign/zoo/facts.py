@@ -19,7 +19,7 @@ from visalign.errors import InputError
 from visalign.io.files import write_atomic
 from visalign.labels import spaces
 from visalign.zoo import low_level
-from visalign.zoo.weights import files_of, is_repository
+from visalign.zoo.weights import files_of, is_repository, trained_here
 
 #: Raised when the same row gets other facts.
 VERSION = 1
@@ -71,7 +71,7 @@ def question(model: str, models: Rows) -> dict[str, Any]:
     """What decides a model's facts; a trained model's are those of the first base, at its own input size."""
     row = models[model]
     asked = {name: row[name] for name in COLUMNS if name in row}
-    while row["weights"] == "train":
+    while trained_here(row):
         row = models[row["source"]]
     asked |= {name: row.get(name, "") for name in ("architecture", "weights", "source")}
     if is_repository(asked["source"]):  # which may say nothing of its input
@@ -128,7 +128,7 @@ def heads(models: Rows, facts: Rows) -> dict[str, int | None]:
     """Outputs of the head of each model; of a trained one the base's, or a new head's where labels differ."""
     outputs: dict[str, int | None] = {}
     for model, row in models.items():
-        if row["weights"] != "train":
+        if not trained_here(row):
             outputs[model] = facts[model]["num_classes"]
         elif row["label_space"] == models[row["source"]]["label_space"]:
             outputs[model] = outputs[row["source"]]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from visalign.errors import InputError
 from visalign.labels import spaces
 from visalign.zoo.device import device
+from visalign.zoo.weights import trained_here
 
 
 def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
@@ -46,11 +47,11 @@ def build(card: dict[str, Any], weights: str | Path) -> nn.Module:
     model = timm.create_model(card["architecture"], num_classes=card["num_classes"], **own)
     size = tuple(card["data_config"]["input_size"][1:])
     current = tuple(own["img_size"]) if "img_size" in own else None
-    trained_here = card["weights"] == "train"  # at this size, which its position embeddings have
-    if trained_here:
+    at_this_size = trained_here(card)  # which its position embeddings have
+    if at_this_size:
         resize(model, size, current)
     model.load_state_dict(safetensors.torch.load(content), strict=True)
-    if not trained_here:
+    if not at_this_size:
         resize(model, size, current)
     return restrict(model, spaces.indices(card))
 

@@ -31,6 +31,11 @@ def pretrained_name(row: dict[str, Any]) -> str:
     return f"{row['architecture']}.{source}" if hub else row["architecture"]
 
 
+def trained_here(row: dict[str, Any]) -> bool:
+    """Whether the study itself trains the weights of a row, or of a card."""
+    return bool(row["weights"] == "train")
+
+
 def weights_id(row: dict[str, Any]) -> str:
     """Name of a model's weights: rows of the same architecture, weights and source share them."""
     source = row.get("source", "default")
