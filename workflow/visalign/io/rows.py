@@ -3,8 +3,6 @@
 A column is optional in a row where its schema in ``workflow/schemas`` neither requires it nor has a default.
 """
 
-from __future__ import annotations
-
 from typing import NotRequired, TypedDict
 
 
