@@ -12,6 +12,9 @@ from typing import Any
 
 from visalign.errors import InputError
 
+#: An object of JSON that is passed on, whose keys are not known here.
+Json = dict[str, Any]
+
 
 @contextmanager
 def replaced(path: str | Path) -> Iterator[Path]:
@@ -35,7 +38,7 @@ def write_atomic(path: str | Path, content: str | bytes) -> None:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def write_json(path: str | Path, value: Any) -> None:
+def write_json(path: str | Path, value: object) -> None:
     """Write `value` as JSON; NaN is not JSON and must have become None before."""
     write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 

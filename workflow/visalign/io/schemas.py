@@ -12,25 +12,27 @@ from typing import Any
 
 import yaml
 
+#: A JSON schema or a part of one.
+Schema = dict[str, Any]
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 #: libyaml's where PyYAML was built with it: ten times as fast.
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @functools.cache
-def schema(name: str) -> dict[str, Any]:
+def schema(name: str) -> Schema:
     """Read a schema of ``workflow/schemas``."""
     return yaml.load((SCHEMAS / f"{name}.schema.yaml").read_text(), LOADER)
 
 
-def row_defaults(schema_name: str) -> dict[str, Any]:
+def row_defaults(schema_name: str) -> dict[str, object]:
     """What empty cells of a sheet hold, by column."""
-    row: dict[str, Any] = {}
+    row: dict[str, object] = {}
     fill_defaults(row, schema(schema_name))
     return row
 
 
-def fill_defaults(value: Any, definition: dict[str, Any]) -> None:
+def fill_defaults(value: Any, definition: Schema) -> None:
     """Set missing keys of nested objects to the defaults of their schema, in place."""
     if not isinstance(value, dict):
         return

@@ -14,7 +14,7 @@ import jsonschema
 
 from visalign.errors import InputError, collected, raise_any
 from visalign.io import delimited
-from visalign.io.schemas import fill_defaults, schema
+from visalign.io.schemas import Schema, fill_defaults, schema
 from visalign.io.yaml_text import read_yaml
 
 
@@ -27,7 +27,7 @@ def read_config(path: str | Path) -> Any:
         return read_yaml(path)  # YAML may begin so as well
 
 
-def validate(value: Any, definition: str | dict[str, Any], where: str) -> Any:
+def validate(value: Any, definition: str | Schema, where: str) -> Any:
     """Check `value` against a schema, or the one of a name, and fill in its defaults.
 
     Raises
@@ -39,7 +39,7 @@ def validate(value: Any, definition: str | dict[str, Any], where: str) -> Any:
     return value
 
 
-def schema_errors(value: Any, definition: str | dict[str, Any]) -> list[jsonschema.ValidationError]:
+def schema_errors(value: Any, definition: str | Schema) -> list[jsonschema.ValidationError]:
     """Fill in the defaults of a schema and return what it does not allow, in the order of the fields."""
     definition = schema(definition) if isinstance(definition, str) else definition
     fill_defaults(value, definition)
@@ -64,7 +64,7 @@ def told(error: jsonschema.ValidationError, where: str) -> list[str]:
     return unknown or [f"{where}: {'.'.join(path) or '(top level)'}: {error.message}"]
 
 
-def usable_config(config: dict[str, Any], definition: dict[str, Any], where: str, faults: list[str]) -> None:
+def usable_config(config: dict[str, Any], definition: Schema, where: str, faults: list[str]) -> None:
     """Check the config in place: faults are collected, and defaults take the place of what is wrong.
 
     Raises
@@ -106,7 +106,7 @@ class Sheet:
         return not self.readable or name in self.rows or name in self.faulty
 
 
-def read_sheet(path: str | Path, definition: str | dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
+def read_sheet(path: str | Path, definition: str | Schema, key: str) -> dict[str, dict[str, Any]]:
     """Read and check a sheet (TSV) against a schema; returns its rows by the value of column `key`.
 
     Raises
@@ -121,7 +121,7 @@ def read_sheet(path: str | Path, definition: str | dict[str, Any], key: str) -> 
     return rows
 
 
-def read_rows(path: str | Path, definition: str | dict[str, Any], key: str, faults: list[str]) -> Sheet:
+def read_rows(path: str | Path, definition: str | Schema, key: str, faults: list[str]) -> Sheet:
     """Read a sheet as `read_sheet`, but collect what is wrong with single rows."""
     path, definition = Path(path), schema(definition) if isinstance(definition, str) else definition
     if not path.is_file():
@@ -184,7 +184,7 @@ def read_published(table: str, model: str, top1: str) -> dict[str, float]:
     return published
 
 
-def cast(cell: str, part: dict[str, Any], where: str) -> Any:
+def cast(cell: str, part: Schema, where: str) -> Any:
     """Turn a cell into the type that its schema asks for."""
     types = part.get("type", "string")
     if types in ("integer", "number"):
