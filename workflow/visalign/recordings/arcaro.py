@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -67,7 +66,8 @@ def read_activity(
         raise InputError(f"{path}: {RESPONSES}: missing responses (NaN) in every channel")
     neuroid_id = np.array([f"{subject}-{region}-{channel:03d}" for channel in range(1, n_channels + 1)])
     image, y, x = (index.ravel() for index in np.indices((n_images, height, width)))
-    coordinates: dict[str, Any] = form.grid_stimuli([images[i] for i in image], y, x) | {
+    coordinates: form.Coordinates = {
+        **form.grid_stimuli([images[i] for i in image], y.tolist(), x.tolist()),
         "repetition": [0],
         "neuroid_id": neuroid_id[~missing],
         "region": [region] * int((~missing).sum()),
@@ -75,7 +75,7 @@ def read_activity(
         "time_bin_start": [float(start) for start, _ in bins],
         "time_bin_end": [float(end) for _, end in bins],
     }
-    attrs: dict[str, Any] = {"identifier": path.stem, "simulated": 0, "n_neuroids_other_regions": 0}
+    attrs: dict[str, str | int] = {"identifier": path.stem, "simulated": 0, "n_neuroids_other_regions": 0}
     if missing.any():
         attrs["neuroids_missing"] = "\n".join(neuroid_id[missing].tolist())
     activity = means[:, ~missing].transpose(0, 2, 3, 1, 4).reshape(len(image), 1, -1, n_bins)
@@ -159,5 +159,5 @@ def _read_version_5(path: Path) -> tuple[np.ndarray, list[str]]:
     return variables[RESPONSES].T, _names_version_5(variables)
 
 
-def _names_version_5(variables: dict[str, Any]) -> list[str]:
+def _names_version_5(variables: dict[str, np.ndarray]) -> list[str]:
     return ["".join(np.ravel(cell)) for cell in np.ravel(variables[NAMES], order="F")]

@@ -8,9 +8,10 @@ ids and one row per stimulus; NaN, or an empty cell, is a missing response. Ever
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 import yaml
@@ -27,19 +28,34 @@ from visalign.io.yaml_text import read_yaml
 if TYPE_CHECKING:  # Snakemake reads cards at every start, and needs no arrays
     import xarray as xr
 
+    from visalign.recordings.form import Coordinates
 
 #: Axes of responses in a .npy file.
 SHAPE = "(stimulus, neuroid[, repetition[, time_bin]])"
+
+
+class ArraysCard(TypedDict):
+    """A card, with the defaults of its schema; files are named relative to it."""
+
+    responses: str
+    stimulus_ids: str | list[str]  # a file, or the ids themselves
+    object_name: NotRequired[list[str]]
+    neuroids: NotRequired[str]
+    time_bins: list[list[float]]  # start and end of each, in ms
+    identifier: NotRequired[str]
+    simulated: bool
+    sha256: dict[str, str]  # by file name
 
 
 def write_card(
     path: str | Path,
     responses: np.ndarray,
     *,
-    stimuli: dict[str, Any],
-    neuroids: dict[str, Any],
-    time_bins: list[tuple[float, float]],
-    **more: Any,
+    stimuli: Mapping[str, Sequence[str] | np.ndarray],
+    neuroids: Mapping[str, Sequence[str] | np.ndarray | str],
+    time_bins: Sequence[tuple[float, float]],
+    identifier: str,
+    simulated: bool,
 ) -> None:
     """Write a recording as plain arrays beside a card, with their checksums.
 
@@ -48,10 +64,8 @@ def write_card(
     path : str or Path
         The card; its files are named after it.
     responses : ndarray, shape (n_stimuli, n_neuroids, n_repetitions, n_time_bins)
-    stimuli, neuroids : dict
-        Columns of the tables of stimuli and of neuroids.
-    **more
-        Other keys of the card.
+    stimuli, neuroids : mapping
+        Columns of the tables of stimuli and of neuroids; a word is that of all neuroids.
     """
     import pandas as pd
 
@@ -64,17 +78,19 @@ def write_card(
     np.save(buffer, responses)
     write_atomic(values, buffer.getvalue())
     sha256 = {file.name: checksums.of(file, "sha256") for file in (*files.values(), values)}
-    card = {
+    card: ArraysCard = {
         "responses": values.name,
         "stimulus_ids": files["stimuli"].name,
         "neuroids": files["neuroids"].name,
         "time_bins": [list(window) for window in time_bins],
         "sha256": sha256,
+        "identifier": identifier,
+        "simulated": simulated,
     }
-    write_atomic(path, yaml.safe_dump(card | more, sort_keys=False))
+    write_atomic(path, yaml.safe_dump(card, sort_keys=False))
 
 
-def read_card(path: str | Path) -> dict[str, Any]:
+def read_card(path: str | Path) -> ArraysCard:
     """Read and validate a card; an InputError names the card and the field."""
     card = read_yaml(path)
     for field in ("stimulus_ids", "object_name"):
@@ -92,7 +108,7 @@ def named_files(path: str | Path) -> list[str]:
     if not Path(path).is_file():
         return []
     card = read_card(path)
-    names = [card[field] for field in ("responses", "stimulus_ids", "neuroids") if field in card]
+    names = card["responses"], card["stimulus_ids"], card.get("neuroids")
     return [str(Path(path).parent / name) for name in names if isinstance(name, str)]
 
 
@@ -123,7 +139,8 @@ def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = 
     check_files(path, card)
     responses, header = _responses(path.parent / card["responses"])
     coordinates = _coordinates(path, card, responses.shape, header)
-    attrs = {"identifier": card.get("identifier", path.stem), "simulated": int(card["simulated"])}
+    attrs: dict[str, str | int] = {"identifier": card.get("identifier", path.stem)}
+    attrs["simulated"] = int(card["simulated"])
     recording = form.internal_form(path, responses, coordinates, attrs)
     chosen = form.chosen_neuroids(path, recording.region.values, region)
     recording = recording.isel(neuroid=chosen).assign_attrs(n_neuroids_other_regions=int((~chosen).sum()))
@@ -131,7 +148,7 @@ def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = 
     return recording
 
 
-def read_lists(path: str | Path) -> tuple[tuple[int, ...], dict[str, Any]]:
+def read_lists(path: str | Path) -> tuple[tuple[int, ...], Coordinates]:
     """Shape (stimulus, repetition, neuroid, time_bin) and coordinates of a recording, as its files list them.
 
     The responses themselves are not read, save of a CSV. Errors as of `read_arrays`.
@@ -151,29 +168,28 @@ def read_lists(path: str | Path) -> tuple[tuple[int, ...], dict[str, Any]]:
 
 
 def _coordinates(
-    path: Path, card: dict[str, Any], shape: tuple[int, ...], header: list[str] | None
-) -> dict[str, Any]:
+    path: Path, card: ArraysCard, shape: tuple[int, ...], header: list[str] | None
+) -> Coordinates:
     """Coordinates of responses of a shape as `read_lists` gives it, from the files that a card names."""
     n_stimuli, n_repetitions, n_neuroids, _ = shape
+    neuroids: Coordinates
     if "neuroids" in card:
         neuroids = _neuroids(path.parent / card["neuroids"], header)
     else:
         ids = header or [f"{index:04d}" for index in range(n_neuroids)]
         neuroids = {"neuroid_id": ids, "region": [""] * n_neuroids, "subject": [""] * n_neuroids}
-    return (
-        {"object_name": [""] * n_stimuli}
-        | _stimuli(path.parent, card["stimulus_ids"])
-        | ({"object_name": card["object_name"]} if "object_name" in card else {})
-        | neuroids
-        | {
-            "repetition": np.arange(n_repetitions),
-            "time_bin_start": [float(start) for start, _ in card["time_bins"]],
-            "time_bin_end": [float(end) for _, end in card["time_bins"]],
-        }
-    )
+    stimuli = _stimuli(path.parent, card["stimulus_ids"])
+    return {
+        **stimuli,
+        "object_name": card.get("object_name") or stimuli.get("object_name", [""] * n_stimuli),
+        **neuroids,
+        "repetition": np.arange(n_repetitions),
+        "time_bin_start": [float(start) for start, _ in card["time_bins"]],
+        "time_bin_end": [float(end) for _, end in card["time_bins"]],
+    }
 
 
-def check_files(path: Path, card: dict[str, Any]) -> None:
+def check_files(path: Path, card: ArraysCard) -> None:
     """Raise InputError unless the files of a card are there, with the checksums that it gives."""
     files = named_files(path)
     for file in files:
@@ -204,7 +220,7 @@ def _responses(file: Path) -> tuple[np.ndarray, list[str] | None]:
     return values.reshape(values.shape + (1,) * (4 - values.ndim)).transpose(0, 2, 1, 3), None
 
 
-def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> dict[str, Any]:
+def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> Coordinates:
     """Coordinates of the stimuli, from a list, the lines of a text file, or a CSV.
 
     The CSV has columns stimulus_id, or image_id, grid_y and grid_x for a grid recording, and may have
@@ -237,7 +253,7 @@ def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> dict[str, Any]:
     return form.grid_stimuli(ids, *(values.tolist() for values in positions.values())) | names
 
 
-def _neuroids(file: Path, header: list[str] | None) -> dict[str, Any]:
+def _neuroids(file: Path, header: list[str] | None) -> Coordinates:
     """Coordinates of the neuroids from a CSV: neuroid_id, and where there are, region, subject, x, y."""
     table = read_table(file, required=("neuroid_id",), dtype=str, keep_default_na=False)
     ids = words(table, "neuroid_id", file)

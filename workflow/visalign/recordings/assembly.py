@@ -32,7 +32,7 @@ def write_assembly(
     region: Sequence[str],
     subject: Sequence[str],
     time_bins: Sequence[tuple[float, float]],
-    attrs: Mapping[str, Any] | None = None,
+    attrs: Mapping[str, str | int] | None = None,
 ) -> None:
     """Write responses as a Brain-Score-style assembly, one presentation per stimulus and repetition.
 
@@ -87,20 +87,19 @@ def read_assembly(path: str | Path, region: str | None = None, sha1: str | None 
     if sha1 and path.is_file():
         checksums.check(path, sha1)
     with opened(path, region) as (assembly, coordinates, chosen):
-        attrs = {
+        attrs: dict[str, str | int] = {
             "identifier": str(assembly.attrs.get("identifier", assembly.name)),
             "simulated": int(_truth(assembly.attrs.get("simulated", 0))),
         }
         assembly = assembly.transpose("presentation", "neuroid", "time_bin")
         assembly = form.load(path, assembly if chosen.all() else assembly.isel(neuroid=chosen))
+    attrs["n_neuroids_other_regions"] = int((~chosen).sum())
     coordinates = {
         name: values[chosen] if form.DIMENSION_OF[name] == "neuroid" else values
         for name, values in coordinates.items()
     }
     responses, coordinates = _by_stimulus(path, assembly.values, coordinates)
-    return form.internal_form(
-        path, responses, coordinates, attrs | {"n_neuroids_other_regions": int((~chosen).sum())}
-    )
+    return form.internal_form(path, responses, coordinates, attrs)
 
 
 @contextmanager

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from visalign.recordings import form
 from visalign.recordings.ceilings import ALPHA, SplitHalf, mean_over_repetitions, split_half_ceiling
 from visalign.recordings.site_pairs import SitePair, site_pair_ceiling
 from visalign.recordings.subject_ceilings import SubjectCeiling, subject_ceiling
+from visalign.stats.defined import or_none
 
 #: By protocol, then whether repetitions are equal and even in number.
 METHODS = {
@@ -46,6 +46,109 @@ SITE_PAIR_METHOD = (
     "between a site's activity and that of the site most alike on the other images, median over sites, "
     "mean over images; best_pair chooses the site on the image itself, as published"
 )
+
+
+class Drawn(TypedDict):
+    """Random half-splits, where there are such, and the seed of all that is drawn."""
+
+    n_splits: NotRequired[int]
+    seed: int
+
+
+class DescribedCeiling(Drawn):
+    """A ceiling: the median over neuroids with its interval, None where undefined, as the status tells."""
+
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    method: str
+    n_neuroids: int
+    n_undefined: int
+    status: str  # "ok", or why there is no value
+
+
+class CeilingKind(TypedDict):
+    """What a ceiling is: a ``reliability`` or the likeness of ``site_pairs``; and its published form."""
+
+    kind: str
+    best_pair: NotRequired[float | None]  # of site pairs
+    split_slots: NotRequired[float]  # of repetitions that are unequal
+
+
+class RecordingCeiling(DescribedCeiling, CeilingKind):
+    """The ceiling that scores are divided by, with the number of reliable neuroids."""
+
+    reliability_threshold: float
+    n_reliable: int
+
+
+class DescribedCeilings(TypedDict):
+    """The ceilings of one time bin, or of the mean over them."""
+
+    ceiling: RecordingCeiling
+    subject_ceiling: DescribedCeiling
+
+
+class DescribedTimeBin(DescribedCeilings):
+    """A time bin, its borders None and its name empty where the file says none."""
+
+    start: float | None
+    end: float | None
+    window: str
+
+
+class Grid(TypedDict):
+    """How many images, and grid positions on each."""
+
+    n_images: int
+    height: int
+    width: int
+
+
+class Repetitions(TypedDict):
+    """Over stimuli."""
+
+    min: int
+    median: float
+    max: int
+
+
+class Excluded(TypedDict):
+    """What a recording lacks."""
+
+    neuroids_other_regions: int
+    neuroids_missing: list[str]
+    responses_missing: int
+
+
+class Origin(TypedDict):
+    """What a recording's file does not know: its name, place and reader, the region that was chosen."""
+
+    name: str
+    source: str
+    reader: str
+    region: str | None
+    version: int
+
+
+class RecordingCard(Origin, DescribedCeilings):
+    """What stage recordings says of a recording; `regions` and `subjects` are numbers of neuroids."""
+
+    identifier: str
+    simulated: bool
+    protocol: str  # whole_image or grid
+    grid: Grid | None
+    positions: bool  # whether neuroids have x and y
+    regions: dict[str, int]
+    subjects: dict[str, int]
+    n_stimuli: int
+    n_neuroids: int
+    n_repetitions: int
+    n_time_bins: int
+    repetitions_per_stimulus: Repetitions
+    excluded: Excluded
+    time_bins: list[DescribedTimeBin]
+    content_sha256: str
 
 
 class Ceilings(NamedTuple):
@@ -140,32 +243,28 @@ def of_recording(
     overall: Ceilings,
     ceilings: list[Ceilings],
     settings: Settings,
-    named: Mapping[str, Any],
-) -> dict[str, Any]:
+    origin: Origin,
+) -> RecordingCard:
     """Describe the recording; with several time bins `ceiling` is that of the mean over them.
 
     Parameters
     ----------
     overall, ceilings : Ceilings, list of Ceilings
         Of the mean over time bins, and of each.
-    named : mapping
-        What the file does not know: ``name``, ``source``, ``reader``, ``region`` and ``version``.
     """
     n = recording.sizes
     present = ~np.isnan(recording.values)
     repetitions = present.any(axis=(2, 3)).sum(axis=1)
     return {
-        "name": named["name"],
+        "name": origin["name"],
         "identifier": recording.attrs["identifier"],
-        "source": str(named["source"]),
-        "reader": named["reader"],
+        "source": str(origin["source"]),
+        "reader": origin["reader"],
         "simulated": bool(recording.attrs["simulated"]),
         "protocol": protocol(recording),
-        "grid": dict(zip(("n_images", "height", "width"), form.grid(recording), strict=True))
-        if form.is_grid(recording)
-        else None,
+        "grid": grid(recording) if form.is_grid(recording) else None,
         "positions": "x" in recording.coords and "y" in recording.coords,
-        "region": named["region"] or None,
+        "region": origin["region"] or None,
         "regions": dict(sorted(Counter(map(str, recording.region.values)).items())),
         "subjects": dict(sorted(Counter(map(str, recording.subject.values)).items())),
         "n_stimuli": n["stimulus"],
@@ -184,9 +283,12 @@ def of_recording(
         },
         **describe_ceilings(recording, overall, settings),
         "time_bins": [
-            {"start": float(start) if window else None, "end": float(end) if window else None}
-            | {"window": window}
-            | describe_ceilings(recording, ceiling, settings)
+            {
+                "start": float(start) if window else None,
+                "end": float(end) if window else None,
+                "window": window,
+                **describe_ceilings(recording, ceiling, settings),
+            }
             for start, end, window, ceiling in zip(
                 recording.time_bin_start.values,
                 recording.time_bin_end.values,
@@ -196,7 +298,7 @@ def of_recording(
             )
         ],
         "content_sha256": form.content_sha256(recording),
-        "version": named["version"],
+        "version": origin["version"],
     }
 
 
@@ -205,17 +307,23 @@ def protocol(recording: xr.DataArray) -> str:
     return "grid" if form.is_grid(recording) else "whole_image"
 
 
-def describe_ceilings(recording: xr.DataArray, ceilings: Ceilings, settings: Settings) -> dict[str, Any]:
+def grid(recording: xr.DataArray) -> Grid:
+    """How many images and positions a grid recording has."""
+    n_images, height, width = form.grid(recording)
+    return {"n_images": n_images, "height": height, "width": width}
+
+
+def describe_ceilings(recording: xr.DataArray, ceilings: Ceilings, settings: Settings) -> DescribedCeilings:
     """Return both ceilings as JSON values; an undefined one has no value and a reason as its status."""
     split_half, subject, pairs = ceilings
-    drawn = {"n_splits": settings.ceiling_splits, "seed": settings.seed}
+    drawn: Drawn = {"n_splits": settings.ceiling_splits, "seed": settings.seed}
     subject_reason = "undefined for every neuroid (constant responses, or too few stimuli of both subjects)"
     if len(set(recording.subject.values)) < 2:
         subject_reason = "one subject only: no subject-to-subject ceiling"
     if pairs is not None:
         reason = "undefined: one site or image only, or missing responses"
         described = describe(pairs, SITE_PAIR_METHOD, reason, {"seed": settings.seed})
-        described |= {"kind": "site_pairs", "best_pair": None if np.isnan(pairs.best) else pairs.best}
+        kind: CeilingKind = {"kind": "site_pairs", "best_pair": or_none(pairs.best)}
     else:
         reason = "undefined for every neuroid (constant responses, or no stimulus was repeated)"
         if recording.sizes["repetition"] < 2:
@@ -224,26 +332,30 @@ def describe_ceilings(recording: xr.DataArray, ceilings: Ceilings, settings: Set
         described = describe(
             split_half, method, reason, drawn if split_half.equal else {"seed": settings.seed}
         )
-        described |= {"kind": "reliability"}
+        kind = {"kind": "reliability"}
         if not (split_half.equal or np.isnan(split_half.slots) or form.is_grid(recording)):
-            described |= {"split_slots": split_half.slots}
-    n_reliable = int(reliable(split_half, settings.reliability_threshold).sum())
-    described |= {"reliability_threshold": settings.reliability_threshold, "n_reliable": n_reliable}
+            kind["split_slots"] = split_half.slots
     return {
-        "ceiling": described,
+        "ceiling": {
+            **described,
+            **kind,
+            "reliability_threshold": settings.reliability_threshold,
+            "n_reliable": int(reliable(split_half, settings.reliability_threshold).sum()),
+        },
         "subject_ceiling": describe(subject, SUBJECT_METHODS[protocol(recording)], subject_reason, drawn),
     }
 
 
 def describe(
-    ceiling: SplitHalf | SubjectCeiling | SitePair, method: str, reason: str, settings: dict[str, int]
-) -> dict[str, Any]:
+    ceiling: SplitHalf | SubjectCeiling | SitePair, method: str, reason: str, drawn: Drawn
+) -> DescribedCeiling:
     """Return a ceiling as JSON values; `reason` is why it is undefined, if it is."""
-    numbers = {"value": ceiling.value, "ci_low": ceiling.ci_low, "ci_high": ceiling.ci_high}
     return {
-        **{name: None if np.isnan(number) else float(number) for name, number in numbers.items()},
+        "value": or_none(ceiling.value),
+        "ci_low": or_none(ceiling.ci_low),
+        "ci_high": or_none(ceiling.ci_high),
         "method": method,
-        **settings,
+        **drawn,
         "n_neuroids": len(ceiling.per_neuroid),
         "n_undefined": int(np.isnan(ceiling.per_neuroid).sum()),
         "status": reason if np.isnan(ceiling.value) else "ok",

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,9 +47,12 @@ OPTIONAL_COORDINATES = {
 DIMENSION_OF = COORDINATES | OPTIONAL_COORDINATES
 VARIABLE = "responses"
 
+#: Coordinates by their names, each with its values along its dimension.
+Coordinates = Mapping[str, np.ndarray | Sequence[str] | Sequence[int] | Sequence[float]]
+
 
 def internal_form(
-    path: str | Path, responses: np.ndarray, coordinates: Mapping[str, Any], attrs: Mapping[str, Any]
+    path: str | Path, responses: np.ndarray, coordinates: Coordinates, attrs: Mapping[str, str | int]
 ) -> xr.DataArray:
     """Sort responses with their coordinates into the internal form, and check it.
 
@@ -102,7 +104,7 @@ def check_length(path: str | Path, name: str, n: int, size: int) -> None:
         raise InputError(f"{path}: {name}: {n} values, but responses of {size} (axis {axis})")
 
 
-def check_lists(path: str | Path, coordinates: Mapping[str, Any]) -> None:
+def check_lists(path: str | Path, coordinates: Coordinates) -> None:
     """Raise InputError for names that are empty or there twice, and time bins that end before they begin."""
     for name in ("stimulus_id", "neuroid_id"):
         names = list(coordinates[name])
@@ -111,7 +113,7 @@ def check_lists(path: str | Path, coordinates: Mapping[str, Any]) -> None:
         twice = pd.Series(names, dtype=object).duplicated().to_numpy()
         if twice.any():
             raise InputError(f"{path}: {name}: {str(names[int(twice.argmax())])!r} is there twice")
-    starts, ends = coordinates["time_bin_start"], coordinates["time_bin_end"]
+    starts, ends = (np.asarray(coordinates[name], float) for name in ("time_bin_start", "time_bin_end"))
     for start, end in zip(starts, ends, strict=True):
         if not (start <= end or (np.isnan([start, end]).all() and len(starts) == 1)):
             raise InputError(f"{path}: time_bin_start: {start:g} ms, but time_bin_end is {end:g} ms")
@@ -119,11 +121,17 @@ def check_lists(path: str | Path, coordinates: Mapping[str, Any]) -> None:
 
 def grid_stimuli(
     image_id: Sequence[str], grid_y: Sequence[int], grid_x: Sequence[int]
-) -> dict[str, Sequence[Any]]:
+) -> dict[str, Sequence[str] | Sequence[int]]:
     """Return the coordinates, names included, of stimuli that are images at grid positions."""
     names = [f"{image}/{y:02d}-{x:02d}" for image, y, x in zip(image_id, grid_y, grid_x, strict=True)]
-    places = {"image_id": image_id, "grid_y": grid_y, "grid_x": grid_x}
-    return {"stimulus_id": names, "object_name": [""] * len(names), **places}
+    empty = [""] * len(names)
+    return {
+        "stimulus_id": names,
+        "object_name": empty,
+        "image_id": image_id,
+        "grid_y": grid_y,
+        "grid_x": grid_x,
+    }
 
 
 def is_grid(recording: xr.DataArray) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from visalign.errors import InputError
 from visalign.io import checksums
 from visalign.recordings import readers
 from visalign.recordings.reader import Listed
 
+if TYPE_CHECKING:
+    from visalign.io.rows import RecordingRow
 
-def listed_stimuli(row: Mapping[str, Any]) -> Listed:
+
+def listed_stimuli(row: RecordingRow) -> Listed:
     """List the recording that a row of the recordings sheet names.
 
     Raises

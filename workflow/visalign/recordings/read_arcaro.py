@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from visalign.errors import InputError
-from visalign.recordings.reader import Listed, Reader, check_grid
+from visalign.recordings.reader import Asked, Listed, Reader, check_grid
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from visalign.io.rows import RecordingRow
 
-def read(path: str, row: Mapping[str, Any], sha1: str | None) -> xr.DataArray:
+
+def read(path: str, asked: Asked, sha1: str | None) -> xr.DataArray:
     """Read a file of activity into the internal form."""
     from visalign.recordings.arcaro import read_activity
 
-    return read_activity(path, row["windows"], row["region"], row["subject"], row["first_ms"] or 0, sha1)
+    region, subject, windows = asked["region"], asked["subject"], asked["windows"]
+    assert region and subject and windows  # it needs them, as `ARCARO` says
+    return read_activity(path, windows, region, subject, asked["first_ms"] or 0, sha1)
 
 
-def listed(path: Path, row: Mapping[str, Any]) -> Listed:
+def listed(path: Path, row: RecordingRow) -> Listed:
     """Stimuli and neuroids of a file of activity, without its responses."""
     from visalign.recordings import arcaro
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from visalign.errors import InputError
-from visalign.recordings.reader import Listed, Reader, check_grid
+from visalign.recordings.reader import Asked, Listed, Reader, check_grid
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from visalign.io.rows import RecordingRow
 
-def read(path: str, row: Mapping[str, Any], sha1: str | None) -> xr.DataArray:
+
+def read(path: str, asked: Asked, sha1: str | None) -> xr.DataArray:
     """Read the arrays of a card into the internal form."""
     from visalign.recordings.arrays import read_arrays
 
-    return read_arrays(path, row["region"], sha1)
+    return read_arrays(path, asked["region"], sha1)
 
 
-def listed(path: Path, row: Mapping[str, Any]) -> Listed:
+def listed(path: Path, row: RecordingRow) -> Listed:
     """Stimuli and neuroids of a card, without its responses."""
     import numpy as np
 
@@ -34,18 +35,18 @@ def listed(path: Path, row: Mapping[str, Any]) -> Listed:
     chosen = form.chosen_neuroids(path, np.asarray(coordinates["region"]), row.get("region") or None)
     if "image_id" not in coordinates:
         check_grid(path, None, row.get("grid"))
-        names = list(coordinates["stimulus_id"]), list(coordinates["object_name"])
-        return Listed(*names, int(chosen.sum()), shape[1])
-    height, width = (max(coordinates[name]) + 1 for name in ("grid_y", "grid_x"))
-    for image, n in Counter(coordinates["image_id"]).items():
+        ids, names = (list(map(str, coordinates[name])) for name in ("stimulus_id", "object_name"))
+        return Listed(ids, names, int(chosen.sum()), shape[1])
+    height, width = (int(np.max(coordinates[name])) + 1 for name in ("grid_y", "grid_x"))
+    shown = Counter(map(str, coordinates["image_id"]))
+    for image, n in shown.items():
         if n != height * width:
             raise InputError(
                 f"{path}: image_id: {image!r} is there at {n} positions, not at all {height * width} of the "
                 f"grid of {height} × {width}"
             )
     check_grid(path, (height, width), row.get("grid"))
-    images = list(dict.fromkeys(coordinates["image_id"]))
-    return Listed(images, [""] * len(images), int(chosen.sum()), shape[1])
+    return Listed(list(shown), [""] * len(shown), int(chosen.sum()), shape[1])
 
 
 def files(path: str) -> list[str]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from visalign.recordings.reader import Listed, Reader, check_grid
+from visalign.recordings.reader import Asked, Listed, Reader, check_grid
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from visalign.io.rows import RecordingRow
 
-def read(path: str, row: Mapping[str, Any], sha1: str | None) -> xr.DataArray:
+
+def read(path: str, asked: Asked, sha1: str | None) -> xr.DataArray:
     """Read an assembly into the internal form."""
     from visalign.recordings.assembly import read_assembly
 
-    return read_assembly(path, row["region"], sha1)
+    return read_assembly(path, asked["region"], sha1)
 
 
-def listed(path: Path, row: Mapping[str, Any]) -> Listed:
+def listed(path: Path, row: RecordingRow) -> Listed:
     """Stimuli and neuroids of an assembly, without its responses."""
     from visalign.recordings import assembly, form
 

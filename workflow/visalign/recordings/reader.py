@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from visalign.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from visalign.io.rows import RecordingRow
+
+
+class Asked(TypedDict):
+    """What is to be read of a file, None where not given: what any reader takes, then SETTINGS."""
+
+    region: str | None
+    subject: str | None
+    windows: str | None
+    first_ms: int | None
 
 
 class Listed(NamedTuple):
@@ -40,8 +51,8 @@ class Reader:
     name, meaning : str
         In the column ``reader`` of the sheet, and the file format that it stands for.
     read : callable
-        ``(path, row, sha1)`` to the internal form, see `recordings.form`; ``row`` has ``region`` and what it
-        `takes`, None where not given.
+        ``(path, asked, sha1)`` to the internal form, see `recordings.form`; of `Asked` it has regard to the
+        region and what it `takes`.
     listed : callable
         ``(path, row)`` to what a recording lists, without its responses; errors as of `read`.
     needs : tuple of str
@@ -54,8 +65,8 @@ class Reader:
 
     name: str
     meaning: str
-    read: Callable[[str, Mapping[str, Any], str | None], xr.DataArray]
-    listed: Callable[[Path, Mapping[str, Any]], Listed]
+    read: Callable[[str, Asked, str | None], xr.DataArray]
+    listed: Callable[[Path, RecordingRow], Listed]
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     files: Callable[[str], list[str]] = no_files

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from visalign.errors import InputError
 from visalign.recordings.read_arcaro import ARCARO
 from visalign.recordings.read_arrays import ARRAYS
 from visalign.recordings.read_assembly import ASSEMBLY
-from visalign.recordings.reader import Reader
+from visalign.recordings.reader import Asked, Reader
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,13 +33,8 @@ def of(name: str) -> Reader:
     return next(reader for reader in READERS if reader.name == name)
 
 
-def read(name: str, path: str, row: Mapping[str, Any], sha1: str | None) -> xr.DataArray:
+def read(name: str, path: str, asked: Asked, sha1: str | None) -> xr.DataArray:
     """Read a recording with its reader.
-
-    Parameters
-    ----------
-    row : mapping
-        ``region`` and SETTINGS, None where not given.
 
     Raises
     ------
@@ -47,10 +42,11 @@ def read(name: str, path: str, row: Mapping[str, Any], sha1: str | None) -> xr.D
         A setting too few or too many, or what the reader refuses.
     """
     reader = of(name)
+    given: Mapping[str, object] = asked
     for setting in reader.needs:
-        if setting in row and not row[setting]:
+        if setting in given and not given[setting]:
             raise InputError(f"--{setting}: the reader {name} needs it")
     for setting in SETTINGS:
-        if setting not in reader.takes and row[setting] is not None:
+        if setting not in reader.takes and given[setting] is not None:
             raise InputError(f"--{setting.replace('_', '-')}: the reader {name} does not take it")
-    return reader.read(path, {**row, "region": row["region"] or None}, sha1)
+    return reader.read(path, {**asked, "region": asked["region"] or None}, sha1)

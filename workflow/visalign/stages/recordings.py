@@ -12,6 +12,7 @@ from visalign.io.files import write_json
 from visalign.io.tables import write_table
 from visalign.recordings import card as cards
 from visalign.recordings import form, readers
+from visalign.recordings.reader import Asked
 from visalign.stimuli import tables as stimulus_tables
 from visalign.study.options import add_settings
 from visalign.study.schemas import definition, section
@@ -45,8 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read a recording, compute its ceilings, write the three outputs; the card comes last."""
-    row = {name: getattr(args, name) for name in ("region", *readers.SETTINGS)}
-    recording = readers.read(args.reader, args.path, row, args.sha1 or None)
+    asked: Asked = {
+        "region": args.region,
+        "subject": args.subject,
+        "windows": args.windows,
+        "first_ms": args.first_ms,
+    }
+    recording = readers.read(args.reader, args.path, asked, args.sha1 or None)
     simulated = cards.is_simulated(args.path, recording, args.simulated)
     recording.attrs["simulated"] = int(simulated)
     shown = stimulus_tables.pictures(args.table, form.images(recording), args.path) if args.table else None
@@ -66,6 +72,11 @@ def run(args: argparse.Namespace) -> None:
     settings = cards.Settings(args.ceiling_splits, args.ceiling_seed, args.reliability_threshold)
     form.write_recording(args.output, recording)
     write_table(args.ceilings, cards.ceiling_table(recording, ceilings, args.reliability_threshold))
-    named = {"name": args.name, "source": args.path, "reader": args.reader, "region": args.region}
-    named["version"] = VERSIONS["recordings"]
-    write_json(args.recording_card, cards.of_recording(recording, overall, ceilings, settings, named))
+    origin: cards.Origin = {
+        "name": args.name,
+        "source": args.path,
+        "reader": args.reader,
+        "region": args.region,
+        "version": VERSIONS["recordings"],
+    }
+    write_json(args.recording_card, cards.of_recording(recording, overall, ceilings, settings, origin))
