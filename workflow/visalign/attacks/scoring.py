@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -157,7 +156,7 @@ def at_budget(
     alignment: Alignment,
     people: People | None,
     rng: np.random.Generator,
-) -> dict[str, Any]:
+) -> dict[str, float | str | None]:
     """Row of the curve: median tolerance and mean alignment at a budget, without intervals.
 
     Parameters

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import zarr
 
@@ -52,7 +50,7 @@ def _write(group: zarr.Group, name: str, value: np.ndarray, dims: tuple[str, ...
     stored[...] = value
 
 
-def read(path: str, layer: str, order: np.ndarray) -> dict[str, Any]:
+def read(path: str, layer: str, order: np.ndarray) -> dict[str, np.ndarray]:
     """Read a layer for the stimuli of a recording, in its order: K and its sums, or the features X."""
     group = stores.open_store(path)
     if f"{layer}/X" in group:

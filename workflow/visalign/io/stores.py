@@ -13,13 +13,13 @@ import shutil
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 import zarr
 
 from visalign.errors import InputError
-from visalign.io.files import write_json
+from visalign.io.files import Json, write_json
 
 #: Bytes of one inner chunk, the unit in which features are read back.
 CHUNK_BYTES = 4 << 20
@@ -32,12 +32,36 @@ warnings.filterwarnings("ignore", message="Consolidated metadata is currently no
 zarr.config.set({"array.write_empty_chunks": True})
 
 
+class Digest(Protocol):
+    """A hash of hashlib's, as far as it is needed."""
+
+    def update(self, content: Any, /) -> None:
+        """Go on with the bytes of an array."""
+
+    def hexdigest(self) -> str:
+        """Hash of all bytes so far."""
+
+
+class ArrayManifest(TypedDict):
+    """What is inside an array of a store."""
+
+    shape: list[int]
+    dtype: str
+    sha256: str  # of its values
+
+
+class Manifest(TypedDict):
+    """What is inside a store: its arrays by name."""
+
+    arrays: dict[str, ArrayManifest]
+
+
 def partial_path(path: str | Path) -> Path:
     """Where a store is while it is being written."""
     return Path(f"{path}.partial")
 
 
-def open_partial(path: str | Path, identity: dict[str, Any]) -> zarr.Group:
+def open_partial(path: str | Path, identity: Json) -> zarr.Group:
     """Open the partial store of `path`, resuming one of the same identity.
 
     Parameters
@@ -108,7 +132,7 @@ def write_strings(group: zarr.Group, name: str, values: list[str], dimension: st
     stored[:] = array
 
 
-def provenance(**values: Any) -> dict[str, Any]:
+def provenance(**values: Any) -> Json:
     """Attributes that say how a store was made: command, library versions and `values`."""
     versions = {"python": sys.version.split()[0]}
     for package in ("torch", "timm", "numpy", "zarr"):
@@ -119,19 +143,19 @@ def provenance(**values: Any) -> dict[str, Any]:
     return {"command": ["visalign", *sys.argv[1:]], "versions": versions, **values}
 
 
-def hash_values(values: np.ndarray, digest: Any) -> None:
+def hash_values(values: np.ndarray, digest: Digest) -> None:
     """Feed the bytes of an array to a hashlib digest."""
     digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
 
 
-def hash_rows(array: zarr.Array, digest: Any, stop: int) -> None:
+def hash_rows(array: zarr.Array, digest: Digest, stop: int) -> None:
     """Feed the first `stop` rows of an array to a hashlib digest, a shard of rows at a time."""
     rows = (array.shards or array.chunks)[0]
     for start in range(0, stop, rows):
         hash_values(np.asarray(array[start : min(start + rows, stop)]), digest)
 
 
-def array_manifest(array: zarr.Array, digest: Any = None) -> dict[str, Any]:
+def array_manifest(array: zarr.Array, digest: Digest | None = None) -> ArrayManifest:
     """Shape, dtype and content hash of an array; `digest` where its content was hashed already."""
     if digest is None:
         digest = hashlib.sha256()
@@ -145,8 +169,8 @@ def array_manifest(array: zarr.Array, digest: Any = None) -> dict[str, Any]:
 def publish(
     path: str | Path,
     manifest: str | Path,
-    attributes: dict[str, Any],
-    digests: dict[str, Any] | None = None,
+    attributes: Json,
+    digests: dict[str, Digest] | None = None,
 ) -> None:
     """Make the partial store of `path` the final one, then write its manifest.
 
@@ -170,7 +194,8 @@ def publish(
     if Path(path).exists():
         shutil.rmtree(path)
     os.replace(partial, path)
-    write_json(manifest, {"arrays": arrays})
+    content: Manifest = {"arrays": arrays}
+    write_json(manifest, content)
 
 
 def open_store(path: str | Path) -> zarr.Group:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 from visalign.errors import InputError
 
@@ -81,7 +81,14 @@ LACKING = {
 
 
 #: What cards and stores say of a head that is not read as it is, see `provenance`.
-READ_AS = ("class_map", "undefined")
+READ_AS: tuple[Literal["class_map", "undefined"], ...] = ("class_map", "undefined")
+
+
+class Head(TypedDict):
+    """What the card of a model says of its outputs."""
+
+    num_classes: int
+    label_space: NotRequired[str]
 
 
 def size(label_space: str) -> int | None:
@@ -128,7 +135,7 @@ def label_mismatch(model_space: str, stimuli_space: str, stimuli: str) -> str | 
     return f"label space {stimuli_space} of {stimuli} is not the model's {model_space}"
 
 
-def classes(card: dict[str, Any], where: str | Path) -> int:
+def classes(card: Head, where: str | Path) -> int:
     """Number of classes that the network of a card answers with.
 
     Raises
@@ -142,7 +149,7 @@ def classes(card: dict[str, Any], where: str | Path) -> int:
     return SPACES[label_space][0] if class_map(outputs, label_space) else outputs
 
 
-def check_imagenet(card: dict[str, Any], where: str | Path) -> None:
+def check_imagenet(card: Head, where: str | Path) -> None:
     """Raise InputError unless the network of a card answers with ImageNet-1k's classes."""
     outputs, label_space = card["num_classes"], card.get("label_space", "none")
     if label_space != "imagenet-1k":
@@ -151,7 +158,7 @@ def check_imagenet(card: dict[str, Any], where: str | Path) -> None:
         raise InputError(f"{where}: num_classes: {outputs} are not ImageNet's 1000")
 
 
-def provenance(card: dict[str, Any]) -> dict[str, str]:
+def provenance(card: Head) -> dict[str, str]:
     """What cards and stores say of a head that is not read as it is; empty for any other.
 
     Returns
@@ -165,7 +172,7 @@ def provenance(card: dict[str, Any]) -> dict[str, str]:
     return {name: text for name, text in found if text}
 
 
-def indices(card: dict[str, Any]) -> list[int] | None:
+def indices(card: Head) -> list[int] | None:
     """Output of each class of a card's label space, in order, or None: the outputs are the classes."""
     label_space = card.get("label_space", "none")
     head = class_map(card["num_classes"], label_space)

@@ -12,6 +12,7 @@ from visalign.labels import spaces
 from visalign.study.options import add_settings
 from visalign.study.schemas import definition, section
 from visalign.zoo import low_level, low_level_stores
+from visalign.zoo.card import ModelCard
 
 VERSIONS = {"features": 3}
 EXAMPLES = """\
@@ -36,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the store of one (model, stimulus set)."""
-    card = read_json(args.card)
+    card: ModelCard = read_json(args.card)
+    shown: stores.Manifest = read_json(args.pixels_manifest)
     batch_size = None if args.batch_size == "auto" else args.batch_size
     settings = {"dtype": args.dtype, "autocast": args.autocast, "layers": args.layers}
     identity = settings | {
@@ -55,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     digests = None
     if card["weights"] == low_level.WEIGHTS:
         layers = low_level_stores.write_features(card, pixels, group, batch_size)
-        own = {"layers": layers, "dtype": "float32"}
+        own: dict[str, object] = {"layers": layers, "dtype": "float32"}
     else:
         from visalign.zoo import extraction
 
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
         data_config=card["data_config"],
         transform=stores.attribute(store, "transform"),
         stimulus_set=stores.attribute(store, "table"),
-        stimulus_set_sha256=read_json(args.pixels_manifest)["arrays"]["pixels"]["sha256"],
+        stimulus_set_sha256=shown["arrays"]["pixels"]["sha256"],
         threads=os.environ.get("OMP_NUM_THREADS", "default"),
         **spaces.provenance(card),
     )

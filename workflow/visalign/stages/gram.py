@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import zarr
@@ -80,8 +80,8 @@ def run(args: argparse.Namespace) -> None:
     if len(skipped) == len(layers):
         raise InputError(f"{args.features}: no layer has positions for {protocol.name}: {skipped}")
     group.attrs["layers"] = [layer for layer in layers if layer not in skipped]
-    about: dict[str, Any] = {"protocol": protocol.name, "dtype": args.dtype, "skipped": skipped}
-    stores.publish(args.output, args.manifest, stores.provenance(**about))
+    about = stores.provenance(protocol=protocol.name, dtype=args.dtype, skipped=skipped)
+    stores.publish(args.output, args.manifest, about)
 
 
 def write_layer(

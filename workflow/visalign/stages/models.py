@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
 
 from visalign.errors import InputError
 from visalign.io.files import read_json, write_json
@@ -17,6 +16,8 @@ from visalign.labels import spaces
 from visalign.study.options import add_settings
 from visalign.study.schemas import definition
 from visalign.zoo import materialise
+from visalign.zoo.card import ModelCard
+from visalign.zoo.weights import NamedWeights
 
 VERSIONS = {"weights": 3, "card": 3}
 EXAMPLES = """\
@@ -53,9 +54,12 @@ def run(args: argparse.Namespace) -> None:
 
 def weights(args: argparse.Namespace) -> None:
     """Write weights, and the card of a model that has them."""
-    row = {name: getattr(args, name) for name in ("architecture", "weights")} | {"source": args.source or ""}
-    written = materialise.write_weights(row, args.output)
-    write_card(args, written)
+    row: NamedWeights = {
+        "architecture": args.architecture,
+        "weights": args.weights,
+        "source": args.source or "",
+    }
+    write_card(args, materialise.write_weights(row, args.output))
 
 
 def card(args: argparse.Namespace) -> None:
@@ -65,12 +69,14 @@ def card(args: argparse.Namespace) -> None:
     write_card(args, read_json(args.weights_card))
 
 
-def write_card(args: argparse.Namespace, weights: dict[str, Any]) -> None:
+def write_card(args: argparse.Namespace, weights: ModelCard) -> None:
     """Write what is known of weights, and of the model that they are of."""
-    settings: dict[str, Any] = {"model": args.model, "label_space": args.label_space}
+    card = weights.copy()
+    for key in spaces.READ_AS:  # of the model whose card this was
+        card.pop(key, None)
+    card |= {"model": args.model, "label_space": args.label_space}
     if args.data_config:
-        settings["data_config"] = args.data_config
-    card = {name: value for name, value in weights.items() if name not in spaces.READ_AS} | settings
+        card["data_config"] = args.data_config
     read_as = spaces.provenance(card)
     for name, text in read_as.items():
         print(f"{args.model}: {name}: {text}", file=sys.stderr)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import cast
 
+from visalign.io.rows import StimuliRow
 from visalign.io.tables import write_table
 from visalign.labels import multi_labels
 from visalign.stimuli import rows, sources
@@ -36,7 +38,8 @@ def run(args: argparse.Namespace) -> None:
     """Write the table of a stimulus set, and the images that its source makes."""
     written = Path(args.images)
     columns = {column: getattr(args, column) for column in settings_of(definition("stimuli"), "stimuli")}
-    row = {"stimuli": args.name} | {column: value for column, value in columns.items() if value is not None}
+    given = {column: value for column, value in columns.items() if value is not None}
+    row = cast(StimuliRow, {"stimuli": args.name} | given)
     source = sources.check(row)
     written.mkdir(parents=True, exist_ok=True)
     table = rows.table_of(source.images(row, written))

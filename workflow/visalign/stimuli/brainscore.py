@@ -131,10 +131,10 @@ def images(row: Row, written: Path) -> Iterator[StimulusRow]:
 
     from visalign.stimuli.rows import described
 
-    for column, checksum in (("path", "sha1"), ("archive", "archive_sha1")):
-        if row.get(checksum):
-            checksums.check(row[column], row[checksum])
     archive, background = row["archive"], row.get("background", "")
+    for file, sha1 in ((row["path"], row.get("sha1")), (archive, row.get("archive_sha1"))):
+        if sha1:
+            checksums.check(file, sha1)
     with open_archive(archive) as zipped:
         members, unread = members_of(row["path"], archive, zipped, space(row))
         folders.say_unread(archive, unread, written)
@@ -143,9 +143,9 @@ def images(row: Row, written: Path) -> Iterator[StimulusRow]:
                 content = zipped.read(each.member)
             except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
                 raise InputError(f"{archive}: {each.member.filename}: unreadable: {error}") from None
-            file = written / each.name
-            write_atomic(file, content)
-            image = described(each.stimulus_id, file, content, background)
+            unpacked = written / each.name
+            write_atomic(unpacked, content)
+            image = described(each.stimulus_id, unpacked, content, background)
             yield image._replace(label=each.label, category=each.category)
 
 

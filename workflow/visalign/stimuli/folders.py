@@ -19,7 +19,7 @@ from visalign.errors import InputError
 from visalign.io import delimited
 from visalign.io.files import write_atomic
 from visalign.stimuli.class_labels import class_labels, whole_label
-from visalign.stimuli.source import Listed, Row, Source, space
+from visalign.stimuli.source import Labelled, Listed, Row, Source, space
 
 if TYPE_CHECKING:
     from visalign.stimuli.rows import StimulusRow
@@ -270,7 +270,15 @@ def _stem(name: str) -> str:
 # --- the source ---
 
 
-def of_row(row: Row) -> Images:
+class FolderRow(Labelled, total=False):
+    """What a row says of a folder of images."""
+
+    path: str
+    labels: str
+    background: str
+
+
+def of_row(row: FolderRow) -> Images:
     """List the folder of a row: labels from a CSV, from its class folders, or none."""
     if row.get("labels"):
         return from_table(row["path"], row["labels"], space(row))
@@ -283,7 +291,7 @@ def listed(row: Row) -> Listed:
     return Listed(found.names, found.labels, [Path(row["path"]) / name for name in found.names], found.unread)
 
 
-def images(row: Row, written: Path | None = None) -> Iterator[StimulusRow]:
+def images(row: FolderRow, written: Path | None = None) -> Iterator[StimulusRow]:
     """Describe the images of a folder where they are; says what is not read, and where labels come from."""
     from tqdm import tqdm
 

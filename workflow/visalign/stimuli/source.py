@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+from visalign.io.rows import StimuliRow
 
 if TYPE_CHECKING:
     from visalign.stimuli.rows import StimulusRow
 
 #: A row of the stimulus sheet; empty cells may be absent or ''.
-Row = Mapping[str, Any]
+Row = StimuliRow
+
+
+class Labelled(TypedDict, total=False):
+    """What a row says of the classes that its images show."""
+
+    label_space: str
 
 
 class Listed(NamedTuple):
@@ -72,7 +80,7 @@ class Source:
         return self.described.format_map(row)
 
 
-def space(row: Row) -> str:
+def space(row: Labelled) -> str:
     """Label space of a row, '' for the unlabelled."""
     label_space = row.get("label_space")
     return "" if label_space in (None, "none") else str(label_space)

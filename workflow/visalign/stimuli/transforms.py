@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from PIL import Image
@@ -27,6 +27,22 @@ INTERPOLATIONS = {
 MAX_CROP_PCT = 2
 CROP_MODES = ("center", "squash", "border")
 KEY = re.compile(r"(\d+)x(\d+)-(center|squash|border)-([0-9.]+)-([a-z]+)(?:-fill([0-9.]+))?")
+
+
+class Normalisation(TypedDict):
+    """Mean and standard deviation per channel by which pixels in [0, 1] are normalised."""
+
+    mean: list[float]
+    std: list[float]
+
+
+class DataConfig(Normalisation):
+    """What input a network takes, as timm resolves it."""
+
+    input_size: list[int]  # channels, height, width
+    interpolation: str
+    crop_pct: float
+    crop_mode: str
 
 
 @dataclass(frozen=True)
@@ -72,14 +88,15 @@ class Transform:
         return key + ("-fill" + ".".join(map(str, self.fill)) if self.crop_mode == "border" else "")
 
     @classmethod
-    def of_model(cls, data_config: dict[str, Any], squash: bool = False) -> Transform:
+    def of_model(cls, data_config: DataConfig, squash: bool = False) -> Transform:
         """Return timm's evaluation transform of a data config, or with `squash` a resize to its size."""
         _, height, width = data_config["input_size"]
         if squash:
             return cls(height, width, "squash", 1.0, "bilinear")
         mode, fill = data_config["crop_mode"], (0, 0, 0)
         if mode == "border":
-            fill = tuple(round(255 * value) for value in data_config["mean"])
+            red, green, blue = (round(255 * value) for value in data_config["mean"])
+            fill = (red, green, blue)
         return cls(height, width, mode, data_config["crop_pct"], data_config["interpolation"], fill)
 
     @classmethod

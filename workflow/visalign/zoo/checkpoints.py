@@ -11,9 +11,10 @@ import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from visalign.errors import InputError
+from visalign.zoo.weights_file import State
 
 #: Keys under which training code keeps a state dict, in the order in which they are looked for. timm, which
 #: has the first four, takes the moving average of the weights where there is one.
@@ -27,7 +28,7 @@ BATCHES = "num_batches_tracked"
 # --- reading ---
 
 
-def read(path: Path, notes: list[str], *, mapped: bool = False) -> dict[str, Any]:
+def read(path: Path, notes: list[str], *, mapped: bool = False) -> State:
     """Read a state dict from safetensors or a weights-only torch file.
 
     Parameters
@@ -45,8 +46,8 @@ def read(path: Path, notes: list[str], *, mapped: bool = False) -> dict[str, Any
     if not path.is_file():
         raise InputError(f"{path}: no such weight file")
     content = unpack(load(path, mapped), notes)
-    wrong = next((name for name in content if not is_tensor(content[name])), None) if content else None
-    if not content or wrong is not None:
+    if not is_state(content):
+        wrong = next((name for name in content if not is_tensor(content[name])), None)
         holds = f" ({wrong!r} is {type(content[wrong]).__name__})" if wrong is not None else ""
         raise InputError(f"{path}: not a state dict of tensors{holds}")
     return content
@@ -84,14 +85,14 @@ def foreign(path: Path) -> list[str]:
         return []
 
 
-def is_tensor(value: Any) -> bool:
+def is_tensor(value: object) -> bool:
     """Whether a value is a tensor."""
     import torch
 
     return isinstance(value, torch.Tensor)
 
 
-def unpack(content: Any, notes: list[str]) -> dict[str, Any]:
+def unpack(content: object, notes: list[str]) -> dict[str, object]:
     """Find the state dict in what training code wrote; empty where there is none."""
     while isinstance(content, dict):
         inside = [key for key in NESTED if isinstance(content.get(key), dict)]
@@ -107,7 +108,7 @@ def unpack(content: Any, notes: list[str]) -> dict[str, Any]:
     return {}
 
 
-def is_state(value: Any) -> bool:
+def is_state(value: object) -> TypeGuard[State]:
     """Whether a value is a dict of tensors."""
     return isinstance(value, dict) and bool(value) and all(map(is_tensor, value.values()))
 
@@ -115,9 +116,7 @@ def is_state(value: Any) -> bool:
 # --- fitting ---
 
 
-def fit(
-    state: dict[str, Any], architecture: str, where: str | Path, notes: list[str]
-) -> tuple[dict[str, Any], int]:
+def fit(state: State, architecture: str, where: str | Path, notes: list[str]) -> tuple[State, int]:
     """Give the tensors of a file the names and shapes of a network of timm.
 
     Parameters
@@ -167,13 +166,13 @@ def fit(
 class Placed:
     """Tensors under the names of a network with a head of so many outputs, and those that do not fit."""
 
-    state: dict[str, Any]
+    state: State
     num_classes: int
     wrong: dict[str, str]
     notes: list[str]
 
 
-def place(state: dict[str, Any], network: Any, architecture: str) -> Placed:
+def place(state: State, network: Any, architecture: str) -> Placed:
     """Compare tensors with those of an architecture, whose head gets as many outputs as the file's has."""
     import torch
 
@@ -206,9 +205,7 @@ def classifiers(network: Any) -> list[str]:
     return [named] if isinstance(named, str) else list(named)
 
 
-def unwrapped(
-    state: dict[str, Any], names: list[str], where: str | Path, notes: list[str]
-) -> tuple[dict[str, Any], list[str]]:
+def unwrapped(state: State, names: list[str], where: str | Path, notes: list[str]) -> tuple[State, list[str]]:
     """Take the prefix of wrappers off the names of a network's tensors.
 
     Returns
@@ -235,7 +232,7 @@ def unwrapped(
     )
 
 
-def shared_prefix(state: dict[str, Any]) -> str:
+def shared_prefix(state: State) -> str:
     """Prefix of wrappers that all names have."""
     first, prefix = next(iter(state)).split("."), ""
     for part in first[:-1]:
@@ -246,7 +243,7 @@ def shared_prefix(state: dict[str, Any]) -> str:
     return prefix
 
 
-def head_size(state: dict[str, Any], names: list[str], heads: list[str], default: int) -> int:
+def head_size(state: State, names: list[str], heads: list[str], default: int) -> int:
     """Outputs of the head in a state dict: the rows of its weights, 0 where all but the head is there."""
     for head in heads:
         weight = state.get(f"{head}.weight")
@@ -257,7 +254,7 @@ def head_size(state: dict[str, Any], names: list[str], heads: list[str], default
     return 0 if of_head and not of_head & set(state) and others <= set(state) else default
 
 
-def misfits(state: dict[str, Any], ours: dict[str, Any]) -> dict[str, str]:
+def misfits(state: State, ours: State) -> dict[str, str]:
     """Tensors that are on one side only, or differ in shape or kind, with what is wrong."""
     wrong = {}
     for name in sorted(set(ours) | set(state)):
@@ -272,7 +269,7 @@ def misfits(state: dict[str, Any], ours: dict[str, Any]) -> dict[str, str]:
     return wrong
 
 
-def convert(state: dict[str, Any], network: Any, architecture: str) -> dict[str, Any] | None:
+def convert(state: State, network: Any, architecture: str) -> State | None:
     """Convert tensors as timm does for an architecture: names, size of position embeddings; None: it cannot.
 
     Filters of another size are refused: those of ViT/32 resampled for ViT/16 are no network that was trained.
@@ -296,13 +293,13 @@ def listed(names: list[str]) -> str:
     return f"{len(names)} tensors: {', '.join(names[:5])}" + (", ..." if len(names) > 5 else "")
 
 
-def normalisation(state: dict[str, Any]) -> dict[str, list[float]]:
-    """Mean and std (3,) of the normaliser that the robustness library stores with a network; empty: none."""
-    found = {
-        part: [state[name].flatten().tolist() for name in state if name.endswith(f"normalizer.new_{part}")]
+def normalisation(state: State) -> tuple[list[float], list[float]] | None:
+    """Mean and std (3,) of the normaliser that the robustness library stores with a network, or None."""
+    mean, std = (
+        [state[name].flatten().tolist() for name in state if name.endswith(f"normalizer.new_{part}")]
         for part in ("mean", "std")
-    }
-    return {part: values[0] for part, values in found.items()} if all(found.values()) else {}
+    )
+    return (mean[0], std[0]) if mean and std else None
 
 
 def check_finite(model: Any, where: str | Path) -> None:

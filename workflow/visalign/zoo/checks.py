@@ -13,6 +13,7 @@ from torch import nn
 from visalign.errors import InputError
 from visalign.zoo import layers as layers_of
 from visalign.zoo import network
+from visalign.zoo.facts import Answer, Question
 from visalign.zoo.origins import Origin, Unavailable, data_config, origin
 from visalign.zoo.weights import files_of
 
@@ -22,19 +23,19 @@ UNSAID = ("input_size", "crop_pct", "crop_mode", "interpolation")
 STEPS = (32, 16, 14)
 
 
-def facts_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def facts_of(rows: list[Question]) -> list[Answer]:
     """Facts of rows of the model sheet, see `zoo.facts.resolve`; those of the same weights share one."""
     looked_up: dict[tuple[str, ...], Origin | InputError] = {}
     found = []
     for row in rows:
-        key = tuple(row.get(name, "") for name in ("architecture", "weights", "source"))
+        key = (row["architecture"], row["weights"], row.get("source", ""))
         if key not in looked_up:
             looked_up[key] = look_up(row)
         found.append(facts(row, looked_up[key]))
     return found
 
 
-def look_up(row: dict[str, Any]) -> Origin | InputError:
+def look_up(row: Question) -> Origin | InputError:
     """Origin of the weights of a row, of a file only names and shapes, or what is wrong with it."""
     try:
         found = origin(row, mapped=True)
@@ -44,10 +45,15 @@ def look_up(row: dict[str, Any]) -> Origin | InputError:
     return found
 
 
-def facts(row: dict[str, Any], known: Origin | InputError) -> dict[str, Any]:
+def facts(row: Question, known: Origin | InputError) -> Answer:
     """Facts of a row whose weights have been looked up."""
-    found: dict[str, Any] = dict.fromkeys(("data_config", "num_classes", "problem", "unavailable"))
-    found["fetched"] = row["weights"] == "hub" and not files_of(row)
+    found: Answer = {
+        "data_config": None,
+        "num_classes": None,
+        "problem": None,
+        "unavailable": None,
+        "fetched": row["weights"] == "hub" and not files_of(row),
+    }
     if isinstance(known, InputError):
         named = str(known).startswith(("architecture: ", "source: "))
         reason = str(known) if named else f"source: {known}"
@@ -65,7 +71,7 @@ def facts(row: dict[str, Any], known: Origin | InputError) -> dict[str, Any]:
     return found
 
 
-def check_input(row: dict[str, Any], known: Origin) -> None:
+def check_input(row: Question, known: Origin) -> None:
     """Raise InputError for an input size or layers of a row that its network does not have."""
     if known.overlay is not None and (empty := [column for column in UNSAID if column not in row]):
         raise InputError(
@@ -85,7 +91,7 @@ def check_input(row: dict[str, Any], known: Origin) -> None:
         layers_of.layer_shapes(model, layers, size)
 
 
-def sized(name: str, arguments: str, size: tuple[int, int], default: tuple[int, int]) -> nn.Module | None:
+def sized(name: str, arguments: str, size: tuple[int, ...], default: tuple[int, ...]) -> nn.Module | None:
     """Network without memory for its tensors that takes an input size; None: it cannot be run like that.
 
     Raises
@@ -105,7 +111,7 @@ def sized(name: str, arguments: str, size: tuple[int, int], default: tuple[int, 
         raise InputError(f"input_size: {size[0]}: {reason}; it takes {', '.join(taken)}") from None
 
 
-def takes(name: str, arguments: str, size: tuple[int, int]) -> bool:
+def takes(name: str, arguments: str, size: tuple[int, ...]) -> bool:
     """Whether a network takes an input size."""
     try:
         run(name, arguments, size)
@@ -114,7 +120,7 @@ def takes(name: str, arguments: str, size: tuple[int, int]) -> bool:
     return True
 
 
-def run(name: str, arguments: str, size: tuple[int, int]) -> nn.Module:
+def run(name: str, arguments: str, size: tuple[int, ...]) -> nn.Module:
     """Run a network on an image without values; returns it."""
     model = build(name, arguments)
     patches: Any = getattr(model, "patch_embed", None)

@@ -6,7 +6,6 @@ import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 import zarr
@@ -16,6 +15,7 @@ from visalign.io import stores
 from visalign.zoo import layers as layers_of
 from visalign.zoo import network
 from visalign.zoo import pixels as batches
+from visalign.zoo.card import ModelCard
 from visalign.zoo.device import device
 from visalign.zoo.feature_writer import FeatureWriter, Overflow
 
@@ -41,7 +41,7 @@ class Pass:
 
     def __init__(
         self,
-        card: dict[str, Any],
+        card: ModelCard,
         weights: str,
         *,
         layers: str | None,
@@ -54,13 +54,20 @@ class Pass:
         self.forward = network.Normalised(self.model, card["data_config"])
         self.shapes = layers_of.layer_shapes(self.model, layers, self.size) if layers else {}
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> dict[str, object]:
         """What a store says of the pass that filled it."""
-        about = {"layers": [*self.shapes, "logits"], "dtype": self.dtype, "autocast": self.autocast}
-        return about | {"device": str(device())} | layers_of.token_layout(self.model)
+        return {
+            "layers": [*self.shapes, "logits"],
+            "dtype": self.dtype,
+            "autocast": self.autocast,
+            "device": str(device()),
+            **layers_of.token_layout(self.model),
+        }
 
     @contextmanager
-    def recording(self, wide: list[str], lost: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    def recording(
+        self, wide: list[str], lost: dict[str, torch.Tensor] | None = None
+    ) -> Iterator[dict[str, torch.Tensor]]:
         """Record the layers of each forward pass of the block, those of `wide` in float32.
 
         `lost` gets the share of variance that the others lose in float16.
@@ -82,7 +89,7 @@ class Pass:
                 lambda size: batches.stimuli_per_second(self.forward, size, self.size), n_stimuli
             )
 
-    def extract(self, pixels: zarr.Array, group: zarr.Group, rows: int) -> dict[str, Any]:
+    def extract(self, pixels: zarr.Array, group: zarr.Group, rows: int) -> dict[str, stores.Digest]:
         """Fill the partial store from its last complete batch on.
 
         Parameters
@@ -127,7 +134,7 @@ class Pass:
         return writer.digests
 
 
-def record(work: Pass, pixels: zarr.Array, group: zarr.Group, rows: int | None) -> dict[str, Any]:
+def record(work: Pass, pixels: zarr.Array, group: zarr.Group, rows: int | None) -> dict[str, stores.Digest]:
     """Extract into the partial store, again where float16 turns out too narrow for a layer.
 
     Starting again keeps the store the same whenever a run was interrupted. It happens at most once

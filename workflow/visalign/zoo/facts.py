@@ -13,26 +13,65 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from visalign.errors import InputError
 from visalign.io.files import write_atomic
+from visalign.io.rows import ModelRow
 from visalign.labels import spaces
 from visalign.zoo import low_level
-from visalign.zoo.weights import files_of, is_repository, trained_here
+from visalign.zoo.weights import NamedWeights, files_of, is_repository, trained_here
+
+if TYPE_CHECKING:
+    from visalign.stimuli.transforms import DataConfig
 
 #: Raised when the same row gets other facts.
 VERSION = 1
-#: Columns of the model sheet that decide what is known.
-COLUMNS = ("architecture", "weights", "source", "input_size", "layers")
+#: Size and time of each of some files, with its name.
+States = list[list[str | int]]
+
+
+class Question(NamedWeights):
+    """What decides the facts of a row: columns of the model sheet; those of the base where it is trained."""
+
+    input_size: NotRequired[int]
+    layers: NotRequired[str]
+    crop_pct: NotRequired[float]
+    crop_mode: NotRequired[str]
+    interpolation: NotRequired[str]
+
+
+class Facts(TypedDict):
+    """What is known of a model before its weights are there."""
+
+    data_config: DataConfig | None  # without the row's overrides; None with a problem that leaves it unknown
+    num_classes: int | None  # outputs of the head; None: unknown
+    problem: str | None  # what is wrong with the row
+    unavailable: str | None  # why weights or data config cannot be looked up now
+
+
+class Answer(Facts):
+    """Facts as timm gives them."""
+
+    fetched: bool  # whether the weights are those of the hub, not of files here
+
+
+class Known(Answer):
+    """Facts in the cache."""
+
+    state: States  # of the files that they rest on
+
 
 #: Facts of low-level models, of which timm knows nothing.
-LOW_LEVEL = {"data_config": low_level.DATA_CONFIG, "num_classes": 0, "problem": None, "unavailable": None}
+LOW_LEVEL: Facts = {
+    "data_config": low_level.DATA_CONFIG,
+    "num_classes": 0,
+    "problem": None,
+    "unavailable": None,
+}
 
-Rows = dict[str, dict[str, Any]]
 
-
-def resolve(models: Rows, cache: str | Path | None) -> Rows:
+def resolve(models: dict[str, ModelRow], cache: str | Path | None) -> dict[str, Facts]:
     """Return the facts of each model.
 
     Parameters
@@ -41,45 +80,50 @@ def resolve(models: Rows, cache: str | Path | None) -> Rows:
         Rows of the model sheet by name, a trained model after its base.
     cache : str or Path, optional
         JSON file that keeps them; where it holds all, timm is not started.
-
-    Returns
-    -------
-    dict of dict
-        ``data_config``: timm's own, without the row's overrides, None with a problem that leaves it unknown;
-        ``num_classes``: outputs of the head, None where unknown; ``problem``: what is wrong with the row, or
-        None; ``unavailable``: why weights or data config cannot be looked up now, or None.
     """
     given = {name: LOW_LEVEL for name, row in models.items() if row["weights"] == low_level.WEIGHTS}
     models = {name: row for name, row in models.items() if name not in given}
     cache = Path(cache) if cache else None
     stored = json.loads(cache.read_text()) if cache and cache.exists() else {}
     version = f"{timm_version()}/{VERSION}"
-    known = stored.get(version, {})
+    known: dict[str, Known] = stored.get(version, {})
     questions = {model: question(model, models) for model in models}
     keys = {model: json.dumps(asked, sort_keys=True) for model, asked in questions.items()}
     states = {key: state(questions[model]) for model, key in keys.items()}
     missing = {key: questions[model] for model, key in keys.items() if not holds(known.get(key), states[key])}
     if missing:
         answers = ask(list(missing.values()))
-        known |= {key: facts | {"state": states[key]} for key, facts in zip(missing, answers, strict=True)}
+        known |= {key: {**facts, "state": states[key]} for key, facts in zip(missing, answers, strict=True)}
         if cache:
             write_atomic(cache, json.dumps({version: known}, indent=1))
     return given | {model: known[key] for model, key in keys.items()}
 
 
-def question(model: str, models: Rows) -> dict[str, Any]:
+def question(model: str, models: dict[str, ModelRow]) -> Question:
     """What decides a model's facts; a trained model's are those of the first base, at its own input size."""
-    row = models[model]
-    asked = {name: row[name] for name in COLUMNS if name in row}
-    while trained_here(row):
-        row = models[row["source"]]
-    asked |= {name: row.get(name, "") for name in ("architecture", "weights", "source")}
+    own = base = models[model]
+    while trained_here(base):
+        base = models[base["source"]]
+    asked: Question = {
+        "architecture": base["architecture"],
+        "weights": base["weights"],
+        "source": base.get("source", ""),
+    }
+    if "input_size" in own:
+        asked["input_size"] = own["input_size"]
+    if own.get("layers", "auto") != "auto":
+        asked["layers"] = own["layers"]
     if is_repository(asked["source"]):  # which may say nothing of its input
-        asked |= {name: row[name] for name in ("crop_pct", "crop_mode", "interpolation") if name in row}
-    return {name: value for name, value in asked.items() if (name, value) != ("layers", "auto")}
+        if "crop_pct" in base:
+            asked["crop_pct"] = base["crop_pct"]
+        if "crop_mode" in base:
+            asked["crop_mode"] = base["crop_mode"]
+        if "interpolation" in base:
+            asked["interpolation"] = base["interpolation"]
+    return asked
 
 
-def state(asked: dict[str, Any]) -> Any:
+def state(asked: Question) -> States:
     """Size and time of the files that a model's facts rest on."""
     source, files = asked["source"], files_of(asked)
     if asked["weights"] == "package":
@@ -94,7 +138,7 @@ def state(asked: dict[str, Any]) -> Any:
     return [[name, *((found.st_size, found.st_mtime_ns) if found else ())] for name, found in stats]
 
 
-def holds(facts: dict[str, Any] | None, now: Any) -> bool:
+def holds(facts: Known | None, now: States) -> bool:
     """Whether cached facts still hold; what is known of a repository of the hub holds once it is known."""
     if facts is None:
         return False
@@ -102,7 +146,7 @@ def holds(facts: dict[str, Any] | None, now: Any) -> bool:
     return settled or facts["state"] == now
 
 
-def ask(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def ask(rows: list[Question]) -> list[Answer]:
     """Ask timm, in a process of its own."""
     command = [sys.executable, "-m", "visalign", "models", "facts"]
     result = subprocess.run(command, input=json.dumps(rows), capture_output=True, text=True)
@@ -111,7 +155,9 @@ def ask(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def problems(facts: Rows, sheets: dict[str, str], field: str = "problem") -> list[str]:
+def problems(
+    facts: dict[str, Facts], sheets: dict[str, str], field: Literal["problem", "unavailable"] = "problem"
+) -> list[str]:
     """What is wrong with models, or unavailable, a line each.
 
     Parameters
@@ -124,7 +170,7 @@ def problems(facts: Rows, sheets: dict[str, str], field: str = "problem") -> lis
     return [f"{sheets[model]}: {model}: {known[field]}" for model, known in facts.items() if known[field]]
 
 
-def heads(models: Rows, facts: Rows) -> dict[str, int | None]:
+def heads(models: dict[str, ModelRow], facts: dict[str, Facts]) -> dict[str, int | None]:
     """Outputs of the head of each model; of a trained one the base's, or a new head's where labels differ."""
     outputs: dict[str, int | None] = {}
     for model, row in models.items():
@@ -145,11 +191,12 @@ def timm_version() -> str:
         return ""
 
 
-def override(data_config: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+def override(data_config: DataConfig, row: ModelRow) -> DataConfig:
     """Apply a sheet row's input_size, crop_pct, crop_mode and interpolation to a data config."""
-    result = dict(data_config)
-    for name in ("crop_pct", "crop_mode", "interpolation"):
-        result[name] = row.get(name, result[name])
+    result = data_config.copy()
+    result["crop_pct"] = row.get("crop_pct", result["crop_pct"])
+    result["crop_mode"] = row.get("crop_mode", result["crop_mode"])
+    result["interpolation"] = row.get("interpolation", result["interpolation"])
     if "input_size" in row:
         result["input_size"] = [3, row["input_size"], row["input_size"]]
     return result

@@ -50,7 +50,7 @@ class FeatureWriter:
         self.thread = ThreadPoolExecutor(1)
         self.pending: Future[None] | None = None
         self.complete: int = stores.attribute(group, "complete", 0)
-        self.digests = {layer: hashlib.sha256() for layer in dimensions}
+        self.digests: dict[str, stores.Digest] = {layer: hashlib.sha256() for layer in dimensions}
         for layer, digest in self.digests.items():
             if self.complete:  # of an earlier run
                 stores.hash_rows(stores.array(group, layer), digest, self.complete)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import zarr
@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # low-level models need no network
     import pandas as pd
     from torch import Tensor
 
+    from visalign.zoo.card import ModelCard
     from visalign.zoo.network import Normalised
 
 
@@ -37,7 +38,7 @@ class Inputs:
         Files that errors name.
     """
 
-    card: dict[str, Any]
+    card: ModelCard
     table: pd.DataFrame
     pixels: zarr.Array
     card_path: str | Path

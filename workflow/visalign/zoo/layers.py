@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ def named(model: nn.Module, layers: str) -> list[str]:
     return names
 
 
-def layer_shapes(model: nn.Module, layers: str, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+def layer_shapes(model: nn.Module, layers: str, size: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     """Layers to record, in order, with their shapes without the stimulus axis.
 
     Parameters
@@ -68,15 +68,15 @@ def dimensions(model: nn.Module, layer: str, shape: tuple[int, ...]) -> tuple[st
     return ("stimulus", *(f"{layer}_{name}" for name in rest))
 
 
-def token_layout(model: nn.Module) -> dict[str, Any]:
-    """How the token axis of a transformer is ordered.
+class TokenLayout(TypedDict):
+    """How the token axis of a transformer is ordered."""
 
-    Returns
-    -------
-    dict
-        ``prefix_tokens``: tokens that come before the patches (class, registers); ``token_grid``:
-        (rows, columns) of the patches, row by row, or None where the model does not say.
-    """
+    prefix_tokens: int  # those before the patches: class, registers
+    token_grid: list[int] | None  # rows and columns of the patches, row by row; None: the model does not say
+
+
+def token_layout(model: nn.Module) -> TokenLayout:
+    """How the token axis of a model is ordered, where it has one."""
     grid = getattr(getattr(model, "patch_embed", None), "grid_size", None)
     return {
         "prefix_tokens": int(getattr(model, "num_prefix_tokens", 0)),
@@ -103,7 +103,7 @@ def hook(model: nn.Module, name: str, see: Callable[[str, Any], None]) -> Any:
     return module.register_forward_hook(first_tensor)
 
 
-def probe(model: nn.Module, layers: list[str], size: tuple[int, int]) -> dict[str, tuple[int, ...] | str]:
+def probe(model: nn.Module, layers: list[str], size: tuple[int, ...]) -> dict[str, tuple[int, ...] | str]:
     """Shape of each layer without the stimulus axis, or why it cannot be recorded.
 
     Found by one forward pass of a grey image; an input size that the model does not take is an InputError.

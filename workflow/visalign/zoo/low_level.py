@@ -7,7 +7,13 @@ passes here.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from visalign.io.rows import ModelRow
+    from visalign.stimuli.transforms import DataConfig
 
 #: Raised when one of them is defined otherwise: it stands where other rows name the source of their weights.
 VERSION = 1
@@ -28,7 +34,7 @@ COLUMNS = (
     *("input_size", "crop_pct", "crop_mode", "interpolation"),
 )
 #: Their input, where the row does not say otherwise: that of most networks of ImageNet.
-DATA_CONFIG = {
+DATA_CONFIG: DataConfig = {
     "input_size": [3, 224, 224],
     "interpolation": "bicubic",
     "mean": [0.485, 0.456, 0.406],
@@ -38,7 +44,7 @@ DATA_CONFIG = {
 }
 
 
-def faults(row: dict[str, Any], defaults: dict[str, Any]) -> list[str]:
+def faults(row: ModelRow, defaults: Mapping[str, object]) -> list[str]:
     """What is wrong with the row of a low-level model, whose empty cells hold `defaults`: field and value."""
     found = []
     if row["architecture"] not in GIVES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 import zarr
@@ -11,6 +10,7 @@ from tqdm import tqdm
 
 from visalign.io import stores
 from visalign.zoo import image_statistics
+from visalign.zoo.card import ModelCard
 
 #: Architecture -> its one layer.
 LAYERS = {"pixels": "pixels", "gabor-energy": "energy"}
@@ -26,9 +26,7 @@ STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 ROWS = 32
 
 
-def write_features(
-    card: dict[str, Any], pixels: zarr.Array, group: zarr.Group, rows: int | None
-) -> list[str]:
+def write_features(card: ModelCard, pixels: zarr.Array, group: zarr.Group, rows: int | None) -> list[str]:
     """Write the layer of a low-level model into a partial store, in float32; returns the names of layers."""
     layer = LAYERS[card["architecture"]]
     axes = ("stimulus", f"{layer}_channel", f"{layer}_y", f"{layer}_x")
@@ -37,14 +35,14 @@ def write_features(
 
 
 def write_maps(
-    card: dict[str, Any], pixels: zarr.Array, group: zarr.Group, rows: int, names: Iterable[str]
+    card: ModelCard, pixels: zarr.Array, group: zarr.Group, rows: int, names: Iterable[str]
 ) -> None:
     """Write the maps of a low-level model into a partial store, under every name of a reduction."""
     write(card, pixels, group, rows, names, ("stimulus", "y", "x"))
 
 
 def write(
-    card: dict[str, Any],
+    card: ModelCard,
     pixels: zarr.Array,
     group: zarr.Group,
     rows: int,

@@ -9,18 +9,19 @@ from typing import Any
 
 from visalign.errors import InputError
 from visalign.zoo import checkpoints, low_level
+from visalign.zoo.card import ModelCard
 from visalign.zoo.origins import Origin, origin
-from visalign.zoo.weights import is_repository
+from visalign.zoo.weights import NamedWeights, is_repository
 from visalign.zoo.weights_file import save
 
 
 def materialise(architecture: str, weights: str, source: str) -> Any:
     """Return a model of the sheet with its weights; see `origin`."""
-    row = {"architecture": architecture, "weights": weights, "source": source}
+    row: NamedWeights = {"architecture": architecture, "weights": weights, "source": source}
     return build(origin(row), row)
 
 
-def build(found: Origin, row: dict[str, Any]) -> Any:
+def build(found: Origin, row: NamedWeights) -> Any:
     """Build the network of a row, and give it its weights."""
     import timm
     import torch
@@ -69,24 +70,37 @@ class Overheard(logging.Handler):
         self.messages.append(record.getMessage())
 
 
-def write_weights(row: dict[str, Any], output: str | Path) -> dict[str, Any]:
+def write_weights(row: NamedWeights, output: str | Path) -> ModelCard:
     """Write the weights of a row, see `origin`, as safetensors; returns what a card says of them.
 
     Those of a low-level model are no tensors at all.
     """
+    source = row.get("source", "")
     if row["weights"] == low_level.WEIGHTS:
-        about = {"parameters": 0, "num_classes": 0, "data_config": low_level.DATA_CONFIG}
-        return row | {"sha256": save({}, output)} | about
+        return {
+            "architecture": row["architecture"],
+            "weights": row["weights"],
+            "source": source,
+            "sha256": save({}, output),
+            "parameters": 0,
+            "num_classes": 0,
+            "data_config": low_level.DATA_CONFIG,
+        }
     found = origin(row)
     model = build(found, row)
     for note in found.notes:
         print(f"{row['architecture']}: {note}", file=sys.stderr)
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    card = row | {
-        "sha256": save(state, output),
+    card: ModelCard = {
+        "architecture": row["architecture"],
+        "weights": row["weights"],
+        "source": source,
+        "sha256": save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, output),
         "parameters": sum(p.numel() for p in model.parameters()),
         "num_classes": model.num_classes,
         "data_config": found.data_config,
     }
-    extra = {"model_args": found.model_args, "fitted": found.notes}
-    return card | {name: value for name, value in extra.items() if value}
+    if found.model_args:
+        card["model_args"] = found.model_args
+    if found.notes:
+        card["fitted"] = found.notes
+    return card

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import timm
@@ -15,11 +14,13 @@ from torch import Tensor, nn
 
 from visalign.errors import InputError
 from visalign.labels import spaces
+from visalign.stimuli.transforms import Normalisation
+from visalign.zoo.card import ModelCard
 from visalign.zoo.device import device
 from visalign.zoo.weights import trained_here
 
 
-def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
+def load(card: ModelCard, weights: str | Path) -> nn.Module:
     """Build the model of a card: eval mode, frozen, channels_last, on `device`; see `build`.
 
     Of a head that has more classes than the card's label space the logits are those of the label space.
@@ -28,7 +29,7 @@ def load(card: dict[str, Any], weights: str | Path) -> nn.Module:
     return model.eval().to(device()).to(memory_format=torch.channels_last)
 
 
-def build(card: dict[str, Any], weights: str | Path) -> nn.Module:
+def build(card: ModelCard, weights: str | Path) -> nn.Module:
     """Build the model of a card for the input size and the label space that it names.
 
     Raises
@@ -104,11 +105,10 @@ class Normalised(nn.Module):
     Parameters
     ----------
     model : nn.Module
-    data_config : dict
-        ``mean`` and ``std`` per channel.
+    data_config : Normalisation
     """
 
-    def __init__(self, model: nn.Module, data_config: dict[str, Any]) -> None:
+    def __init__(self, model: nn.Module, data_config: Normalisation) -> None:
         super().__init__()
         self.model = model
         where = next(model.parameters()).device

@@ -7,11 +7,16 @@ import importlib.util
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from visalign.errors import InputError
+from visalign.io.files import Json
 from visalign.zoo import checkpoints
-from visalign.zoo.weights import is_repository, pretrained_name
+from visalign.zoo.weights import NamedWeights, is_repository, pretrained_name
+from visalign.zoo.weights_file import State
+
+if TYPE_CHECKING:
+    from visalign.stimuli.transforms import DataConfig
 
 
 def check_architecture(name: str, column: str = "architecture") -> None:
@@ -31,24 +36,19 @@ def check_architecture(name: str, column: str = "architecture") -> None:
         )
 
 
-def data_config(name: str) -> dict[str, Any]:
+def data_config(name: str) -> DataConfig:
     """Timm's data config of an architecture or of one of its pretrained tags, as JSON values.
 
     Parameters
     ----------
     name : str
         ``architecture``, or ``architecture.tag`` (weights of one architecture differ in size and crop).
-
-    Returns
-    -------
-    dict
-        ``input_size`` (3, height, width), ``mean``, ``std``, ``crop_pct``, ``crop_mode``, ``interpolation``.
     """
     check_architecture(name)
     return resolve(pretrained_cfg(name))
 
 
-def pretrained_cfg(name: str) -> dict[str, Any]:
+def pretrained_cfg(name: str) -> Json:
     """What timm says of an architecture, or of one of its pretrained tags."""
     import timm
 
@@ -56,14 +56,14 @@ def pretrained_cfg(name: str) -> dict[str, Any]:
     return found.to_dict() if found else {}
 
 
-def resolve(pretrained: dict[str, Any]) -> dict[str, Any]:
+def resolve(pretrained: Json) -> DataConfig:
     """Timm's data config of its ``pretrained_cfg``, as JSON values."""
     import timm
 
     return json.loads(json.dumps(timm.data.resolve_data_config(pretrained_cfg=pretrained)))
 
 
-def match_by_order(ours: dict[str, Any], theirs: dict[str, Any], where: str) -> dict[str, Any]:
+def match_by_order(ours: State, theirs: State, where: str) -> State:
     """Rename tensors of another implementation, matched one to one in order.
 
     Parameters
@@ -110,7 +110,7 @@ class Origin:
 
     Attributes
     ----------
-    data_config : dict
+    data_config : DataConfig
         See `data_config`.
     num_classes : int
         Outputs of the head.
@@ -128,17 +128,17 @@ class Origin:
         What had to be done to make the weights fit.
     """
 
-    data_config: dict[str, Any]
+    data_config: DataConfig
     num_classes: int
     name: str
-    model_args: dict[str, Any] = field(default_factory=dict)
-    overlay: dict[str, Any] | None = None
+    model_args: Json = field(default_factory=dict)
+    overlay: dict[str, str] | None = None
     path: Path | None = None
-    state: dict[str, Any] | None = None
+    state: State | None = None
     notes: list[str] = field(default_factory=list)
 
 
-def origin(row: dict[str, Any], *, mapped: bool = False) -> Origin:
+def origin(row: NamedWeights, *, mapped: bool = False) -> Origin:
     """Look up where the weights of a row come from.
 
     Parameters
@@ -174,7 +174,7 @@ def origin(row: dict[str, Any], *, mapped: bool = False) -> Origin:
     return found
 
 
-def read(found: Origin, row: dict[str, Any], mapped: bool) -> None:
+def read(found: Origin, row: NamedWeights, mapped: bool) -> None:
     """Read the weights of a file or package, and what they say of the network."""
     source, architecture = row.get("source", ""), row["architecture"]
     if row["weights"] == "package":
@@ -191,9 +191,12 @@ def read(found: Origin, row: dict[str, Any], mapped: bool) -> None:
     theirs = checkpoints.read(found.path, found.notes, mapped=mapped)
     found.state, found.num_classes = checkpoints.fit(theirs, architecture, found.path, found.notes)
     own = checkpoints.normalisation(theirs)
-    apart = [abs(a - b) for name in own for a, b in zip(own[name], found.data_config[name], strict=True)]
-    if max(apart, default=0) > 1e-4:
-        found.data_config |= own
+    if own is None:
+        return
+    mean, std = own
+    known = found.data_config["mean"] + found.data_config["std"]
+    if max(abs(a - b) for a, b in zip(mean + std, known, strict=True)) > 1e-4:
+        found.data_config |= {"mean": mean, "std": std}
         found.notes.append("mean and std are those of the file's normaliser")
 
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
+
+
+class KindOfWeights(TypedDict):
+    """The column of the model sheet that says where weights come from; cards have it too."""
+
+    weights: str
+
+
+class NamedWeights(KindOfWeights):
+    """The columns of the model sheet that name weights; see `zoo.origins.origin`."""
+
+    architecture: str
+    source: NotRequired[str]
 
 
 def is_repository(source: str) -> bool:
@@ -13,7 +26,7 @@ def is_repository(source: str) -> bool:
     return "/" in source or ":" in source
 
 
-def files_of(row: dict[str, Any]) -> list[Path]:
+def files_of(row: NamedWeights) -> list[Path]:
     """Files here that the weights of a row are made from, there or not: one file, or those of a folder."""
     source = row.get("source", "")
     if row["weights"] == "file":
@@ -24,19 +37,19 @@ def files_of(row: dict[str, Any]) -> list[Path]:
     return []
 
 
-def pretrained_name(row: dict[str, Any]) -> str:
+def pretrained_name(row: NamedWeights) -> str:
     """Timm's name of a row's weights: with the tag where they are timm's own, else the architecture."""
     source = row.get("source", "")
     hub = row.get("weights", "hub") == "hub" and source and not is_repository(source)
     return f"{row['architecture']}.{source}" if hub else row["architecture"]
 
 
-def trained_here(row: dict[str, Any]) -> bool:
+def trained_here(row: KindOfWeights) -> bool:
     """Whether the study itself trains the weights of a row, or of a card."""
     return bool(row["weights"] == "train")
 
 
-def weights_id(row: dict[str, Any]) -> str:
+def weights_id(row: NamedWeights) -> str:
     """Name of a model's weights: rows of the same architecture, weights and source share them."""
     source = row.get("source", "default")
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", source):  # a path: names must differ where paths do

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from visalign.io.files import replaced
 
+if TYPE_CHECKING:
+    import torch
 
-def save(state: dict[str, Any], output: str | Path) -> str:
+#: Tensors of a network by their names.
+State = dict[str, "torch.Tensor"]
+
+
+def save(state: State, output: str | Path) -> str:
     """Save tensors by their names as safetensors, whole or not at all; returns the sha256 of the file."""
     with replaced(output) as partial:
         if state:
