@@ -5,10 +5,8 @@ Every start of Snakemake imports this: files here import at their top nothing bu
 
 from __future__ import annotations
 
-from typing import Any
-
 from visalign.comparisons import cka, pls, ridge, rsa
-from visalign.comparisons.comparison import Comparison, Option
+from visalign.comparisons.comparison import Comparison, Option, Value
 
 #: A new way to compare is a file with its COMPARISON, and a line here.
 COMPARISONS: tuple[Comparison, ...] = (
@@ -24,7 +22,7 @@ def names(kind: str | None = None) -> list[str]:
     return [one.name for one in COMPARISONS if kind in (None, one.kind)]
 
 
-def chosen(name: str, **options: Any) -> Comparison:
+def chosen(name: str, **options: Value) -> Comparison:
     """Return the comparison of a name with the options that it takes of those given, else its defaults."""
     return next(one for one in COMPARISONS if one.name == name).using(**options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: One layer of a recording's stimuli: what `gram.matrix.gram` gives, or its features X (n, p).
 Layer = Mapping[str, "np.ndarray"]
+#: What an option may be.
+Value = int | str
 #: Variants of a metric in the score table, METRIC_VARIANT, and what they are.
 VARIANTS = {
     "layer": "the same for one layer",
@@ -37,7 +39,7 @@ class Option:
     """
 
     name: str
-    default: Any
+    default: Value
     help: str
     least: int = 1
     choices: tuple[str, ...] = ()
@@ -76,7 +78,7 @@ class Comparison:
     meaning: str
     described: str
     options: tuple[Option, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Value] = field(default_factory=dict)
     kind: ClassVar[str]
     variants: ClassVar[Mapping[str, str]]
 
@@ -84,7 +86,7 @@ class Comparison:
         own = {option.name: self.settings.get(option.name, option.default) for option in self.options}
         object.__setattr__(self, "settings", own)
 
-    def using(self, **settings: Any) -> Self:
+    def using(self, **settings: Value) -> Self:
         """Return the same with options as given; those of other comparisons are passed over."""
         return replace(self, settings={**self.settings, **settings})
 

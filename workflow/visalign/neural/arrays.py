@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -15,8 +15,18 @@ from visalign.neural.recorded import Plan
 from visalign.neural.rows import Result, TimeBin, time_bin
 from visalign.stats.cross_validation import check_tests, copies
 
-#: What is told of a score as JSON.
-ENTRY = ("value", "ci_low", "ci_high", "n", "n_excluded", "floor", "ceiling", "convention")
+
+class Entry(TypedDict):
+    """What is told of a `Score` as JSON."""
+
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n: int | None
+    n_excluded: int
+    floor: float | None
+    ceiling: float | None
+    convention: str | None
 
 
 class Arrays(NamedTuple):
@@ -107,11 +117,22 @@ def told(scores: Mapping[str, Mapping[str, Score]]) -> Iterator[str]:
             yield f"{metric:6s} {name:15s} {value:.4f}{interval}"
 
 
-def as_json(scores: Mapping[str, Mapping[str, Score]]) -> dict[str, Any]:
-    """Return what `--json` prints of scores: metric, convention, then what is in ENTRY."""
+def as_json(scores: Mapping[str, Mapping[str, Score]]) -> dict[str, dict[str, Entry]]:
+    """Return what `--json` prints of scores: an entry by metric, then convention."""
+    return {metric: {name: entry(score) for name, score in named.items()} for metric, named in scores.items()}
+
+
+def entry(score: Score) -> Entry:
+    """Return what is told of a score."""
     return {
-        metric: {name: {key: getattr(score, key) for key in ENTRY} for name, score in entries.items()}
-        for metric, entries in scores.items()
+        "value": score.value,
+        "ci_low": score.ci_low,
+        "ci_high": score.ci_high,
+        "n": score.n,
+        "n_excluded": score.n_excluded,
+        "floor": score.floor,
+        "ceiling": score.ceiling,
+        "convention": score.convention,
     }
 
 

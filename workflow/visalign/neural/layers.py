@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from visalign.stats.cross_validation import Split
 from visalign.stats.defined import median_of_defined
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 #: Splits of one task: enough tasks for many workers, few enough reads of a Gram matrix.
 BLOCK = 5
@@ -154,7 +154,7 @@ def score_layers(
     """
     blocks = [splits[first : first + BLOCK] for first in range(0, len(splits), BLOCK)]
     responses = client.submit(np.asarray, Y, pure=False)
-    futures: list[list[Any]] = [
+    futures: list[list[Future]] = [
         [
             client.submit(score_block, read, responses, block, comparison, groups, pure=False)
             for block in blocks
@@ -162,7 +162,7 @@ def score_layers(
         for read in reads.values()
     ]
     results: list[list[Block]] = client.gather(futures)
-    asked = comparison.settings[comparison.counted] if comparison.counted else 0
+    asked = int(comparison.settings[comparison.counted]) if comparison.counted else 0
     used = {name: min(block.used for block in layer) for name, layer in zip(reads, results, strict=True)}
     return LayerScores(
         list(reads),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Assignments of responses to the wrong stimuli whose mean score is the floor.
 FLOORS = 20
+#: A number, or draws of it.
+Number = TypeVar("Number", float, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Ceiling(NamedTuple):
     resampled: Callable[[Draws], np.ndarray] | None = None
 
 
-def conventions(r: Any, c: Any, kind: str = "reliability") -> dict[str, Any]:
+def conventions(r: Number, c: Any, kind: str = "reliability") -> dict[str, Number]:
     """A raw correlation, or draws of it, under every convention.
 
     `c` is a reliability, so √c is the best attainable r and only ``r2/c`` is 1 for a perfect model;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from visalign.stats.cross_validation import (
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from visalign.recordings.card import RecordingCard
 
 
 class Plan(NamedTuple):
@@ -52,7 +54,7 @@ class Recorded:
 
     Attributes
     ----------
-    card : dict
+    card : RecordingCard
         Of the recording, from `path`, which errors name.
     ceilings : DataFrame
         See `read_ceilings`.
@@ -65,7 +67,7 @@ class Recorded:
     """
 
     recording: xr.DataArray
-    card: dict[str, Any]
+    card: RecordingCard
     path: str
     ceilings: pd.DataFrame
     splits: list[Split]
@@ -110,7 +112,7 @@ def prepare(
     plan: Plan,
     *,
     where: str,
-    card: dict[str, Any],
+    card: RecordingCard,
     card_path: str,
     ceilings: pd.DataFrame,
 ) -> Recorded:
@@ -162,10 +164,10 @@ def read_ceilings(path: str) -> pd.DataFrame:
     )
 
 
-def check_grid(protocol: Protocol, card: dict[str, Any], where: str) -> None:
+def check_grid(protocol: Protocol, card: RecordingCard, where: str) -> None:
     """Raise InputError where the Gram matrix was made for another protocol or grid than the recording."""
     grid = card["grid"]
-    sides = {grid["height"], grid["width"]} if grid else {None}
+    sides: set[int | None] = {grid["height"], grid["width"]} if grid else {None}
     if sides != {protocol.grid}:
         shown = f"{grid['height']} × {grid['width']}" if grid else "no"
         raise InputError(f"{where}: grid: {shown} positions, but features were pooled for {protocol.name}")

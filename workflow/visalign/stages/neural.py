@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,9 @@ from visalign.neural.rows import Result, Setting, score
 from visalign.stimuli import tables
 from visalign.study.options import add_dask_arguments, add_seed, add_settings
 from visalign.study.schemas import definition, section
+
+if TYPE_CHECKING:
+    from visalign.recordings.card import RecordingCard
 
 VERSIONS = {"neural": 5}
 EXAMPLES = """\
@@ -152,7 +156,8 @@ def run_stage(args: argparse.Namespace) -> None:
     from visalign.recordings import form
 
     recording = form.read_recording(args.recording)
-    card, store = read_json(args.recording_card), stores.open_store(args.gram)
+    card: RecordingCard = read_json(args.recording_card)
+    store = stores.open_store(args.gram)
     protocol = Protocol.parse(stores.attribute(store, "protocol"))
     recorded.check_grid(protocol, card, args.recording_card)
     stimuli = [str(name) for name in recording["stimulus_id"].values]

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     recording.attrs["simulated"] = int(simulated)
     shown = stimulus_tables.pictures(args.table, form.images(recording), args.path) if args.table else None
     n_bins = recording.sizes["time_bin"]
-    components = pls.COMPARISON.settings["components"]
+    components = int(pls.COMPARISON.settings["components"])
     compute = partial(
         cards.compute_ceilings,
         n_splits=args.ceiling_splits,
