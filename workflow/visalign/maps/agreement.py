@@ -8,7 +8,7 @@ therefore taken from maps that went through the model's transform, once for all 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,64 @@ DEFINITIONS = {
     "floor": "Spearman between maps of different images, over the pixels of the model's input; mean over all "
     "pairs",
 }
+
+
+class Averaged(TypedDict):
+    """The mean of values per image, None where undefined, as the status tells."""
+
+    value: float | None
+    status: str
+    n_images: int
+    n_undefined: int
+    per_image: list[float | None]
+
+
+class ParticipantsCeiling(Averaged):
+    """Agreement of participants on the images of a click log."""
+
+    method: Literal["participants"]
+    images: list[str]
+    definition: str
+
+
+class DeclaredCeiling(TypedDict):
+    """A ceiling that the data's provider declares."""
+
+    method: Literal["declared"]
+    value: float
+    status: str
+    definition: str
+
+
+class NoCeiling(TypedDict):
+    """No ceiling, and why."""
+
+    value: None
+    method: None
+    status: str
+
+
+class Floor(Averaged):
+    """Likeness of maps of different images, in the order of a stimulus table."""
+
+    definition: str
+
+
+class Agreement(TypedDict):
+    """Ceiling and floor of people within the crop of a transform."""
+
+    transform: str
+    ceiling: ParticipantsCeiling | DeclaredCeiling | NoCeiling
+    floor: Floor
+    seed: int
+
+
+class StoredAgreement(Agreement):
+    """What ``maps ceilings`` writes."""
+
+    stimulus_id: list[str]
+    version: int
+    inputs_hash: str
 
 
 def split_half(log: ClickLog, table: pd.DataFrame, transform: Transform, seed: int) -> dict[str, float]:
@@ -92,35 +150,38 @@ def describe(
     log: ClickLog | None = None,
     declared: float | None = None,
     seed: int,
-) -> dict[str, Any]:
-    """Ceiling and floor of people within a model's crop, as JSON values; a click log outdoes a declaration.
-
-    Returns
-    -------
-    dict
-        ``ceiling``: ``value`` c, ``method``, ``definition``, ``status``, and where it is of participants
-        ``images`` with their values, ``per_image``. ``floor``: ``value`` F, and ``per_image`` in the order of
-        the table. Undefined values are None.
-    """
-    ceiling: dict[str, Any] = {
-        "value": None,
-        "method": None,
-        "status": "neither a click log nor a declared ceiling",
-    }
+) -> Agreement:
+    """Ceiling c and floor F of people within a model's crop; a click log outdoes a declaration."""
+    ceiling: ParticipantsCeiling | DeclaredCeiling | NoCeiling
     if log is not None:
         agreement = split_half(log, table, transform, seed)
-        ceiling = {"method": "participants", "images": list(agreement)} | averaged(
-            np.array([*agreement.values()])
-        )
+        ceiling = {
+            "method": "participants",
+            "images": list(agreement),
+            **averaged(np.array([*agreement.values()])),
+            "definition": DEFINITIONS["participants"],
+        }
     elif declared is not None:
-        ceiling = {"method": "declared", "value": declared, "status": "ok, of whole images"}
-    if ceiling["method"]:
-        ceiling["definition"] = DEFINITIONS[ceiling["method"]]
-    floor = {"definition": DEFINITIONS["floor"]} | averaged(between_images(maps, table, transform))
+        ceiling = {
+            "method": "declared",
+            "value": declared,
+            "status": "ok, of whole images",
+            "definition": DEFINITIONS["declared"],
+        }
+    else:
+        ceiling = {
+            "value": None,
+            "method": None,
+            "status": "neither a click log nor a declared ceiling",
+        }
+    floor: Floor = {
+        "definition": DEFINITIONS["floor"],
+        **averaged(between_images(maps, table, transform)),
+    }
     return {"transform": transform.key, "ceiling": ceiling, "floor": floor, "seed": seed}
 
 
-def averaged(values: np.ndarray) -> dict[str, Any]:
+def averaged(values: np.ndarray) -> Averaged:
     """Mean and values (n,) as JSON values, None where undefined."""
     defined = int(np.isfinite(values).sum())
     return {
@@ -132,7 +193,7 @@ def averaged(values: np.ndarray) -> dict[str, Any]:
     }
 
 
-def people(described: dict[str, Any], stimulus_id: list[str]) -> People | None:
+def people(described: Agreement, stimulus_id: list[str]) -> People | None:
     """What `describe` found, for the images of a stimulus table; None without a ceiling."""
     ceiling, floor = described["ceiling"], np.array(described["floor"]["per_image"], dtype=float)
     if ceiling["method"] is None:
@@ -147,6 +208,7 @@ def people(described: dict[str, Any], stimulus_id: list[str]) -> People | None:
 
 def read(path: str | Path, table: pd.DataFrame) -> People | None:
     """Read what ``maps ceilings`` wrote of the images of a stimulus table; None without a ceiling."""
-    described, ids = read_json(path), list(table["stimulus_id"])
+    described: StoredAgreement = read_json(path)
+    ids = list(table["stimulus_id"])
     tables.check_order(described["stimulus_id"], ids, path, "the file of ceilings")
     return people(described, ids)

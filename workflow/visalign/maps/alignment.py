@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +23,8 @@ OVERLAP_MAPS = 20
 SIDES = (1, 4, 16)
 #: Metrics of the headline's overlap with human maps: intersection over union, and Dice.
 OVERLAPS = ("top10_iou", "top10_dice")
+#: Rows of a stimulus table, as a slice or by their numbers.
+Rows = slice | np.ndarray
 
 
 def read_maps(path: str | Path, table: pd.DataFrame) -> np.ndarray:
@@ -66,7 +67,7 @@ def at_input(
     return result
 
 
-def mover(maps: np.ndarray, table: pd.DataFrame, transform: Transform) -> Callable[[Any], np.ndarray]:
+def mover(maps: np.ndarray, table: pd.DataFrame, transform: Transform) -> Callable[[Rows], np.ndarray]:
     """Return the function that brings the human maps of some rows of a table to the model's input.
 
     Parameters
@@ -159,7 +160,7 @@ def sums_of_ranks(
 def align_batches(
     n: int,
     model_maps: Callable[[slice], Mapping[str, np.ndarray]],
-    human: Callable[[Any], np.ndarray],
+    human: Callable[[Rows], np.ndarray],
     headline: str,
 ) -> dict[str, Alignment]:
     """Compare the maps of `n` images, reading a batch of them at a time: human maps three times.
@@ -251,8 +252,8 @@ def align(model_maps: np.ndarray, human: np.ndarray) -> Alignment:
     return align_batches(len(human), lambda rows: {"rho": model_maps[rows]}, human.__getitem__, "rho")["rho"]
 
 
-def per_image(alignments: Mapping[str, Alignment], headline: str) -> dict[str, Any]:
+def per_image(alignments: Mapping[str, Alignment], headline: str) -> dict[str, np.ndarray | list[str]]:
     """Columns of a per-image table: the headline's rho, floor and reason, then every other metric."""
-    columns = {name: getattr(alignments[headline], name) for name in ("rho", "floor", "reason")}
+    chosen = alignments[headline]
     others = {metric: own.rho for metric, own in alignments.items() if metric != headline}
-    return columns | others
+    return {"rho": chosen.rho, "floor": chosen.floor, "reason": chosen.reason, **others}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from visalign.maps.clicks import ClickLog, Reliability
 from visalign.maps.collection import Processed
 from visalign.stats.defined import or_none
 
+if TYPE_CHECKING:
+    from visalign.maps.reader import UnusedFiles
+
 #: Half-splits of the participants.
 ITERATIONS = 20
 CEILING_OF_PARTICIPANTS = (
@@ -19,8 +22,45 @@ CEILING_OF_PARTICIPANTS = (
     "gets; mean over images and iterations; 95 % bootstrap interval over images"
 )
 FLOOR_OF_PARTICIPANTS = "as the ceiling, but the second half's map is that of another image"
-UNKNOWN: dict[str, Any] = dict.fromkeys(("value", "ci_low", "ci_high", "method", "definition"))
 CEILING_DECLARED = "declared by the data's provider (--ceiling)"
+
+
+class DescribedReliability(TypedDict):
+    """A ceiling or a floor with its interval; what is None is unknown or undefined, as the status tells."""
+
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    method: str | None  # participants or declared
+    definition: str | None
+    n_images: NotRequired[int]  # this and the next two: of participants
+    n_undefined: NotRequired[int]
+    iterations: NotRequired[int]
+    status: str
+
+
+class DescribedMaps(TypedDict):
+    """What the card says of the maps themselves."""
+
+    n: int
+    size: list[int]  # height and width
+    ceiling: DescribedReliability
+    floor: DescribedReliability
+    filters: dict[str, int] | None  # what each filter of the click log dropped
+    undefined: dict[str, list[str]]  # maps, by the reason
+    seed: int
+    content_sha256: str
+
+
+class MapsCard(DescribedMaps):
+    """What ``maps read`` says of a map set."""
+
+    name: str
+    source: list[str]
+    reader: str
+    simulated: bool
+    version: int
+    unused_files: UnusedFiles | None
 
 
 class Participants(NamedTuple):
@@ -51,7 +91,7 @@ def of_maps(
     participants: Participants | None,
     declared: float | None,
     seed: int,
-) -> dict[str, Any]:
+) -> DescribedMaps:
     """What the card says of the maps themselves.
 
     Parameters
@@ -77,31 +117,45 @@ def of_maps(
     }
 
 
-def describe_ceiling(declared: float | None, participants: Participants | None) -> dict[str, Any]:
+def describe_ceiling(declared: float | None, participants: Participants | None) -> DescribedReliability:
     """Return the ceiling as JSON values: from participants, else declared, else none with the reason."""
     if participants is not None:
         return _describe(participants.ceiling, CEILING_OF_PARTICIPANTS)
     if declared is not None:
-        return UNKNOWN | {
+        return {
             "value": declared,
+            "ci_low": None,
+            "ci_high": None,
             "method": "declared",
             "definition": CEILING_DECLARED,
             "status": "ok",
         }
-    return UNKNOWN | {"status": "neither a click log nor a declared ceiling"}
+    return _unknown("neither a click log nor a declared ceiling")
 
 
-def describe_floor(participants: Participants | None) -> dict[str, Any]:
+def describe_floor(participants: Participants | None) -> DescribedReliability:
     """Return the participants' floor as JSON values; without a click log none, with the reason."""
     if participants is not None:
         return _describe(participants.floor, FLOOR_OF_PARTICIPANTS)
-    return UNKNOWN | {"status": "no click log, hence no participants' floor"}
+    return _unknown("no click log, hence no participants' floor")
 
 
-def _describe(reliability: Reliability, definition: str) -> dict[str, Any]:
-    numbers = {"value": reliability.value, "ci_low": reliability.ci_low, "ci_high": reliability.ci_high}
+def _unknown(status: str) -> DescribedReliability:
     return {
-        **{name: or_none(number) for name, number in numbers.items()},
+        "value": None,
+        "ci_low": None,
+        "ci_high": None,
+        "method": None,
+        "definition": None,
+        "status": status,
+    }
+
+
+def _describe(reliability: Reliability, definition: str) -> DescribedReliability:
+    return {
+        "value": or_none(reliability.value),
+        "ci_low": or_none(reliability.ci_low),
+        "ci_high": or_none(reliability.ci_high),
         "method": "participants",
         "definition": definition,
         "n_images": len(reliability.per_image),

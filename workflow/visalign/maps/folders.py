@@ -23,7 +23,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,24 @@ from visalign.zoo import low_level, materialise, network, saliency
 from visalign.zoo import pixels as batches
 from visalign.zoo.facts import override
 
-FIELDS = ("value", "ci_low", "ci_high", "n", "n_excluded", "floor", "ceiling", "convention", "status")
+if TYPE_CHECKING:
+    from visalign.io.rows import ModelRow
+    from visalign.zoo.card import ModelCard
+    from visalign.zoo.weights import NamedWeights
+
+
+class Entry(TypedDict):
+    """A score as `--json` tells it."""
+
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n: int | None
+    n_excluded: int
+    floor: float | None
+    ceiling: float | None
+    convention: str | None
+    status: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +96,7 @@ class Model(NamedTuple):
     """A model's name, its card, and the network."""
 
     name: str
-    card: dict[str, Any]
+    card: ModelCard
     network: network.Normalised
 
 
@@ -141,23 +158,35 @@ def score(
 
 def per_image(folders: Folders, model: Model, alignments: dict[str, Alignment], where: str) -> pd.DataFrame:
     """Table of the images: name, label and every metric."""
-    columns = {"name": folders.names, "label": labels_of(folders, model, where)}
-    return pd.DataFrame(columns | alignment.per_image(alignments, saliency_alignment.HEADLINE))
+    metrics = alignment.per_image(alignments, saliency_alignment.HEADLINE)
+    return pd.DataFrame({"name": folders.names, "label": labels_of(folders, model, where), **metrics})
 
 
-def by_name(found: list[Score]) -> dict[str, dict[str, Any]]:
+def by_name(found: list[Score]) -> dict[str, Entry]:
     """Scores as JSON values: those of the headline by their convention, others by their metric."""
     names = [
         str(score.convention if score.metric == saliency_alignment.HEADLINE else score.metric)
         for score in found
     ]
+    return {name: entry(score) for name, score in zip(names, found, strict=True)}
+
+
+def entry(score: Score) -> Entry:
+    """Return what is told of a score."""
     return {
-        name: {field: getattr(score, field) for field in FIELDS}
-        for name, score in zip(names, found, strict=True)
+        "value": score.value,
+        "ci_low": score.ci_low,
+        "ci_high": score.ci_high,
+        "n": score.n,
+        "n_excluded": score.n_excluded,
+        "floor": score.floor,
+        "ceiling": score.ceiling,
+        "convention": score.convention,
+        "status": score.status,
     }
 
 
-def text(scores: dict[str, dict[str, Any]]) -> str:
+def text(scores: dict[str, Entry]) -> str:
     """One line per score."""
 
     def number(value: float | None) -> str:
@@ -165,7 +194,8 @@ def text(scores: dict[str, dict[str, Any]]) -> str:
 
     lines = []
     for key, entry in scores.items():
-        value, low, high, floor = (number(entry[field]) for field in ("value", "ci_low", "ci_high", "floor"))
+        value, floor = number(entry["value"]), number(entry["floor"])
+        low, high = number(entry["ci_low"]), number(entry["ci_high"])
         note = "" if entry["status"] == "ok" else f"  {entry['status']}"
         lines.append(f"{key:20s} {value:>7s}  95 % {low} .. {high}  floor {floor}  n = {entry['n']}{note}")
     return "\n".join(lines)
@@ -179,21 +209,25 @@ def load_model(name: str, weights: str | None, sheet: str) -> Model:
     InputError
         A name that the sheet does not have, and no weight file.
     """
-    row: dict[str, Any] = {"architecture": name, "weights": "file", "source": weights}
+    row: ModelRow | None = None
+    origin: NamedWeights = {"architecture": name, "weights": "file", "source": weights or ""}
     if weights is None:
-        rows = read_sheet(sheet, "models", "model")
+        rows: dict[str, ModelRow] = read_sheet(sheet, "models", "model")
         if name not in rows:
             known = ", ".join(rows)
             raise InputError(f"{sheet}: model: no {name!r} (there: {known}); an architecture needs --weights")
         row = rows[name]
         if row["weights"] == low_level.WEIGHTS:
             raise InputError(f"{sheet}: {name}: is a low-level model, which only studies score")
+        origin["architecture"], origin["weights"] = row["architecture"], row["weights"]
+        origin["source"] = row.get("source", "")
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/weights.safetensors"
-        origin = {column: row.get(column, "") for column in ("architecture", "weights", "source")}
         card = materialise.write_weights(origin, file)
-        card |= {"model": name, "data_config": override(card["data_config"], row)}
-        card["label_space"] = row.get("label_space", "imagenet-1k")
+        card["model"] = name
+        card["label_space"] = row["label_space"] if row else "imagenet-1k"
+        if row:
+            card["data_config"] = override(card["data_config"], row)
         return Model(name, card, network.Normalised(network.load(card, file), card["data_config"]))
 
 

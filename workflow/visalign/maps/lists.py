@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from visalign.maps import readers
 from visalign.maps.reader import MapFiles
 
+if TYPE_CHECKING:
+    from visalign.io.rows import MapsRow
 
-def files_of(name: str, row: dict[str, Any]) -> MapFiles:
+
+def files_of(name: str, row: MapsRow) -> MapFiles:
     """Where the map set of a row of the sheet is."""
     return MapFiles(name, row["path"], row.get("labels"), row.get("clicks"))
 
 
-def listed_maps(name: str, row: dict[str, Any]) -> list[tuple[str, int | None]]:
+def listed_maps(name: str, row: MapsRow) -> list[tuple[str, int | None]]:
     """List the maps of a row of the sheet, and check its files as far as that needs no decoding.
 
     Parameters
     ----------
     name : str
         Name of the map set.
-    row : dict
+    row : MapsRow
         See ``workflow/schemas/maps.schema.yaml``.
 
     Returns
@@ -36,7 +39,7 @@ def listed_maps(name: str, row: dict[str, Any]) -> list[tuple[str, int | None]]:
     return readers.of(row["reader"]).listed(files_of(name, row))
 
 
-def check_shapes(name: str, row: dict[str, Any], sizes: dict[str, tuple[int, int]]) -> None:
+def check_shapes(name: str, row: MapsRow, sizes: dict[str, tuple[int, int]]) -> None:
     """Raise InputError where a map of a folder, or of clicks, would be stretched over its image.
 
     Parameters

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from visalign.maps.reader import HumanMap, MapFiles, Opened, Reader
+from visalign.maps.reader import HumanMap, MapFiles, Opened, Reader, UnusedFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def maps(files: Mapping[str, Path], labels: Mapping[str, int]) -> Iterator[Human
         yield HumanMap(name, labels[name], map_files.read(file), str(file))
 
 
-def unused_files(folder: str, files: Mapping[str, Path]) -> dict[str, Any]:
+def unused_files(folder: str, files: Mapping[str, Path]) -> UnusedFiles:
     """Count the files of a folder that are no image's map, and say so; the first few are named."""
     from visalign.maps import files as map_files
 

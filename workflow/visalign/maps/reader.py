@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 if TYPE_CHECKING:  # every start of Snakemake may pass here
     import numpy as np
@@ -30,12 +30,19 @@ class HumanMap(NamedTuple):
     source: str
 
 
+class UnusedFiles(TypedDict):
+    """Files of a folder that are no image's map: how many, and the names of the first few."""
+
+    n: int
+    first: list[str]
+
+
 class Opened(NamedTuple):
     """Maps read one at a time, a filtered click log if there is one, and files that are no image's map."""
 
     maps: Iterable[HumanMap]
     log: FilteredLog | None = None
-    unused: dict[str, Any] | None = None
+    unused: UnusedFiles | None = None
 
 
 def unchecked(files: MapFiles, sizes: Mapping[str, tuple[int, int]]) -> None:

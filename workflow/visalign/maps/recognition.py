@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -86,7 +85,7 @@ def recognised(
 def answers(
     inputs: Inputs,
     weights: str,
-    moved: Callable[[Any], np.ndarray],
+    moved: Callable[[alignment.Rows], np.ndarray],
     chosen: np.ndarray,
     levels: np.ndarray,
     seed: int,

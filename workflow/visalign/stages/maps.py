@@ -82,10 +82,16 @@ def read(args: argparse.Namespace) -> None:
     np.savez(buffer, stimulus_id=processed.stimulus_id, label=processed.labels, map=processed.maps)
     write_atomic(args.output, buffer.getvalue())
     listed = collection.named_undefined(args.path, processed)
-    origin = {"name": args.name, "source": [args.path], "reader": args.reader}
-    described = card.of_maps(processed, listed, participants, args.ceiling, args.seed)
-    made = {"version": VERSIONS["read"], "unused_files": opened.unused}
-    write_json(args.maps_card, origin | {"simulated": args.simulated} | described | made)
+    own: card.MapsCard = {
+        "name": args.name,
+        "source": [args.path],
+        "reader": args.reader,
+        "simulated": args.simulated,
+        **card.of_maps(processed, listed, participants, args.ceiling, args.seed),
+        "version": VERSIONS["read"],
+        "unused_files": opened.unused,
+    }
+    write_json(args.maps_card, own)
 
 
 def check_options(reader: Reader, files: MapFiles) -> None:
@@ -110,5 +116,10 @@ def ceilings(args: argparse.Namespace) -> None:
         declared=args.ceiling,
         seed=args.seed,
     )
-    made = {"stimulus_id": ids, "version": VERSIONS["ceilings"], "inputs_hash": inputs_hash(args.maps)}
-    write_json(args.output, described | made)
+    stored: agreement.StoredAgreement = {
+        **described,
+        "stimulus_id": ids,
+        "version": VERSIONS["ceilings"],
+        "inputs_hash": inputs_hash(args.maps),
+    }
+    write_json(args.output, stored)
