@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from visalign.errors import InputError
+from visalign.io.files import Json
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -18,9 +19,7 @@ TIMEOUT = 30
 
 
 @contextmanager
-def connect(
-    where: str = "local", threads: int = 1, options: dict[str, Any] | None = None
-) -> Iterator[Client]:
+def connect(where: str = "local", threads: int = 1, options: Json | None = None) -> Iterator[Client]:
     """Yield a client; workers that were started for it end with the block.
 
     Parameters

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from tqdm import tqdm
 
@@ -33,6 +33,17 @@ BLOCK_BYTES = 1 << 20
 #: Answers that a later try may change: timeout, too many requests, failures of the server.
 TRANSIENT = {408, 429, 500, 502, 503, 504}
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+
+
+class DownloadRow(TypedDict):
+    """A row of the sheet of downloads; a range in url and path stands for several files."""
+
+    name: str
+    url: str
+    path: str
+    sha256: NotRequired[str]
+    sha1: NotRequired[str]
+    note: NotRequired[str]
 
 
 def download(url: str, output: str | Path, record: str | Path, given: dict[str, str]) -> None:
@@ -82,7 +93,7 @@ def expand(template: str) -> list[str]:
     return [f"{before}{number}{after}" for number in range(first, last + 1)]
 
 
-def expand_rows(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def expand_rows(rows: dict[str, DownloadRow]) -> dict[str, DownloadRow]:
     """Rows of the sheet of downloads, one per file, by path.
 
     Raises
@@ -91,7 +102,7 @@ def expand_rows(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         url and path have ranges of different lengths, one checksum is given for several files, or a path is
         there twice; names the row.
     """
-    files: dict[str, dict[str, Any]] = {}
+    files: dict[str, DownloadRow] = {}
     for name, row in rows.items():
         urls, paths = expand(row["url"]), expand(row["path"])
         if len(urls) != len(paths):

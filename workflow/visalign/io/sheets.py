@@ -14,8 +14,12 @@ import jsonschema
 
 from visalign.errors import InputError, collected, raise_any
 from visalign.io import delimited
+from visalign.io.files import Json
 from visalign.io.schemas import Schema, fill_defaults, schema
 from visalign.io.yaml_text import read_yaml
+
+#: Rows of a sheet by name, each of that type of `rows` which its schema makes.
+Rows = dict[str, Any]
 
 
 def read_config(path: str | Path) -> Any:
@@ -64,7 +68,7 @@ def told(error: jsonschema.ValidationError, where: str) -> list[str]:
     return unknown or [f"{where}: {'.'.join(path) or '(top level)'}: {error.message}"]
 
 
-def usable_config(config: dict[str, Any], definition: Schema, where: str, faults: list[str]) -> None:
+def usable_config(config: Json, definition: Schema, where: str, faults: list[str]) -> None:
     """Check the config in place: faults are collected, and defaults take the place of what is wrong.
 
     Raises
@@ -82,7 +86,7 @@ def usable_config(config: dict[str, Any], definition: Schema, where: str, faults
         raise InputError(*faults)
 
 
-def remove(value: Any, path: list[Any]) -> None:
+def remove(value: Any, path: list[str | int]) -> None:
     """Remove the key of nested objects that a path leads to, of a list the list."""
     *parents, last = path
     for key in parents:
@@ -97,7 +101,7 @@ def remove(value: Any, path: list[Any]) -> None:
 class Sheet:
     """A sheet as far as it can be read: its rows that are right, and the names of the others."""
 
-    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rows: Rows = field(default_factory=dict)
     faulty: set[str] = field(default_factory=set)
     readable: bool = False
 
@@ -106,7 +110,7 @@ class Sheet:
         return not self.readable or name in self.rows or name in self.faulty
 
 
-def read_sheet(path: str | Path, definition: str | Schema, key: str) -> dict[str, dict[str, Any]]:
+def read_sheet(path: str | Path, definition: str | Schema, key: str) -> Rows:
     """Read and check a sheet (TSV) against a schema; returns its rows by the value of column `key`.
 
     Raises
@@ -127,7 +131,7 @@ def read_rows(path: str | Path, definition: str | Schema, key: str, faults: list
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     properties = definition["properties"]
-    rows: dict[str, dict[str, Any]] = {}
+    rows: Rows = {}
     faulty: set[str] = set()
     text = delimited.read_text(path)
     header, *lines = list(delimited.rows(path, text, "\t")) or [delimited.Row(1, [key])]
@@ -140,7 +144,7 @@ def read_rows(path: str | Path, definition: str | Schema, key: str, faults: list
         if len(cells) > len(names):
             faults.append(f"{where}: {len(cells)} cells under {len(names)} column names")
             continue
-        row: dict[str, Any] = {}
+        row: Json = {}
         for name, cell in zip(names, map(str.strip, cells), strict=False):
             if cell and not name:
                 faults.append(f"{where}: {cell!r} is in a column without a name")

@@ -146,7 +146,7 @@ def words(table: pd.DataFrame, column: str, path: str | Path) -> list[str]:
     return found
 
 
-def _number(value: Any, missing: bool, infinite: bool) -> float | None:
+def _number(value: object, missing: bool, infinite: bool) -> float | None:
     """Return a cell as a number, NaN where it is missing and may be, None where it is none."""
     if isinstance(value, float) and value != value:  # read as missing
         value = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ _DISGUISED = re.compile(
 class _Loader(yaml.SafeLoader):
     """Refuses doubled keys, keys that are no words, and numbers in disguise."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Return a mapping, whose keys are unlike words."""
         self.flatten_mapping(node)
         seen: set[str] = set()

@@ -8,16 +8,17 @@ from __future__ import annotations
 import fnmatch
 import functools
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
 from visalign.errors import InputError, collected, raise_any
 from visalign.io.downloads import expand_rows
+from visalign.io.rows import MapsRow, RecordingRow, StimuliRow
 from visalign.io.sheets import read_sheet
 from visalign.labels import multi_labels
 from visalign.maps import lists as map_lists
@@ -38,6 +39,8 @@ FILES = {
     "recordings": ("path",),
     "maps": ("path", "labels", "clicks"),
 }
+
+Row = TypeVar("Row", bound=Mapping[str, object])
 
 
 @dataclass
@@ -61,30 +64,30 @@ def examine(study: Study, findings: Findings, probed: int | None = None) -> None
         Read the headers of so many images of a set at most, evenly spread; of all by default.
     """
     listed: dict[str, Stimuli] = {}
-    for name, row in there(study, "stimuli", findings):
+    for name, row in there(study, "stimuli", study.stimuli, findings):
         with collected(findings.faults):
             listed[name] = stimulus_set(name, row, findings, probed)
-    for _, row in there(study, "recordings", findings):
+    for _, recorded in there(study, "recordings", study.recordings, findings):
         with collected(findings.faults):
-            recording(row, listed.get(row["stimuli"]))
-    for name, row in there(study, "maps", findings):
+            recording(recorded, listed.get(recorded["stimuli"]))
+    for name, mapped in there(study, "maps", study.maps, findings):
         with collected(findings.faults):
-            map_set(name, row, listed.get(row["stimuli"]))
+            map_set(name, mapped, listed.get(mapped["stimuli"]))
     with collected(findings.faults):
         tables(study)
 
 
-def there(study: Study, sheet: str, findings: Findings) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield name and row of those rows in use all of whose files are there.
+def there(study: Study, sheet: str, rows: Mapping[str, Row], findings: Findings) -> Iterator[tuple[str, Row]]:
+    """Yield name and row of those rows of a sheet in use all of whose files are there.
 
     Files that the study makes are pending, even where they are there: they may be of an earlier config.
     """
     used = study.in_use()[sheet]
-    for name, row in getattr(study, sheet).items():
-        paths = [row[column] for column in FILES[sheet] if column in row and name in used]
+    for name, row in rows.items():
+        paths = [str(row[column]) for column in FILES[sheet] if column in row and name in used]
         missing = [path for path in paths if not made(path) and not exists(path)]
         absent = [path for path in missing if not fetched(path)]
-        place = f"{study.config[sheet]['sheet']}: {name}"
+        place = f"{study.section(sheet)['sheet']}: {name}"
         findings.faults += [f"{place}: {path}: no such file or folder" for path in absent]
         findings.pending += [path for path in paths if made(path) or (path in missing and path not in absent)]
         if name in used and not missing and not any(map(made, paths)):
@@ -114,7 +117,7 @@ class Stimuli(NamedTuple):
     sizes: dict[str, tuple[int, int]]
 
 
-def stimulus_set(name: str, row: dict[str, Any], findings: Findings, probed: int | None) -> Stimuli:
+def stimulus_set(name: str, row: StimuliRow, findings: Findings, probed: int | None) -> Stimuli:
     """List a stimulus set and read the headers of its images; every image that is wrong is a fault."""
     listed = sources.listed(row)
     if "multi_labels" in row:
@@ -132,7 +135,7 @@ def stimulus_set(name: str, row: dict[str, Any], findings: Findings, probed: int
     return Stimuli(listed, sizes)
 
 
-def recording(row: dict[str, Any], stimuli: Stimuli | None) -> None:
+def recording(row: RecordingRow, stimuli: Stimuli | None) -> None:
     """Check a recording: its file, its grid, its stimuli against those of the set."""
     listed = recording_lists.listed_stimuli(row)
     place = f"the stimulus set {row['stimuli']}"
@@ -140,12 +143,16 @@ def recording(row: dict[str, Any], stimuli: Stimuli | None) -> None:
         raise InputError(f"{row['path']}: {reason}")
 
 
-def map_set(name: str, row: dict[str, Any], stimuli: Stimuli | None) -> None:
+def map_set(name: str, row: MapsRow, stimuli: Stimuli | None) -> None:
     """Check a map set: its files; ids, in their order, labels and shapes against those of the images."""
-    row = {key: value for key, value in row.items() if not to_be_made(key, value)}
+    row = row.copy()
+    if "labels" in row and to_be_made(row["labels"]):
+        del row["labels"]
+    if "clicks" in row and to_be_made(row["clicks"]):
+        del row["clicks"]
     if "clicks" in row:
         read_clicks(row["clicks"])
-    listed = map_lists.listed_maps(name, row) if "path" in row else None
+    listed = None if to_be_made(row["path"]) else map_lists.listed_maps(name, row)
     if stimuli is None or listed is None:
         return
     ids, known = [stimulus_id for stimulus_id, _ in listed], stimuli.listed.stimulus_id
@@ -163,9 +170,9 @@ def map_set(name: str, row: dict[str, Any], stimuli: Stimuli | None) -> None:
     map_lists.check_shapes(name, row, stimuli.sizes)
 
 
-def to_be_made(key: str, value: str) -> bool:
-    """Whether a cell of a row names a file that the study itself makes, and has not yet."""
-    return key in FILES["maps"] and made(value) and not Path(value).exists()
+def to_be_made(path: str) -> bool:
+    """Whether the study itself makes a file, and has not yet."""
+    return made(path) and not Path(path).exists()
 
 
 def tables(study: Study) -> None:

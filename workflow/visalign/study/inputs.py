@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from snakemake.io import ancient
 
+from visalign.io.rows import ModelRow
 from visalign.maps import lists
 from visalign.maps import readers as map_readers
 from visalign.recordings import readers as recording_readers
@@ -24,6 +25,9 @@ from visalign.zoo.weights import files_of, trained_here, weights_id
 #: Sheets that say what a study is of.
 SHEETS = ("models", "train", "stimuli", "recordings", "maps")
 
+#: Columns of the model sheet that say what weights are made from.
+DECIDING: tuple[Literal["architecture", "weights", "source"], ...] = ("architecture", "weights", "source")
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -33,9 +37,9 @@ class Inputs:
 
     # --- sheets ---
 
-    def sheets(self) -> list[Any]:
+    def sheets(self) -> list[str | list[str]]:
         """Sheets of the study; an empty list stands for one that is not there."""
-        return [self.study.config[kind]["sheet"] or [] for kind in SHEETS]
+        return [self.study.section(kind)["sheet"] or [] for kind in SHEETS]
 
     def model_sheet(self) -> str:
         """Sheet of all models: the config's, or where some are trained, one that has them too."""
@@ -58,7 +62,7 @@ class Inputs:
 
     # --- models ---
 
-    def of_weights(self, row: dict[str, Any]) -> list[str]:
+    def of_weights(self, row: ModelRow) -> list[str]:
         """Files of weights of a row that are there; one that is missing is its job's own error.
 
         So it does not keep other models from being scored.
@@ -146,7 +150,7 @@ class Inputs:
 
     # --- maps ---
 
-    def of_maps(self, maps: str) -> dict[str, Any]:
+    def of_maps(self, maps: str) -> dict[str, str | list[str]]:
         """Files that a map set is read from; a pattern is none, since its listing is a parameter."""
         row = self.study.maps[maps]
         return {
@@ -188,15 +192,18 @@ class Inputs:
 
     # --- simulation ---
 
-    def simulated(self, kind: str, dataset: str, stage: str) -> dict[str, str]:
+    def simulated(self, kind: Literal["recordings", "clicks"], dataset: str, stage: str) -> dict[str, str]:
         """What a simulated dataset is made from: stores of its teacher, and the table of its stimuli."""
-        settings = self.study.config["simulate"][kind][dataset]
+        simulate = self.study.config["simulate"]
+        settings = simulate[kind][dataset]
         path = {"features": layout.features, "saliency": layout.saliency}[stage]
         files = {"table": layout.stimuli(settings["stimuli"])}
-        for name, key in ((stage, "stimuli"), ("fit", "fit_stimuli")):
-            if key in settings:
-                store = path(settings["teacher"], settings[key])
-                files |= {name: ancient(store), f"{name}_manifest": layout.manifest(store)}
+        read = {stage: settings["stimuli"]}
+        if kind == "recordings":
+            read["fit"] = simulate["recordings"][dataset]["fit_stimuli"]
+        for name, stimuli in read.items():
+            store = path(settings["teacher"], stimuli)
+            files |= {name: ancient(store), f"{name}_manifest": layout.manifest(store)}
         return files
 
     # --- of all models ---
@@ -291,8 +298,7 @@ class Inputs:
         return files + ([layout.COMPARISON] if study.paired_models() and study.compared_on() else [])
 
 
-def weights_of(study: Study) -> dict[str, dict[str, Any]]:
+def weights_of(study: Study) -> dict[str, dict[str, str]]:
     """What weights are made from, for those that are not trained, by their name."""
     rows = [row for row in study.models.values() if not trained_here(row)]
-    deciding = ("architecture", "weights", "source")
-    return {weights_id(row): {name: row[name] for name in deciding if name in row} for row in rows}
+    return {weights_id(row): {name: row[name] for name in DECIDING if name in row} for row in rows}

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from visalign.io.schemas import schema
+from visalign.io.schemas import Schema, schema
 from visalign.study.schemas import settings_of
 
 
@@ -17,7 +17,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def add_settings(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup, settings: dict[str, Any], command: str
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, settings: Schema, command: str
 ) -> None:
     """Add an option for each setting of a schema that a command takes: its type, bounds, default and help.
 
@@ -28,8 +28,10 @@ def add_settings(
         it requires, the command requires.
     """
     for name, part in settings_of(settings, command).items():
-        needed: dict[str, Any] = {"required": True} if name in settings.get("required", ()) else {}
-        parser.add_argument(f"--{name.replace('_', '-')}", **described(part), **needed)
+        keywords = described(part)
+        if name in settings.get("required", ()):
+            keywords["required"] = True
+        parser.add_argument(f"--{name.replace('_', '-')}", **keywords)
 
 
 def add_seed(parser: argparse.ArgumentParser | argparse._ArgumentGroup, help: str = "") -> None:
@@ -38,11 +40,11 @@ def add_seed(parser: argparse.ArgumentParser | argparse._ArgumentGroup, help: st
     parser.add_argument("--seed", **described(part | ({"description": help} if help else {})))
 
 
-def described(part: dict[str, Any]) -> dict[str, Any]:
+def described(part: Schema) -> dict[str, Any]:
     """Keywords of ``add_argument`` for a setting, from its schema."""
     default = part.get("default")
     shown = part["description"].removesuffix(".") + (f" (default: {in_words(default)})" if default else "")
-    found: dict[str, Any] = {"default": default, "help": shown.replace("%", "%%")}
+    found = {"default": default, "help": shown.replace("%", "%%")}
     kinds = [kind for kind in part.get("anyOf", [part]) if kind.get("type") != "null"]
     words = tuple(kind["const"] for kind in kinds if "const" in kind)
     [kind] = [kind for kind in kinds if "const" not in kind]
@@ -59,7 +61,7 @@ def described(part: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def in_words(value: Any) -> str:
+def in_words(value: object) -> str:
     """Return a value as it would be given on the command line."""
     if isinstance(value, list):
         return " ".join(map(str, value))
@@ -73,7 +75,7 @@ def truth(text: str) -> bool:
     return text == "true"
 
 
-def bounded(kind: dict[str, Any], words: tuple[str, ...] = ()) -> Callable[[str], Any]:
+def bounded(kind: Schema, words: tuple[str, ...] = ()) -> Callable[[str], Any]:
     """Return the type of an option that is a number within the bounds of its schema, or one of `words`."""
 
     def number(text: str) -> Any:

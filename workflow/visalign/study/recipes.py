@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import cast
 
 from visalign.errors import InputError, collected, raise_any
+from visalign.io.rows import MapsRow, ModelRow, RecipeRow, StimuliRow
+from visalign.study.config import Config
 from visalign.zoo import low_level
 
 #: Keys of the config's train section that are no part of a row's recipe.
@@ -24,16 +27,16 @@ INHERITED = (
 OF_ARM = ("model", "baseline", "family", "role", "validation", "supervision", "weight")
 
 
-def complete(row: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+def complete(row: RecipeRow, config: Config) -> RecipeRow:
     """Return a row with the config's value of every recipe key that it leaves empty."""
     defaults = {key: value for key, value in config["train"].items() if key not in OF_ALL}
-    recipe = defaults | {"seed": config["seed"]} | row
+    recipe = cast(RecipeRow, {**defaults, "seed": config["seed"], **row})
     if "stimuli" not in row and "share" not in row:
         recipe["share"] = 1.0
     return recipe
 
 
-def unequal_pairs(recipes: dict[str, dict[str, Any]], where: str) -> list[str]:
+def unequal_pairs(recipes: dict[str, RecipeRow], where: str) -> list[str]:
     """Faults of complete recipes whose baseline is of another one, a line each."""
     faults = []
     for name, own in recipes.items():
@@ -48,12 +51,12 @@ def unequal_pairs(recipes: dict[str, dict[str, Any]], where: str) -> list[str]:
 
 
 def model_rows(
-    trained: dict[str, dict[str, Any]],
-    models: dict[str, dict[str, Any]],
-    stimuli: dict[str, dict[str, Any]],
-    maps: dict[str, dict[str, Any]],
+    trained: dict[str, RecipeRow],
+    models: dict[str, ModelRow],
+    stimuli: dict[str, StimuliRow],
+    maps: dict[str, MapsRow],
     where: str,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, ModelRow]:
     """Model sheet rows of the trained models; their weights are ``train`` and their source is the base.
 
     Parameters
@@ -68,7 +71,7 @@ def model_rows(
     InputError
         A name that is taken or unknown, images without labels, or labels of two kinds.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, ModelRow] = {}
     faults: list[str] = []
     for name, row in trained.items():
         with collected(faults):
@@ -81,26 +84,28 @@ def model_rows(
 
 def model_row(
     name: str,
-    row: dict[str, Any],
+    row: RecipeRow,
     *,
-    known: dict[str, dict[str, Any]],
-    trained: dict[str, dict[str, Any]],
-    stimuli: dict[str, dict[str, Any]],
-    maps: dict[str, dict[str, Any]],
+    known: dict[str, ModelRow],
+    trained: dict[str, RecipeRow],
+    stimuli: dict[str, StimuliRow],
+    maps: dict[str, MapsRow],
     where: str,
-) -> dict[str, Any]:
+) -> ModelRow:
     """Model sheet row of one trained model; `known` are the models before it. See `model_rows`."""
     if name in known:
         raise InputError(f"{where}: model: {name!r} is a row of the model sheet too")
-    references = (("base", known), ("maps", maps), ("validation", maps), ("stimuli", stimuli))
-    for column, rows in references:
-        if column in row and row[column] not in rows:
+    references: dict[str, Mapping[str, object]]
+    references = {"base": known, "maps": maps, "validation": maps, "stimuli": stimuli}
+    for column, rows in references.items():
+        if column in row and row.get(column) not in rows:
             raise InputError(
-                f"{where}: {name}: {column}: {row[column]!r} is unknown (known: {', '.join(rows)})"
+                f"{where}: {name}: {column}: {row.get(column)!r} is unknown (known: {', '.join(rows)})"
             )
     if row.get("baseline", name) not in known | trained:
         raise InputError(f"{where}: {name}: baseline: {row['baseline']!r} is unknown")
-    sets = [maps[row[column]]["stimuli"] for column in ("maps", "validation") if column in row]
+    sets = [maps[row["maps"]]["stimuli"]]
+    sets += [maps[row["validation"]]["stimuli"]] if "validation" in row else []
     sets += [row["stimuli"]] if "stimuli" in row else []
     for one in sets:
         if one not in stimuli:
@@ -112,7 +117,7 @@ def model_row(
     base = known[row["base"]]
     if base["weights"] == low_level.WEIGHTS:
         raise InputError(f"{where}: {name}: base: {row['base']!r} is a low-level model, which has no weights")
-    inherited = {key: base[key] for key in INHERITED if key in base}
-    own = {key: row[key] for key in ("family", "role", "input_size", "baseline") if key in row}
+    inherited = {key: base.get(key) for key in INHERITED if key in base}
+    own = {key: row.get(key) for key in ("family", "role", "input_size", "baseline") if key in row}
     made = {"model": name, "architecture": base["architecture"], "weights": "train", "source": row["base"]}
-    return made | inherited | own | {"label_space": spaces[sets[0]]}
+    return cast(ModelRow, made | inherited | own | {"label_space": spaces[sets[0]]})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from visalign.io.files import Json
 from visalign.io.sheets import Sheet
 from visalign.measures import MEASURES, Measure
 
 
-def check(config: dict[str, Any], sheets: dict[str, Sheet], where: str, faults: list[str]) -> None:
+def check(config: Json, sheets: dict[str, Sheet], where: str, faults: list[str]) -> None:
     """Collect names that no row has; rows and settings that refer to such are taken out, in place.
 
     Parameters
@@ -52,9 +51,7 @@ def known(sheet: Sheet, place: str, name: str, faults: list[str]) -> bool:
     return name in sheet.rows
 
 
-def check_stimuli(
-    section: dict[str, Any], measure: Measure, stimuli: Sheet, where: str, faults: list[str]
-) -> None:
+def check_stimuli(section: Json, measure: Measure, stimuli: Sheet, where: str, faults: list[str]) -> None:
     """Check the stimulus sets of a measure; those that are not there are taken out."""
     place = f"{where}: {measure.name}.stimuli"
     section["stimuli"] = [name for name in section["stimuli"] if known(stimuli, place, name, faults)]

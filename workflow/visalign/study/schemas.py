@@ -10,11 +10,10 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 from visalign import comparisons
 from visalign.comparisons import Option
-from visalign.io.schemas import schema
+from visalign.io.schemas import Schema, schema
 from visalign.maps import readers as map_readers
 from visalign.measures import HEADLINES, MEASURES
 from visalign.recordings import readers as recording_readers
@@ -22,7 +21,7 @@ from visalign.stimuli import sources
 
 
 @functools.cache
-def definition(name: str) -> dict[str, Any]:
+def definition(name: str) -> Schema:
     """Return the schema of the config or of a sheet, complete."""
     found = copy.deepcopy(schema(name))
     if name == "config":
@@ -45,7 +44,7 @@ def definition(name: str) -> dict[str, Any]:
 
 
 def choose(
-    found: dict[str, Any], column: str, meanings: dict[str, str], needs: Mapping[str, tuple[str, ...]]
+    found: Schema, column: str, meanings: dict[str, str], needs: Mapping[str, tuple[str, ...]]
 ) -> None:
     """Complete the schema of a sheet by what a column may hold, and the columns that each value needs."""
     described = "; ".join(f"{name}: {meaning}" for name, meaning in meanings.items()) + "."
@@ -58,7 +57,7 @@ def choose(
 
 
 @functools.cache
-def of_section(name: str) -> dict[str, Any]:
+def of_section(name: str) -> Schema:
     """Return the schema of a section of the config, complete."""
     found = copy.deepcopy(schema(f"stages/{name}"))
     del found["$schema"], found["title"]
@@ -78,7 +77,7 @@ def of_section(name: str) -> dict[str, Any]:
     return found
 
 
-def section(path: str) -> dict[str, Any]:
+def section(path: str) -> Schema:
     """Return the schema of a section of the config, or of a part of one: ``simulate.recordings``."""
     name, *parts = path.split(".")
     found = of_section(name)
@@ -87,7 +86,7 @@ def section(path: str) -> dict[str, Any]:
     return found.get("additionalProperties") or found
 
 
-def settings_of(settings: dict[str, Any], command: str) -> dict[str, dict[str, Any]]:
+def settings_of(settings: Schema, command: str) -> dict[str, Schema]:
     """Return the settings of a schema that a command takes as options, in their order.
 
     A setting says so by ``commands``; where it does not, by that of its section, but for whether a stage runs
@@ -101,16 +100,16 @@ def settings_of(settings: dict[str, Any], command: str) -> dict[str, dict[str, A
     }
 
 
-def of_option(option: Option) -> dict[str, Any]:
+def of_option(option: Option) -> Schema:
     """Schema of an option of comparisons."""
-    kind: dict[str, Any] = {"type": "integer", "minimum": option.least}
+    kind: Schema = {"type": "integer", "minimum": option.least}
     if option.choices:
         kind = {"enum": list(option.choices)}
     described = option.help[0].upper() + option.help[1:].removesuffix(".") + "."
     return {"description": described, "default": option.default} | kind
 
 
-def switch(title: str) -> dict[str, Any]:
+def switch(title: str) -> Schema:
     """Schema of the section of a measure that has no settings but whether it is on."""
     enabled = {"description": "Run this stage.", "type": "boolean", "default": True}
     return {

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from typing import Any
+from collections.abc import Mapping
 
+from visalign.io.files import Json
+from visalign.io.schemas import Schema
+from visalign.study.config import Dask
 from visalign.study.schemas import definition, section, settings_of
 from visalign.study.study import Study
 
@@ -14,7 +17,7 @@ from visalign.study.study import Study
 OPTIONAL = ("stimuli", "validation", "validation_maps", "validation_pixels")
 
 
-def options(settings: dict[str, Any], *names: str) -> str:
+def options(settings: Mapping[str, object], *names: str) -> str:
     """Command-line options of the settings that are there, in the order of their names.
 
     Underscores become hyphens, true and false are words, and what is None is left out.
@@ -28,7 +31,7 @@ def options(settings: dict[str, Any], *names: str) -> str:
     return " ".join(words)
 
 
-def of_command(values: dict[str, Any], schema: dict[str, Any], command: str, *, cost: bool = False) -> str:
+def of_command(values: Mapping[str, object], schema: Schema, command: str, *, cost: bool = False) -> str:
     """Command-line options of the settings that a command takes, those that change results or the others.
 
     Parameters
@@ -45,7 +48,7 @@ def of_command(values: dict[str, Any], schema: dict[str, Any], command: str, *, 
     return " ".join(filter(None, (option(name, values.get(name)) for name in names)))
 
 
-def option(name: str, value: Any) -> str:
+def option(name: str, value: object) -> str:
     """Command-line option of a setting: several words of a list, JSON of an object, nothing of None."""
     flag = name.replace("_", "-")
     if isinstance(value, dict):
@@ -53,22 +56,22 @@ def option(name: str, value: Any) -> str:
     return several(flag, value) if isinstance(value, list) else options({name: value}, name)
 
 
-def json_option(name: str, value: Any) -> str:
+def json_option(name: str, value: object) -> str:
     """Command-line option of a value as JSON, or nothing where there is none."""
     return f"--{name} {shlex.quote(json.dumps(value, sort_keys=True))}" if value else ""
 
 
-def words(values: list[Any]) -> str:
+def words(values: list[object]) -> str:
     """Values of an option that takes several."""
     return " ".join(shlex.quote(str(value)) for value in values)
 
 
-def several(name: str, values: list[Any]) -> str:
+def several(name: str, values: list[object]) -> str:
     """Command-line option that takes several values, or nothing where there is none."""
     return f"--{name} {words(values)}" if values else ""
 
 
-def dask_options(settings: dict[str, Any]) -> str:
+def dask_options(settings: Dask) -> str:
     """Where dask runs."""
     more = json.dumps(settings["options"], sort_keys=True)
     return f"--dask {shlex.quote(settings['where'])} --dask-options {shlex.quote(more)}"
@@ -83,10 +86,11 @@ def layers_option(study: Study, model: str, stimuli: str) -> str:
 
 def recipe_options(study: Study, model: str, files: dict[str, str]) -> str:
     """Command-line options of a recipe, and of those `files` of its training that not every one has."""
-    recipe = study.config["train"] | study.trained[model]
+    row = study.trained[model]
+    recipe = {**study.config["train"], **row}
     optional = {name: files.get(name) for name in OPTIONAL}
-    if "validation" in recipe:
-        optional["transform"] = study.transform(model, study.stimuli_of(recipe["validation"]))
+    if "validation" in row:
+        optional["transform"] = study.transform(model, study.stimuli_of(row["validation"]))
     parts = [
         options({"label_space": study.models[model]["label_space"]}, "label_space"),
         of_command(recipe, definition("train"), "fit"),
@@ -97,13 +101,13 @@ def recipe_options(study: Study, model: str, files: dict[str, str]) -> str:
     return " ".join(filter(None, parts))
 
 
-def of_methods(config: dict[str, Any]) -> dict[str, Any]:
+def of_methods(config: Mapping[str, object]) -> Json:
     """The settings that the methods of a study speak of; others change nothing in them."""
     silent = ("gpus", "allow_missing", "check", "dask", "figures")
     return {name: value for name, value in config.items() if name not in silent}
 
 
-def config_hash(config: dict[str, Any]) -> str:
+def config_hash(config: Json) -> str:
     """Short hash of a config, the same whether or not its files were checked."""
     content = json.dumps(config | {"check": True}, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -6,18 +6,21 @@ This is all that the Snakefile knows. It imports nothing heavy, since every star
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar, cast
 
 from visalign.errors import collected, raise_any
+from visalign.io.files import Json
+from visalign.io.rows import MapsRow, ModelRow, RecipeRow, RecordingRow, StimuliRow
 from visalign.io.schemas import row_defaults
 from visalign.io.sheets import Sheet, read_published, read_rows, usable_config
 from visalign.labels import spaces
 from visalign.measures import BY_NAME, MEASURES, Measure
-from visalign.stimuli.transforms import Transform
+from visalign.stimuli.transforms import DataConfig, Transform
 from visalign.study import layout, recipes, references
+from visalign.study.config import Config
 from visalign.study.schemas import definition
 from visalign.zoo import facts as model_facts
 from visalign.zoo import low_level
@@ -41,9 +44,16 @@ CACHE = layout.DATA_CONFIGS
 SOURCES = ("path", "labels", "multi_labels", "archive", "clicks")
 #: Sheets, and the column that names their rows.
 KEYS = {"models": "model", "train": "model", "stimuli": "stimuli", "recordings": "recording", "maps": "maps"}
+#: Kinds of simulated datasets, and the measure of what their teachers give.
+SIMULATED: tuple[tuple[Literal["recordings", "clicks"], str], ...] = (
+    ("recordings", "neural"),
+    ("clicks", "clickme"),
+)
+
+Row = TypeVar("Row")
 
 
-def select(rows: dict[str, Any], patterns: list[str], where: str) -> dict[str, Any]:
+def select(rows: dict[str, Row], patterns: list[str], where: str) -> dict[str, Row]:
     """Keep the rows whose names match one of the shell patterns; each must match something."""
     unmatched = [pattern for pattern in patterns if not fnmatch.filter(rows, pattern)]
     raise_any([f"{where}: models.select: no model matches {pattern!r}" for pattern in unmatched])
@@ -54,19 +64,19 @@ def select(rows: dict[str, Any], patterns: list[str], where: str) -> dict[str, A
 class Study:
     """The config and sheets of one run, validated, with look-ups for the rules."""
 
-    config: dict[str, Any]
-    models: dict[str, dict[str, Any]]
-    stimuli: dict[str, dict[str, Any]]
-    recordings: dict[str, dict[str, Any]]
-    maps: dict[str, dict[str, Any]]
-    data_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    config: Config
+    models: dict[str, ModelRow]
+    stimuli: dict[str, StimuliRow]
+    recordings: dict[str, RecordingRow]
+    maps: dict[str, MapsRow]
+    data_configs: dict[str, DataConfig] = field(default_factory=dict)
     published_top1: dict[str, float] = field(default_factory=dict)
-    trained: dict[str, dict[str, Any]] = field(default_factory=dict)  # recipes of models of weights ``train``
+    trained: dict[str, RecipeRow] = field(default_factory=dict)  # recipes of models of weights ``train``
     heads: dict[str, int | None] = field(default_factory=dict)  # outputs of models, None where not known
     unavailable: dict[str, str] = field(default_factory=dict)  # models that cannot be looked up now, and why
 
     @classmethod
-    def read(cls, config: dict[str, Any], where: str = "config", faults: list[str] | None = None) -> Study:
+    def read(cls, config: Json, where: str = "config", faults: list[str] | None = None) -> Study:
         """Validate the config and its sheets, without timm's data configs.
 
         Parameters
@@ -107,9 +117,9 @@ class Study:
                 sheets["train"].rows, models.rows, stimuli, maps, config["train"]["sheet"]
             )
             models.rows |= trained
-        study = cls(config, models.rows, stimuli, recordings, maps)
+        study = cls(cast(Config, config), models.rows, stimuli, recordings, maps)
         study.trained = {
-            name: recipes.complete(row, config)
+            name: recipes.complete(row, study.config)
             for name, row in sheets["train"].rows.items()
             if name in models.rows
         }
@@ -122,7 +132,7 @@ class Study:
     @classmethod
     def load(
         cls,
-        config: dict[str, Any],
+        config: Json,
         where: str = "config",
         cache: str | Path | None = None,
         faults: list[str] | None = None,
@@ -147,8 +157,8 @@ class Study:
         InputError
             All that is wrong with rows of models; the study is then without these models.
         """
-        sheets = {kind: self.config[kind]["sheet"] for kind in ("models", "train")}
-        places = {name: sheets["train" if name in self.trained else "models"] for name in self.models}
+        sheet, of_trained = self.config["models"]["sheet"], self.config["train"]["sheet"] or ""
+        places = {name: of_trained if name in self.trained else sheet for name in self.models}
         facts = model_facts.resolve(self.models, cache)
         faults = model_facts.problems(facts, places)
         for name, row in list(self.models.items()):
@@ -162,7 +172,7 @@ class Study:
             base, reason = self.models[name]["source"], self.misfit(name)
             if reason:  # the head of a base of the same label space, which would be trained
                 faults.append(f"{places[name]}: {name}: base: {base}: {reason}")
-        for kind, measure in (("recordings", "neural"), ("clicks", "clickme")):
+        for kind, measure in SIMULATED:
             for name, options in self.config["simulate"][kind].items():
                 teacher = options["teacher"]
                 if teacher in self.models and (reason := self.lacking(measure, teacher, options["stimuli"])):
@@ -183,20 +193,22 @@ class Study:
         for measure in filter(lambda measure: self.enabled(measure.name), MEASURES):
             used[measure.over] |= set(self.datasets(measure))
         maps = used["maps"]
-        maps |= {row[key] for row in self.trained.values() for key in ("maps", "validation") if key in row}
+        maps |= {row["maps"] for row in self.trained.values()}
+        maps |= {row["validation"] for row in self.trained.values() if "validation" in row}
         stimuli = used["stimuli"]
         stimuli |= {self.recordings[name]["stimuli"] for name in used["recordings"]}
         stimuli |= {self.stimuli_of(name) for name in maps}
         stimuli |= {row["stimuli"] for row in self.trained.values() if "stimuli" in row}
-        for kind, names in (("recordings", used["recordings"]), ("clicks", maps)):
-            simulated = [row for name, row in self.config["simulate"][kind].items() if name in names]
-            stimuli |= {row[key] for row in simulated for key in ("stimuli", "fit_stimuli") if key in row}
+        simulate = self.config["simulate"]
+        shown = [row for name, row in simulate["recordings"].items() if name in used["recordings"]]
+        stimuli |= {name for row in shown for name in (row["stimuli"], row["fit_stimuli"])}
+        stimuli |= {row["stimuli"] for name, row in simulate["clicks"].items() if name in maps}
         return used
 
     def sources(self) -> set[str]:
         """Paths and patterns of files and folders that sheets and config name, but for those in results."""
-        rows = [row for sheet in (self.stimuli, self.recordings, self.maps) for row in sheet.values()]
-        named = {row[key] for row in rows for key in SOURCES if key in row}
+        sheets: tuple[Mapping[str, Mapping[str, Any]], ...] = (self.stimuli, self.recordings, self.maps)
+        named = {row[key] for sheet in sheets for row in sheet.values() for key in SOURCES if key in row}
         tables = (self.config["models"].get("published"), self.config["trend"].get("overlay"))
         named |= {settings["table"] for settings in tables if settings}
         named |= set(filter(None, [self.config["clickme"]["revelation"]["human_curve"]]))
@@ -228,9 +240,14 @@ class Study:
         """Benchmark of the x axis of a trend."""
         return self.config["trend"]["accuracy"] or f"accuracy/{self.config['accuracy']['stimuli'][0]}"
 
+    def section(self, stage: str) -> Mapping[str, Any]:
+        """Section of the config of a stage whose name is computed."""
+        sections: Mapping[str, Any] = self.config
+        return sections[stage]
+
     def enabled(self, stage: str) -> bool:
         """Whether a stage and all that it needs are switched on."""
-        own = self.config[stage].get("enabled", True)
+        own = self.section(stage).get("enabled", True)
         return own and all(self.enabled(needed) for needed in NEEDS[stage])
 
     def transform(self, model: str, stimuli: str) -> str:
@@ -273,13 +290,13 @@ class Study:
         """Whether something reads layer activations on a stimulus set; else only logits are needed."""
         simulated = self.config["simulate"]["recordings"].values()
         read = {row["stimuli"] for row in self.recordings.values() if self.enabled("neural")}
-        read |= {settings[name] for settings in simulated for name in ("stimuli", "fit_stimuli")}
+        read |= {name for row in simulated for name in (row["stimuli"], row["fit_stimuli"])}
         return stimuli in read
 
     def datasets(self, measure: Measure) -> dict[str, str]:
         """Datasets of a measure, each with its stimulus set."""
         if measure.over == "stimuli":
-            return {name: name for name in self.config[measure.name]["stimuli"]}
+            return {name: name for name in self.section(measure.name)["stimuli"]}
         if measure.over == "recordings":
             return {name: row["stimuli"] for name, row in self.recordings.items()}
         return {name: row["stimuli"] for name, row in self.maps.items() if row["scored"]}
@@ -290,9 +307,12 @@ class Study:
             for dataset, stimuli in self.datasets(measure).items():
                 yield measure.name, dataset, stimuli
 
-    def describe_benchmarks(self) -> list[dict[str, Any]]:
+    def describe_benchmarks(self) -> list[dict[str, str | bool | None]]:
         """The benchmarks as data for the stage that gathers scores."""
-        sheets = {"recordings": self.recordings, "maps": self.maps}
+        sheets: dict[str, Mapping[str, RecordingRow | MapsRow]] = {
+            "recordings": self.recordings,
+            "maps": self.maps,
+        }
         return [
             {
                 "measure": measure.name,
@@ -344,10 +364,11 @@ class Study:
                     yield measure, model, dataset
 
 
-def data_configs(models: dict[str, dict[str, Any]], facts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def data_configs(models: dict[str, ModelRow], facts: dict[str, model_facts.Facts]) -> dict[str, DataConfig]:
     """Return the data config of each model: timm's, with the overrides of the row."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, DataConfig] = {}
     for model, row in models.items():  # a trained model comes after its base, whose overrides it has
         own = found[row["source"]] if trained_here(row) else facts[model]["data_config"]
+        assert own is not None, f"{model}: a model without a data config has a problem"
         found[model] = model_facts.override(own, row)
     return found
