@@ -169,9 +169,9 @@ def test_a_perturbation_is_grey_where_it_is_zero_and_its_opposite_is_its_mirror_
 def test_curve_spans_its_box():
     width, height, margin = page_of_model.CURVE
     points = page_of_model.curve([0.0, 0.5, 1.0], 0.0, 1.0)
-    assert points[0] == {"x": margin, "y": height - margin}
-    assert points[1] == {"x": width / 2, "y": height / 2}
-    assert points[2] == {"x": width - margin, "y": margin}
+    assert points[0] == (margin, height - margin)
+    assert points[1] == (width / 2, height / 2)
+    assert points[2] == (width - margin, margin)
 
 
 def test_results_of_report_model_are_those_of_its_version(model_page):

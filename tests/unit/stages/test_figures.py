@@ -334,12 +334,12 @@ def test_of_more_models_only_envelope_and_extremes_are_named():
 
 
 def test_error_bars_reach_from_point_to_interval_and_are_never_negative():
-    points = [
-        {"x": 0.5, "x_low": 0.4, "x_high": 0.8},
-        {"x": 0.5, "x_low": None, "x_high": None},
-        {"x": 0.5, "x_low": 0.6, "x_high": 0.7},  # a percentile interval that misses its estimate
+    bars = [
+        (0.5, 0.4, 0.8),
+        (0.5, None, None),
+        (0.5, 0.6, 0.7),  # a percentile interval that misses its estimate
     ]
-    np.testing.assert_allclose(panels.asymmetric(points, "x"), [[0.1, 0, 0], [0.3, 0, 0.2]])
+    np.testing.assert_allclose(panels.asymmetric(bars), [[0.1, 0, 0], [0.3, 0, 0.2]])
 
 
 def test_families_differ_in_colour_and_marker_whatever_their_order():

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from visalign.io.tables import numbers, read_table, write_table
 
 if TYPE_CHECKING:  # networks write no score, and start half a second sooner without pandas
     import pandas as pd
 
-#: Columns of every score table, in order (one row per model, benchmark, metric, convention, layer).
-SCORE_COLUMNS = (
-    "model",
-    "benchmark",  # stage/dataset[/region][/window][/protocol]
-    "metric",
-    "value",
-    "ci_low",
-    "ci_high",
-    "n",  # units the value rests on (images, stimuli, neuroids: said by the metric)
-    "n_excluded",
-    "floor",
-    "ceiling",
-    "convention",  # how value relates to floor and ceiling: r, r2/c, rho, floor_corrected, ...
-    "layer",
-    "status",  # "ok", or the reason why value is empty
-    "simulated",
-    "seed",
-    "version",  # VERSION of the stage
-    "inputs_hash",
-)
+
+class ScoreRow(TypedDict):
+    """A row of a score table: one model, benchmark, metric, convention and layer."""
+
+    model: str
+    benchmark: str  # stage/dataset[/region][/window][/protocol]
+    metric: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n: int | None  # units the value rests on (images, stimuli, neuroids: said by the metric)
+    n_excluded: int | None
+    floor: float | None
+    ceiling: float | None
+    convention: str | None  # how value relates to floor and ceiling: r, r2/c, rho, floor_corrected, ...
+    layer: str | None
+    status: str  # "ok", or the reason why value is empty
+    simulated: bool
+    seed: int | None
+    version: int | None  # VERSION of the stage
+    inputs_hash: str | None
+
+
+#: Columns of every score table, in order.
+SCORE_COLUMNS = tuple(ScoreRow.__annotations__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,17 +112,41 @@ class Source:
     inputs_hash: str | None = None
 
 
-def rows_of(scores: Iterable[Score], source: Source) -> list[dict[str, Any]]:
-    """Return rows of the score table, with every column."""
-    rows = []
-    for score in scores:
-        row = {**vars(source), **vars(score)}
-        row["simulated"] = source.simulated if score.simulated is None else score.simulated
-        rows.append({column: row[column] for column in SCORE_COLUMNS})
-    return rows
+def rows_of(scores: Iterable[Score], source: Source) -> list[ScoreRow]:
+    """Return rows of the score table."""
+    return [
+        {
+            "model": source.model,
+            "benchmark": source.benchmark,
+            "metric": score.metric,
+            "value": score.value,
+            "ci_low": score.ci_low,
+            "ci_high": score.ci_high,
+            "n": score.n,
+            "n_excluded": score.n_excluded,
+            "floor": score.floor,
+            "ceiling": score.ceiling,
+            "convention": score.convention,
+            "layer": score.layer,
+            "status": score.status,
+            "simulated": source.simulated if score.simulated is None else score.simulated,
+            "seed": source.seed,
+            "version": source.version,
+            "inputs_hash": source.inputs_hash,
+        }
+        for score in scores
+    ]
 
 
-def write_scores(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def rows_in(scores: pd.DataFrame) -> list[ScoreRow]:
+    """Return the rows of a score table that was read; a missing number is None, a missing text ''."""
+    rows = scores.to_dict("records")
+    return [
+        cast("ScoreRow", {name: None if cell != cell else cell for name, cell in row.items()}) for row in rows
+    ]
+
+
+def write_scores(path: str | Path, rows: Iterable[ScoreRow]) -> None:
     """Write score rows as CSV."""
     import pandas as pd
 

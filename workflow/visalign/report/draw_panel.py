@@ -5,8 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
-from operator import itemgetter
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +13,7 @@ from matplotlib.text import Annotation, Text
 from visalign.measures.wording import decimal
 from visalign.report import theme
 from visalign.report.label_placement import place
+from visalign.trend.answer import Overlay, Panel, Point, ReferenceLine, Source, Trend
 from visalign.trend.roles import of_counts
 from visalign.trend.verdict import interval_of
 
@@ -28,13 +27,13 @@ TITLE_WIDTH, LEGEND_WIDTH, FOOTER_WIDTH, LABEL_WIDTH = 66, 86, 104, 56
 Styles = Mapping[str, Mapping[str, str]]
 
 
-def asymmetric(points: list[dict[str, Any]], axis: str) -> np.ndarray:
+def asymmetric(bars: list[tuple[float, float | None, float | None]]) -> np.ndarray:
     """Return error-bar lengths below and above each point.
 
     Parameters
     ----------
-    points : list of dict
-        With ``axis``, ``axis_low`` and ``axis_high``; a bound may be None.
+    bars : list of (value, low, high)
+        A bound may be None.
 
     Returns
     -------
@@ -43,38 +42,35 @@ def asymmetric(points: list[dict[str, Any]], axis: str) -> np.ndarray:
     """
     lengths = [
         (
-            0.0 if point[f"{axis}_low"] is None else max(0.0, point[axis] - point[f"{axis}_low"]),
-            0.0 if point[f"{axis}_high"] is None else max(0.0, point[f"{axis}_high"] - point[axis]),
+            0.0 if low is None else max(0.0, value - low),
+            0.0 if high is None else max(0.0, high - value),
         )
-        for point in points
+        for value, low, high in bars
     ]
     return np.array(lengths).reshape(-1, 2).T
 
 
-def shown_points(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
+def shown_points(panel: Panel) -> list[Point]:
     """Return the models that are points: those of the statistics, then those that are only shown."""
     return [*panel["points"], *panel["shown_only"]]
 
 
-def named_points(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
+def named_points(panel: Panel) -> list[Point]:
     """Return the points to name: all of few, the envelope's and the extremes of many."""
     points = shown_points(panel)
     if len(points) <= MAX_NAMED:
         return points
-    chosen = set()
-    for axis in "xy":
-        ascending = sorted(points, key=itemgetter(axis))
-        chosen |= {ascending[0]["model"], ascending[-1]["model"]}
+    by_x = sorted(points, key=lambda point: point["x"])
+    by_y = sorted(points, key=lambda point: point["y"])
+    chosen = {point["model"] for point in (by_x[0], by_x[-1], by_y[0], by_y[-1])}
     if panel["trend"]:
         chosen |= {point["model"] for point in panel["trend"]["envelope"]}
     return [point for point in points if point["model"] in chosen]
 
 
-def draw_points(
-    axes: Axes, points: list[dict[str, Any]], styles: Styles, *, crowded: bool, hollow: bool
-) -> None:
+def draw_points(axes: Axes, points: list[Point], styles: Styles, *, crowded: bool, hollow: bool) -> None:
     """Draw models with their intervals, a colour and marker per family; hollow, those that are only shown."""
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[str, list[Point]] = {}
     for point in points:
         groups.setdefault(point["family"] if point["family"] in styles else "", []).append(point)
     for family, members in groups.items():
@@ -83,8 +79,8 @@ def draw_points(
         axes.errorbar(
             [point["x"] for point in members],
             [point["y"] for point in members],
-            xerr=asymmetric(members, "x"),
-            yerr=asymmetric(members, "y"),
+            xerr=asymmetric([(point["x"], point["x_low"], point["x_high"]) for point in members]),
+            yerr=asymmetric([(point["y"], point["y_low"], point["y_high"]) for point in members]),
             fmt=style["marker"],
             color="none" if hollow else style["color"],
             markersize=4 if crowded else MARKER,
@@ -96,7 +92,7 @@ def draw_points(
         )
 
 
-def draw_reference_lines(axes: Axes, lines: list[dict[str, Any]]) -> None:
+def draw_reference_lines(axes: Axes, lines: list[ReferenceLine]) -> None:
     """Draw a line with its name for each control that has a score but no accuracy."""
     for line in lines:
         axes.axhline(line["y"], color=theme.QUIET, lw=0.8, ls=(0, (2, 2)), zorder=1.2)
@@ -113,7 +109,7 @@ def draw_reference_lines(axes: Axes, lines: list[dict[str, Any]]) -> None:
         )
 
 
-def draw_arrows(axes: Axes, points: list[dict[str, Any]]) -> None:
+def draw_arrows(axes: Axes, points: list[Point]) -> None:
     """Draw an arrow to each trained model from its baseline, where both are drawn."""
     place_of = {point["model"]: (point["x"], point["y"]) for point in points}
     for point in points:
@@ -124,7 +120,7 @@ def draw_arrows(axes: Axes, points: list[dict[str, Any]]) -> None:
             )
 
 
-def overlay_legend(overlay: Mapping[str, Any]) -> str:
+def overlay_legend(overlay: Overlay) -> str:
     """Say what published models are drawn: how many, of which columns, and where an axis is their own."""
     x, y = overlay["x"], f"{overlay['y']}, {overlay['convention']}"
     x += (" in per cent" if overlay["percent"] else "") + (" (axis above)" if overlay["own_x"] else "")
@@ -136,7 +132,7 @@ def overlay_legend(overlay: Mapping[str, Any]) -> str:
     return textwrap.fill(text, LEGEND_WIDTH)
 
 
-def own_axes(axes: Axes, overlay: Mapping[str, Any]) -> Axes:
+def own_axes(axes: Axes, overlay: Overlay) -> Axes:
     """Return axes for published models: the panel's, or with scales of their own, named, right and above."""
     own = axes
     if overlay["own_y"]:
@@ -155,9 +151,9 @@ def own_axes(axes: Axes, overlay: Mapping[str, Any]) -> Axes:
     return own
 
 
-def draw_overlay(axes: Axes, overlay: Mapping[str, Any]) -> None:
+def draw_overlay(axes: Axes, overlay: Overlay) -> None:
     """Draw published models behind all else; a legend over the panel says which, and how many."""
-    x, y = ([point[axis] for point in overlay["points"]] for axis in "xy")
+    x, y = [point["x"] for point in overlay["points"]], [point["y"] for point in overlay["points"]]
     dots = own_axes(axes, overlay).scatter(
         x, y, s=9, color=theme.OVERLAY, linewidths=0, zorder=0.5, label=overlay_legend(overlay)
     )
@@ -170,21 +166,22 @@ def draw_overlay(axes: Axes, overlay: Mapping[str, Any]) -> None:
     )
 
 
-def draw_trend(axes: Axes, panel: Mapping[str, Any]) -> None:
+def draw_trend(axes: Axes, trend: Trend, points: list[Point]) -> None:
     """Draw envelope, published lines, two-piece regression and bands, in the limits that the points set."""
-    trend = panel["trend"]
     front, peak = trend["envelope"], trend["changepoint"]
     axes.set_autoscale_on(False)
     axes.plot([p["x"] for p in front], [p["y"] for p in front], color=theme.INK, lw=1.4, zorder=2)
     axes.plot(peak["x"], peak["y"], "o", ms=RING, mfc="none", mec=theme.INK, mew=1.2, zorder=4)
-    last = max(point["x"] for point in panel["points"])
-    for name, ends in (("rising", (front[0]["x"], peak["x"])), ("falling", (peak["x"], last))):
-        line = trend[name]
+    last = max(point["x"] for point in points)
+    for line, ends in (
+        (trend["rising"], (front[0]["x"], peak["x"])),
+        (trend["falling"], (peak["x"], last)),
+    ):
         if line:
             heights = [line["slope"] * x + line["intercept"] for x in ends]
             axes.plot(ends, heights, color=theme.QUIET, lw=1.1, ls="--", zorder=1.5)
     curve, pieces = trend["fitted_curve"], trend["segmented"]
-    if curve:
+    if curve and pieces:
         axes.plot(curve["x"], curve["y"], color=theme.FIT, lw=1.6, zorder=3.5)
         axes.fill_between(
             curve["x"], curve["low"], curve["high"], color=theme.FIT, alpha=0.25, lw=0, zorder=1
@@ -203,7 +200,7 @@ def limit_x(axes: Axes, x: list[float]) -> None:
         axes.set_xlim(max(low, -pad), min(high, 1 + pad))
 
 
-def name_points(axes: Axes, panel: Mapping[str, Any]) -> list[Annotation]:
+def name_points(axes: Axes, panel: Panel) -> list[Annotation]:
     """Write the names on the points; ``place_names`` moves them apart once the layout is final."""
     names = []
     for point in named_points(panel):
@@ -225,7 +222,7 @@ def name_points(axes: Axes, panel: Mapping[str, Any]) -> list[Annotation]:
     return names
 
 
-def place_names(axes: Axes, names: list[Annotation], panel: Mapping[str, Any]) -> None:
+def place_names(axes: Axes, names: list[Annotation], panel: Panel) -> None:
     """Move names off each other and off all points, in the layout as it is."""
     if not names:
         return
@@ -235,8 +232,8 @@ def place_names(axes: Axes, names: list[Annotation], panel: Mapping[str, Any]) -
         return axes.transData.transform(xy) * to_points
 
     covered = [(point["x"], point["y"], MARKER) for point in shown_points(panel)]
-    if panel["trend"]:
-        covered.append((panel["trend"]["changepoint"]["x"], panel["trend"]["changepoint"]["y"], RING))
+    if trend := panel["trend"]:
+        covered.append((trend["changepoint"]["x"], trend["changepoint"]["y"], RING))
     obstacles = np.array([[*places([(x, y)])[0], side, side] for x, y, side in covered])
     sizes = np.array([Text.get_window_extent(name).size for name in names]) * to_points + 1
     frame = axes.get_window_extent().get_points() * to_points
@@ -246,7 +243,7 @@ def place_names(axes: Axes, names: list[Annotation], panel: Mapping[str, Any]) -
         name.set_position(tuple(offset))
 
 
-def of_source(source: Mapping[str, Any]) -> str:
+def of_source(source: Source) -> str:
     """Return where the values of an axis come from: data, real or simulated, stage version and seed."""
     stage, _, dataset = source["benchmark"].partition("/")
     parts = ["simulated" if source["simulated"] else "real"]
@@ -256,7 +253,7 @@ def of_source(source: Mapping[str, Any]) -> str:
     return f"{dataset.replace('/', ' ') or 'no data'} ({', '.join(parts)})"
 
 
-def footer(panel: Mapping[str, Any]) -> str:
+def footer(panel: Panel) -> str:
     """Return the lines under a panel: how many models, the trend in words, and the data of both axes."""
     counts = of_counts(panel)
     lines = ["x: {} · y: {}".format(*map(of_source, panel["sources"]))]
@@ -267,14 +264,14 @@ def footer(panel: Mapping[str, Any]) -> str:
     else:
         rho = panel["trend"]["spearman"]["overall"]
         counts += f" · Spearman's ρ = {decimal(rho['value'], sign=True)}"
-        if (judged := interval_of(rho)) and rho[f"{judged}_low"] is not None:
-            low, high = (decimal(rho[f"{judged}_{side}"], sign=True) for side in ("low", "high"))
-            counts += f" [{low}, {high}{' over families' if judged == 'family_ci' else ''}]"
+        if (judged := interval_of(rho)) and judged.low is not None:
+            low, high = decimal(judged.low, sign=True), decimal(judged.high, sign=True)
+            counts += f" [{low}, {high}{judged.over}]"
         lines.insert(0, panel["trend"]["verdict"])
     return "\n".join(textwrap.fill(line, FOOTER_WIDTH) for line in (counts, *lines))
 
 
-def draw_empty(axes: Axes, panel: Mapping[str, Any]) -> None:
+def draw_empty(axes: Axes, panel: Panel) -> None:
     """Say why no model has a value."""
     axes.set(xticks=[], yticks=[])
     reasons = Counter(excluded["reason"] for excluded in panel["excluded"]).most_common(4)
@@ -291,14 +288,14 @@ def draw_empty(axes: Axes, panel: Mapping[str, Any]) -> None:
     )
 
 
-def title_pad(overlay: Mapping[str, Any] | None) -> float:
+def title_pad(overlay: Overlay | None) -> float:
     """Return the points between a panel and its title: room for published models' legend, and their axis."""
     if overlay is None:
         return 8
     return 8 + 10 * (overlay_legend(overlay).count("\n") + 1) + (36 if overlay["own_x"] else 0)
 
 
-def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Styles) -> list[Annotation]:
+def draw_panel(axes: Axes, panel: Panel, styles: Styles) -> list[Annotation]:
     """Draw one panel; return its names, not yet placed."""
     title = panel["title"] + (", SIMULATED DATA" if panel["simulated"] else "")
     color = theme.SIMULATED if panel["simulated"] else theme.INK
@@ -330,6 +327,6 @@ def draw_panel(axes: Axes, panel: Mapping[str, Any], styles: Styles) -> list[Ann
         draw_overlay(axes, overlay)
         on_axis += [] if overlay["own_x"] else [point["x"] for point in overlay["points"]]
     limit_x(axes, on_axis)
-    if panel["trend"]:
-        draw_trend(axes, panel)
+    if trend := panel["trend"]:
+        draw_trend(axes, trend, panel["points"])
     return name_points(axes, panel)

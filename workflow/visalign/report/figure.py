@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,6 +13,7 @@ from matplotlib.patches import Patch
 
 from visalign.report import theme
 from visalign.report.draw_panel import Styles, draw_panel, place_names, shown_points
+from visalign.trend.answer import Model, Panel, StudyTrend
 
 COLUMNS = 2
 PANEL_SIZE = (6.8, 6.0)  # inches
@@ -22,55 +21,72 @@ LEGEND_HEIGHT = 0.9  # inches, for the legends over and under the panels
 LEGEND_COLUMN = 1.9  # inches per family
 
 
-def named_styles(panels: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+def named_styles(panels: list[Panel]) -> dict[str, dict[str, str]]:
     """Return the styles of the largest families; those of the report, which takes the same models."""
-    family = {
-        entry["model"]: entry["family"]
-        for panel in panels
-        for entry in (*shown_points(panel), *panel["reference_lines"], *panel["excluded"])
-    }
+    entries: list[Model] = []
+    for panel in panels:
+        entries += [*shown_points(panel), *panel["reference_lines"], *panel["excluded"]]
+    family = {entry["model"]: entry["family"] for entry in entries}
     ranked = theme.family_styles(family.values()).items()
     return dict([(name, style) for name, style in ranked if name][: theme.MAX_FAMILIES])
 
 
-def family_handles(panels: list[dict[str, Any]], styles: Styles) -> list[Artist]:
+def family_handles(panels: list[Panel], styles: Styles) -> list[Artist]:
     """Return a legend entry for each family that is drawn, the others together last."""
     family = {point["model"]: point["family"] for panel in panels for point in shown_points(panel)}
     drawn = {name or (model,) for model, name in family.items()}  # a model without a family is one of its own
     shown = {name: style for name, style in styles.items() if name in drawn}
     if others := drawn - set(styles):
         shown |= {"other" + (f" ({len(others)} families)" if len(others) > 1 else ""): theme.OTHER}
-    look: dict[str, Any] = {"ls": "", "ms": 7, "mec": theme.INK, "mew": 0.6}
     return [
-        Line2D([], [], marker=style["marker"], color=style["color"], label=name, **look)
+        Line2D(
+            [],
+            [],
+            marker=style["marker"],
+            color=style["color"],
+            label=name,
+            ls="",
+            ms=7,
+            mec=theme.INK,
+            mew=0.6,
+        )
         for name, style in shown.items()
     ]
 
 
-def trend_handles(panels: list[dict[str, Any]]) -> list[Artist]:
+def trend_handles(panels: list[Panel]) -> list[Artist]:
     """Return a legend entry for each part of a trend that is drawn."""
     trends = [panel["trend"] for panel in panels if panel["trend"]]
     handles: list[Artist] = []
     if trends:
-        ring: dict[str, Any] = {"ls": "", "marker": "o", "ms": 11, "mfc": "none", "mec": theme.INK}
         handles += [
             Line2D([], [], color=theme.INK, lw=1.4, label="upper envelope"),
-            Line2D([], [], label="its highest model: the published changepoint", **ring),
+            Line2D(
+                [],
+                [],
+                label="its highest model: the published changepoint",
+                ls="",
+                marker="o",
+                ms=11,
+                mfc="none",
+                mec=theme.INK,
+            ),
             Line2D(
                 [], [], color=theme.QUIET, ls="--", label="published rising and falling line (descriptive)"
             ),
         ]
     points = [point for panel in panels for point in shown_points(panel)]
     if any(panel["shown_only"] for panel in panels):
-        hollow: dict[str, Any] = {"ls": "", "marker": "o", "ms": 7, "mfc": "none", "mec": theme.QUIET}
-        handles += [Line2D([], [], label="hollow: shown only, in no statistic", **hollow)]
+        label = "hollow: shown only, in no statistic"
+        handles += [Line2D([], [], label=label, ls="", marker="o", ms=7, mfc="none", mec=theme.QUIET)]
     if any(panel["reference_lines"] for panel in panels):
-        dotted: dict[str, Any] = {"color": theme.QUIET, "lw": 0.8, "ls": (0, (2, 2))}
-        handles += [Line2D([], [], label="a control without an accuracy", **dotted)]
+        label = "a control without an accuracy"
+        handles += [Line2D([], [], label=label, color=theme.QUIET, lw=0.8, ls=(0, (2, 2)))]
     if any("baseline" in point for point in points):
-        arrow: dict[str, Any] = {"marker": ">", "markevery": [1], "ms": 4, "color": theme.INK, "lw": 1.0}
         label = "from a baseline to the same training with human maps"
-        handles += [Line2D([0, 1], [0, 0], label=label, **arrow)]
+        handles += [
+            Line2D([0, 1], [0, 0], label=label, marker=">", markevery=[1], ms=4, color=theme.INK, lw=1.0)
+        ]
     if any(trend["fitted_curve"] for trend in trends):
         handles += [
             Line2D([], [], color=theme.FIT, lw=1.6, label="two-piece regression"),
@@ -80,7 +96,7 @@ def trend_handles(panels: list[dict[str, Any]]) -> list[Artist]:
     return handles
 
 
-def provenance(trend: Mapping[str, Any], version: int) -> str:
+def provenance(trend: StudyTrend, version: int) -> str:
     """Return the line under a figure: versions, seed and draws, and the hash of the scores."""
     return (
         f"trend version {trend['version']}, seed {trend['seed']}, {trend['bootstrap']} bootstrap draws, "
@@ -88,15 +104,12 @@ def provenance(trend: Mapping[str, Any], version: int) -> str:
     )
 
 
-def accuracy_vs_alignment(
-    trend: Mapping[str, Any], panels: list[dict[str, Any]], styles: Styles, version: int
-) -> Figure:
+def accuracy_vs_alignment(trend: StudyTrend, panels: list[Panel], styles: Styles, version: int) -> Figure:
     """Return the figure of some panels, labels placed, ready to save (inside ``theme.look()``).
 
     Parameters
     ----------
-    trend : mapping
-        As the trend stage writes it.
+    trend : dict
     panels : list of dict
         Those to draw.
     styles : mapping
@@ -130,6 +143,6 @@ def accuracy_vs_alignment(
     return figure
 
 
-def stem(panel: Mapping[str, Any]) -> str:
+def stem(panel: Panel) -> str:
     """Return the file name of a panel's own figure: measure, then data set, region, window and protocol."""
     return "_".join([panel["measure"], *panel["benchmark"].split("/")[1:]])

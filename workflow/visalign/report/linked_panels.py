@@ -3,12 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
 from visalign.report.study_page import PER_LAYER, families, headlines, is_true, plain_name, rows_of, shown
 from visalign.trend import verdict
+from visalign.trend.answer import Equation, Panel, StudyTrend
+
+
+class Axis(TypedDict):
+    """A measure as a possible axis: its name, and its numbers, one per model."""
+
+    benchmark: str
+    metric: str
+    convention: str
+    name: str
+    simulated: bool
+    accuracy: bool  # whether it is one
+    value: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+
+
+class DrawnTrend(TypedDict):
+    """What is drawn of a panel's trend, each point as [x, y]."""
+
+    envelope: list[list[float]]
+    peak: list[float]
+    lines: list[list[list[float]]]  # both ends of the published lines
+
+
+class LinkedPanel(TypedDict):
+    """One panel."""
+
+    y: int  # index of its measure; x is measure 0
+    note: str
+    trend: DrawnTrend | None
+    reference: list[tuple[str, float | None]]  # name and y of each such line
+
+
+class LinkedPanels(TypedDict):
+    """The data of the linked panels; lists over models have the order of `models`."""
+
+    models: list[str]
+    family: list[str]
+    baseline: list[int | None]  # index of the model that an arrow comes from
+    quiet: list[bool]  # whether it is in no statistic
+    styles: dict[str, dict[str, str]]  # family -> colour and marker
+    measures: list[Axis]
+    parameters: list[float | None]  # in millions
+    panels: list[LinkedPanel]
 
 
 def rounded(value: float | None) -> float | None:
@@ -16,27 +61,25 @@ def rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{round(value, 12):.5g}")
 
 
-def measure(scores: pd.DataFrame, key: tuple[str, str, str], name: str, models: list[str]) -> dict[str, Any]:
-    """Return one measure as a possible axis: its name, and its numbers in the order of `models`.
-
-    Returns
-    -------
-    dict
-        name, benchmark, metric, convention; simulated, accuracy: whether it is; value, low, high: a number or
-        None per model.
-    """
-    column = dict(zip(("benchmark", "metric", "convention"), key, strict=True))
-    rows = rows_of(scores, column, column["convention"])
-    numbers = {
-        field: [rounded(rows[model][source]) if model in rows else None for model in models]
-        for field, source in (("value", "value"), ("low", "ci_low"), ("high", "ci_high"))
+def measure(scores: pd.DataFrame, key: tuple[str, str, str], name: str, models: list[str]) -> Axis:
+    """Return one measure as a possible axis, its numbers in the order of `models`."""
+    benchmark, metric, convention = key
+    rows = rows_of(scores, benchmark, metric, convention)
+    own = [rows.get(model) for model in models]
+    return {
+        "benchmark": benchmark,
+        "metric": metric,
+        "convention": convention,
+        "name": name,
+        "simulated": any(is_true(row["simulated"]) for row in rows.values()),
+        "accuracy": benchmark.startswith("accuracy/"),
+        "value": [rounded(row["value"]) if row else None for row in own],
+        "low": [rounded(row["ci_low"]) if row else None for row in own],
+        "high": [rounded(row["ci_high"]) if row else None for row in own],
     }
-    simulated = any(is_true(row["simulated"]) for row in rows.values())
-    accuracy = key[0].startswith("accuracy/")
-    return column | {"name": name, "simulated": simulated, "accuracy": accuracy} | numbers
 
 
-def measures(scores: pd.DataFrame, trend: dict[str, Any], models: list[str]) -> list[dict[str, Any]]:
+def measures(scores: pd.DataFrame, trend: StudyTrend, models: list[str]) -> list[Axis]:
     """Return every measure that a panel can show: the headlines, then all others with a value."""
     names = {(c["benchmark"], c["metric"]): c["name"] for c in headlines(trend)}
     first = [(c["benchmark"], c["metric"], c["convention"]) for c in headlines(trend)]
@@ -48,40 +91,31 @@ def measures(scores: pd.DataFrame, trend: dict[str, Any], models: list[str]) -> 
     ]
 
 
-def drawn_trend(panel: Mapping[str, Any]) -> dict[str, Any] | None:
+def drawn_trend(panel: Panel) -> DrawnTrend | None:
     """Return what is drawn of a panel's trend: points of the envelope, its peak, ends of both lines."""
     trend = panel["trend"]
     if trend is None:
         return None
     front, peak = trend["envelope"], trend["changepoint"]
     last = max(point["x"] for point in panel["points"])
-    spans = {"rising": (front[0]["x"], peak["x"]), "falling": (peak["x"], last)}
+    spans: list[tuple[Equation | None, tuple[float, float]]] = [
+        (trend["rising"], (front[0]["x"], peak["x"])),
+        (trend["falling"], (peak["x"], last)),
+    ]
     return {
         "envelope": [[point["x"], point["y"]] for point in front],
         "peak": [peak["x"], peak["y"]],
-        "lines": [
-            [[x, trend[name]["slope"] * x + trend[name]["intercept"]] for x in ends]
-            for name, ends in spans.items()
-            if trend[name]
-        ],
+        "lines": [[[x, line["slope"] * x + line["intercept"]] for x in ends] for line, ends in spans if line],
     }
 
 
-def panels(scores: pd.DataFrame, trend: dict[str, Any], parameters: Mapping[str, int]) -> dict[str, Any]:
+def panels(scores: pd.DataFrame, trend: StudyTrend, parameters: Mapping[str, int]) -> LinkedPanels:
     """Return the data of the linked panels.
 
     Parameters
     ----------
     parameters : mapping of str to int
         Model -> number of parameters, of the models where it is known.
-
-    Returns
-    -------
-    dict
-        models, family (one per model), baseline (index of the model that an arrow comes from, one per model),
-        quiet (whether it is in no statistic, one per model), styles (family -> colour and marker), measures,
-        parameters (millions, one per model), panels: y (index of its measure; x is measure 0), note, trend,
-        reference (name and y of each such line).
     """
     from visalign.report import theme  # matplotlib is slow to import, and the page of one model needs none
 
@@ -114,7 +148,7 @@ def panels(scores: pd.DataFrame, trend: dict[str, Any], parameters: Mapping[str,
                 "y": place[panel["benchmark"], panel["metric"], panel["convention"]],
                 "note": verdict.of_panel(panel)[1],
                 "trend": drawn_trend(panel),
-                "reference": [[line["model"], rounded(line["y"])] for line in panel["reference_lines"]],
+                "reference": [(line["model"], rounded(line["y"])) for line in panel["reference_lines"]],
             }
             for panel in trend["panels"]
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,8 @@ from PIL import Image
 
 from visalign.errors import InputError
 from visalign.io import stores
-from visalign.io.files import read_json
+from visalign.io.files import Json, read_json
+from visalign.io.scores import ScoreRow, rows_in
 from visalign.maps import alignment
 from visalign.measures import wording
 from visalign.report import study_page
@@ -28,54 +29,96 @@ STIMULI = 8
 CURVE = (640, 200, 12)
 
 
-def curve(values: Sequence[float], low: float, high: float) -> list[dict[str, Any]]:
+class Layer(TypedDict):
+    """A layer on its curve."""
+
+    x: float  # pixels from the upper left corner
+    y: float
+    layer: str
+    value: float
+    chosen: bool  # whether the headline score is this layer's
+
+
+class Curve(TypedDict):
+    """A curve over layers."""
+
+    benchmark: str
+    metric: str
+    convention: str
+    simulated: bool
+    low: float  # ends of the y axis
+    high: float
+    points: list[Layer]
+
+
+class Stimulus(TypedDict):
+    """A stimulus in a gallery, each picture as title, data address and text."""
+
+    name: str
+    pictures: list[tuple[str, str, str]]
+
+
+class Gallery(TypedDict):
+    """Stimuli with people's map, saliency and perturbation as pictures."""
+
+    name: str
+    simulated: bool
+    quantile: float
+    stimuli: list[Stimulus]
+
+
+def curve(values: Sequence[float], low: float, high: float) -> list[tuple[float, float]]:
     """Place values at equal steps in the box of a curve, `low` at its bottom and `high` at its top.
 
     Returns
     -------
-    list of dict
-        x, y in pixels from the upper left corner, in the order of `values`.
+    list of (x, y)
+        In pixels from the upper left corner, in the order of `values`.
     """
     width, height, margin = CURVE
     step = (width - 2 * margin) / max(1, len(values) - 1)
     scale = (height - 2 * margin) / ((high - low) or 1.0)
     return [
-        {"x": round(margin + i * step, 1), "y": round(height - margin - (value - low) * scale, 1)}
+        (round(margin + i * step, 1), round(height - margin - (value - low) * scale, 1))
         for i, value in enumerate(values)
     ]
 
 
-def layer_curves(scores: pd.DataFrame) -> list[dict[str, Any]]:
+def layer_curves(scores: pd.DataFrame) -> list[Curve]:
     """Return a curve over layers for each benchmark that has layer scores.
 
     Parameters
     ----------
     scores : DataFrame
         Score rows of one model.
-
-    Returns
-    -------
-    list of dict
-        benchmark, metric, convention, simulated, low, high (ends of the y axis), points: x, y, layer,
-        value, chosen (whether the headline score is that layer's).
     """
     layered = scores[scores["metric"].str.endswith(study_page.PER_LAYER) & scores["value"].notna()]
-    found = []
+    found: list[Curve] = []
     for key, rows in layered.groupby(["benchmark", "metric", "convention"], sort=False):
         benchmark, metric, convention = map(str, key)
-        headline = {"benchmark": benchmark, "metric": metric.removesuffix(study_page.PER_LAYER)}
-        chosen = {row["layer"] for row in study_page.rows_of(scores, headline, convention).values()}
+        headline = metric.removesuffix(study_page.PER_LAYER)
+        of_headline = study_page.rows_of(scores, benchmark, headline, convention)
+        chosen = {row["layer"] for row in of_headline.values()}
         low, high = min(0.0, rows["value"].min()), max(1.0, rows["value"].max())
-        points = curve(list(rows["value"]), low, high)
-        for point, layer, value in zip(points, rows["layer"], rows["value"], strict=True):
-            point |= {"layer": layer, "value": value, "chosen": layer in chosen}
-        simulated = bool(study_page.is_simulated(rows).any())
-        names = {"benchmark": benchmark, "metric": metric, "convention": convention, "simulated": simulated}
-        found.append(names | {"low": low, "high": high, "points": points})
+        places = curve(list(rows["value"]), low, high)
+        found.append(
+            {
+                "benchmark": benchmark,
+                "metric": metric,
+                "convention": convention,
+                "simulated": bool(study_page.is_simulated(rows).any()),
+                "low": low,
+                "high": high,
+                "points": [
+                    {"x": x, "y": y, "layer": layer, "value": value, "chosen": layer in chosen}
+                    for (x, y), layer, value in zip(places, rows["layer"], rows["value"], strict=True)
+                ],
+            }
+        )
     return found
 
 
-def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> dict[str, Any] | None:
+def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> Gallery | None:
     """Return stimuli with people's map, saliency and perturbation as pictures.
 
     Parameters
@@ -88,8 +131,8 @@ def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> dict[str, 
     Returns
     -------
     dict or None
-        name, simulated, quantile, stimuli: name, pictures (title, source, text). The stimuli are the first
-        that were attacked, or the first of all. None where the model has neither saliency nor perturbations.
+        The stimuli are the first that were attacked, or the first of all. None where the model has neither
+        saliency nor perturbations.
 
     Raises
     ------
@@ -115,7 +158,7 @@ def gallery(directory: Path, model: str, entry: Mapping[str, str]) -> dict[str, 
     )
     drawn = [picture for picture in PICTURES if picture.stage in found]
     said = {p: per_image(directory / p.said_by / model / f"{name}_images.csv") for p in drawn}
-    entries = []
+    entries: list[Stimulus] = []
     for i, (stimulus, row) in enumerate(zip(shown, rows.tolist(), strict=True)):
         image = Image.fromarray(np.moveaxis(np.asarray(pixels[row]), 0, -1))
         pictures = [("stimulus", thumbnail(image), ""), ("people", thumbnail(heat(human[i])), "")]
@@ -139,17 +182,17 @@ def files(directory: Path, model: str, galleries: Iterable[Mapping[str, str]]) -
     return [directory / "models" / f"{model}.json", *found]
 
 
-def interval(row: Mapping[str, Any]) -> str:
+def interval(row: ScoreRow) -> str:
     """Return the interval of a score row as text."""
     low, high = row["ci_low"], row["ci_high"]
-    return "–" if low is None or low != low else f"{number(low)} to {number(high)}"
+    return "–" if low is None else f"{number(low)} to {number(high)}"
 
 
 class Column(NamedTuple):
     """A column of the table of scores: its title, what it says of a row, and how it looks."""
 
     title: str
-    say: Callable[[Mapping[str, Any]], str]
+    say: Callable[[ScoreRow], str]
     numeric: bool = False
     reason: bool = False  # the status stands beside it
 
@@ -157,7 +200,7 @@ class Column(NamedTuple):
 #: Columns of the table of scores after that of the benchmark.
 COLUMNS = (
     Column("metric", lambda row: row["metric"]),
-    Column("convention", lambda row: row["convention"]),
+    Column("convention", lambda row: row["convention"] or ""),
     Column("value", lambda row: number(row["value"]), numeric=True, reason=True),
     Column("95 % interval", interval, numeric=True),
     Column("floor", lambda row: number(row["floor"]), numeric=True),
@@ -168,9 +211,21 @@ COLUMNS = (
 )
 
 
+class Content(TypedDict):
+    """What the page of one model shows."""
+
+    model: str
+    simulation: list[str]
+    card: Json  # of the stage models
+    columns: tuple[Column, ...]
+    scores: list[ScoreRow]
+    curves: list[Curve]
+    galleries: list[Gallery]
+
+
 def content(
     scores: pd.DataFrame, model: str, directory: Path, galleries: Sequence[Mapping[str, str]]
-) -> dict[str, Any]:
+) -> Content:
     """Return what the page of one model shows, for its template.
 
     Parameters
@@ -204,7 +259,7 @@ def content(
         "simulation": verdict.of_simulation(simulated),
         "card": read_json(card) if card.exists() else {},
         "columns": COLUMNS,
-        "scores": own[~own["metric"].str.endswith(study_page.PER_LAYER)].to_dict("records"),
+        "scores": rows_in(own[~own["metric"].str.endswith(study_page.PER_LAYER)]),
         "curves": layer_curves(own),
         "galleries": [g for g in (gallery(directory, model, entry) for entry in galleries) if g],
     }

@@ -4,14 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
-from visalign.io.files import read_json
+from visalign.io.files import Json, read_json
 from visalign.report import linked_panels, model_page, remarks, study_page
 from visalign.report.render import address, links, render
 from visalign.trend import text, verdict
+from visalign.trend.answer import Panel, StudyTrend
+
+
+class Verdict(Panel):
+    """A panel in words."""
+
+    name: str
+    sentences: list[str]
+    further: list[tuple[str, str, int | None]]
+
+
+class Content(TypedDict):
+    """What the page of all models shows, but for models and links."""
+
+    simulated: dict[str, bool]
+    simulation: list[str]
+    panels: linked_panels.LinkedPanels
+    verdicts: list[Verdict]
+    columns: list[study_page.Column]
+    failures: list[remarks.Failure]
+    left_out: list[remarks.LeftOut]
+    cards: Sequence[tuple[str, Json]]  # of recordings and maps
+    versions: dict[str, str]
+    timings: Sequence[study_page.Timing]
+    trend: StudyTrend
+    config_hash: str
+    n_scores: int
 
 
 def parameters_of(directory: Path, models: Sequence[str]) -> dict[str, int]:
@@ -23,12 +50,12 @@ def parameters_of(directory: Path, models: Sequence[str]) -> dict[str, int]:
 
 def content_of_study(
     scores: pd.DataFrame,
-    trend: dict[str, Any],
+    trend: StudyTrend,
     parameters: Mapping[str, int],
-    cards: Sequence[tuple[str, Any]],
-    timings: Sequence[Mapping[str, Any]],
+    cards: Sequence[tuple[str, Json]],
+    timings: Sequence[study_page.Timing],
     config_hash: str,
-) -> dict[str, Any]:
+) -> Content:
     """Return what the page of all models shows, but for models and links.
 
     Parameters
@@ -36,8 +63,7 @@ def content_of_study(
     parameters : mapping of str to int
         Of the models where it is known.
     cards : sequence of (name, data card)
-    timings : sequence of mapping
-        See `study_page.timings`.
+    timings : sequence of dict
     """
     simulated = study_page.simulated_measures(scores, trend)
     return {
@@ -45,9 +71,12 @@ def content_of_study(
         "simulation": verdict.of_simulation(simulated),
         "panels": linked_panels.panels(scores, trend, parameters),
         "verdicts": [
-            panel
-            | {"name": study_page.measure_name(panel), "sentences": verdict.of_panel(panel)}
-            | {"further": text.further(panel["trend"]) if panel["trend"] else []}
+            {
+                **panel,
+                "name": study_page.measure_name(panel),
+                "sentences": verdict.of_panel(panel),
+                "further": text.further(panel["trend"]) if panel["trend"] else [],
+            }
             for panel in trend["panels"]
         ],
         "columns": study_page.headlines(trend),
@@ -64,7 +93,7 @@ def content_of_study(
 
 def of_study(
     scores: pd.DataFrame,
-    content: Mapping[str, Any],
+    content: Content,
     page: Path,
     pages: Sequence[Path] = (),
     files: Sequence[str | Path] = (),
@@ -73,8 +102,7 @@ def of_study(
 
     Parameters
     ----------
-    content : mapping
-        See `content_of_study`.
+    content : dict
     page : Path
         Where it will be, to which addresses are relative.
     """
@@ -111,4 +139,4 @@ def of_model(
     if published_top1 is not None:
         content["card"]["published_top1"] = published_top1
     back = address(directory / "report.html", page)
-    return render("model.html.j2", content | {"links": links(files, page), "back": back})
+    return render("model.html.j2", {**content, "links": links(files, page), "back": back})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 import numpy as np
 import zarr
@@ -54,23 +54,33 @@ def signed(delta: np.ndarray) -> tuple[Image.Image, float]:
     return Image.fromarray(np.moveaxis(shade.round().astype(np.uint8), 0, -1)), end
 
 
-def per_image(path: Path) -> dict[str, dict[str, Any]]:
+class ImageRow(TypedDict, total=False):
+    """What pictures say of a row of a per-image table."""
+
+    rho: float  # NaN where there is none
+    floor: float
+    reason: str  # why
+    success: bool  # of an attack
+    norm: float
+    adversarial_label: str | int
+
+
+def per_image(path: Path) -> dict[str, ImageRow]:
     """Return stimulus_id -> row of a per-image table; nothing where there is no such file."""
     if not path.exists():
         return {}
     table = tables.read_table(path, required=("stimulus_id",), dtype={"stimulus_id": str})
-    rows = [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
-    return {row["stimulus_id"]: row for row in rows}
+    return {row["stimulus_id"]: cast("ImageRow", row) for row in table.to_dict("records")}
 
 
-def compared(row: Mapping[str, Any]) -> str:
+def compared(row: ImageRow) -> str:
     """Say how a map of one image compares with people's: ρ and floor, or why not."""
     if not row or row["rho"] != row["rho"]:
         return str(row.get("reason", ""))
     return f"ρ {wording.decimal(row['rho'])}, floor {wording.decimal(row['floor'])}"
 
 
-def perturbed(row: Mapping[str, Any]) -> str:
+def perturbed(row: ImageRow) -> str:
     """Say how large a perturbation is and what the model then names, and how its place compares."""
     if not row.get("success"):
         return compared(row)
@@ -114,7 +124,7 @@ class Picture:
     title: str
     draw: Callable[[zarr.Group, int], tuple[str, str]]
     said_by: str
-    say: Callable[[Mapping[str, Any]], str]
+    say: Callable[[ImageRow], str]
     chosen: bool = False
     beside: tuple[str, ...] = ()
 

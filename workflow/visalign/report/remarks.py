@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Hashable, Iterable
+from typing import TypedDict, TypeVar
 
 import pandas as pd
 
 from visalign.report.study_page import is_true
+from visalign.trend.answer import StudyTrend
+
+Said = TypeVar("Said", bound=Hashable)
 
 
-def failures(scores: pd.DataFrame, trend: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what the score table says of scores that are not plainly ok, and why models are in no panel.
+class Failure(TypedDict):
+    """Scores that are missing, and models of which the same is said."""
 
-    Returns
-    -------
-    list of dict
-        benchmark, metrics, reason, simulated, models: a row for all models of which the same is said.
-    """
+    benchmark: str
+    simulated: bool
+    reason: str
+    metrics: str
+    models: list[str]
+
+
+class LeftOut(TypedDict):
+    """Scores that leave units out, and models of which the same is said."""
+
+    benchmark: str
+    n: float
+    n_excluded: float
+    simulated: bool
+    metrics: str
+    models: list[str]
+
+
+def failures(scores: pd.DataFrame, trend: StudyTrend) -> list[Failure]:
+    """Return what the score table says of scores that are not plainly ok, and why models are in no panel."""
     failed = scores[scores["status"] != "ok"]
     columns = ["model", "benchmark", "simulated", "status", "metric"]
     entries = list(failed[columns].drop_duplicates().itertuples(index=False, name=None))
@@ -33,19 +51,21 @@ def failures(scores: pd.DataFrame, trend: dict[str, Any]) -> list[dict[str, Any]
         (model, (where, is_true(simulated), reason), metric)
         for model, where, simulated, reason, metric in entries
     ]
-    return together(rows, ("benchmark", "simulated", "reason"))
+    return [
+        {
+            "benchmark": where,
+            "simulated": simulated,
+            "reason": reason,
+            "metrics": metrics,
+            "models": models,
+        }
+        for (where, simulated, reason), metrics, models in together(rows)
+    ]
 
 
-def left_out(scores: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the scores that leave units out (images, neuroids).
-
-    Returns
-    -------
-    list of dict
-        benchmark, metrics, n, n_excluded, simulated, models: a row for all models of which the same is said.
-    """
+def left_out(scores: pd.DataFrame) -> list[LeftOut]:
+    """Return the scores that leave units out (images, neuroids)."""
     some = scores[(scores["n_excluded"].fillna(0) > 0) & scores["value"].notna()]
-    fields = ("benchmark", "n", "n_excluded", "simulated")
     rows = [
         (
             row["model"],
@@ -54,30 +74,34 @@ def left_out(scores: pd.DataFrame) -> list[dict[str, Any]]:
         )
         for row in some.to_dict("records")
     ]
-    return together(rows, fields)
+    return [
+        {
+            "benchmark": benchmark,
+            "n": n,
+            "n_excluded": n_excluded,
+            "simulated": simulated,
+            "metrics": metrics,
+            "models": models,
+        }
+        for (benchmark, n, n_excluded, simulated), metrics, models in together(rows)
+    ]
 
 
-def together(
-    rows: Iterable[tuple[str, tuple[Any, ...], str]], fields: tuple[str, ...]
-) -> list[dict[str, Any]]:
+def together(rows: Iterable[tuple[str, Said, str]]) -> list[tuple[Said, str, list[str]]]:
     """Join the metrics of which the same is said of a model, then the models of which the same is said.
 
     Parameters
     ----------
     rows : iterable of (model, what is said, metric)
-    fields : tuple of str
-        Names of what is said.
 
     Returns
     -------
-    list of dict
-        fields; metrics: text; models: list of str.
+    list of (what is said, metrics as text, models)
     """
-    metrics: dict[tuple[Any, ...], dict[str, None]] = {}
+    metrics: dict[tuple[str, Said], dict[str, None]] = {}
     for model, said, metric in rows:
-        metrics.setdefault((model, *said), {})[metric] = None
-    models: dict[tuple[Any, ...], list[str]] = {}
-    for (model, *same), names in metrics.items():
-        models.setdefault((*same, ", ".join(names)), []).append(model)
-    keys = (*fields, "metrics")
-    return [dict(zip(keys, said, strict=True)) | {"models": names} for said, names in models.items()]
+        metrics.setdefault((model, said), {})[metric] = None
+    models: dict[tuple[Said, str], list[str]] = {}
+    for (model, said), names in metrics.items():
+        models.setdefault((said, ", ".join(names)), []).append(model)
+    return [(said, text, names) for (said, text), names in models.items()]

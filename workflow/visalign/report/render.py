@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -22,7 +21,7 @@ def number(value: float | None) -> str:
     return decimal(value, 3)
 
 
-def render(template: str, context: dict[str, Any]) -> str:
+def render(template: str, context: Mapping[str, object]) -> str:
     """Fill a template; every string in `context` is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),

@@ -6,11 +6,13 @@ import platform
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
+from visalign.io.scores import ScoreRow, rows_in
 from visalign.measures import ACCURACIES, RAW
+from visalign.trend.answer import Model, Panel, StudyTrend
 
 #: Ends the name of a metric that has one row per layer; the metric itself is that of the chosen layer.
 PER_LAYER = "_layer"
@@ -33,12 +35,61 @@ LIBRARIES = (
 )
 
 
-def blank(value: Any) -> Any:
-    """Return None for NaN, else the value."""
-    return None if value != value else value
+class Column(TypedDict):
+    """A headline as a column of the model table."""
+
+    name: str
+    benchmark: str
+    metric: str
+    convention: str
+    reasons: dict[str, str]  # why models have no score
 
 
-def measure_name(panel: dict[str, Any]) -> str:
+class Value(TypedDict):
+    """A score as it is said elsewhere: in another convention."""
+
+    convention: str | None
+    value: float | None
+
+
+class Scored(TypedDict):
+    """A cell of the model table: a score."""
+
+    value: float
+    interval: tuple[float, float | None] | None
+    raw: Value | None
+    floor: float | None
+    ceiling: float | None
+    layer: str | None
+
+
+class Unscored(TypedDict):
+    """A cell of the model table: why there is no score."""
+
+    value: None
+    reason: str
+
+
+class Line(TypedDict):
+    """A model in the model table."""
+
+    model: str
+    family: str
+    page: str  # address, '' for none
+    cells: list[Scored | Unscored]  # one per column
+
+
+class Timing(TypedDict):
+    """How long the jobs of a rule took, and the peak of their memory."""
+
+    rule: str
+    jobs: int
+    seconds: float
+    longest: float
+    memory: float | None
+
+
+def measure_name(panel: Panel) -> str:
     """Return the name of a panel, with its region and window where it has them."""
     return panel["title"] + (f", {panel['subtitle']}" if panel["subtitle"] else "")
 
@@ -50,11 +101,12 @@ def plain_name(benchmark: str, metric: str) -> str:
     return f"{title}, {rest.replace('/', ' ').replace('_', ' ')}"
 
 
-def headlines(trend: dict[str, Any]) -> list[dict[str, Any]]:
+def headlines(trend: StudyTrend) -> list[Column]:
     """Return the columns of the model table: accuracy, then one column per panel."""
     accuracy = trend["accuracy"]
     name = plain_name(accuracy["benchmark"], accuracy["metric"])
-    return [accuracy | {"name": name, "reasons": {}}] + [
+    first: Column = {**accuracy, "name": name, "reasons": {}}
+    others: list[Column] = [
         {
             "name": measure_name(panel),
             "benchmark": panel["benchmark"],
@@ -64,28 +116,27 @@ def headlines(trend: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for panel in trend["panels"]
     ]
+    return [first, *others]
 
 
-def shown(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
+def shown(panel: Panel) -> list[Model]:
     """Return every model of a panel: of the statistics, shown only, and excluded."""
-    parts = ("points", "shown_only", "reference_lines", "excluded")
-    return [entry for part in parts for entry in panel[part]]
+    return [*panel["points"], *panel["shown_only"], *panel["reference_lines"], *panel["excluded"]]
 
 
-def families(scores: pd.DataFrame, trend: dict[str, Any]) -> dict[str, str]:
+def families(scores: pd.DataFrame, trend: StudyTrend) -> dict[str, str]:
     """Return model -> family, '' where unknown, of every model in the order of the report."""
     known = {entry["model"]: entry["family"] for panel in trend["panels"] for entry in shown(panel)}
     return dict.fromkeys(known | dict.fromkeys(scores["model"]), "") | known
 
 
-def rows_of(scores: pd.DataFrame, column: Mapping[str, Any], convention: str) -> dict[str, dict[str, Any]]:
-    """Return model -> score row of a measure in a convention; NaN becomes None."""
-    same = (scores["benchmark"] == column["benchmark"]) & (scores["metric"] == column["metric"])
-    rows = scores[same & (scores["convention"] == convention)].to_dict("records")
-    return {str(row["model"]): {str(key): blank(value) for key, value in row.items()} for row in rows}
+def rows_of(scores: pd.DataFrame, benchmark: str, metric: str, convention: str) -> dict[str, ScoreRow]:
+    """Return model -> score row of a metric on a benchmark in a convention."""
+    same = (scores["benchmark"] == benchmark) & (scores["metric"] == metric)
+    return {row["model"]: row for row in rows_in(scores[same & (scores["convention"] == convention)])}
 
 
-def cell(row: dict[str, Any] | None, raw: dict[str, Any] | None, reason: str) -> dict[str, Any]:
+def cell(row: ScoreRow | None, raw: ScoreRow | None, reason: str) -> Scored | Unscored:
     """Return one model's score with interval, floor, ceiling and layer, or the reason for none.
 
     Floor and ceiling are on the scale of the raw row where there is one: corrected, they are 0 and 1.
@@ -96,24 +147,22 @@ def cell(row: dict[str, Any] | None, raw: dict[str, Any] | None, reason: str) ->
     return {
         "value": row["value"],
         "interval": None if row["ci_low"] is None else (row["ci_low"], row["ci_high"]),
-        "raw": raw and {"convention": raw["convention"], "value": raw["value"]},
+        "raw": {"convention": raw["convention"], "value": raw["value"]} if raw else None,
         "floor": (raw or row)["floor"],
         "ceiling": (raw or row)["ceiling"],
         "layer": row["layer"],
     }
 
 
-def model_table(
-    scores: pd.DataFrame, trend: dict[str, Any], pages: Mapping[str, str]
-) -> list[dict[str, Any]]:
+def model_table(scores: pd.DataFrame, trend: StudyTrend, pages: Mapping[str, str]) -> list[Line]:
     """Return one row per model: family, address of its page ('' for none), one cell per headline."""
     columns = [
         (
-            rows_of(scores, column, column["convention"]),
-            rows_of(scores, column, RAW.get(column["convention"], "")),
-            column["reasons"],
+            rows_of(scores, one["benchmark"], one["metric"], one["convention"]),
+            rows_of(scores, one["benchmark"], one["metric"], RAW.get(one["convention"], "")),
+            one["reasons"],
         )
-        for column in headlines(trend)
+        for one in headlines(trend)
     ]
     return [
         {
@@ -129,7 +178,7 @@ def model_table(
     ]
 
 
-def is_true(value: Any) -> bool:
+def is_true(value: object) -> bool:
     """Return whether a cell says true: whole columns of truths are read as such, mixed ones as text."""
     return str(value).lower() == "true"
 
@@ -139,7 +188,7 @@ def is_simulated(scores: pd.DataFrame) -> pd.Series:
     return scores["simulated"].map(is_true).astype(bool)
 
 
-def simulated_measures(scores: pd.DataFrame, trend: dict[str, Any]) -> dict[str, bool]:
+def simulated_measures(scores: pd.DataFrame, trend: StudyTrend) -> dict[str, bool]:
     """Return measure -> whether any of its scores rests on simulated data.
 
     The headline measures by their titles, then the benchmarks that have none.
@@ -169,7 +218,7 @@ def versions(scores: pd.DataFrame) -> dict[str, str]:
     return found
 
 
-def timings(directory: Path | None) -> list[dict[str, Any]]:
+def timings(directory: Path | None) -> list[Timing]:
     """Return jobs, seconds and peak memory of each rule from Snakemake's benchmark files.
 
     A file belongs to the rule named by its first folder, or by its own name.

@@ -59,7 +59,7 @@ RC: Any = {  # matplotlib types each key by name
 }
 
 #: Metadata without dates, by format: same input, same bytes.
-METADATA: dict[str, dict[str, Any]] = {
+METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},

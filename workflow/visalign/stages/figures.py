@@ -13,6 +13,7 @@ from visalign.report import theme
 from visalign.report.figure import accuracy_vs_alignment, named_styles, stem
 from visalign.study.options import add_settings
 from visalign.study.schemas import section
+from visalign.trend.answer import StudyTrend
 
 VERSIONS = {"figures": 3}
 
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read the panels, draw, save as PNG, SVG and PDF."""
-    trend = read_json(args.trend)
+    trend: StudyTrend = read_json(args.trend)
     panels = trend.get("panels")
     if not panels:
         raise InputError(f"{args.trend}: field 'panels' is missing or empty")

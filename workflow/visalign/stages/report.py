@@ -15,6 +15,7 @@ from visalign.errors import InputError
 from visalign.io.files import read_json, write_atomic
 from visalign.io.scores import read_scores
 from visalign.report import pages, study_page
+from visalign.trend.answer import StudyTrend
 
 VERSIONS = {"study": 5, "model": 5}
 
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
 
 def study(args: argparse.Namespace, scores: pd.DataFrame) -> None:
     """Write the page of all models, and the packed one, which links to no other file."""
-    trend = read_json(args.trend)
+    trend: StudyTrend = read_json(args.trend)
     for field in ("panels", "accuracy"):
         if field not in trend:
             raise InputError(f"{args.trend}: no field {field!r}")

@@ -17,6 +17,7 @@ from visalign.measures import PANELS
 from visalign.study.options import add_seed, add_settings
 from visalign.study.schemas import section
 from visalign.trend import text
+from visalign.trend.answer import StudyTrend
 from visalign.trend.model_sheet import read_study
 from visalign.trend.overlay import read_overlay
 from visalign.trend.panel import Settings, panels
@@ -38,19 +39,17 @@ def run_pipeline(args: argparse.Namespace) -> None:
     scores, sheet, accuracy = read_study(args.scores, args.models, args.accuracy, args.sides)
     overlays = read_overlay(args.overlay, PANELS) if args.overlay else {}
     settings = Settings((accuracy, args.metric), args.roles, args.seed, args.bootstrap)
-    write_json(
-        args.output,
-        {
-            "version": VERSIONS["trend"],
-            "seed": args.seed,
-            "bootstrap": args.bootstrap,
-            "confidence": 0.95,
-            "accuracy": {"benchmark": accuracy, "metric": args.metric, "convention": "proportion"},
-            "roles": args.roles,
-            "inputs_hash": inputs_hash(args.scores, args.models),
-            "panels": panels(scores, sheet, overlays, settings, args.confirmatory),
-        },
-    )
+    trend: StudyTrend = {
+        "version": VERSIONS["trend"],
+        "seed": args.seed,
+        "bootstrap": args.bootstrap,
+        "confidence": 0.95,
+        "accuracy": {"benchmark": accuracy, "metric": args.metric, "convention": "proportion"},
+        "roles": args.roles,
+        "inputs_hash": inputs_hash(args.scores, args.models),
+        "panels": panels(scores, sheet, overlays, settings, args.confirmatory),
+    }
+    write_json(args.output, trend)
 
 
 def run_table(args: argparse.Namespace) -> None:

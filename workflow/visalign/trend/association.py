@@ -7,13 +7,12 @@ intervals over families. A model without a family is a family of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from visalign.stats import correlations as stats
 from visalign.trend import mean_decline, segmented, shapes, verdict
+from visalign.trend.answer import Equation, Position, Trend
 from visalign.trend.correlation import correlations, family_codes
 from visalign.trend.covariates import MIN_POINTS, adjusted, power_law
 from visalign.trend.envelope import Line, envelope
@@ -32,7 +31,7 @@ def describe(
     seed: int,
     draws: int,
     anchor: int | None = None,
-) -> dict[str, Any]:
+) -> Trend:
     """Return the trend of a cloud of models as JSON-ready numbers, and its verdict in words.
 
     Parameters
@@ -55,13 +54,15 @@ def describe(
     sizes = np.full(len(x), np.nan) if parameters is None else parameters
     classes = [""] * len(x) if training_data is None else training_data
 
-    def point(index: int) -> dict[str, Any]:
+    def point(index: int) -> Position:
         return {"model": names[index], "x": float(x[index]), "y": float(y[index])}
 
-    def line(drawn: Line | None) -> dict[str, Any] | None:
-        return asdict(drawn) if drawn else None
+    def line(drawn: Line | None) -> Equation | None:
+        if drawn is None:
+            return None
+        return {"slope": drawn.slope, "intercept": drawn.intercept, "rule": drawn.rule}
 
-    trend = {
+    trend: Trend = {
         "spearman": correlations(x, y, families, split, seed=seed, draws=draws),
         "pearson": correlations(x, y, families, split, stats.pearson, seed=seed, draws=draws),
         "envelope": [point(i) for i in found.front],
@@ -76,7 +77,8 @@ def describe(
         "adjusted": adjusted(x, y, codes, sizes, classes, sides),
         "power_law": power_law(y, codes, sizes),
     }
-    return trend | {"verdict": verdict.of_trend(trend)}
+    trend["verdict"] = verdict.of_trend(trend)
+    return trend
 
 
 def too_few(n: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,14 @@ class Pairs:
     n_unmatched: int  # rows of either table without a partner in the other
     n_missing: int  # rows whose x or y is missing (`delimited.MISSING`) or not finite
     n_excluded: int  # rows taken out by the user's conditions
+
+
+class Covariates(TypedDict, total=False):
+    """What is known of the models beside accuracy and score, as ``association.describe`` takes it."""
+
+    parameters: np.ndarray
+    sides: np.ndarray
+    training_data: Sequence[str]
 
 
 def inner_join(path: str, other: str, on: str) -> tuple[pd.DataFrame, int]:
@@ -126,14 +134,21 @@ def read_pairs(
     )
 
 
-def covariates(table: pd.DataFrame, file: str) -> dict[str, Any]:
+def covariates(table: pd.DataFrame, file: str) -> Covariates:
     """Return the covariates that a table has, as ``describe`` takes them; sides are its ``input_size``."""
-    found: dict[str, Any] = {}
-    for column, name in (("parameters", "parameters"), ("input_size", "sides")):
-        if column in table.columns:
-            found[name] = numeric(table.replace("", np.nan), column, file)
-            for wrong in found[name][found[name] <= 0]:
-                raise InputError(f"{file}: column {column!r}: {wrong:g} is not positive")
+    found: Covariates = {}
+    if "parameters" in table.columns:
+        found["parameters"] = positive(table, "parameters", file)
+    if "input_size" in table.columns:
+        found["sides"] = positive(table, "input_size", file)
     if "training_data" in table.columns:
-        found["training_data"] = table["training_data"].fillna("").astype(str).to_numpy(dtype=object)
+        found["training_data"] = list(table["training_data"].fillna("").astype(str))
     return found
+
+
+def positive(table: pd.DataFrame, column: str, file: str) -> np.ndarray:
+    """Return a column as floats, NaN where missing; a number that is not positive is an error."""
+    values = numeric(table.replace("", np.nan), column, file)
+    for wrong in values[values <= 0]:
+        raise InputError(f"{file}: column {column!r}: {wrong:g} is not positive")
+    return values

@@ -7,12 +7,12 @@ its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from visalign.stats import bootstrap
 from visalign.stats import correlations as stats
+from visalign.trend.answer import Correlation, Correlations
 from visalign.trend.segmented import MIN_FAMILIES
 
 #: With fewer points than this on one side, in one family or in one class of training data, nothing is
@@ -20,7 +20,7 @@ from visalign.trend.segmented import MIN_FAMILIES
 MIN_SIDE = 6
 
 #: The correlations of many resamples at once.
-RESAMPLED: dict[Any, Callable[..., np.ndarray]] = {
+RESAMPLED: dict[Callable[..., np.ndarray], Callable[..., np.ndarray]] = {
     stats.spearman: stats.resampled_spearman,
     stats.pearson: stats.resampled_pearson,
 }
@@ -28,7 +28,7 @@ RESAMPLED: dict[Any, Callable[..., np.ndarray]] = {
 
 def family_codes(families: Sequence[str]) -> np.ndarray:
     """Number the families 0, 1, …; every '' is one of its own. Shape (n,)."""
-    numbers: dict[Any, int] = {}
+    numbers: dict[str | int, int] = {}
     return np.array([numbers.setdefault(name or i, len(numbers)) for i, name in enumerate(families)])
 
 
@@ -74,7 +74,7 @@ def correlation(
     *,
     seed: int,
     draws: int,
-) -> dict[str, Any]:
+) -> Correlation:
     """Correlation with a percentile bootstrap interval over the models, and one over their families.
 
     Parameters
@@ -92,8 +92,15 @@ def correlation(
         fewer than ``MIN_FAMILIES``.
     """
     n, n_families = len(x), len(np.unique(families))
-    bounds = ("ci_low", "ci_high", "family_ci_low", "family_ci_high")
-    answer: dict[str, Any] = {"value": None} | dict.fromkeys(bounds) | {"n": n, "n_families": n_families}
+    answer: Correlation = {
+        "value": None,
+        "ci_low": None,
+        "ci_high": None,
+        "family_ci_low": None,
+        "family_ci_high": None,
+        "n": n,
+        "n_families": n_families,
+    }
     if n < MIN_SIDE or np.ptp(x) == 0 or np.ptp(y) == 0:
         return answer
     counts = bootstrap.resample_counts(n, np.random.default_rng(seed), draws)
@@ -103,7 +110,8 @@ def correlation(
     interval = family_interval(families, lambda i: statistic(x[i], y[i])) if n_families < n else None
     if interval:
         answer["family_ci_low"], answer["family_ci_high"] = interval
-    return answer | {"value": float(statistic(x, y))}
+    answer["value"] = float(statistic(x, y))
+    return answer
 
 
 def correlations(
@@ -115,7 +123,7 @@ def correlations(
     *,
     seed: int,
     draws: int,
-) -> dict[str, Any]:
+) -> Correlations:
     """Correlation over all points, below and above x = `split`, and within each family.
 
     Points at `split` count on neither side: the changepoint is chosen for its height, and would push ρ up
@@ -124,7 +132,7 @@ def correlations(
     codes, family = family_codes(families), np.asarray(families, dtype=object)
     alone = np.arange(len(x))  # what a family has in common does not order its own models
 
-    def part(mask: np.ndarray, codes: np.ndarray = codes) -> dict[str, Any]:
+    def part(mask: np.ndarray, codes: np.ndarray = codes) -> Correlation:
         return correlation(x[mask], y[mask], codes[mask], statistic, seed=seed, draws=draws)
 
     return {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from visalign.stats import correlations
+from visalign.trend.answer import Adjusted, Estimate, PowerLaw
 from visalign.trend.correlation import MIN_SIDE, family_interval
 from visalign.trend.segmented import MIN_FAMILIES
 
@@ -67,7 +67,7 @@ def clustered_regression(
     return coefficients, np.column_stack([coefficients - half, coefficients + half])
 
 
-def estimate(value: float, interval: Sequence[float] | np.ndarray | None) -> dict[str, float | None]:
+def estimate(value: float, interval: Sequence[float] | np.ndarray | None) -> Estimate:
     """Return a number, None for NaN, with its 95 % interval over families as JSON-ready fields."""
     low, high = (None, None) if interval is None or np.isnan(interval).any() else map(float, interval)
     return {
@@ -84,7 +84,7 @@ def adjusted(
     parameters: np.ndarray,
     training_data: Sequence[str],
     sides: np.ndarray | None = None,
-) -> dict[str, Any] | None:
+) -> Adjusted | None:
     """Relate y to x beside the number of parameters, the side of the input and the class of training data.
 
     Parameters
@@ -153,7 +153,7 @@ def adjusted(
     }
 
 
-def power_law(y: np.ndarray, families: np.ndarray, parameters: np.ndarray) -> dict[str, Any] | None:
+def power_law(y: np.ndarray, families: np.ndarray, parameters: np.ndarray) -> PowerLaw | None:
     """Fit y = c · parameters^a by least squares of log y on log parameters.
 
     Returns

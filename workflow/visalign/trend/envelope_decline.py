@@ -7,11 +7,10 @@ with a falling edge the edge falls alone.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from visalign.trend import mean_decline
+from visalign.trend.answer import EnvelopeDecline
 
 #: The quantile that is tested: where models are few, a lower one, so that enough of them lie above it.
 TAU_OF_MANY, TAU_OF_FEW, MANY = 0.9, 0.8, 200
@@ -44,7 +43,9 @@ def above_quantile(x: np.ndarray, y: np.ndarray, tau: float, starts: np.ndarray)
     return above
 
 
-def envelope_decline(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -> dict[str, Any]:
+def envelope_decline(
+    x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray
+) -> EnvelopeDecline:
     """Test the hypothesis that nowhere do fewer models score high where accuracy is higher.
 
     Exactly: that for any level the share of models that score above it, given accuracy, nowhere declines; all
@@ -67,13 +68,22 @@ def envelope_decline(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: 
         reason, why not, else ''.
     """
     tau = TAU_OF_MANY if len(x) >= MANY else TAU_OF_FEW
-    answer: dict[str, Any] = {"tau": tau, "statistic": None, "p": None, "start": None}
     if round(len(x) * (1 - tau), 9) < MIN_ABOVE:
-        return answer | {"reason": f"that takes {round(MIN_ABOVE / (1 - tau))} models"}
+        return untested(tau, f"that takes {round(MIN_ABOVE / (1 - tau))} models")
     starts, reason = mean_decline.testable_starts(x, families)
     if reason:
-        return answer | {"reason": reason}
+        return untested(tau, reason)
     above = above_quantile(x, y, tau, starts)
     found = mean_decline.against_draws(x, above, above, families, starts, signs)
-    del found["critical"]
-    return answer | found | {"reason": ""}
+    return {
+        "tau": tau,
+        "statistic": found["statistic"],
+        "p": found["p"],
+        "start": found["start"],
+        "reason": "",
+    }
+
+
+def untested(tau: float, reason: str) -> EnvelopeDecline:
+    """Return the answer where nothing can be tested."""
+    return {"tau": tau, "statistic": None, "p": None, "start": None, "reason": reason}

@@ -6,10 +6,11 @@ slopes declare too many declines. Here every bootstrap draw of `segmented.wild_s
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
+from visalign.trend.answer import MeanDecline
 from visalign.trend.falling_slopes import decline_statistic, family_shares
 from visalign.trend.segmented import MIN_FAMILIES, candidate_knots
 
@@ -19,6 +20,15 @@ TEST_SHARE = 0.2
 MAX_SHARE = 0.5
 #: Draws of the power of the test, and the largest fall that is tried (in residual SDs).
 POWER_DRAWS, LARGEST_FALL = 200, 20.0
+
+
+class Found(TypedDict):
+    """The statistic of a test of decline and where it stands among draws."""
+
+    statistic: float
+    p: float
+    start: float | None  # None: the whole range
+    critical: float  # statistic of p = .05
 
 
 def nondecreasing_residuals(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -52,7 +62,7 @@ def against_draws(
     families: np.ndarray,
     starts: np.ndarray,
     signs: np.ndarray,
-) -> dict[str, Any]:
+) -> Found:
     """Return the statistic of `values`, its p among draws of `noise`, and the start where it is reached.
 
     Parameters
@@ -61,11 +71,6 @@ def against_draws(
         As in ``decline_statistic``.
     values, noise : ndarray, shape (n,) or (n_starts, n)
         Of mean 0 (beyond each start).
-
-    Returns
-    -------
-    dict
-        statistic, p, start (None: the whole range), critical (statistic of p = .05).
     """
     observed, at = decline_statistic(x, values, families, starts, np.ones((len(signs), 1)))
     drawn, _ = decline_statistic(x, noise, families, starts, signs)
@@ -129,7 +134,7 @@ def smallest_detectable(
     return high
 
 
-def decline(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -> dict[str, Any]:
+def decline(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -> MeanDecline:
     """Test the hypothesis that expected (mean) alignment nowhere declines with accuracy.
 
     The statistic is the largest t of a falling slope over all starts (every candidate changepoint, and the
@@ -151,16 +156,24 @@ def decline(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarra
         ``family_shares``), smallest_detectable (see there), reason. All but the last are None where nothing
         can be tested, and the reason says why; else it is ''.
     """
-    numbers = ("statistic", "p", "start", "n_effective_families", "smallest_detectable")
-    answer: dict[str, Any] = dict.fromkeys(numbers)
     starts, reason = testable_starts(x, families)
+    answer: MeanDecline = {
+        "statistic": None,
+        "p": None,
+        "start": None,
+        "n_effective_families": None,
+        "smallest_detectable": None,
+        "reason": reason,
+    }
     if np.ptp(x):
         shares = family_shares(x, families, np.array([-np.inf]))
         answer["n_effective_families"] = float(1 / (shares**2).sum())
     if reason:
-        return answer | {"reason": reason}
+        return answer
     residuals = nondecreasing_residuals(x, y)
     found = against_draws(x, y - y.mean(), residuals, families, starts, signs)
-    critical = found.pop("critical")
-    least = smallest_detectable(x, y, residuals, families, starts, signs, critical)
-    return answer | found | {"smallest_detectable": least, "reason": ""}
+    answer["statistic"], answer["p"], answer["start"] = found["statistic"], found["p"], found["start"]
+    answer["smallest_detectable"] = smallest_detectable(
+        x, y, residuals, families, starts, signs, found["critical"]
+    )
+    return answer

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from visalign.errors import InputError
+from visalign.trend.answer import Decline, Panel
 
 #: The tests of a trend that are made in every panel.
-TESTS = ("decline", "envelope_decline")
+TESTS: tuple[Literal["decline", "envelope_decline"], ...] = ("decline", "envelope_decline")
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
@@ -34,7 +35,7 @@ def holm(p: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
-def adjust(panels: Sequence[dict[str, Any]], confirmatory: str | None = None) -> None:
+def adjust(panels: Sequence[Panel], confirmatory: str | None = None) -> None:
     """Add ``p_adjusted`` and ``n_panels``, over how many it is adjusted, to the tests of the panels' trends.
 
     Parameters
@@ -58,13 +59,15 @@ def adjust(panels: Sequence[dict[str, Any]], confirmatory: str | None = None) ->
         )
     alone = [confirmatory in own for own in names]
     for test in TESTS:
-        found = [
-            (panel["trend"][test], by_itself)
-            for panel, by_itself in zip(panels, alone, strict=True)
-            if panel["trend"] and panel["trend"].get(test, {}).get("p") is not None
-        ]
-        together = [result for result, by_itself in found if not by_itself]
-        for result, p in zip(together, holm([result["p"] for result in together]), strict=True):
-            result |= {"p_adjusted": float(p), "n_panels": len(together)}
-        for result in (result for result, by_itself in found if by_itself):
-            result |= {"p_adjusted": result["p"], "n_panels": 1}
+        together: list[tuple[Decline, float]] = []
+        for panel, by_itself in zip(panels, alone, strict=True):
+            result: Decline | None = panel["trend"] and panel["trend"][test]
+            if not result or (p := result["p"]) is None:
+                continue
+            if by_itself:
+                result["p_adjusted"], result["n_panels"] = p, 1
+            else:
+                together.append((result, p))
+        raised = holm([p for _, p in together])
+        for (adjusted, _), p in zip(together, raised.tolist(), strict=True):
+            adjusted["p_adjusted"], adjusted["n_panels"] = p, len(together)

@@ -4,33 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from visalign.errors import InputError
+from visalign.trend.answer import Overlay, Position
 from visalign.trend.columns import read_pairs
 
 #: An accuracy below this is no published model's: the outputs were read in another order, or not at all.
 LEAST = 0.01
 
 
-def read_overlay(settings: Mapping[str, Any], measures: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+class Settings(TypedDict):
+    """``trend.overlay`` of the config."""
+
+    table: str  # CSV or TSV
+    model: NotRequired[str]  # column
+    x: str  # column
+    metric: str  # which accuracy x is
+    y: Mapping[str, str]  # measure -> column
+    conventions: Mapping[str, str]  # measure -> that of the column
+
+
+def read_overlay(settings: Settings, measures: tuple[str, ...]) -> dict[str, Overlay]:
     """Read the published points of each measure.
 
     Parameters
     ----------
-    settings : mapping
-        ``trend.overlay`` of the config: table (CSV or TSV), model, x (columns), metric (which accuracy x is),
-        y (measure -> column), conventions (measure -> that of the column).
+    settings : dict
+        ``trend.overlay`` of the config.
     measures : tuple of str
         The measures there are.
 
     Returns
     -------
     dict of str to dict
-        Measure -> table (file name), x, y (columns), metric, convention, percent (whether x was), n,
-        n_missing (rows without both values), left_out (models whose accuracy is none), points (model, x, y).
+        Measure -> its points.
 
     Raises
     ------
@@ -51,7 +61,7 @@ def read_overlay(settings: Mapping[str, Any], measures: tuple[str, ...]) -> dict
     return {measure: points(settings, measure) for measure in settings["y"]}
 
 
-def points(settings: Mapping[str, Any], measure: str) -> dict[str, Any]:
+def points(settings: Settings, measure: str) -> Overlay:
     """Return the points of one measure, as ``read_overlay`` describes them."""
     table, column = settings["table"], settings["y"][measure]
     pairs = read_pairs(table, settings["x"], column, label=settings.get("model", "model"))
@@ -63,7 +73,7 @@ def points(settings: Mapping[str, Any], measure: str) -> dict[str, Any]:
             f"{pairs.x[used].min():g} no per cent: give all in one unit"
         )
     x = pairs.x / 100 if percent else pairs.x
-    found = [
+    found: list[Position] = [
         {"model": pairs.names[i], "x": float(x[i]), "y": float(pairs.y[i])} for i in np.flatnonzero(used)
     ]
     return {
@@ -80,7 +90,10 @@ def points(settings: Mapping[str, Any], measure: str) -> dict[str, Any]:
     }
 
 
-def on_axes(overlay: Mapping[str, Any], metric: str, convention: str) -> dict[str, Any]:
+def on_axes(overlay: Overlay, metric: str, convention: str) -> Overlay:
     """Return an overlay with whether it has axes of its own: what it shows is not what the panel shows."""
-    own = {"own_x": overlay["metric"] != metric, "own_y": overlay["convention"] != convention}
-    return {**overlay, **own}
+    return {
+        **overlay,
+        "own_x": overlay["metric"] != metric,
+        "own_y": overlay["convention"] != convention,
+    }

@@ -4,81 +4,96 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from visalign.io.scores import ScoreRow
 from visalign.measures import ACCURACIES, HEADLINES
 from visalign.measures.measure import Headline, Void
 from visalign.trend import multiplicity, score_rows, segmented, text, verdict
+from visalign.trend.answer import Model, Models, Overlay, Panel, Point, ReferenceLine, Source, Trend
 from visalign.trend.association import describe, too_few
+from visalign.trend.columns import Covariates
 from visalign.trend.correlation import family_codes
 from visalign.trend.overlay import on_axes
 from visalign.trend.roles import role_of
-from visalign.trend.score_rows import missing
+from visalign.trend.score_rows import missing, number
 
 
-def number(value: Any) -> float | None:
-    """Return a float, or None for what JSON cannot hold."""
-    return float(value) if value is not None and np.isfinite(value) else None
-
-
-def is_true(values: Iterable[Any]) -> bool:
+def is_true(values: Iterable[object]) -> bool:
     """Return whether any value of a CSV's True/False column is true."""
     return any(str(value).lower() == "true" for value in values)
 
 
-def coordinates(**rows: dict[str, Any]) -> dict[str, float | None]:
-    """Return the values and intervals of score rows, by the axis of each, as a point."""
+class Bar(NamedTuple):
+    """A value with its interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def bar_of(row: ScoreRow | None) -> Bar | None:
+    """Return the value of a score row with its interval; None where it has none."""
+    if row is None or (value := number(row["value"])) is None:
+        return None
+    return Bar(value, number(row["ci_low"]), number(row["ci_high"]))
+
+
+def on_line(model: Model, y: Bar) -> ReferenceLine:
+    """Return a model at its score."""
+    return {**model, "y": y.value, "y_low": y.low, "y_high": y.high}
+
+
+def at(model: Model, x: Bar, y: Bar) -> Point:
+    """Return a model at its accuracy and score."""
     return {
-        f"{axis}{bound}": number(row[column])
-        for axis, row in rows.items()
-        for bound, column in (("", "value"), ("_low", "ci_low"), ("_high", "ci_high"))
+        **model,
+        "x": x.value,
+        "x_low": x.low,
+        "x_high": x.high,
+        "y": y.value,
+        "y_low": y.low,
+        "y_high": y.high,
     }
 
 
 def gather(
     sheet: pd.DataFrame,
-    x_rows: Mapping[str, dict],
-    y_rows: Mapping[str, dict],
+    x_rows: Mapping[str, ScoreRow],
+    y_rows: Mapping[str, ScoreRow],
     names: tuple[str, str],
     roles: Sequence[str],
     void: Void | None = None,
-) -> dict[str, list[dict[str, Any]]]:
-    """Return what a panel shows, each in the order of the model sheet.
-
-    Returns
-    -------
-    dict
-        ``points``: the models of the statistics. ``shown_only``: points of models of other roles.
-        ``reference_lines``: controls that have a score and cannot have an accuracy. ``excluded``: the others,
-        with their reasons.
-    """
-    found: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in ("points", "shown_only", "reference_lines", "excluded")
-    }
+) -> Models:
+    """Return the models of a panel by what they are to it, each in the order of the model sheet."""
+    found: Models = {"points": [], "shown_only": [], "reference_lines": [], "excluded": []}
     for row in ({str(name): cell for name, cell in row.items()} for row in sheet.to_dict("records")):
         model, role = row["model"], role_of(row)
-        entry = {"model": model, "family": row["family"], "role": role}
-        entry |= {"baseline": row["baseline"]} if row.get("baseline") else {}
+        entry: Model = {"model": model, "family": row["family"], "role": role}
+        if row.get("baseline"):
+            entry["baseline"] = row["baseline"]
         x, y = x_rows.get(model), y_rows.get(model)
         reasons = (missing(x), missing(y, void))
-        if x is not None and y is not None and not any(reasons):
-            found["points" if role in roles else "shown_only"].append(entry | coordinates(x=x, y=y))
-        elif role == "control" and y is not None and not reasons[1]:
-            found["reference_lines"].append(entry | coordinates(y=y))
+        x_bar, y_bar = bar_of(x), bar_of(y)
+        if x_bar and y_bar and not any(reasons):
+            of_role = found["points"] if role in roles else found["shown_only"]
+            of_role.append(at(entry, x_bar, y_bar))
+        elif role == "control" and y_bar and not reasons[1]:
+            found["reference_lines"].append(on_line(entry, y_bar))
         elif reasons[0] == reasons[1]:
-            found["excluded"].append(entry | {"reason": reasons[0]})
+            found["excluded"].append({**entry, "reason": reasons[0]})
         else:
             named = [f"{name}: {why}" for name, why in zip(names, reasons, strict=True) if why]
-            found["excluded"].append(entry | {"reason": "; ".join(named)})
+            found["excluded"].append({**entry, "reason": "; ".join(named)})
     unlisted = [model for model in y_rows if model not in set(sheet["model"])]
     found["excluded"] += [{"model": m, "family": "", "reason": "not in the model sheet"} for m in unlisted]
     return found
 
 
-def source(benchmark: str, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def source(benchmark: str, rows: Iterable[ScoreRow]) -> Source:
     """Return where the values of an axis come from: benchmark, simulated, stage versions and seeds."""
     table = pd.DataFrame(list(rows), columns=["simulated", "version", "seed"])
     numbers = {field: sorted({int(n) for n in table[field].dropna()}) for field in ("version", "seed")}
@@ -100,15 +115,21 @@ class Settings:
     draws: int
 
 
-def described(points: list[dict[str, Any]], rows: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+def described(points: list[Point], rows: pd.DataFrame, settings: Settings) -> Trend:
     """Return the trend of points, with the covariates of their rows of the model sheet, and its curve."""
-    x, y = (np.array([point[axis] for point in points]) for axis in "xy")
-    names, families = ([point[field] for point in points] for field in ("model", "family"))
-    drawn: dict[str, Any] = {"seed": settings.seed, "draws": settings.draws}
-    columns = ("parameters", "training_data", "sides")
-    given: dict[str, Any] = {name: rows[name].to_numpy() for name in columns if name in rows}
-    trend = describe(x, y, names, families, **given, **drawn)
-    return trend | {"fitted_curve": segmented.fitted_curve(x, y, family_codes(families), **drawn)}
+    x, y = np.array([point["x"] for point in points]), np.array([point["y"] for point in points])
+    names, families = [point["model"] for point in points], [point["family"] for point in points]
+    seed, draws = settings.seed, settings.draws
+    given: Covariates = {}
+    if "parameters" in rows:
+        given["parameters"] = rows["parameters"].to_numpy()
+    if "sides" in rows:
+        given["sides"] = rows["sides"].to_numpy()
+    if "training_data" in rows:
+        given["training_data"] = list(rows["training_data"])
+    trend = describe(x, y, names, families, **given, seed=seed, draws=draws)
+    trend["fitted_curve"] = segmented.fitted_curve(x, y, family_codes(families), seed=seed, draws=draws)
+    return trend
 
 
 def panel(
@@ -116,9 +137,9 @@ def panel(
     sheet: pd.DataFrame,
     headline: Headline,
     benchmark: str,
-    overlay: dict[str, Any] | None,
+    overlay: Overlay | None,
     settings: Settings,
-) -> dict[str, Any]:
+) -> Panel:
     """Return one panel: its models, by what they are to it, and the trend where there are points enough.
 
     Parameters
@@ -163,10 +184,10 @@ def panel(
 def panels(
     scores: pd.DataFrame,
     sheet: pd.DataFrame,
-    overlays: Mapping[str, dict[str, Any]],
+    overlays: Mapping[str, Overlay],
     settings: Settings,
     confirmatory: str | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Panel]:
     """Return the panels of all headline measures: each has at least one, with or without values."""
     found = [
         panel(scores, sheet, headline, benchmark, overlays.get(headline.panel), settings)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from visalign.trend.answer import Model, Panel
 from visalign.zoo import low_level
 
 #: Role -> what one model, and what several, are called.
@@ -21,7 +21,7 @@ ROLES = {
 }
 
 
-def role_of(row: Mapping[str, Any]) -> str:
+def role_of(row: Mapping[str, object]) -> str:
     """Return the role of a row of the model sheet, whose cells may be empty: its own, or what it is.
 
     Networks with random weights and low-level models are controls, trained models that have a baseline arms.
@@ -41,9 +41,9 @@ def enumerated(roles: Iterable[str]) -> str:
     )
 
 
-def of_counts(panel: Mapping[str, Any]) -> str:
+def of_counts(panel: Panel) -> str:
     """Say how many models of a panel are in the statistics, how many only shown and as what, and excluded."""
-    others = [*panel["shown_only"], *panel["reference_lines"]]
+    others: list[Model] = [*panel["shown_only"], *panel["reference_lines"]]
     parts = [f"n = {panel['n']} models in the statistics"]
     if others:
         parts.append(f"{len(others)} shown only ({enumerated(other['role'] for other in others)})")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from visalign.errors import InputError
+from visalign.io.scores import ScoreRow, rows_in
 from visalign.measures.measure import Headline, Void
 
 
-def select(scores: pd.DataFrame, benchmark: str, metric: str, convention: str) -> dict[str, dict[str, Any]]:
+def number(value: float | None) -> float | None:
+    """Return a float, or None for what JSON cannot hold."""
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def select(scores: pd.DataFrame, benchmark: str, metric: str, convention: str) -> dict[str, ScoreRow]:
     """Return model -> score row of one benchmark, metric and convention.
 
     A model without such a row may have one that says why: of the dataset instead of its region and window
@@ -30,19 +35,19 @@ def select(scores: pd.DataFrame, benchmark: str, metric: str, convention: str) -
     elsewhere = of_metric[of_metric["status"] == "ok"].assign(status=f"no {convention} value")
     failed = here[here["status"] != "ok"]
     reasons = pd.concat([elsewhere, failed, failed[failed["metric"] == metric]]).assign(value=np.nan)
-    return {str(row["model"]): dict(row) for part in (reasons, exact) for _, row in part.iterrows()}
+    return {row["model"]: row for part in (reasons, exact) for row in rows_in(part)}
 
 
-def missing(row: dict[str, Any] | None, void: Void | None = None) -> str:
+def missing(row: ScoreRow | None, void: Void | None = None) -> str:
     """Return why a score row has no value that can be compared, or '' when it has one.
 
     A status may say more than ok of a value, even that it is `void`.
     """
     if row is None:
         return "no row in the score table"
-    if not np.isfinite(row["value"]):
-        return "no finite value" if row["status"] == "ok" else str(row["status"])
-    return f"{void.reason}: {row['status']}" if void and void.word in str(row["status"]) else ""
+    if number(row["value"]) is None:
+        return "no finite value" if row["status"] == "ok" else row["status"]
+    return f"{void.reason}: {row['status']}" if void and void.word in row["status"] else ""
 
 
 def in_order(benchmark: str) -> list[str | int]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visalign.trend.answer import Curve, Pieces
+
 #: Candidate changepoints leave at least so many models, and this share of them, on both sides.
 MIN_SIDE = 5
 FIT_SHARE = 0.1
@@ -192,7 +194,7 @@ def regression(x: np.ndarray, y: np.ndarray, families: np.ndarray) -> Regression
     return Regression(estimate, fitted, errors, families, knots, design, coverage)
 
 
-def fit(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -> dict[str, float] | None:
+def fit(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -> Pieces | None:
     """Return the two-piece regression with percentile intervals of the cluster wild bootstrap.
 
     In simulated studies the intervals held the truth as often as ``coverage`` says (docs/calibration.md).
@@ -218,7 +220,7 @@ def fit(x: np.ndarray, y: np.ndarray, families: np.ndarray, signs: np.ndarray) -
     if found is None:
         return None
     low, high = np.quantile(found.draw(signs), [0.025, 0.975], axis=0)
-    answer: dict[str, float] = {"coverage": found.coverage}
+    answer: Pieces = {"coverage": found.coverage}
     for i, name in enumerate(PARAMETERS):
         answer |= {
             name: float(found.estimate[i]),
@@ -237,7 +239,7 @@ def heights(parameters: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def fitted_curve(
     x: np.ndarray, y: np.ndarray, families: np.ndarray, *, seed: int, draws: int
-) -> dict[str, list[float]] | None:
+) -> Curve | None:
     """Return the curve of the regression to draw, and its 95 % percentile band of the same bootstrap.
 
     Parameters
@@ -261,5 +263,5 @@ def fitted_curve(
     # Draw by draw: sums over many at once round otherwise.
     drawn = [heights(found.draw(one[:, None])[0], grid) for one in signs.T]
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    curve = {"x": grid, "y": heights(found.estimate, grid), "low": low, "high": high}
-    return {name: values.tolist() for name, values in curve.items()}
+    y = heights(found.estimate, grid)
+    return {"x": grid.tolist(), "y": y.tolist(), "low": low.tolist(), "high": high.tolist()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from visalign.trend.answer import Shape
 from visalign.trend.segmented import best_fit, candidate_knots, designs
 
 FOLDS = 10
@@ -11,7 +12,7 @@ FOLDS = 10
 
 def compare(
     x: np.ndarray, y: np.ndarray, families: np.ndarray, rng: np.random.Generator
-) -> dict[str, dict[str, float | None]] | None:
+) -> dict[str, Shape] | None:
     """Return how well a line, rise then plateau, and two pieces describe the models.
 
     Descriptive only: neither number is a test, since the changepoint is not identified without a change.
@@ -37,7 +38,7 @@ def compare(
     n = len(x)
     fold = (rng.permutation(families.max() + 1) % FOLDS)[families]
     folds = np.unique(fold)
-    answer: dict[str, dict[str, float | None]] = {}
+    answer: dict[str, Shape] = {}
     for shape in ("linear", "plateau", "segmented"):
         design = designs(x, knots, shape)
         best, coefficients = best_fit(design, y[:, None])

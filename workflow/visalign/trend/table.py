@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from visalign.errors import InputError
+from visalign.trend.answer import TableTrend
 from visalign.trend.association import describe, too_few
-from visalign.trend.columns import covariates, inner_join, numeric, read, read_pairs, without
+from visalign.trend.columns import Covariates, covariates, inner_join, numeric, read, read_pairs, without
 
 
 def covariates_of_pairs(
     path: str, x: str, y: str, *, join: str | None, on: str | None, exclude: Sequence[str]
-) -> dict[str, Any]:
+) -> Covariates:
     """Return the covariates of the rows that ``read_pairs`` keeps, in its order."""
     table = inner_join(path, join, on)[0] if join and on else read(path)
     kept = without(table, exclude, path)
@@ -35,7 +35,7 @@ def of_table(
     anchor: str | None = None,
     seed: int,
     draws: int,
-) -> dict[str, Any]:
+) -> TableTrend:
     """Return the trend of two columns of a table, with what was left out of it.
 
     Parameters

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
+
+from visalign.trend.answer import Adjusted, Correlation, Estimate, TableTrend, Trend
 
 SHAPES = {"linear": "a line", "plateau": "rise, then plateau", "segmented": "two pieces"}
 
 
-def interval_text(estimate: Mapping[str, Any], name: str) -> str:
-    """Return the interval ``name_low``, ``name_high`` as text, '' where there is none."""
-    low, high = estimate[f"{name}_low"], estimate[f"{name}_high"]
-    return "" if low is None else f" [{low:+.3f}, {high:+.3f}]"
+def interval_text(low: float | None, high: float | None) -> str:
+    """Return an interval as text, '' where there is none."""
+    return "" if low is None or high is None else f" [{low:+.3f}, {high:+.3f}]"
 
 
-def correlation_text(part: Mapping[str, Any]) -> str:
+def correlation_text(part: Correlation) -> str:
     """Return a correlation with its intervals as text."""
     if part["value"] is None:
         return f"too few points or constant (n = {part['n']})"
-    by_family = interval_text(part, "family_ci")
+    by_family = interval_text(part["family_ci_low"], part["family_ci_high"])
     by_family = by_family and f", over families{by_family}"
-    return f"{part['value']:+.3f}{interval_text(part, 'ci')}{by_family} (n = {part['n']})"
+    by_model = interval_text(part["ci_low"], part["ci_high"])
+    return f"{part['value']:+.3f}{by_model}{by_family} (n = {part['n']})"
 
 
-def estimate_text(estimate: Mapping[str, Any]) -> str:
+def estimate_text(estimate: Estimate) -> str:
     """Return a number with its interval over families as text."""
     value = "undefined" if estimate["value"] is None else f"{estimate['value']:+.3f}"
-    return value + interval_text(estimate, "family_ci")
+    return value + interval_text(estimate["family_ci_low"], estimate["family_ci_high"])
 
 
-def covariate_names(adjusted: Mapping[str, Any]) -> str:
+def covariate_names(adjusted: Adjusted) -> str:
     """Name the covariates of ``adjusted``, the classes of training data together."""
     names = [name.split(":")[0] for name in adjusted["betas"] if name != "accuracy"]
     return ", ".join(dict.fromkeys(names))
 
 
-def further(trend: Mapping[str, Any]) -> list[tuple[str, str, int | None]]:
+def further(trend: Trend) -> list[tuple[str, str, int | None]]:
     """Return what stands beside correlations and tests: name, value with 95 % interval over families, n.
 
     Parameters
@@ -60,7 +59,7 @@ def further(trend: Mapping[str, Any]) -> list[tuple[str, str, int | None]]:
     return rows
 
 
-def of_sides(sides: np.ndarray, trend: Mapping[str, Any] | None) -> str:
+def of_sides(sides: np.ndarray, trend: Trend | None) -> str:
     """Say that input sides differ, and what accuracy says given them; '' where they do not.
 
     Parameters
@@ -82,7 +81,7 @@ def of_sides(sides: np.ndarray, trend: Mapping[str, Any] | None) -> str:
     return f"{start}; ρ given {covariate_names(adjusted)} = {partial}."
 
 
-def as_text(answer: Mapping[str, Any]) -> str:
+def as_text(answer: TableTrend) -> str:
     """Return the trend of a table as lines to read."""
     lines = [
         f"{answer['y']} against {answer['x']}: n = {answer['n']}",
@@ -95,21 +94,21 @@ def as_text(answer: Mapping[str, Any]) -> str:
         points = [f"  {p['model']}: {p['x']:g}, {p['y']:g}" for p in answer["points"]]
         return "\n".join([*lines, f"no trend: {answer['reason']}", *points])
     lines.append(trend["verdict"])
-    for name, key in (("Spearman's rho", "spearman"), ("Pearson's r", "pearson")):
-        parts = [(part, trend[key][part]) for part in ("overall", "below", "above")]
-        parts += [(f"family {family}", part) for family, part in trend[key]["by_family"].items()]
+    for name, found in (("Spearman's rho", trend["spearman"]), ("Pearson's r", trend["pearson"])):
+        parts = [("overall", found["overall"]), ("below", found["below"]), ("above", found["above"])]
+        parts += [(f"family {family}", part) for family, part in found["by_family"].items()]
         lines += [f"{name}, {where}: {correlation_text(part)}" for where, part in parts]
     peak = trend["changepoint"]
     place = f"{peak['model']}, {peak['x']:.4g}, {peak['y']:.4g}"
     lines.append(f"changepoint (the highest point; any data has one): {place}")
-    for name in ("rising", "falling"):
-        drawn = trend[name]
+    for name, drawn in (("rising", trend["rising"]), ("falling", trend["falling"])):
         equation = f"y = {drawn['slope']:.3f} x {drawn['intercept']:+.3f} ({drawn['rule']})" if drawn else ""
         lines.append(f"{name} line: {equation or 'none, no point on that side'}")
     lines.append("envelope: " + ", ".join(point["model"] for point in trend["envelope"]))
     if pieces := trend["segmented"]:
         numbers = [
-            f"{name.replace('_', ' ')} {pieces[name]:.4g}{interval_text(pieces, name)}"
+            f"{name.replace('_', ' ')} {pieces[name]:.4g}"
+            f"{interval_text(pieces[f'{name}_low'], pieces[f'{name}_high'])}"
             for name in ("changepoint", "slope_below", "slope_beyond")
         ]
         lines.append("two-piece regression: " + ", ".join(numbers))

@@ -9,10 +9,20 @@ The mean score and the upper envelope may decline without each other, so each ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from visalign.measures.wording import decimal, listing
+from visalign.trend.answer import (
+    Correlation,
+    Decline,
+    EnvelopeDecline,
+    Equation,
+    Panel,
+    Point,
+    Position,
+    Trend,
+)
 from visalign.trend.roles import of_counts
 from visalign.trend.segmented import MIN_FAMILIES
 
@@ -20,30 +30,36 @@ from visalign.trend.segmented import MIN_FAMILIES
 LEVEL = 0.05
 
 
-def bounds(numbers: Mapping[str, Any], name: str, digits: int = 2, *, sign: bool = False) -> str:
-    """Return the 95 % interval ``name_low``, ``name_high`` as text."""
-    low, high = (decimal(numbers[f"{name}_{side}"], digits, sign=sign) for side in ("low", "high"))
-    return f"{low} to {high}"
+class Interval(NamedTuple):
+    """A 95 % interval, and what it is over where that must be said; None where it is undefined."""
+
+    low: float | None
+    high: float | None
+    over: str = ""
 
 
-def interval_of(rho: Mapping[str, Any]) -> str:
-    """Return which interval of a correlation to judge by: over families where models are alike within them.
+def bounds(low: float, high: float, digits: int = 2, *, sign: bool = False) -> str:
+    """Return an interval as text."""
+    return f"{decimal(low, digits, sign=sign)} to {decimal(high, digits, sign=sign)}"
 
-    '' where these are too few for one.
+
+def interval_of(rho: Correlation) -> Interval | None:
+    """Return the interval of a correlation to judge by: over families where models are alike within them.
+
+    None where these are too few for one.
     """
     if rho.get("family_ci_low") is not None:
-        return "family_ci"
-    return "ci" if rho.get("n_families") in (None, rho["n"]) else ""
+        return Interval(rho["family_ci_low"], rho["family_ci_high"], " over families")
+    return Interval(rho["ci_low"], rho["ci_high"]) if rho.get("n_families") in (None, rho["n"]) else None
 
 
-def of_correlation(rho: Mapping[str, Any], where: str) -> str:
+def of_correlation(rho: Correlation, where: str) -> str:
     """Say what Spearman's ρ and its interval allow to say.
 
     Parameters
     ----------
-    rho : mapping
-        value, ci_low, ci_high, n; family_ci_low and family_ci_high, by which it is judged where models are
-        alike within families; n_families.
+    rho : dict
+        Judged by its interval over families where models are alike within these.
     where : str
         Which models, to begin the sentence with.
     """
@@ -51,36 +67,36 @@ def of_correlation(rho: Mapping[str, Any], where: str) -> str:
         return f"{where} (n = {rho['n']}): too few models, or all equal, for a correlation."
     start = f"{where} (n = {rho['n']}): ρ = {decimal(rho['value'], sign=True)}"
     judged = interval_of(rho)
-    if not judged:
+    if judged is None:
         return (
             f"{start}. Models are alike within their {rho['n_families']} families: no direction is claimed, "
             f"that takes {MIN_FAMILIES} families."
         )
-    if rho["ci_low"] is None:
+    low, high, over = judged
+    if rho["ci_low"] is None or low is None or high is None:
         return f"{start}, without an interval: nothing can be said."
-    over = " over families" if judged == "family_ci" else ""
-    start = f"{start}, 95 % interval{over} {bounds(rho, judged, sign=True)}."
-    if rho[f"{judged}_low"] > 0:
+    start = f"{start}, 95 % interval{over} {bounds(low, high, sign=True)}."
+    if low > 0:
         return f"{start} Models with higher accuracy tend to score higher."
-    if rho[f"{judged}_high"] < 0:
+    if high < 0:
         return f"{start} Models with higher accuracy tend to score lower."
     return f"{start} The interval includes 0: no evidence of a relation in either direction."
 
 
-def of_p(test: Mapping[str, Any]) -> tuple[float, str]:
-    """Return the p that decides, corrected for the number of panels where that is known, and its text."""
+def of_p(p: float, test: Decline) -> tuple[float, str]:
+    """Return the p of a test that decides, corrected for the number of panels where known, and its text."""
 
     def text(p: float) -> str:
         return f"= {decimal(p, 3)}" if p >= 0.001 else "< 0.001"
 
-    p, corrected = test["p"], test.get("p_adjusted")
+    corrected = test.get("p_adjusted")
     if corrected is None or test.get("n_panels", 2) == 1:
         return p, f"p {text(p)}"
     many = f" for {test['n_panels']} panels" if "n_panels" in test else ""
     return corrected, f"p {text(p)}, {text(corrected).removeprefix('= ')} corrected{many}"
 
 
-def of_trend(trend: Mapping[str, Any]) -> str:
+def of_trend(trend: Trend) -> str:
     """Say whether the mean score, and the upper envelope, decline with accuracy, as far as their tests go.
 
     Parameters
@@ -91,16 +107,16 @@ def of_trend(trend: Mapping[str, Any]) -> str:
     return f"{of_mean(trend)} {of_envelope(trend['envelope_decline'])}"
 
 
-def of_mean(trend: Mapping[str, Any]) -> str:
+def of_mean(trend: Trend) -> str:
     """Say whether the mean score declines, and beyond which accuracy."""
     test, pieces = trend["decline"], trend["segmented"]
     if test["p"] is None:
         return f"The mean score is not tested for a decline: {test['reason']}."
-    p, told = of_p(test)
+    p, told = of_p(test["p"], test)
     if p > LEVEL:
         rho = trend["spearman"]["overall"]
         judged, least = interval_of(rho), test.get("smallest_detectable")
-        rises = judged and (rho[f"{judged}_low"] or 0) > 0
+        rises = judged is not None and (judged.low or 0) > 0
         power = (
             f"a fall of {decimal(least, 1)} residual SDs over the upper third of the models would have been "
             "found in 80 % of such studies"
@@ -114,11 +130,13 @@ def of_mean(trend: Mapping[str, Any]) -> str:
     if pieces is None:
         return f"The mean score declines with accuracy (test of decline: {told}); where cannot be fitted."
     level = f"{'about ' if pieces['coverage'] < 0.95 else ''}{pieces['coverage'] * 100:.0f} %"
-    place = f"x = {decimal(pieces['changepoint'])} ({level} {bounds(pieces, 'changepoint')})"
+    ends = bounds(pieces["changepoint_low"], pieces["changepoint_high"])
+    place = f"x = {decimal(pieces['changepoint'])} ({level} {ends})"
 
     def slope(side: str) -> str:
         name = f"slope_{side}"
-        return f"slope {decimal(pieces[name], 3)}, {level} {bounds(pieces, name, 3)}"
+        ends = bounds(pieces[f"{name}_low"], pieces[f"{name}_high"], 3)
+        return f"slope {decimal(pieces[name], 3)}, {level} {ends}"
 
     def sign(side: str) -> str:
         if pieces[f"slope_{side}_low"] > 0:
@@ -143,21 +161,20 @@ def of_mean(trend: Mapping[str, Any]) -> str:
     )
 
 
-def of_envelope(test: Mapping[str, Any]) -> str:
+def of_envelope(test: EnvelopeDecline) -> str:
     """Say whether the upper envelope, a quantile of the score given accuracy, declines."""
     name = f"upper envelope ({test['tau']:g} quantile)"
     if test["p"] is None:
         return f"The {name} is not tested for a decline: {test['reason']}."
-    p, told = of_p(test)
+    p, told = of_p(test["p"], test)
     if p > LEVEL:
         return f"No evidence of decline of the {name}; test of its decline: {told}."
     return f"The {name} declines somewhere; test of its decline: {told}."
 
 
-def of_changepoint(panel: Mapping[str, Any]) -> str:
-    """Describe the envelope's changepoint, and say what it is not."""
-    peak = panel["trend"]["changepoint"]
-    beyond = sum(point["x"] > peak["x"] for point in panel["points"])
+def of_changepoint(peak: Position, points: Iterable[Point]) -> str:
+    """Describe the envelope's changepoint among the models, and say what it is not."""
+    beyond = sum(point["x"] > peak["x"] for point in points)
     place = f"{peak['model']} (accuracy {decimal(peak['x'])}, score {decimal(peak['y'], 3)})"
     if not beyond:
         return (
@@ -171,7 +188,7 @@ def of_changepoint(panel: Mapping[str, Any]) -> str:
     )
 
 
-def of_line(line: Mapping[str, Any] | None, name: str) -> str:
+def of_line(line: Equation | None, name: str) -> str:
     """Give the equation of a published line."""
     if line is None:
         return f"{name} line: none, no envelope point on that side."
@@ -181,7 +198,7 @@ def of_line(line: Mapping[str, Any] | None, name: str) -> str:
     return f"{equation}{any_has}."
 
 
-def of_panel(panel: Mapping[str, Any]) -> list[str]:
+def of_panel(panel: Panel) -> list[str]:
     """Return the sentences of one panel.
 
     Parameters
@@ -189,14 +206,14 @@ def of_panel(panel: Mapping[str, Any]) -> list[str]:
     panel : mapping
         As the trend stage writes it.
     """
-    sentences = [f"{of_counts(panel)}."]
-    if panel["trend"] is None:
+    sentences, trend = [f"{of_counts(panel)}."], panel["trend"]
+    if trend is None:
         return [*sentences, f"No trend is given: {panel['reason']}."]
-    rho, split = panel["trend"]["spearman"], decimal(panel["trend"]["changepoint"]["x"])
-    sentences += [panel["trend"]["verdict"]] if "verdict" in panel["trend"] else []
+    rho, split = trend["spearman"], decimal(trend["changepoint"]["x"])
+    sentences += [trend["verdict"]] if "verdict" in trend else []
     sentences += [
         of_correlation(rho["overall"], "All models"),
-        of_changepoint(panel),
+        of_changepoint(trend["changepoint"], panel["points"]),
         of_correlation(rho["below"], f"Accuracy below {split}"),
         of_correlation(rho["above"], f"Accuracy above {split}"),
     ]
@@ -204,8 +221,8 @@ def of_panel(panel: Mapping[str, Any]) -> list[str]:
     sentences += [of_correlation(part, f"Family {family}") for family, part in rho["by_family"].items()]
     return [
         *sentences,
-        of_line(panel["trend"]["rising"], "Rising"),
-        of_line(panel["trend"]["falling"], "Falling"),
+        of_line(trend["rising"], "Rising"),
+        of_line(trend["falling"], "Falling"),
     ]
 
 
