@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Sizes, Void
 from visalign.measures.wording import enumeration, listing, span
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Target of the config -> what a perturbation changes.
 CHANGES = {"label": "a correct answer", "superclass": "a correct answer from animate to inanimate, or back,"}
@@ -49,7 +52,7 @@ def paragraph(study: Facts, results: Results) -> str:
     return " ".join(text.split())
 
 
-def evaluations(scores: Any) -> str:
+def evaluations(scores: pd.DataFrame) -> str:
     """Say how many evaluations attacks took, the medians of models; '' where that is not known."""
     told = [
         f"{span(values.round())} {name}"

@@ -7,21 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-Cards = Mapping[str, Mapping[str, Any]]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from visalign.io.rows import MapsRow, RecordingRow
+    from visalign.maps.card import MapsCard
+    from visalign.recordings.card import RecordingCard
 
 
 class Facts(Protocol):
-    """What the paragraph of a measure reads of a study."""
+    """What measures read of a study, which is built on them."""
 
     @property
     def config(self) -> Mapping[str, Any]:
         """The whole config."""
 
     @property
-    def recordings(self) -> Cards:
+    def recordings(self) -> Mapping[str, RecordingRow]:
         """Rows of the sheet of recordings."""
+
+    @property
+    def maps(self) -> Mapping[str, MapsRow]:
+        """Rows of the sheet of maps."""
 
     def protocol(self, recording: str) -> str:
         """Name of the protocol of a recording."""
@@ -31,22 +40,24 @@ class Results(Protocol):
     """What the paragraph of a measure reads of results."""
 
     @property
-    def scores(self) -> Any:
-        """The score table, a DataFrame."""
+    def scores(self) -> pd.DataFrame:
+        """The score table."""
 
     @property
-    def recordings(self) -> Cards:
+    def recordings(self) -> Mapping[str, RecordingCard]:
         """Cards of recordings."""
 
     @property
-    def maps(self) -> Cards:
+    def maps(self) -> Mapping[str, MapsCard]:
         """Cards of maps."""
 
 
 class Sizes(Protocol):
     """What the costs of a measure rest on: how much there is to do in a study."""
 
-    study: Any
+    @property
+    def study(self) -> Facts:
+        """The study."""
 
     def images(self, stimuli: str) -> int:
         """Number of images of a stimulus set."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from visalign.comparisons import COMPARISONS, names
 from visalign.measures.measure import Facts
@@ -11,7 +11,9 @@ from visalign.measures.wording import enumeration, kind, listing, of_regions, re
 from visalign.neural import predictivity, response_halves, similarity_scores
 from visalign.stats import resampling
 
-Cards = Mapping[str, Mapping[str, Any]]
+if TYPE_CHECKING:
+    from visalign.io.files import Json
+    from visalign.recordings.card import RecordingCard
 
 #: Words of the method of a ceiling, on a recording's card, that is of the config's number of half-splits.
 HALVES = "random half-splits"
@@ -40,7 +42,7 @@ ATTAINABLE = (
 )
 
 
-def of_recording(name: str, card: Mapping[str, Any], protocol: str) -> str:
+def of_recording(name: str, card: RecordingCard, protocol: str) -> str:
     """Describe one recording with the ceiling of each time window."""
     windows = [
         f"{window['window']} ms {reliability(window['ceiling'])}"
@@ -54,11 +56,11 @@ def of_recording(name: str, card: Mapping[str, Any], protocol: str) -> str:
         f"{name} ({kind(card)}; {enumeration(filter(None, card['regions'])) or 'unknown region'}, "
         f"{card['n_neuroids']} neuroids, {card['n_stimuli']} stimuli, {repetitions}; "
         f"{protocol.replace('_', ' ')}; ceiling {', '.join(windows) or reliability(ceiling)}: "
-        f"{ceiling['status' if ceiling['value'] is None else 'method']})"
+        f"{ceiling['status'] if ceiling['value'] is None else ceiling['method']})"
     )
 
 
-def of_neural(study: Facts, cards: Cards, statuses: Iterable[str]) -> str:
+def of_neural(study: Facts, cards: Mapping[str, RecordingCard], statuses: Iterable[str]) -> str:
     """Describe the comparison of features with neural responses, from config, cards and scores' statuses."""
     settings = study.config["neural"]
     protocols = {name: study.protocol(name) for name in study.recordings}
@@ -86,7 +88,11 @@ def of_neural(study: Facts, cards: Cards, statuses: Iterable[str]) -> str:
 
 
 def of_regressions(
-    settings: Mapping[str, Any], protocols: Mapping[str, str], cards: Cards, seed: int, gaps: bool
+    settings: Json,
+    protocols: Mapping[str, str],
+    cards: Mapping[str, RecordingCard],
+    seed: int,
+    gaps: bool,
 ) -> list[str]:
     """Sentences on predictions: splits, layer, gaps, what scores are divided by, floor and interval."""
     sentences = []
@@ -118,7 +124,7 @@ def of_regressions(
     ]
 
 
-def of_ceilings(cards: Cards) -> list[str]:
+def of_ceilings(cards: Mapping[str, RecordingCard]) -> list[str]:
     """Sentences on the conventions of predictions, by what kind of ceiling the recordings have."""
     known: dict[str, list[str]] = {"reliability": [], "site_pairs": [], "none": []}
     for name, card in cards.items():
@@ -142,7 +148,7 @@ def of_ceilings(cards: Cards) -> list[str]:
     return sentences
 
 
-def of_similarities(settings: Mapping[str, Any]) -> str:
+def of_similarities(settings: Json) -> str:
     """Sentences on comparisons of all stimuli at once, in which nothing is fitted."""
     told = enumeration(m.upper() for m in settings["metrics"] if m in names("similarity"))
     return (

@@ -7,11 +7,12 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import pandas as pd
 
 from visalign.errors import InputError
+from visalign.io.rows import ModelRow
 from visalign.io.scores import SCORE_COLUMNS, Score, Source, read_scores, rows_of
 from visalign.labels.spaces import label_mismatch
 from visalign.measures import BY_NAME, METRICS
@@ -20,6 +21,16 @@ from visalign.zoo import low_level
 from visalign.zoo.weights import weights_id
 
 NUMBERS = ["value", "ci_low", "ci_high", "n", "n_excluded", "floor", "ceiling", "seed", "version"]
+
+
+class Entry(TypedDict):
+    """An entry of the option ``--benchmarks``, see `Benchmark`."""
+
+    measure: str
+    dataset: str
+    label_space: NotRequired[str | None]
+    simulated: NotRequired[bool | None]
+    reason: NotRequired[str | None]
 
 
 @dataclass(frozen=True)
@@ -43,17 +54,22 @@ class Benchmark:
     reason: str | None = None
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> Benchmark:
+    def of(cls, entry: Entry) -> Benchmark:
         """Return the benchmark of an entry of the option ``--benchmarks``."""
-        more = {name: entry.get(name) for name in ("label_space", "reason")}
-        return cls(entry["measure"], entry["dataset"], simulated=bool(entry.get("simulated")), **more)
+        return cls(
+            entry["measure"],
+            entry["dataset"],
+            label_space=entry.get("label_space"),
+            simulated=bool(entry.get("simulated")),
+            reason=entry.get("reason"),
+        )
 
     @property
     def declared(self) -> Measure:
         """Its measure, as it is declared."""
         return BY_NAME[self.measure]
 
-    def why_undefined(self, row: Mapping[str, Any], head: str | None = None) -> str | None:
+    def why_undefined(self, row: ModelRow, head: str | None = None) -> str | None:
         """Why the model of a row has no score on it, known before any job, or None.
 
         `head` is why its head has none that rest on labels. See `study.Study.undefined`.
@@ -101,7 +117,7 @@ def failure(logs: Path, *names: str) -> str:
 
 def of_each_model(
     directory: Path,
-    models: Mapping[str, Mapping[str, Any]],
+    models: Mapping[str, ModelRow],
     benchmarks: Sequence[Benchmark],
     logs: Path,
     heads: Mapping[str, str],
@@ -113,14 +129,14 @@ def of_each_model(
         if reason is None and path.exists():
             yield read_scores(path)
             continue
-        base = row["source"] if row["weights"] == "train" else weights_id(dict(row))
+        base = row["source"] if row["weights"] == "train" else weights_id(row)
         why = reason or f"failed: {failure(logs, model, base, benchmark.dataset)}"
         yield benchmark.without_value(model, why)
 
 
 def of_all_models(
     directory: Path,
-    models: Mapping[str, Mapping[str, Any]],
+    models: Mapping[str, ModelRow],
     benchmarks: Sequence[Benchmark],
     heads: Mapping[str, str],
 ) -> Iterator[pd.DataFrame]:
@@ -135,7 +151,7 @@ def of_all_models(
 
 def gather(
     directory: Path,
-    models: Mapping[str, Mapping[str, Any]],
+    models: Mapping[str, ModelRow],
     benchmarks: Sequence[Benchmark],
     logs: Path,
     heads: Mapping[str, str] | None = None,

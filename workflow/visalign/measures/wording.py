@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from visalign.maps.card import MapsCard
+
+
+class Card(TypedDict):
+    """What cards of recordings and of maps say alike."""
+
+    simulated: bool
+
+
+class Estimate(TypedDict):
+    """What ceilings and floors have alike."""
+
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
 
 
 def decimal(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
@@ -35,22 +52,21 @@ def span(numbers: Iterable[float]) -> str:
     return f"{ordered[0]:g}" if len(ordered) == 1 else f"{ordered[0]:g} to {ordered[-1]:g}"
 
 
-def kind(card: Mapping[str, Any]) -> str:
+def kind(card: Card) -> str:
     """Say whether data are simulated."""
     return "simulated" if card["simulated"] else "measured"
 
 
-def reliability(card: Mapping[str, Any]) -> str:
+def reliability(found: Estimate) -> str:
     """Return a ceiling or floor with its interval as text."""
-    if card["value"] is None:
+    if found["value"] is None:
         return "unknown"
-    interval = (
-        "" if card["ci_low"] is None else f" [{decimal(card['ci_low'], 3)}, {decimal(card['ci_high'], 3)}]"
-    )
-    return decimal(card["value"], 3) + interval
+    low, high = found["ci_low"], found["ci_high"]
+    interval = "" if low is None else f" [{decimal(low, 3)}, {decimal(high, 3)}]"
+    return decimal(found["value"], 3) + interval
 
 
-def of_maps(cards: Mapping[str, Mapping[str, Any]]) -> str:
+def of_maps(cards: Mapping[str, MapsCard]) -> str:
     """Describe importance maps with their ceilings and floors, from their cards by name."""
     return listing(
         f"{name} ({kind(card)}; {card['n']} images; ceiling {reliability(card['ceiling'])}, "

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -27,6 +27,12 @@ from visalign.report import study_page
 from visalign.stimuli import images, sources
 from visalign.study.study import Study
 from visalign.zoo import image_statistics
+
+if TYPE_CHECKING:
+    from visalign.io.rows import RecipeRow
+    from visalign.maps.card import MapsCard
+    from visalign.recordings.card import RecordingCard
+    from visalign.zoo.card import ModelCard
 
 #: What is said of images that were read in another way than most.
 PIXELS = {
@@ -67,25 +73,25 @@ class Results:
     """What a run of a study left that its methods speak of: the score table, and cards by name."""
 
     scores: pd.DataFrame
-    models: dict[str, dict[str, Any]]
-    recordings: dict[str, dict[str, Any]]
-    maps: dict[str, dict[str, Any]]
+    models: dict[str, ModelCard]
+    recordings: dict[str, RecordingCard]
+    maps: dict[str, MapsCard]
     stimuli: dict[str, dict[str, int]]  # in how many images of a set what was done, as `PIXELS` says it
 
 
 def read_results(study: Study, directory: Path) -> Results:
     """Read the score table, and the cards of the stages that are switched on."""
 
-    def cards(kind: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def cards(kind: str, names: Iterable[str]) -> dict[str, Path]:
         wanted = any(study.enabled(measure.name) for measure in MEASURES if measure.over == kind)
-        return {name: read_json(directory / kind / f"{name}.json") for name in (names if wanted else ())}
+        return {name: directory / kind / f"{name}.json" for name in (names if wanted else ())}
 
     files = {name: directory / "models" / f"{name}.json" for name in study.models}
     return Results(
         read_scores(directory / "scores.csv"),
         {name: read_json(file) for name, file in files.items() if file.exists()},  # the rest failed
-        cards("recordings", study.recordings),
-        cards("maps", study.maps),
+        {name: read_json(file) for name, file in cards("recordings", study.recordings).items()},
+        {name: read_json(file) for name, file in cards("maps", study.maps).items()},
         {name: read_pixels(directory / "stimuli" / f"{name}.csv") for name in study.in_use()["stimuli"]},
     )
 
@@ -101,17 +107,21 @@ def read_pixels(path: Path) -> dict[str, int]:
 
 def of_simulation(study: Study, results: Results) -> str:
     """Say which data are simulated, and how."""
-    cards = results.recordings | results.maps
-    names = [name for name, card in cards.items() if card["simulated"]]
+    flags = {name: card["simulated"] for name, card in results.recordings.items()}
+    flags |= {name: card["simulated"] for name, card in results.maps.items()}
+    names = [name for name, simulated in flags.items() if simulated]
     if not names:
         kinds = {"recordings": results.recordings, "importance maps": results.maps}
         measured = enumeration(kind for kind, found in kinds.items() if found)
         return f"All {measured} are measured data." if measured else ""
-    settings = study.config["simulate"]["recordings"] | study.config["simulate"]["clicks"]
+    simulate = study.config["simulate"]
+    settings = {name: dict(row) for name, row in simulate["recordings"].items()}
+    settings |= {name: dict(row) for name, row in simulate["clicks"].items()}
 
     def told(name: str) -> str:
         given = dict(settings.get(name, {}))
-        if windows := given.pop("windows", None):
+        windows = given.pop("windows", None)
+        if isinstance(windows, dict) and windows:
             given["reliability"] = ", ".join(f"{value} at {window} ms" for window, value in windows.items())
         facts = [f"{key.replace('_', ' ')} {value}" for key, value in given.items()]
         return f"{name} ({', '.join(facts)})" if facts else name
@@ -170,7 +180,7 @@ def of_training(study: Study, results: Results) -> str:
     )
 
 
-def recipe(row: Mapping[str, Any]) -> str:
+def recipe(row: RecipeRow) -> str:
     """One recipe as text, but for its seed."""
     supervised = {"none": "no supervision", "harmonizer": "the harmonizer", "gala": "attention supervision"}
     kind = supervised[row["supervision"]]

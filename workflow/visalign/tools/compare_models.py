@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -89,9 +89,24 @@ def name_of(path: str, table: pd.DataFrame) -> str:
     return str(table["model"].iloc[0]) if "model" in table.columns and len(table) else path
 
 
+class Difference(TypedDict):
+    """How a model differs from the first one by one score."""
+
+    benchmark: str
+    metric: str
+    convention: str
+    model: str
+    value: float
+    difference: float
+    ci_low: float  # 95 % interval of the difference
+    ci_high: float
+    above: float  # share of draws in which it is above the first model
+    best: float  # share of draws in which it is the best of all
+
+
 def differences(
     tables: dict[str, pd.DataFrame], metric: str | None = None, convention: str | None = None
-) -> list[dict[str, Any]]:
+) -> list[Difference]:
     """Score of each model, its difference from the first, and how often it is the best.
 
     Parameters
@@ -102,9 +117,7 @@ def differences(
     Returns
     -------
     list of dict
-        For each benchmark and metric that all have, one per model: ``value``; ``difference`` with its 95 %
-        interval ``ci_low``, ``ci_high``; ``above``, the share of draws in which it is above the first model;
-        ``best``, the share in which it is the best of all.
+        For each benchmark and metric that all have, one per model.
 
     Raises
     ------
@@ -113,11 +126,12 @@ def differences(
     """
     keyed = {model: by_score(table, metric, convention) for model, table in tables.items()}
     first, *_ = keyed
-    rows = []
+    rows: list[Difference] = []
     for key, reference in keyed[first].items():
         if not all(key in scores for scores in keyed.values()):
             continue
         units, values = reference
+        benchmark, name, scale = key
         sample = {model: scores[key][1] for model, scores in keyed.items()}
         for model, scores in keyed.items():
             if scores[key][0] != units or len(sample[model]) != len(values):
@@ -131,9 +145,18 @@ def differences(
             change = own - values
             low, high = bootstrap.expanded_interval(change[1:], units)
             rows.append(
-                dict(zip(("benchmark", "metric", "convention"), key, strict=True))
-                | {"model": model, "value": own[0], "difference": change[0], "ci_low": low, "ci_high": high}
-                | {"above": float((change[1:] > 0).mean()), "best": float(share)}
+                {
+                    "benchmark": benchmark,
+                    "metric": name,
+                    "convention": scale,
+                    "model": model,
+                    "value": own[0],
+                    "difference": change[0],
+                    "ci_low": low,
+                    "ci_high": high,
+                    "above": float((change[1:] > 0).mean()),
+                    "best": float(share),
+                }
             )
     return rows
 
