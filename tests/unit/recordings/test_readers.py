@@ -10,6 +10,7 @@ import pytest
 from visalign.errors import InputError
 from visalign.io import schemas
 from visalign.recordings import readers
+from visalign.recordings.reader import Asked
 
 
 def test_declaring_readers_starts_nothing_heavy():
@@ -25,6 +26,11 @@ def test_what_a_reader_needs_and_takes_are_columns_of_the_sheet(reader):
     assert {*reader.needs, *reader.takes, *readers.SETTINGS} <= set(columns)
     assert set(reader.takes) <= set(readers.SETTINGS)
     assert readers.of(reader.name) is reader and reader.meaning
+
+
+def test_what_can_be_asked_of_a_reader_is_the_region_and_what_some_reader_takes():
+    assert set(Asked.__annotations__) == {"region", *readers.SETTINGS}
+    assert {setting for reader in readers.READERS for setting in reader.takes} == set(readers.SETTINGS)
 
 
 def test_names_of_readers_are_told_apart():

@@ -237,7 +237,7 @@ def agreement(a: np.ndarray, b: np.ndarray, comparison: Similarity) -> tuple[flo
     return comparison.agreement(a, b), int((~defined).sum())
 
 
-def _itself(value: Any) -> Any:
+def _itself(value: Halved) -> Halved:
     """A value that is sent to the workers once, for all tasks."""
     return value
 

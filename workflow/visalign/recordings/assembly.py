@@ -115,7 +115,7 @@ def opened(
         yield assembly, coordinates, form.chosen_neuroids(path, coordinates["region"], region)
 
 
-def _truth(value: Any) -> bool:
+def _truth(value: object) -> bool:
     return value.lower() in ("1", "true") if isinstance(value, str) else bool(value)
 
 
@@ -191,7 +191,7 @@ def _border(path: Path, name: str, value: Any) -> float:
         raise InputError(f"{path}: {name}: {str(value)!r} is not a number") from None
 
 
-def _name(path: Path, name: str, value: Any) -> str:
+def _name(path: Path, name: str, value: object) -> str:
     """A name of a coordinate: numbers as written whole, a missing one (NaN) empty."""
     if isinstance(value, bytes):
         try:
