@@ -353,7 +353,7 @@ def contrast(ink, paper):
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_four_hundred_models_fit_in_5_mb_and_open_in_seconds(browser, tmp_path):
+def test_four_hundred_models_fit_in_5_mb_and_open_within_2_seconds(browser, tmp_path):
     rng, scores, sheets = np.random.default_rng(0), [], []
     for copy in range(27):
         table, sheet = synthetic_scores.score_table(copy), synthetic_scores.model_sheet()
@@ -364,6 +364,6 @@ def test_four_hundred_models_fit_in_5_mb_and_open_in_seconds(browser, tmp_path):
         )
     page = write_report(tmp_path, pd.concat(scores), pd.concat(sheets))
     assert page.stat().st_size < 5_000_000
-    assert min(browser.show(page) for _ in range(3)) < 5  # less than 2 s, where no other test runs beside
+    assert min(browser.show(page) for _ in range(3)) < 2
     assert browser.run(f"{panel(1)}.querySelectorAll('.point').length") > 370
     assert trouble(browser) == []
