@@ -112,6 +112,33 @@ class Source:
     inputs_hash: str | None = None
 
 
+class Entry(TypedDict):
+    """What is told of a `Score` as JSON."""
+
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n: int | None
+    n_excluded: int
+    floor: float | None
+    ceiling: float | None
+    convention: str | None
+
+
+def entry(score: Score) -> Entry:
+    """Return what is told of a score."""
+    return {
+        "value": score.value,
+        "ci_low": score.ci_low,
+        "ci_high": score.ci_high,
+        "n": score.n,
+        "n_excluded": score.n_excluded,
+        "floor": score.floor,
+        "ceiling": score.ceiling,
+        "convention": score.convention,
+    }
+
+
 def rows_of(scores: Iterable[Score], source: Source) -> list[ScoreRow]:
     """Return rows of the score table."""
     return [

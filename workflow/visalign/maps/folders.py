@@ -23,7 +23,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ import torch
 from tqdm import tqdm
 
 from visalign.errors import InputError
-from visalign.io.scores import Score
+from visalign.io.scores import Entry, Score, entry
 from visalign.io.sheets import read_sheet
 from visalign.labels import spaces
 from visalign.maps import agreement, alignment, collection, scores
@@ -56,17 +56,9 @@ if TYPE_CHECKING:
     from visalign.zoo.weights import NamedWeights
 
 
-class Entry(TypedDict):
-    """A score as `--json` tells it."""
+class EntryOfFolders(Entry):
+    """A score as `--json` tells it, with its status."""
 
-    value: float | None
-    ci_low: float | None
-    ci_high: float | None
-    n: int | None
-    n_excluded: int
-    floor: float | None
-    ceiling: float | None
-    convention: str | None
     status: str
 
 
@@ -162,42 +154,27 @@ def per_image(folders: Folders, model: Model, alignments: dict[str, Alignment], 
     return pd.DataFrame({"name": folders.names, "label": labels_of(folders, model, where), **metrics})
 
 
-def by_name(found: list[Score]) -> dict[str, Entry]:
+def by_name(found: list[Score]) -> dict[str, EntryOfFolders]:
     """Scores as JSON values: those of the headline by their convention, others by their metric."""
     names = [
         str(score.convention if score.metric == saliency_alignment.HEADLINE else score.metric)
         for score in found
     ]
-    return {name: entry(score) for name, score in zip(names, found, strict=True)}
+    return {name: {**entry(score), "status": score.status} for name, score in zip(names, found, strict=True)}
 
 
-def entry(score: Score) -> Entry:
-    """Return what is told of a score."""
-    return {
-        "value": score.value,
-        "ci_low": score.ci_low,
-        "ci_high": score.ci_high,
-        "n": score.n,
-        "n_excluded": score.n_excluded,
-        "floor": score.floor,
-        "ceiling": score.ceiling,
-        "convention": score.convention,
-        "status": score.status,
-    }
-
-
-def text(scores: dict[str, Entry]) -> str:
+def text(scores: dict[str, EntryOfFolders]) -> str:
     """One line per score."""
 
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.4f}"
 
     lines = []
-    for key, entry in scores.items():
-        value, floor = number(entry["value"]), number(entry["floor"])
-        low, high = number(entry["ci_low"]), number(entry["ci_high"])
-        note = "" if entry["status"] == "ok" else f"  {entry['status']}"
-        lines.append(f"{key:20s} {value:>7s}  95 % {low} .. {high}  floor {floor}  n = {entry['n']}{note}")
+    for key, told in scores.items():
+        value, floor = number(told["value"]), number(told["floor"])
+        low, high = number(told["ci_low"]), number(told["ci_high"])
+        note = "" if told["status"] == "ok" else f"  {told['status']}"
+        lines.append(f"{key:20s} {value:>7s}  95 % {low} .. {high}  floor {floor}  n = {told['n']}{note}")
     return "\n".join(lines)
 
 

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 
 from visalign.errors import InputError
 from visalign.io.array_files import read_npy, read_numbers
-from visalign.io.scores import Score
+from visalign.io.scores import Entry, Score, entry
 from visalign.neural.recorded import Plan
 from visalign.neural.rows import Result, TimeBin, time_bin
 from visalign.stats.cross_validation import check_tests, copies
-
-
-class Entry(TypedDict):
-    """What is told of a `Score` as JSON."""
-
-    value: float | None
-    ci_low: float | None
-    ci_high: float | None
-    n: int | None
-    n_excluded: int
-    floor: float | None
-    ceiling: float | None
-    convention: str | None
 
 
 class Arrays(NamedTuple):
@@ -120,20 +107,6 @@ def told(scores: Mapping[str, Mapping[str, Score]]) -> Iterator[str]:
 def as_json(scores: Mapping[str, Mapping[str, Score]]) -> dict[str, dict[str, Entry]]:
     """Return what `--json` prints of scores: an entry by metric, then convention."""
     return {metric: {name: entry(score) for name, score in named.items()} for metric, named in scores.items()}
-
-
-def entry(score: Score) -> Entry:
-    """Return what is told of a score."""
-    return {
-        "value": score.value,
-        "ci_low": score.ci_low,
-        "ci_high": score.ci_high,
-        "n": score.n,
-        "n_excluded": score.n_excluded,
-        "floor": score.floor,
-        "ceiling": score.ceiling,
-        "convention": score.convention,
-    }
 
 
 def read_array(path: str, ndims: tuple[int, ...], missing: bool = False) -> np.ndarray:
