@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,16 @@ class Crowd(NamedTuple):
     participants: int
     clicks: int
     idiosyncrasy: float
+
+
+class ClickLog(TypedDict):
+    """Columns of a click log, an entry per participant and image; see `maps.clicks.write_log`."""
+
+    file_pointer: list[str]
+    clicks: list[np.ndarray]
+    user_id: list[str]
+    user_catch_trial: list[float]
+    is_mobile: list[bool]
 
 
 def on_canvas(saliency: np.ndarray, height: int, width: int, transform: Transform) -> np.ndarray:
@@ -95,19 +105,20 @@ def participant_clicks(
 
 def click_log(
     densities: list[np.ndarray], names: list[str], crowd: Crowd, rng: np.random.Generator
-) -> dict[str, Any]:
+) -> ClickLog:
     """Simulate a click log, with some entries of the kinds that the reader must filter.
 
     Besides `participants` good participants per image there are one inattentive participant,
     one on a mobile device and one who repeats an image.
     """
-    log: dict[str, list[Any]] = {
-        k: [] for k in ("file_pointer", "clicks", "user_id", "user_catch_trial", "is_mobile")
-    }
+    log = ClickLog(file_pointer=[], clicks=[], user_id=[], user_catch_trial=[], is_mobile=[])
 
     def add(name: str, clicks: np.ndarray, user: str, catch: float, mobile: bool) -> None:
-        for key, value in zip(log, (name, clicks, user, catch, mobile), strict=True):
-            log[key].append(value)
+        log["file_pointer"].append(name)
+        log["clicks"].append(clicks)
+        log["user_id"].append(user)
+        log["user_catch_trial"].append(catch)
+        log["is_mobile"].append(mobile)
 
     uniform = np.full((SIDE, SIDE), 1 / SIDE**2)
     for name, density in zip(names, densities, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import zarr
@@ -87,6 +87,19 @@ def within_image_reliability(
     return float(np.sqrt(np.median(variance / (variance + noise), axis=1)).mean() ** 2)
 
 
+class Planted(TypedDict):
+    """The truth of a simulated recording."""
+
+    simulated: bool
+    teacher_features: str
+    layer: str
+    dimensions: int
+    single_trial_reliability: Mapping[str, float]  # by time window
+    ceilings: dict[str, float]  # by time window
+    repetitions: int
+    seed: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Population:
     """What is planted: sites, their trials, and the single-trial reliability of each time window.
@@ -138,7 +151,7 @@ class Population:
             for name, reliability in self.windows.items()
         }
 
-    def planted(self, features: str, layer: str) -> dict[str, Any]:
+    def planted(self, features: str, layer: str) -> Planted:
         """What was planted in a recording of sites that read a layer of a teacher's features."""
         ceilings = {
             name: float(spearman_brown(np.array(reliability), self.repetitions))

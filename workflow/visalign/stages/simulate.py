@@ -128,7 +128,7 @@ def grid(args: argparse.Namespace) -> None:
     )
     within = sites.within_image(latent, n_images)
     more = {"grid": args.grid, "images": n_images, "within_image_ceilings": within}
-    write_json(args.truth, sites.planted(args.features, args.layer) | more)
+    write_json(args.truth, {**sites.planted(args.features, args.layer), **more})
 
 
 def clicks(args: argparse.Namespace) -> None:

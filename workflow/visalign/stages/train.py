@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from visalign import measures
 from visalign.errors import InputError
@@ -24,6 +24,9 @@ from visalign.study.options import add_seed, add_settings
 from visalign.study.schemas import definition, section
 
 if TYPE_CHECKING:
+    from visalign.labels.spaces import Head
+    from visalign.train.card import FullRecipe
+    from visalign.zoo.card import ModelCard
     from visalign.zoo.network import Normalised
 
 VERSIONS = {"apart": 2, "fit": 2, "rows": 2, "evaluate": 2, "compare": 3}
@@ -129,7 +132,7 @@ def fit(args: argparse.Namespace) -> None:
 
     if args.batch_size % args.devices:
         raise InputError(f"--batch-size: {args.batch_size} is not a multiple of --devices {args.devices}")
-    card = read_json(args.card)
+    card: ModelCard = read_json(args.card)
     mapped = [(args.mapped, tables.read(args.mapped))]
     maps = alignment.read_maps(args.maps, mapped[0][1])
     named = mapped + ([(args.stimuli, tables.read(args.stimuli))] if args.stimuli else [])
@@ -193,7 +196,7 @@ def fit(args: argparse.Namespace) -> None:
             data_config=data_config,
             sha256=sha256,
             trained_on=inputs_hash(*filter(None, trained_on)),
-            recipe=asdict(recipe) | fed,
+            recipe=cast("FullRecipe", asdict(recipe) | fed),
             metrics=progress.rows[-1],
         )
         write_json(args.trained_card, facts)
@@ -208,7 +211,8 @@ def validation_of(args: argparse.Namespace, model: Normalised) -> Callable[[], d
     from visalign.train import evaluation
     from visalign.zoo import inputs
 
-    trained = {"num_classes": model.model.num_classes, "label_space": args.label_space}
+    outputs, space = model.model.num_classes, args.label_space
+    trained: Head = {"num_classes": outputs, "label_space": space}  # type: ignore[typeddict-item]
     classes = spaces.classes(trained, args.card)
     table = tables.read(args.validation)
     pixels = inputs.open_pixels(args.validation_pixels, table)

@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy.optimize import nnls
@@ -44,6 +44,26 @@ ASSUMPTIONS = (
     "Hours are those of jobs on the machine and device of the measured run, with its metrics. For GPU-hours, "
     "give the timings of a run of a few networks on the GPU (--timings, --measured-config).",
 )
+
+
+class Downloads(TypedDict):
+    """Weights of the hub with their bytes, and files of the sheet of downloads."""
+
+    weights: int
+    weights_bytes: int
+    files: list[str]
+
+
+class Plan(TypedDict):
+    """What a study takes."""
+
+    jobs: dict[str, int]  # by rule
+    hours: dict[str, float | None]  # by rule; None: not measured
+    network_hours: float
+    other_hours: float
+    disk_bytes: dict[str, int]  # by rule
+    downloads: Downloads
+    assumptions: list[str]
 
 
 def load(config: Path) -> Study:
@@ -137,7 +157,7 @@ def fit(work: list[float], seconds: list[float]) -> tuple[float, float]:
 
 def plan(
     jobs: list[tuple[str, tuple[str, ...]]], sizes: Sizes, times: dict[str, tuple[list[float], list[float]]]
-) -> dict[str, Any]:
+) -> Plan:
     """Sum what jobs take.
 
     Parameters
@@ -147,13 +167,6 @@ def plan(
         Of the study of the jobs.
     times : dict
         What jobs are timed with, such as their rule -> (work, seconds) of measured jobs.
-
-    Returns
-    -------
-    dict
-        ``jobs``, ``hours`` (None: not measured) and ``disk_bytes`` by rule; ``network_hours``,
-        ``other_hours``; ``downloads``: number of weights with their bytes, and of files;
-        ``assumptions``.
     """
     rates = {rule: fit(*measured_jobs) for rule, measured_jobs in times.items()}
     seconds: Counter[str] = Counter()
@@ -184,7 +197,7 @@ def plan(
     }
 
 
-def text(planned: dict[str, Any]) -> str:
+def text(planned: Plan) -> str:
     """Lay a plan out for reading."""
     lines = [f"{'rule':20s} {'jobs':>7s} {'hours':>9s} {'disk, GB':>9s}"]
     for rule, count in planned["jobs"].items():

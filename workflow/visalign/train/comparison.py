@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,16 @@ from visalign.io.scores import read_scores
 from visalign.io.tables import read_table
 from visalign.stats.bootstrap import percentile_interval
 
+if TYPE_CHECKING:
+    from visalign.io.rows import ModelRow
+    from visalign.train.card import TrainedCard
+
 #: Measures of each image, in the files of ``train evaluate``.
 PER_IMAGE = ("accuracy", "alignment", "harmonizer_loss")
 #: Measure of the score table -> stage, metric and convention of its rows.
 Effects = Mapping[str, tuple[str, str, str]]
+#: Cells of a row of the table, by column.
+Cells = dict[str, str | float]
 #: In the column of seeds: the mean over the pairs of all seeds.
 ALL_SEEDS = "all"
 #: What pairs share beside their recipe, and the parts of a recipe in which they may differ.
@@ -51,7 +57,7 @@ class Pair:
     seed: int
 
 
-def pairs(models: dict[str, dict[str, Any]], directory: Path) -> list[Pair]:
+def pairs(models: Mapping[str, ModelRow], directory: Path) -> list[Pair]:
     """Pairs of a model sheet, with the recipes of the trained models' cards.
 
     Raises
@@ -70,19 +76,20 @@ def pairs(models: dict[str, dict[str, Any]], directory: Path) -> list[Pair]:
             values = "; ".join(f"{key} {ours.get(key)}, its baseline's is {theirs.get(key)}" for key in apart)
             reason = f"{values}; pairs differ in supervision alone"
             raise InputError(f"{name}: baseline: {row['baseline']}: {reason}")
-        of_seed = own["recipe"]["supervision"], own["recipe"]["weight"], ours.pop("seed")
+        of_seed = own["recipe"]["supervision"], own["recipe"]["weight"], own["recipe"]["seed"]
+        del ours["seed"]
         recipe = hashlib.sha256(json.dumps(ours, sort_keys=True).encode()).hexdigest()[:8]
         found.append(Pair(name, row["baseline"], own["source"], recipe, *of_seed))
     return found
 
 
-def shared(card: dict[str, Any]) -> dict[str, Any]:
+def shared(card: TrainedCard) -> dict[str, object]:
     """What a card says of a training, but for its supervision."""
     recipe = {key: value for key, value in card["recipe"].items() if key not in SUPERVISION}
     return {key: card.get(key) for key in SHARED} | recipe
 
 
-def card(directory: Path, model: str) -> dict[str, Any]:
+def card(directory: Path, model: str) -> TrainedCard:
     """Card of a trained model."""
     return read_json(directory / "train" / f"{model}.json")
 
@@ -116,14 +123,14 @@ def compare(
     """
     images = {(pair, name): paired(pair, name, directory) for pair in found for name in maps}
     scores = of_scores(directory / "scores.csv", effects)
-    groups: dict[tuple[Any, ...], list[Pair]] = {}
+    groups: dict[tuple[str | float, ...], list[Pair]] = {}
     for pair in found:
         groups.setdefault(tuple(getattr(pair, name) for name in GROUP), []).append(pair)
-    rows: list[dict[str, Any]] = []
+    rows: list[Cells] = []
     for key, members in groups.items():
         pools = [members] if len(members) > 1 else []
         for some in [*([pair] for pair in members), *pools]:
-            common: dict[str, Any] = dict(zip(GROUP, key, strict=True))
+            common: Cells = dict(zip(GROUP, key, strict=True))
             common |= {"model": "", "baseline": "", "seed": ALL_SEEDS}
             if len(some) == 1:
                 common |= {"model": some[0].model, "baseline": some[0].baseline, "seed": str(some[0].seed)}
@@ -145,9 +152,7 @@ def paired(pair: Pair, maps: str, directory: Path) -> dict[str, np.ndarray]:
     return {name: np.stack([table[name].to_numpy(float) for table in tables]) for name in PER_IMAGE}
 
 
-def differences(
-    members: list[dict[str, np.ndarray]], common: dict[str, Any], draws: int, seed: int
-) -> list[dict[str, Any]]:
+def differences(members: list[dict[str, np.ndarray]], common: Cells, draws: int, seed: int) -> list[Cells]:
     """One row per measure: means over images and `members`, the pairs of one seed each, with intervals."""
     rows = []
     for measure in PER_IMAGE:
@@ -221,9 +226,7 @@ def of_scores(path: Path, effects: Effects) -> dict[tuple[str, str], dict[str, f
     return found
 
 
-def score_differences(
-    some: list[Pair], scores: dict[tuple[str, str], dict[str, float]]
-) -> list[dict[str, Any]]:
+def score_differences(some: list[Pair], scores: dict[tuple[str, str], dict[str, float]]) -> list[Cells]:
     """One row a (measure, dataset) of the score table that all models of the pairs have: means over pairs."""
     rows = []
     for (measure, dataset), values in scores.items():

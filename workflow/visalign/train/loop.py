@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import safetensors.torch
@@ -137,7 +137,9 @@ class Step:
         Side of its input in pixels.
     """
 
-    def __init__(self, fabric: Fabric, model: Any, recipe: Recipe, normalised: Normalised, size: int) -> None:
+    def __init__(
+        self, fabric: Fabric, model: nn.Module, recipe: Recipe, normalised: Normalised, size: int
+    ) -> None:
         self.fabric, self.model, self.recipe, self.normalised = fabric, model, recipe, normalised
         gala = recipe.supervision == "gala" and recipe.weight > 0
         self.layers = attention.spatial_layers(normalised.model.eval(), size) if gala else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 from tqdm import tqdm
@@ -14,6 +14,11 @@ from visalign.io.delimited import text_of
 from visalign.io.files import write_atomic
 from visalign.train.images import TrainingImages
 from visalign.train.loop import Progress
+
+if TYPE_CHECKING:
+    from visalign.stimuli.transforms import DataConfig
+    from visalign.train.card import FullRecipe, TrainedCard
+    from visalign.zoo.card import ModelCard
 
 
 def described(images: TrainingImages) -> str:
@@ -46,22 +51,22 @@ def write_metrics(path: str | Path, progress: Progress) -> None:
 
 
 def card_of(
-    base: Mapping[str, Any],
+    base: ModelCard,
     model: nn.Module,
     *,
     model_name: str,
     label_space: str,
-    data_config: Mapping[str, Any],
+    data_config: DataConfig,
     sha256: str,
     trained_on: str,
-    recipe: Mapping[str, Any],
+    recipe: FullRecipe,
     metrics: Mapping[str, float],
-) -> dict[str, Any]:
+) -> TrainedCard:
     """Card of a trained model, as the stage models writes those of others.
 
     Parameters
     ----------
-    base : mapping
+    base : dict
         Card of the model that it was trained from.
     sha256 : str
         Of its weight file.
@@ -70,7 +75,7 @@ def card_of(
     metrics : mapping
         Last row; what is not defined is None.
     """
-    return {
+    card: ModelCard = {
         "model": model_name,
         "label_space": label_space,
         "architecture": base["architecture"],
@@ -78,9 +83,13 @@ def card_of(
         "source": base["model"],
         "sha256": sha256,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "num_classes": model.num_classes,
+        "num_classes": model.num_classes,  # type: ignore[typeddict-item]
         "data_config": data_config,
-        **{name: base[name] for name in ("model_args",) if name in base},
+    }
+    if "model_args" in base:
+        card["model_args"] = base["model_args"]
+    return {
+        **card,
         "base_sha256": base["sha256"],
         "trained_on": trained_on,
         "recipe": recipe,

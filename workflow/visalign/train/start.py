@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
@@ -18,6 +18,10 @@ from visalign.io.files import inputs_hash
 from visalign.labels import spaces
 from visalign.stimuli import tables
 from visalign.zoo import device, network
+
+if TYPE_CHECKING:
+    from visalign.stimuli.transforms import DataConfig
+    from visalign.zoo.card import ModelCard
 
 
 def launched(devices: int, precision: str) -> Fabric:
@@ -43,7 +47,7 @@ def resolved(precision: str) -> str:
 
 
 def checked_classes(
-    named: Sequence[tuple[str, pd.DataFrame]], card: Mapping[str, Any], label_space: str, where: str
+    named: Sequence[tuple[str, pd.DataFrame]], card: ModelCard, label_space: str, where: str
 ) -> int:
     """Classes that the trained model answers with: the base's, or those of a new head.
 
@@ -53,7 +57,7 @@ def checked_classes(
     ----------
     named : sequence of (str, DataFrame)
         Files and stimulus tables of the images.
-    card : mapping
+    card : dict
         Of the base; `where` names it in errors.
     label_space : str
         Of the images.
@@ -67,7 +71,7 @@ def checked_classes(
         if "label" not in table or table["label"].isna().any():
             raise InputError(f"{path}: label: not every image has one")
     if card["label_space"] == label_space:
-        classes = spaces.classes(dict(card), where)
+        classes = spaces.classes(card, where)
     else:
         classes = spaces.size(label_space) or max(int(table["label"].max()) for _, table in named) + 1
     for path, table in named:
@@ -76,14 +80,14 @@ def checked_classes(
 
 
 def start(
-    card: dict[str, Any],
+    card: ModelCard,
     weights: str | Path,
     *,
     label_space: str,
     classes: int,
     input_size: int | None,
     seed: int,
-) -> tuple[torch.nn.Module, dict[str, Any]]:
+) -> tuple[torch.nn.Module, DataConfig]:
     """Load the base, with a new head, drawn by the seed, where its label space is not that of the images.
 
     Returns
@@ -107,13 +111,13 @@ def start(
 
 
 def identify(
-    card: Mapping[str, Any], options: Mapping[str, Any], files: Sequence[str | None], version: int
+    card: ModelCard, options: Mapping[str, object], files: Sequence[str | None], version: int
 ) -> str:
     """Hash of all that decides a training and its metrics.
 
     Parameters
     ----------
-    card : mapping
+    card : dict
         Of the base.
     options : mapping
         Of the recipe and of the way images are fed.
@@ -122,6 +126,6 @@ def identify(
     version : int
         Of the command.
     """
-    base = {name: card[name] for name in ("sha256", "label_space", "data_config")}
+    base = dict(sha256=card["sha256"], label_space=card["label_space"], data_config=card["data_config"])
     content = json.dumps([dict(options), base, inputs_hash(*filter(None, files)), version], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
