@@ -13,20 +13,16 @@ from typing import Literal
 
 from snakemake.io import ancient
 
-from visalign.io.rows import ModelRow
 from visalign.maps import lists
 from visalign.maps import readers as map_readers
 from visalign.recordings import readers as recording_readers
 from visalign.stimuli import sources
 from visalign.study import layout
 from visalign.study.study import Study
-from visalign.zoo.weights import files_of, trained_here, weights_id
+from visalign.zoo.weights import NamedWeights, files_of, trained_here, weights_id
 
 #: Sheets that say what a study is of.
 SHEETS = ("models", "train", "stimuli", "recordings", "maps")
-
-#: Columns of the model sheet that say what weights are made from.
-DECIDING: tuple[Literal["architecture", "weights", "source"], ...] = ("architecture", "weights", "source")
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ class Inputs:
 
     # --- models ---
 
-    def of_weights(self, row: ModelRow) -> list[str]:
+    def of_weights(self, row: NamedWeights) -> list[str]:
         """Files of weights of a row that are there; one that is missing is its job's own error.
 
         So it does not keep other models from being scored.
@@ -298,7 +294,13 @@ class Inputs:
         return files + ([layout.COMPARISON] if study.paired_models() and study.compared_on() else [])
 
 
-def weights_of(study: Study) -> dict[str, dict[str, str]]:
+def weights_of(study: Study) -> dict[str, NamedWeights]:
     """What weights are made from, for those that are not trained, by their name."""
-    rows = [row for row in study.models.values() if not trained_here(row)]
-    return {weights_id(row): {name: row[name] for name in DECIDING if name in row} for row in rows}
+    found: dict[str, NamedWeights] = {}
+    for row in study.models.values():
+        if not trained_here(row):
+            named: NamedWeights = {"architecture": row["architecture"], "weights": row["weights"]}
+            if "source" in row:
+                named["source"] = row["source"]
+            found[weights_id(row)] = named
+    return found

@@ -9,7 +9,7 @@ import fnmatch
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from visalign.errors import collected, raise_any
 from visalign.io.files import Json
@@ -25,6 +25,9 @@ from visalign.study.schemas import definition
 from visalign.zoo import facts as model_facts
 from visalign.zoo import low_level
 from visalign.zoo.weights import trained_here, weights_id
+
+if TYPE_CHECKING:
+    from visalign.measures.score_table import Entry
 
 #: Stages that can be switched off, each with the stages that it needs.
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -207,8 +210,9 @@ class Study:
 
     def sources(self) -> set[str]:
         """Paths and patterns of files and folders that sheets and config name, but for those in results."""
-        sheets: tuple[Mapping[str, Mapping[str, Any]], ...] = (self.stimuli, self.recordings, self.maps)
-        named = {row[key] for sheet in sheets for row in sheet.values() for key in SOURCES if key in row}
+        sheets: tuple[Mapping[str, Mapping[str, object]], ...] = (self.stimuli, self.recordings, self.maps)
+        rows = [row for sheet in sheets for row in sheet.values()]
+        named = {str(row[key]) for row in rows for key in SOURCES if key in row}
         tables = (self.config["models"].get("published"), self.config["trend"].get("overlay"))
         named |= {settings["table"] for settings in tables if settings}
         named |= set(filter(None, [self.config["clickme"]["revelation"]["human_curve"]]))
@@ -307,7 +311,7 @@ class Study:
             for dataset, stimuli in self.datasets(measure).items():
                 yield measure.name, dataset, stimuli
 
-    def describe_benchmarks(self) -> list[dict[str, str | bool | None]]:
+    def describe_benchmarks(self) -> list[Entry]:
         """The benchmarks as data for the stage that gathers scores."""
         sheets: dict[str, Mapping[str, RecordingRow | MapsRow]] = {
             "recordings": self.recordings,
