@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,13 @@ import zarr
 
 from _measure import as_a_job, paired_seconds, report, result
 
+if TYPE_CHECKING:
+    from visalign.zoo.card import ModelCard
+
 ARCHITECTURE, SIDE, BATCH, STIMULI, MAPS = "tf_efficientnet_lite0", 224, 16, 64, 16
 
 
-def prepare(folder: Path) -> tuple[dict[str, Any], str, zarr.Array]:
+def prepare(folder: Path) -> tuple[ModelCard, str, zarr.Array]:
     """Write random weights with their card, and a store of noise images."""
     from visalign import cli
     from visalign.io import stores
@@ -37,7 +40,7 @@ def prepare(folder: Path) -> tuple[dict[str, Any], str, zarr.Array]:
     return read_json(card), str(weights), pixels
 
 
-def stage(card: dict[str, Any], weights: str, pixels: zarr.Array, folder: Path) -> float:
+def stage(card: ModelCard, weights: str, pixels: zarr.Array, folder: Path) -> float:
     """Seconds of the stage, with loading the model and publishing."""
     from visalign.io import stores
     from visalign.zoo import saliency
@@ -53,7 +56,7 @@ def stage(card: dict[str, Any], weights: str, pixels: zarr.Array, folder: Path) 
     return time.perf_counter() - start
 
 
-def bare(card: dict[str, Any], weights: str, pixels: zarr.Array) -> float:
+def bare(card: ModelCard, weights: str, pixels: zarr.Array) -> float:
     """Seconds of forward and backward passes alone, on normalised float32 tensors in memory."""
     import torch
 

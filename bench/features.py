@@ -13,10 +13,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from _measure import ALLOCATOR, as_a_job, paired_seconds, report, result
+
+if TYPE_CHECKING:
+    from visalign.zoo.card import ModelCard
 
 ARCHITECTURE, SIDE, BATCH, STIMULI = "tf_efficientnet_lite0", 224, 16, 192
 PLAIN = """
@@ -37,7 +41,7 @@ print(time.perf_counter() - start)
 """
 
 
-def prepare(folder: Path) -> tuple[dict, str, Path]:
+def prepare(folder: Path) -> tuple[ModelCard, str, Path]:
     """Write random weights with their card, JPEG images, and their preprocessed store."""
     from PIL import Image
 
@@ -62,7 +66,7 @@ def prepare(folder: Path) -> tuple[dict, str, Path]:
     return read_json(card), str(weights), images
 
 
-def pipeline(card: dict, weights: str, folder: Path, layers: str) -> float:
+def pipeline(card: ModelCard, weights: str, folder: Path, layers: str) -> float:
     """Record and publish; returns the seconds without loading the model."""
     from visalign.io import stores
     from visalign.zoo import extraction
@@ -78,7 +82,7 @@ def pipeline(card: dict, weights: str, folder: Path, layers: str) -> float:
     return time.perf_counter() - start
 
 
-def bare(card: dict, weights: str, folder: Path) -> float:
+def bare(card: ModelCard, weights: str, folder: Path) -> float:
     """Seconds of forward passes alone, on normalised float32 tensors in memory."""
     import torch
 

@@ -14,6 +14,7 @@ import torch
 from lightning_fabric import Fabric
 
 from _measure import as_a_job, paired_seconds, report, result
+from visalign.stimuli.transforms import Normalisation
 from visalign.train.images import Batch
 from visalign.train.loop import Recipe, Step, freeze_batch_norm
 from visalign.zoo.network import Normalised
@@ -25,7 +26,7 @@ ON_CPU = (
     ("resnet18", 112, 16, 4.0),
 )
 ON_GPU = (("resnet50", 224, 64, None), ("vit_base_patch16_224", 224, 64, None))
-CONFIG = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+CONFIG: Normalisation = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 
 
 def stepper(fabric: Fabric, architecture: str, size: int, batch: Batch, supervision: str) -> Any:

@@ -165,3 +165,8 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         if column not in (*text, "simulated") and table[column].dtype.kind not in "iuf":  # words among them
             table[column] = numbers(table, column, path, missing=True)
     return table
+
+
+def is_true(value: object) -> bool:
+    """Return whether a cell says true: whole columns of truths are read as such, mixed ones as text."""
+    return str(value).lower() == "true"

@@ -7,7 +7,8 @@ from typing import TypedDict
 
 import pandas as pd
 
-from visalign.report.study_page import PER_LAYER, families, headlines, is_true, plain_name, rows_of, shown
+from visalign.io.scores import is_true
+from visalign.report.study_page import PER_LAYER, families, headlines, plain_name, rows_of, shown
 from visalign.trend import verdict
 from visalign.trend.answer import Equation, Panel, StudyTrend
 

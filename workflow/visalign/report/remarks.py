@@ -7,7 +7,7 @@ from typing import TypedDict, TypeVar
 
 import pandas as pd
 
-from visalign.report.study_page import is_true
+from visalign.io.scores import is_true
 from visalign.trend.answer import StudyTrend
 
 Said = TypeVar("Said", bound=Hashable)

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 import pandas as pd
 
-from visalign.io.scores import ScoreRow, rows_in
+from visalign.io.scores import ScoreRow, is_true, rows_in
 from visalign.measures import ACCURACIES, RAW
 from visalign.trend.answer import Model, Panel, StudyTrend
 
@@ -176,11 +176,6 @@ def model_table(scores: pd.DataFrame, trend: StudyTrend, pages: Mapping[str, str
         }
         for model, family in families(scores, trend).items()
     ]
-
-
-def is_true(value: object) -> bool:
-    """Return whether a cell says true: whole columns of truths are read as such, mixed ones as text."""
-    return str(value).lower() == "true"
 
 
 def is_simulated(scores: pd.DataFrame) -> pd.Series:

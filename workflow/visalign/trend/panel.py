@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from visalign.io.scores import ScoreRow
+from visalign.io.scores import ScoreRow, is_true
 from visalign.measures import ACCURACIES, HEADLINES
 from visalign.measures.measure import Headline, Void
 from visalign.trend import multiplicity, score_rows, segmented, text, verdict
@@ -20,11 +20,6 @@ from visalign.trend.correlation import family_codes
 from visalign.trend.overlay import on_axes
 from visalign.trend.roles import role_of
 from visalign.trend.score_rows import missing, number
-
-
-def is_true(values: Iterable[object]) -> bool:
-    """Return whether any value of a CSV's True/False column is true."""
-    return any(str(value).lower() == "true" for value in values)
 
 
 class Bar(NamedTuple):
@@ -99,7 +94,7 @@ def source(benchmark: str, rows: Iterable[ScoreRow]) -> Source:
     numbers = {field: sorted({int(n) for n in table[field].dropna()}) for field in ("version", "seed")}
     return {
         "benchmark": benchmark,
-        "simulated": is_true(table["simulated"]),
+        "simulated": any(map(is_true, table["simulated"])),
         "versions": numbers["version"],
         "seeds": numbers["seed"],
     }
