@@ -48,6 +48,7 @@ class DescribedMaps(TypedDict):
     floor: DescribedReliability
     filters: dict[str, int] | None  # what each filter of the click log dropped
     undefined: dict[str, list[str]]  # maps, by the reason
+    processed_before: NotRequired[int]  # maps that were blurred when they were read; absent for none
     seed: int
     content_sha256: str
 
@@ -105,7 +106,7 @@ def of_maps(
     seed : int
         Of the half-splits.
     """
-    return {
+    described: DescribedMaps = {
         "n": len(processed.maps),
         "size": list(processed.maps.shape[1:]),
         "ceiling": describe_ceiling(declared, participants),
@@ -115,6 +116,9 @@ def of_maps(
         "seed": seed,
         "content_sha256": content_hash(processed),
     }
+    if processed.n_before:
+        described["processed_before"] = processed.n_before
+    return described
 
 
 def describe_ceiling(declared: float | None, participants: Participants | None) -> DescribedReliability:

@@ -22,12 +22,16 @@ class MapFiles(NamedTuple):
 
 
 class HumanMap(NamedTuple):
-    """One importance map as it was read: `heatmap` float32 (height, width), in any unit; and where from."""
+    """One importance map as it was read: `heatmap` float32 (height, width), in any unit; and where from.
+
+    `processed` tells that it has been blurred as every map is, and is not once more.
+    """
 
     stimulus_id: str
     label: int
     heatmap: np.ndarray
     source: str
+    processed: bool = False
 
 
 class UnusedFiles(TypedDict):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from visalign.maps.read_clicks import CLICKS
 from visalign.maps.read_folder import FOLDER
 from visalign.maps.read_masks import MASKS
-from visalign.maps.read_shards import NPZ, TFRECORD
+from visalign.maps.read_shards import NPZ, PTH, TFRECORD
 from visalign.maps.reader import Reader
 
 READERS = (
     TFRECORD,
     NPZ,
+    PTH,
     FOLDER,
     CLICKS,
     MASKS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Sizes
-from visalign.measures.wording import of_maps
+from visalign.measures.wording import listing, of_maps
 
 #: Levels of a revelation where the config names none.
 LEVELS = 12
@@ -29,11 +29,13 @@ def paragraph(study: Facts, results: Results) -> str:
     from visalign.maps import agreement, processing
 
     settings = study.config["clickme"]
+    before = [name for name, card in results.maps.items() if card.get("processed_before")]
+    kept = f" (those of {listing(before)} had been before they were read)" if before else ""
     sentences = [
         f"**ClickMe alignment.** Importance maps: {of_maps(results.maps)}.",
         f"Each was resized to {processing.SIZE} × {processing.SIZE}, blurred ({len(processing.BLUR_TAPS)} × "
         f"{len(processing.BLUR_TAPS)} Gaussian, σ = {processing.BLUR_SIGMA:g}) and brought to the model's "
-        "input.",
+        f"input{kept}.",
         "Saliency is the largest absolute gradient over channels of the ground-truth class's logit. "
         "Alignment is Spearman's ρ over pixels, mean over images; the headline is (ρ − floor) / (A − F / A), "
         "0 for centre bias alone and 1 for what people would look at without noise (maps less centred than "

@@ -77,6 +77,10 @@ def read(args: argparse.Namespace) -> None:
         collection.check_stimuli(args.table, processed.stimulus_id.tolist(), processed.labels.tolist())
     if opened.log:
         print(f"{reader.click_log(files)}: {filtered_clicks.describe(opened.log[1])}", file=sys.stderr)
+    if processed.n_before:
+        print(
+            f"{args.path}: {processed.n_before} maps were blurred before, and are not again", file=sys.stderr
+        )
     participants = card.estimate_participants(*opened.log, args.seed) if opened.log else None
     buffer = io.BytesIO()
     np.savez(buffer, stimulus_id=processed.stimulus_id, label=processed.labels, map=processed.maps)

@@ -23,6 +23,7 @@ SOURCES: tuple[Source, ...] = (
     folders.SOURCE,
     shards.TFRECORD,
     shards.NPZ,
+    shards.PTH,
     brainscore.SOURCE,
 )
 NAMES = tuple(source.name for source in SOURCES)
