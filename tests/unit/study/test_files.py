@@ -9,23 +9,14 @@ from visalign.errors import InputError
 from visalign.maps import clicks
 from visalign.study import files
 
-MADE = {"reader": "tfrecord", "path": "results/simulate/clicks/c.tfrecords"}
-
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_maps_that_the_study_makes_are_not_looked_for_before():
-    row = MADE | {"clicks": "results/simulate/clicks/c.npz"}
-    files.map_set("c", row, None)
-    with pytest.raises(InputError, match="v-"):
-        files.map_set("c", row | {"path": "v-*"}, None)
-
-
-def test_a_click_log_is_checked_whoever_makes_the_maps():
+def test_a_click_log_beside_maps_is_checked():
     trials = [np.random.default_rng(0).uniform(0, 256, (8, 2))] * 5
     clicks.write_log("bad.npz", ["a"] * 5, trials, list("uvwxy"), np.full(5, 97), np.zeros(5))
     with pytest.raises(InputError, match=r"bad\.npz: user_catch_trial: 97 \(entry 0, 5 such\)"):
-        files.map_set("c", MADE | {"clicks": "bad.npz"}, None)
+        files.map_set("c", {"reader": "tfrecord", "path": "v-*", "clicks": "bad.npz"}, None)

@@ -145,15 +145,10 @@ def recording(row: RecordingRow, stimuli: Stimuli | None) -> None:
 
 def map_set(name: str, row: MapsRow, stimuli: Stimuli | None) -> None:
     """Check a map set: its files; ids, in their order, labels and shapes against those of the images."""
-    row = row.copy()
-    if "labels" in row and to_be_made(row["labels"]):
-        del row["labels"]
-    if "clicks" in row and to_be_made(row["clicks"]):
-        del row["clicks"]
     if "clicks" in row:
         read_clicks(row["clicks"])
-    listed = None if to_be_made(row["path"]) else map_lists.listed_maps(name, row)
-    if stimuli is None or listed is None:
+    listed = map_lists.listed_maps(name, row)
+    if stimuli is None:
         return
     ids, known = [stimulus_id for stimulus_id, _ in listed], stimuli.listed.stimulus_id
     place = f"stimulus set {row['stimuli']}"
@@ -168,11 +163,6 @@ def map_set(name: str, row: MapsRow, stimuli: Stimuli | None) -> None:
             where = row.get("labels", row["path"])
             raise InputError(f"{where}: label: {label} for {stimulus_id!r}, where the {place} has {own}")
     map_lists.check_shapes(name, row, stimuli.sizes)
-
-
-def to_be_made(path: str) -> bool:
-    """Whether the study itself makes a file, and has not yet."""
-    return made(path) and not Path(path).exists()
 
 
 def tables(study: Study) -> None:
