@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visalign.errors import InputError
-from visalign.stimuli import brainscore, folders, photographs, procedural, shards
+from visalign.stimuli import archives, brainscore, folders, photographs, procedural, shards
 from visalign.stimuli.source import Listed, Row, Source, space
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ SOURCES: tuple[Source, ...] = (
     shards.NPZ,
     shards.PTH,
     brainscore.SOURCE,
+    archives.SOURCE,
 )
 NAMES = tuple(source.name for source in SOURCES)
 
