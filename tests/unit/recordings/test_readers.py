@@ -29,7 +29,7 @@ def test_what_a_reader_needs_and_takes_are_columns_of_the_sheet(reader):
 
 
 def test_what_can_be_asked_of_a_reader_is_the_region_and_what_some_reader_takes():
-    assert set(Asked.__annotations__) == {"region", *readers.SETTINGS}
+    assert set(Asked.__annotations__) == {"region", "stimulus_ids", *readers.SETTINGS}
     assert {setting for reader in readers.READERS for setting in reader.takes} == set(readers.SETTINGS)
 
 

@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> None:
         "subject": args.subject,
         "windows": args.windows,
         "first_ms": args.first_ms,
+        "stimulus_ids": list(stimulus_tables.read(args.table)["stimulus_id"]) if args.table else None,
     }
     recording = readers.read(args.reader, args.path, asked, args.sha1 or None)
     simulated = cards.is_simulated(args.path, recording, args.simulated)

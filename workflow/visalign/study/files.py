@@ -139,7 +139,13 @@ def recording(row: RecordingRow, stimuli: Stimuli | None) -> None:
     """Check a recording: its file, its grid, its stimuli against those of the set."""
     listed = recording_lists.listed_stimuli(row)
     place = f"the stimulus set {row['stimuli']}"
-    if stimuli and (reason := unmatched(listed.stimulus_ids, stimuli.listed.stimulus_id, place)):
+    if stimuli and listed.in_order:
+        n, shown = len(listed.stimulus_ids), len(stimuli.listed.stimulus_id)
+        if n != shown:
+            raise InputError(
+                f"{row['path']}: {n} stimuli, but {place} has {shown} images, whose order is theirs"
+            )
+    elif stimuli and (reason := unmatched(listed.stimulus_ids, stimuli.listed.stimulus_id, place)):
         raise InputError(f"{row['path']}: {reason}")
 
 
