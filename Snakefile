@@ -11,8 +11,7 @@ from snakemake.utils import min_version
 
 from visalign.cli import STAGES
 from visalign.errors import InputError, raise_any
-from visalign.io.checksums import listing
-from visalign.study import layout
+from visalign.study import credits, fetched, layout
 from visalign.study.inputs import SHEETS, Inputs, weights_of
 from visalign.study.schemas import definition, section
 from visalign.study.settings import (

@@ -12,7 +12,7 @@ rule maps_read:
         version=version("maps", "read"),
         row=lambda w: of_command(STUDY.maps[w.maps], definition("maps"), "read"),
         seed=config["seed"],
-        listing=lambda w: listing(STUDY.maps[w.maps]["path"]),  # as of stimuli
+        listing=lambda w: fetched.listing(STUDY.maps[w.maps]["path"]),  # as of stimuli
     log:
         "logs/maps_read/{maps}.log",
     benchmark:

@@ -38,6 +38,7 @@ rule report_study:
     params:
         version=version("report", "study"),
         config=config_hash(config),
+        credits=json.dumps(credits.of(STUDY), sort_keys=True),
     log:
         "logs/report_study.log",
     benchmark:
@@ -46,5 +47,5 @@ rule report_study:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign report study --scores {input.scores} --trend {input.trend} --figure {input.figure} "
-        "--cards {input.cards} --timings results/benchmarks --config-hash {params.config} "
+        "--cards {input.cards} --credits {params.credits:q} --timings results/benchmarks --config-hash {params.config} "
         "--directory results --output {output.page} --packed {output.packed} &> {log}"

@@ -11,7 +11,7 @@ rule stimuli:
         version=version("stimuli"),
         row=lambda w: of_command(STUDY.stimuli[w.stimuli], definition("stimuli"), "stimuli"),
         # A changed image of a folder, or shard of a pattern, must be seen without being an input.
-        listing=lambda w: listing(STUDY.stimuli[w.stimuli].get("path", "")),
+        listing=lambda w: fetched.listing(STUDY.stimuli[w.stimuli].get("path", "")),
     log:
         "logs/stimuli/{stimuli}.log",
     benchmark:

@@ -281,6 +281,24 @@ def test_a_stage_that_is_switched_off_is_not_described_and_needs_no_card(write, 
     assert "predictivity.**" not in text and "**ClickMe alignment.**" in text
 
 
+def test_data_are_cited_with_their_licences_those_of_one_origin_together(write, tmp_path):
+    assert "**Data.**" not in write()
+    lines = RECORDINGS.splitlines()
+    told = [
+        "citation\tlicence",
+        "Lab and others 2024. J. Vis. 1.\tMIT",
+        "Lab and others 2024. J. Vis. 1.\tMIT",
+    ]
+    rows = [f"{line}\t{more}" for line, more in zip(lines, told, strict=True)]
+    (tmp_path / "recordings.tsv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "maps.tsv").write_text(
+        MAPS.replace("simulated\n", "simulated\tlicence\n").replace("true\n", "true\tCC0\n")
+    )
+    text = write()
+    assert "**Data.** it; it_grid: Lab and others 2024. J. Vis. 1; licence MIT. clicks: licence CC0." in text
+    assert "**Data.** clicks: licence CC0. **" in write(neural={"enabled": False})
+
+
 def test_data_that_a_study_does_not_have_is_not_called_measured(write, tmp_path):
     for name in ("recordings/it", "recordings/it_grid", "maps/clicks"):
         path = tmp_path / "results" / f"{name}.json"

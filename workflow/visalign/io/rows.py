@@ -71,6 +71,8 @@ class StimuliRow(TypedDict):
     seed: int
     cue: NotRequired[float]
     size: int
+    citation: NotRequired[str]
+    licence: NotRequired[str]
 
 
 class RecordingRow(TypedDict):
@@ -87,6 +89,8 @@ class RecordingRow(TypedDict):
     grid: NotRequired[int]
     sha1: NotRequired[str]
     simulated: bool
+    citation: NotRequired[str]
+    licence: NotRequired[str]
 
 
 class MapsRow(TypedDict):
@@ -101,3 +105,5 @@ class MapsRow(TypedDict):
     ceiling: NotRequired[float]
     simulated: bool
     scored: bool
+    citation: NotRequired[str]
+    licence: NotRequired[str]

@@ -25,6 +25,7 @@ from visalign.measures.wording import enumeration, listing, span
 from visalign.methods import trend
 from visalign.report import study_page
 from visalign.stimuli import images, sources
+from visalign.study import credits
 from visalign.study.study import Study
 from visalign.zoo import image_statistics
 
@@ -132,6 +133,16 @@ def of_simulation(study: Study, results: Results) -> str:
     )
 
 
+def of_origins(study: Study, results: Results) -> str:
+    """Cite those whose data they are, with the licence of each; '' where the sheets name none."""
+    told = [
+        f"{listing(credit['names'])}: {listing(filter(None, (credit['citation'].rstrip('.'), licence)))}"
+        for credit in credits.of(study)
+        for licence in [f"licence {credit['licence']}" if credit["licence"] else ""]
+    ]
+    return f"**Data.** {'. '.join(told)}." if told else ""
+
+
 def of_models(study: Study, results: Results) -> str:
     """Describe models, their transforms and layers."""
     origins = Counter(row["weights"] for row in study.models.values())
@@ -221,6 +232,7 @@ def of_software(study: Study, results: Results) -> str:
 #: Paragraphs in order, each with the stage without which it is left out ('' for none).
 PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
     ("", of_simulation),
+    ("", of_origins),
     ("", of_models),
     ("", of_low_level),
     ("", of_training),

@@ -38,6 +38,7 @@ class Content(TypedDict):
     timings: Sequence[study_page.Timing]
     trend: StudyTrend
     config_hash: str
+    credits: Sequence[Mapping[str, object]]
     n_scores: int
 
 
@@ -55,6 +56,7 @@ def content_of_study(
     cards: Sequence[tuple[str, Json]],
     timings: Sequence[study_page.Timing],
     config_hash: str,
+    credits: Sequence[Mapping[str, object]] = (),
 ) -> Content:
     """Return what the page of all models shows, but for models and links.
 
@@ -64,6 +66,8 @@ def content_of_study(
         Of the models where it is known.
     cards : sequence of (name, data card)
     timings : sequence of dict
+    credits : sequence of mapping
+        Whose data they are: ``names`` of data sets, ``citation`` and ``licence``.
     """
     simulated = study_page.simulated_measures(scores, trend)
     return {
@@ -87,6 +91,7 @@ def content_of_study(
         "timings": timings,
         "trend": trend,
         "config_hash": config_hash,
+        "credits": credits,
         "n_scores": len(scores),
     }
 

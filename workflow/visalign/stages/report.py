@@ -36,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--trend", required=True, metavar="JSON", help="panels, as trend writes them")
     study.add_argument("--figure", nargs="*", default=[], metavar="FILE", help="figures to link to")
     study.add_argument("--cards", nargs="*", default=[], metavar="JSON", help="cards of recordings and maps")
+    study.add_argument(
+        "--credits",
+        type=json.loads,
+        default=[],
+        metavar="JSON",
+        help="list of {names, citation, licence}: whose data they are, to show",
+    )
     study.add_argument("--timings", type=Path, metavar="DIR", help="Snakemake's times of jobs, to show")
     study.add_argument(
         "--packed",
@@ -86,6 +93,7 @@ def study(args: argparse.Namespace, scores: pd.DataFrame) -> None:
         [(Path(path).stem, read_json(path)) for path in args.cards],
         study_page.timings(args.timings),
         args.config_hash,
+        args.credits,
     )
     own = [args.directory / "report" / f"{model}.html" for model in models]
     files = [*args.scores, *args.figure]

@@ -5,10 +5,9 @@ No image is decoded and no network is run.
 
 from __future__ import annotations
 
-import fnmatch
-import functools
 import glob
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -17,22 +16,21 @@ import numpy as np
 from tqdm import tqdm
 
 from visalign.errors import InputError, collected, raise_any
-from visalign.io.downloads import expand_rows
 from visalign.io.rows import MapsRow, RecordingRow, StimuliRow
-from visalign.io.sheets import read_sheet
 from visalign.labels import multi_labels
 from visalign.maps import lists as map_lists
 from visalign.maps import revelation
 from visalign.maps.filtered_clicks import read_clicks
 from visalign.recordings import lists as recording_lists
+from visalign.recordings import readers
 from visalign.stimuli import images, sources
 from visalign.stimuli.source import Listed
 from visalign.stimuli.tables import unmatched
+from visalign.study import fetched
 from visalign.study.layout import made
 from visalign.study.study import Study
 from visalign.trend import overlay as overlays
 
-ROOT = Path(__file__).parents[3]
 #: Columns of sheets that name files.
 FILES = {
     "stimuli": ("path", "labels", "multi_labels", "archive"),
@@ -85,8 +83,10 @@ def there(study: Study, sheet: str, rows: Mapping[str, Row], findings: Findings)
     used = study.in_use()[sheet]
     for name, row in rows.items():
         paths = [str(row[column]) for column in FILES[sheet] if column in row and name in used]
-        missing = [path for path in paths if not made(path) and not exists(path)]
-        absent = [path for path in missing if not fetched(path)]
+        if sheet == "recordings" and paths:
+            paths += beside(row)
+        missing = [path for path in paths if not made(path) and (fetched.absent(path) or not exists(path))]
+        absent = [path for path in missing if not fetched.of_path(path)]
         place = f"{study.section(sheet)['sheet']}: {name}"
         findings.faults += [f"{place}: {path}: no such file or folder" for path in absent]
         findings.pending += [path for path in paths if made(path) or (path in missing and path not in absent)]
@@ -94,20 +94,17 @@ def there(study: Study, sheet: str, rows: Mapping[str, Row], findings: Findings)
             yield name, row
 
 
+def beside(row: Mapping[str, object]) -> list[str]:
+    """Files that are fetched among those that the file of a recording names; its check tells of others."""
+    with suppress(InputError):  # which its check tells
+        named = readers.of(str(row["reader"])).files(str(row["path"]))
+        return [file for file in named if fetched.of_path(file)]
+    return []
+
+
 def exists(path: str) -> bool:
     """Whether there is a file, a folder, or a file of a pattern."""
     return bool(glob.glob(path)) if "*" in path else Path(path).exists()
-
-
-@functools.cache
-def downloads() -> tuple[str, ...]:
-    """Files of config/downloads.tsv, which rules fetch."""
-    return tuple(expand_rows(read_sheet(ROOT / "config/downloads.tsv", "downloads", "name")))
-
-
-def fetched(path: str) -> bool:
-    """Whether a path, or some file of a pattern, is fetched by a rule."""
-    return any(fnmatch.fnmatchcase(file, path) for file in downloads())
 
 
 class Stimuli(NamedTuple):

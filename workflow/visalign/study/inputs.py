@@ -17,7 +17,7 @@ from visalign.maps import lists
 from visalign.maps import readers as map_readers
 from visalign.recordings import readers as recording_readers
 from visalign.stimuli import sources
-from visalign.study import layout
+from visalign.study import fetched, layout
 from visalign.study.study import Study
 from visalign.zoo.weights import NamedWeights, files_of, trained_here, weights_id
 
@@ -48,8 +48,14 @@ class Inputs:
     # --- stimuli ---
 
     def of_stimuli(self, stimuli: str) -> list[str]:
-        """Files that a stimulus set is made from and whose change makes it anew."""
-        return sources.files(self.study.stimuli[stimuli])
+        """Files that a stimulus set is made from and whose change makes it anew.
+
+        Of a folder or pattern those that are fetched; its other files are a parameter, see `fetched.listing`.
+        """
+        row = self.study.stimuli[stimuli]
+        path = row.get("path", "")
+        several = fetched.of_path(path) if path and fetched.is_several(path) else []
+        return [*sources.files(row), *several]
 
     def pixels(self, model: str, stimuli: str) -> dict[str, str]:
         """A stimulus set as a model sees it."""
@@ -147,10 +153,11 @@ class Inputs:
     # --- maps ---
 
     def of_maps(self, maps: str) -> dict[str, str | list[str]]:
-        """Files that a map set is read from; a pattern is none, since its listing is a parameter."""
+        """Files that a map set is read from; of a pattern, whose listing is a parameter, what is fetched."""
         row = self.study.maps[maps]
+        several = "*" in row["path"] or fetched.is_several(row["path"])
         return {
-            "path": row["path"] if "*" not in row["path"] else [],
+            "path": fetched.of_path(row["path"]) if several else row["path"],
             "labels": row.get("labels", []),
             "clicks": row.get("clicks", []),
         }

@@ -8,12 +8,12 @@ are part of the output.
 from __future__ import annotations
 
 import csv
-import fnmatch
 import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
 
@@ -21,8 +21,9 @@ import numpy as np
 from scipy.optimize import nnls
 
 from visalign.errors import InputError
-from visalign.io.downloads import expand_rows
-from visalign.io.sheets import read_config, read_sheet
+from visalign.io.sheets import read_config
+from visalign.recordings import readers
+from visalign.study import fetched as downloads
 from visalign.study.costs import NETWORK, Sizes
 from visalign.study.study import CACHE, Study
 from visalign.zoo.weights import pretrained_name
@@ -78,15 +79,19 @@ def load(config: Path) -> Study:
 
 def fetched(study: Study) -> list[str]:
     """Files of config/downloads.tsv that the sheets name, ranges and patterns expanded."""
-    files = expand_rows(read_sheet(ROOT / "config/downloads.tsv", "downloads", "name"))
-    return [file for file in files if any(fnmatch.fnmatchcase(file, path) for path in study.sources())]
+    named = study.sources()
+    for row in study.recordings.values():
+        with suppress(InputError):  # which its check tells
+            named |= set(readers.of(row["reader"]).files(row["path"]))
+    files = {file for path in named for file in downloads.of_path(path)}
+    return [file for file in downloads.downloads() if file in files]
 
 
 def make_scratch(study: Study, scratch: Path) -> None:
     """Give a folder all that a dry run reads: links to what is here, empty files for sources that are not."""
     sheets = [study.config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps", "train")]
     sources = study.sources()
-    patterns = {path for path in sources if "*" in path} | set(fetched(study))
+    patterns = {path for path in sources if "*" in path or downloads.is_several(path)} | set(fetched(study))
     for path in {*filter(None, sheets), *sources, CACHE} - patterns:
         target = scratch / path
         if Path(path).is_absolute() or target.exists():
