@@ -149,6 +149,19 @@ def test_low_level_models_are_sized_and_timed_apart_from_networks(study):
     assert planning.plan(jobs, sizes, times)["hours"]["features"] == pytest.approx(65 / 3600)
 
 
+def test_memory_is_that_of_the_largest_job_of_a_rule(sizes):
+    jobs = [("saliency", ("net", "clickme")), ("gram", ("net", "views", "grid-9")), ("models_card", ("net",))]
+    own = planning.Memory(sizes.study, sizes.results)
+    planned = planning.plan([*jobs, ("gram", ("net", "photos", "whole_image"))], sizes, {})
+    assert planned["memory_mb"].keys() == {"saliency", "gram", "models_card"}
+    assert planned["memory_mb"]["gram"] == max(
+        own.mb("gram", ("net", "views", "grid-9")), own.mb("gram", ("net", "photos", "whole_image"))
+    )
+    assert planned["memory_mb"]["saliency"] > planned["memory_mb"]["models_card"] > 0
+    largest = max(planned["memory_mb"].values()) / 1000
+    assert f"Memory of the largest job: {largest:.1f} GB" in planning.text(planned)
+
+
 def test_a_fit_never_foretells_less_than_nothing():
     assert planning.fit([1, 2, 3], [5, 4, 3]) == pytest.approx((4, 0))
     assert planning.fit([1, 2, 3], [1, 3, 5]) == pytest.approx((0, 22 / 14))  # through the origin
