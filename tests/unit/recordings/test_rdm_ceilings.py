@@ -66,7 +66,7 @@ def test_the_true_model_lies_between_the_bounds(comparison):
 
 
 def test_no_dissimilarities_agree_better_with_subjects_than_the_upper_bound():
-    """Whatever the model: of Pearson, the mean of standardised ones is the best there is (Nili et al. 2014)."""
+    """Whatever the model: of Pearson, the mean of standardised ones is best (Nili et al. 2014)."""
     true, matrices = noisy(5, 3)
     comparison = chosen("rsa", comparison="pearson")
     relations = [comparison.relations(rdm.layer(D)) for D in matrices]
@@ -76,7 +76,9 @@ def test_no_dissimilarities_agree_better_with_subjects_than_the_upper_bound():
     for scale in (0, 0.01, 0.1, 1):
         change = squareform(rng.standard_normal(N * (N - 1) // 2))
         for model in (true + scale * change, mean + scale * change):
-            found = np.mean([comparison.agreement(comparison.relations(rdm.layer(model)), r) for r in relations])
+            found = np.mean(
+                [comparison.agreement(comparison.relations(rdm.layer(model)), r) for r in relations]
+            )
             assert found <= upper + 1e-12
 
 

@@ -40,6 +40,7 @@ def test_names_of_readers_are_told_apart():
 @pytest.mark.parametrize("reader", readers.READERS, ids=lambda reader: reader.name)
 def test_settings_that_a_reader_does_not_take_are_refused_before_its_file_is_opened(reader):
     given = {"region": "IT", "subject": "x", "windows": "51-90", "first_ms": 0}
+    given |= {"variable": "X", "order": "ids.csv"}
     others = [setting for setting in readers.SETTINGS if setting not in reader.takes]
     if others:
         with pytest.raises(InputError, match=f"--{others[0]}: the reader {reader.name} does not take it"):

@@ -1,4 +1,4 @@
-"""Claims about images of MATLAB files: pixels and order are those of the file, labels only where asked for."""
+"""Claims about images of MATLAB files: pixels and order are those of the file, labels only where asked."""
 
 from __future__ import annotations
 
@@ -84,9 +84,15 @@ def test_categories_become_labels_only_where_a_label_space_is_declared(tmp_path,
     ("change", "reason"),
     [
         ({"variable": "Y"}, r"x\.mat: variable: no 'Y' \(variables: X, other, words\)"),
-        ({"variable": "X"}, r"x\.mat: X\(1\): no image \(height, width\[, 3\]\[, n\]\): fields category, image"),
+        (
+            {"variable": "X"},
+            r"x\.mat: X\(1\): no image \(height, width\[, 3\]\[, n\]\): fields category, image",
+        ),
         ({"variable": "X.category"}, r"x\.mat: X\(1\)\.category: no image .*: <U4, shape \(1,\)"),
-        ({"variable": "other"}, r"x\.mat: other: image 1: values of -1 to .*, neither of 0 to 1 nor of 0 to 255"),
+        (
+            {"variable": "other"},
+            r"x\.mat: other: image 1: values of -1 to .*, neither of 0 to 1 nor of 0 to 255",
+        ),
         ({"categories": "words"}, r"x\.mat: categories: 1 of words, but 4 images"),
         ({"categories": "X.image"}, r"x\.mat: categories: X\(1\)\.image is no word"),
         ({"label_space": "kinds-3"}, r"label_space: kinds-3, but no categories name what images show"),

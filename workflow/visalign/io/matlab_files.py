@@ -20,10 +20,10 @@ STEP = re.compile(r"([A-Za-z]\w*)(?:\((\d+)\)|\{(\d+)\})?")
 
 
 class Step(NamedTuple):
-    """One part of a name, such as ``S(2)``; `index` counts from 1, None for all elements."""
+    """One part of a name, such as ``S(2)``; `number` counts from 1, None for all elements."""
 
     name: str
-    index: int | None
+    number: int | None
 
 
 class Element(NamedTuple):
@@ -62,10 +62,10 @@ def read(path: str | Path, name: str) -> list[Element]:
     if first.name not in own:
         there = ", ".join(variables(path)) or "none"
         raise InputError(f"{path}: variable: no {first.name!r} (variables: {there})")
-    found = elements(path, Element(first.name, own[first.name], ""), first.index)
+    found = elements(path, Element(first.name, own[first.name], ""), first.number)
     for step in fields:
         found = [
-            inner for each in found for inner in elements(path, field(path, each, step.name), step.index)
+            inner for each in found for inner in elements(path, field(path, each, step.name), step.number)
         ]
     return found
 

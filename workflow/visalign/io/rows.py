@@ -66,6 +66,8 @@ class StimuliRow(TypedDict):
     multi_labels: NotRequired[str]
     label_space: NotRequired[str]
     background: NotRequired[str]
+    variable: NotRequired[str]
+    categories: NotRequired[str]
     transform: str
     count: int
     seed: int
@@ -86,6 +88,8 @@ class RecordingRow(TypedDict):
     subject: NotRequired[str]
     windows: NotRequired[str]
     first_ms: NotRequired[int]
+    variable: NotRequired[str]
+    order: NotRequired[str]
     grid: NotRequired[int]
     sha1: NotRequired[str]
     simulated: bool

@@ -100,7 +100,7 @@ def score(
         row = Score(metric=comparison.name, status=reason, headline=True)
         return Result([row], [reason], pd.DataFrame(), pd.DataFrame())
     assert isinstance(comparison, Similarity)
-    relations = [comparison.relations(rdm.layer(values)) for values in matrices.values.values()]
+    relations = [relations_of(values, comparison) for values in matrices.values.values()]
     ceiling = bounds_of(relations, comparison)
     scored = score_matrices(
         client, reads, relations, matrices.unit, comparison, selection=selection, seed=seed
@@ -126,6 +126,12 @@ def why_undefined(comparison: Comparison, matrices: Matrices) -> str | None:
                 "of the largest"
             )
     return None
+
+
+def relations_of(dissimilarities: np.ndarray, comparison: Similarity) -> np.ndarray:
+    """Relations (n, n) of dissimilarities, whose unit means nothing where it is they that are compared."""
+    scale = dissimilarities.max() if "dissimilarity" in comparison.settings else 1.0
+    return comparison.relations(rdm.layer(dissimilarities / scale))
 
 
 def bounds_of(relations: Sequence[np.ndarray], comparison: Similarity) -> Bounds:

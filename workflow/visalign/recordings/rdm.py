@@ -21,6 +21,7 @@ import xarray as xr
 from visalign.errors import InputError
 from visalign.io import checksums, matlab_files
 from visalign.io.array_files import read_numbers
+from visalign.io.tables import read_table, words
 from visalign.recordings import form
 
 #: Attribute of a recording of dissimilarities.
@@ -75,7 +76,7 @@ def read_rdm(
         checksums.check(path, sha1)
     found = read_matrices(path, variable, None if stimulus_ids is None else len(stimulus_ids))
     n = len(found[0].values)
-    ids = [str(number) for number in range(1, n + 1)] if stimulus_ids is None else list(stimulus_ids)
+    ids = numbered(n) if stimulus_ids is None else list(stimulus_ids)
     subjects = name_subjects(path, found, subject)
     coordinates: form.Coordinates = {
         "stimulus_id": ids,
@@ -130,6 +131,7 @@ def layer(dissimilarities: np.ndarray) -> dict[str, np.ndarray]:
         "row_dot_mean": zero,
         "mean_dot_mean": np.array(0.0),
         "n_features": np.array(1),
+        "rounding": np.array(0.0),
     }
 
 
@@ -145,6 +147,18 @@ def least_eigenvalue(dissimilarities: np.ndarray) -> float:
 
 
 # --- files ---
+
+
+def read_ids(path: str | Path) -> list[str]:
+    """Ids of stimuli, from the column stimulus_id of a CSV, such as the table of a stimulus set."""
+    return words(
+        read_table(path, required=("stimulus_id",), dtype=str, keep_default_na=False), "stimulus_id", path
+    )
+
+
+def numbered(n: int) -> list[str]:
+    """Numbers of n stimuli whose ids are not known."""
+    return [str(number) for number in range(1, n + 1)]
 
 
 def read_matrices(path: str | Path, variable: str | None, n: int | None = None) -> list[Matrix]:
@@ -270,7 +284,7 @@ def checked(where: str, values: np.ndarray, n: int | None = None) -> np.ndarray:
     values = values.astype(np.float64)
     count = len(values)
     if n is not None and count != n:
-        raise InputError(f"{where}: {count} stimuli, but the stimulus set has {n}")
+        raise InputError(f"{where}: {count} stimuli, but {n} stimulus ids")
     if count < MIN_STIMULI:
         raise InputError(f"{where}: {count} stimuli, of fewer than {MIN_STIMULI} nothing can be said")
     bad = ~np.isfinite(values)

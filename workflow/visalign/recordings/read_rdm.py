@@ -15,22 +15,24 @@ if TYPE_CHECKING:
 
 def read(path: str, asked: Asked, sha1: str | None) -> xr.DataArray:
     """Read dissimilarity matrices into the internal form."""
-    from visalign.recordings.rdm import read_rdm
+    from visalign.recordings.rdm import read_ids, read_rdm
 
     region = asked["region"]
     assert region  # it needs it, as `RDM` says
-    return read_rdm(path, asked.get("stimulus_ids"), region, asked["subject"], asked.get("variable"), sha1)
+    ids = read_ids(asked["order"]) if asked["order"] else asked.get("stimulus_ids")
+    return read_rdm(path, ids, region, asked["subject"], asked["variable"], sha1)
 
 
 def listed(path: Path, row: RecordingRow) -> Listed:
-    """Stimuli of the matrices, by their numbers; they have no neuroids."""
-    from visalign.recordings.rdm import name_subjects, read_matrices
+    """Stimuli of the matrices, which have no neuroids."""
+    from visalign.recordings.rdm import name_subjects, numbered, read_ids, read_matrices
 
     check_grid(path, None, row.get("grid"))
-    found = read_matrices(path, row.get("variable"))
+    ids = read_ids(row["order"]) if "order" in row else None
+    found = read_matrices(path, row.get("variable"), len(ids) if ids else None)
     name_subjects(path, found, row.get("subject"))
     n = len(found[0].values)
-    return Listed([str(number) for number in range(1, n + 1)], [""] * n, 0, 1)
+    return Listed(ids or numbered(n), [""] * n, 0, 1, ids is None)
 
 
 RDM = Reader(
@@ -39,6 +41,5 @@ RDM = Reader(
     read=read,
     listed=listed,
     needs=("region",),
-    takes=("subject", "variable"),
-    in_order=True,
+    takes=("subject", "variable", "order"),
 )

@@ -22,6 +22,8 @@ class Asked(TypedDict):
     subject: str | None
     windows: str | None
     first_ms: int | None
+    variable: str | None
+    order: str | None
     stimulus_ids: NotRequired[Sequence[str] | None]  # of the stimulus set, in its order, where it is known
 
 

@@ -92,8 +92,8 @@ def images(row: Row, written: Path) -> Iterator[StimulusRow]:
     if "sha1" in row:
         checksums.check(row["path"], row["sha1"])
     found = list(arrays(row))
-    categories = categories_of(row, len(found)) or [None] * len(found)
-    labels = labels_of(row, categories_of(row, len(found))) or [None] * len(found)
+    categories = categories_of(row, len(found))
+    labels = labels_of(row, categories)
     for index, (where, values) in enumerate(tqdm(found, desc="stimuli", unit="image")):
         colours = values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2)
         try:
@@ -103,7 +103,9 @@ def images(row: Row, written: Path) -> Iterator[StimulusRow]:
         stimulus_id = clickme.stimulus_id(row["stimuli"], index)
         content, file = files.png(np.ascontiguousarray(pixels)), written / f"{stimulus_id}.png"
         write_atomic(file, content)
-        yield described(stimulus_id, file, content)._replace(label=labels[index], category=categories[index])
+        yield described(stimulus_id, file, content)._replace(
+            label=labels[index] if labels else None, category=categories[index] if categories else None
+        )
 
 
 SOURCE = Source(

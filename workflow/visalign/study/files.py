@@ -34,7 +34,7 @@ from visalign.trend import overlay as overlays
 #: Columns of sheets that name files.
 FILES = {
     "stimuli": ("path", "labels", "multi_labels", "archive"),
-    "recordings": ("path",),
+    "recordings": ("path", "order"),
     "maps": ("path", "labels", "clicks"),
 }
 

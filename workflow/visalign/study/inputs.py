@@ -138,7 +138,8 @@ class Inputs:
         # A simulated card comes with its files, and their checksums are in it.
         simulated = recording in self.study.config["simulate"]["recordings"]
         named = [] if simulated else recording_readers.of(row["reader"]).files(row["path"])
-        return [row["path"], *named]
+        ids = [row["order"]] if "order" in row else []
+        return [row["path"], *named, *ids]
 
     def gram(self, model: str, recording: str) -> dict[str, str]:
         """Gram matrices of a model on the stimuli of a recording."""

@@ -44,7 +44,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 #: Cache of what is known of models without their weights.
 CACHE = layout.DATA_CONFIGS
 #: Columns of sheets that name files and folders.
-SOURCES = ("path", "labels", "multi_labels", "archive", "clicks")
+SOURCES = ("path", "labels", "multi_labels", "archive", "clicks", "order")
 #: Sheets, and the column that names their rows.
 KEYS = {"models": "model", "train": "model", "stimuli": "stimuli", "recordings": "recording", "maps": "maps"}
 #: Kinds of simulated datasets, and the measure of what their teachers give.
