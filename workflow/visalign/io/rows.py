@@ -107,6 +107,12 @@ class MapsRow(TypedDict):
     labels: NotRequired[str]
     clicks: NotRequired[str]
     ceiling: NotRequired[float]
+    sigma: NotRequired[float]
+    pixels_per_degree: NotRequired[float]
+    weighting: NotRequired[str]
+    first_fixation: NotRequired[bool]
+    screen: NotRequired[str]
+    shown: NotRequired[str]
     simulated: bool
     scored: bool
     citation: NotRequired[str]

@@ -14,7 +14,7 @@ from visalign.io.tables import read_table, whole_numbers
 from visalign.maps import files as map_files
 from visalign.maps import processing
 from visalign.maps.filtered_clicks import read_clicks
-from visalign.maps.reader import HumanMap, MapFiles, Opened, Reader
+from visalign.maps.reader import HumanMap, MapFiles, Opened, Reader, Stimuli
 from visalign.stimuli import tables
 
 if TYPE_CHECKING:
@@ -66,6 +66,24 @@ def image_sizes(path: str | None) -> dict[str, tuple[int, int]]:
         return {}
     height, width = (whole_numbers(table, column, str(path)).tolist() for column in ("height", "width"))
     return dict(zip(table["stimulus_id"], zip(height, width, strict=True), strict=True))
+
+
+def stimuli_of(path: str | None) -> Stimuli | None:
+    """Labels and sizes of the images of a stimulus table, in its order; None without a table.
+
+    Raises
+    ------
+    InputError
+        A table without heights and widths, or a label that is no whole number.
+    """
+    if path is None:
+        return None
+    table = read_stimuli(path, "stimulus_id", "height", "width")
+    labels: dict[str, int | None] = dict.fromkeys(table["stimulus_id"])
+    if "label" in table:
+        given = table[table["label"] != ""]
+        labels |= zip(given["stimulus_id"], whole_numbers(given, "label", path).tolist(), strict=True)
+    return Stimuli(labels, image_sizes(path))
 
 
 def checked(human: Iterable[HumanMap], sizes: dict[str, tuple[int, int]]) -> Iterator[HumanMap]:

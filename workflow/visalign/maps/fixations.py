@@ -17,7 +17,7 @@ Positions are continuous, in pixels from the upper left corner: the image is 0 â
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -225,13 +225,8 @@ def place(
         None of the images is in the set, or has a fixation on it; positions that are no pixels; an unknown
         duration that should weight; an SD that does not suit the images; another shape than shown.
     """
-    named = list(dict.fromkeys(trial.image for trial in trials))
+    named = check_images(trials, sizes, where)
     listed = [trial for trial in trials if trial.image in sizes]
-    if not listed:
-        raise InputError(
-            f"{where}: image: none of its {len(named)} images ({show(named)}) is one of the {len(sizes)} of "
-            f"the stimulus set ({show(sizes)})"
-        )
     frames = {image: frame(image, sizes[image], settings, where) for image in {t.image for t in listed}}
     left_out = dict.fromkeys(("first_fixations", "no_position", "fixations_outside"), 0)
     people: dict[str, list[Person]] = {}
@@ -260,6 +255,17 @@ def place(
         "fixations_kept": sum(len(person.xy) for person in kept),
         "images_kept": len(seen),
     }
+
+
+def check_images(trials: Sequence[Trial], images: Collection[str], where: str | Path) -> list[str]:
+    """Names of the images of trials; InputError where none is one of the `images` of the stimulus set."""
+    named = list(dict.fromkeys(trial.image for trial in trials))
+    if not set(named) & set(images):
+        raise InputError(
+            f"{where}: image: none of its {len(named)} images ({show(named)}) is one of the {len(images)} of "
+            f"the stimulus set ({show(images)})"
+        )
+    return named
 
 
 def person_of(

@@ -69,5 +69,5 @@ CLICKS = Reader(
     open=opened,
     check_shapes=check_shapes,
     labelled=True,
-    of_clicks=True,
+    of_people=True,
 )

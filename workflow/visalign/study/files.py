@@ -150,7 +150,7 @@ def map_set(name: str, row: MapsRow, stimuli: Stimuli | None) -> None:
     """Check a map set: its files; ids, in their order, labels and shapes against those of the images."""
     if "clicks" in row:
         read_clicks(row["clicks"])
-    listed = map_lists.listed_maps(name, row)
+    listed = map_lists.listed_maps(name, row, stimuli and stimuli.listed)
     if stimuli is None:
         return
     ids, known = [stimulus_id for stimulus_id, _ in listed], stimuli.listed.stimulus_id
@@ -165,7 +165,7 @@ def map_set(name: str, row: MapsRow, stimuli: Stimuli | None) -> None:
         if label is not None and label != own:
             where = row.get("labels", row["path"])
             raise InputError(f"{where}: label: {label} for {stimulus_id!r}, where the {place} has {own}")
-    map_lists.check_shapes(name, row, stimuli.sizes)
+    map_lists.check_shapes(name, row, stimuli.sizes, stimuli.listed)
 
 
 def tables(study: Study) -> None:
