@@ -21,7 +21,7 @@ import xarray as xr
 from PIL import Image
 
 from visalign.io import tfrecords
-from visalign.labels.imagenet import WNIDS
+from visalign.labels import imagenet
 from visalign.recordings.form import write_netcdf
 from visalign.stimuli import photographs, scenes
 
@@ -56,7 +56,7 @@ class Sizes:
     @property
     def classes(self) -> int:
         """Classes of ImageNet that have images."""
-        return self.count(len(WNIDS), 20)
+        return self.count(len(imagenet.indices()), 20)
 
     def grid(self, public: int) -> int:
         """Positions per side of a grid, at least 3."""
@@ -114,15 +114,18 @@ def write_imagenet(folder: Path, sizes: Sizes, each: int = 5) -> int:
     of_label: dict[int, list[int]] = {}
     for index, label in enumerate(bases.labels):
         of_label.setdefault(label, []).append(index)
-    classes = list(dict.fromkeys([*bases.labels, *range(len(WNIDS))]))[: sizes.classes]
+    wnids = list(imagenet.indices())
+    classes = list(dict.fromkeys([*bases.labels, *range(len(wnids))]))[: sizes.classes]
     for number, label in enumerate(sorted(classes)):
-        (folder / WNIDS[label]).mkdir(parents=True)
+        (folder / wnids[label]).mkdir(parents=True)
         for image in range(each):
             index = number * each + image
             if own := of_label.get(label):  # what a network may recognise
                 index = own[image % len(own)] + len(bases) * (1 + image // len(own))
             content = encoded(bases.shifted(index)[0], "JPEG", quality=92)
-            (folder / WNIDS[label] / f"ILSVRC2012_val_{number * each + image + 1:08d}.JPEG").write_bytes(content)
+            (folder / wnids[label] / f"ILSVRC2012_val_{number * each + image + 1:08d}.JPEG").write_bytes(
+                content
+            )
     return len(classes) * each
 
 
@@ -276,9 +279,7 @@ def write_arcaro(archive: Path, sizes: Sizes) -> dict[str, int]:
     return grids
 
 
-def grid_activity(
-    images: list[np.ndarray], side: int, channels: int, rng: np.random.Generator
-) -> np.ndarray:
+def grid_activity(images: list[np.ndarray], side: int, channels: int, rng: np.random.Generator) -> np.ndarray:
     """Responses (image, channel, time, y, x): the luminance around a position, a time course, and noise."""
     course = np.exp(-(((np.arange(SAMPLES) - 130) / 60) ** 2))
     activity = rng.standard_normal((len(images), channels, SAMPLES, side, side), dtype=np.float32)
