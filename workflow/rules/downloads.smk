@@ -18,6 +18,8 @@ rule downloads:
         "logs/downloads/{download}.log",
     benchmark:
         "results/benchmarks/downloads/{download}.tsv"
+    resources:
+        mem_mb=MEMORY.of("downloads"),
     # Compute nodes of a cluster often have no way out.
     localrule: True
     conda:

@@ -17,6 +17,8 @@ rule maps_read:
         "logs/maps_read/{maps}.log",
     benchmark:
         "results/benchmarks/maps_read/{maps}.tsv"
+    resources:
+        mem_mb=MEMORY.of("maps_read"),
     conda:
         "../../envs/analysis.yaml"
     shell:
@@ -41,6 +43,8 @@ rule maps_ceilings:
         "logs/maps_ceilings/{maps}/{transform}.log",
     benchmark:
         "results/benchmarks/maps_ceilings/{maps}/{transform}.tsv"
+    resources:
+        mem_mb=MEMORY.of("maps_ceilings"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -16,7 +16,7 @@ rule models_weights:
     benchmark:
         "results/benchmarks/models_weights/{weights}.tsv"
     resources:
-        mem_mb=4000,
+        mem_mb=MEMORY.of("models_weights"),
     conda:
         "../../envs/vision.yaml"
     shell:
@@ -38,6 +38,8 @@ rule models_card:
         "logs/models_card/{model}.log",
     benchmark:
         "results/benchmarks/models_card/{model}.tsv"
+    resources:
+        mem_mb=MEMORY.of("models_card"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -16,6 +16,8 @@ rule report_model:
         "logs/report_model/{model}.log",
     benchmark:
         "results/benchmarks/report_model/{model}.tsv"
+    resources:
+        mem_mb=MEMORY.of("report_model"),
     conda:
         "../../envs/analysis.yaml"
     shell:
@@ -43,6 +45,8 @@ rule report_study:
         "logs/report_study.log",
     benchmark:
         "results/benchmarks/report_study.tsv"
+    resources:
+        mem_mb=MEMORY.of("report_study"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -18,7 +18,7 @@ rule saliency:
         "results/benchmarks/saliency/{model}/{stimuli}.tsv"
     resources:
         gpu=lambda w: 0 if STUDY.is_low_level(w.model) else GPU,
-        mem_mb=6000,
+        mem_mb=MEMORY.of("saliency"),
     conda:
         "../../envs/vision.yaml"
     shell:

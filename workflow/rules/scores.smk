@@ -18,6 +18,8 @@ rule scores:
         "logs/scores.log",
     benchmark:
         "results/benchmarks/scores.tsv"
+    resources:
+        mem_mb=MEMORY.of("scores"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -16,6 +16,8 @@ rule stimuli:
         "logs/stimuli/{stimuli}.log",
     benchmark:
         "results/benchmarks/stimuli/{stimuli}.tsv"
+    resources:
+        mem_mb=MEMORY.of("stimuli"),
     priority: 3  # images to train on are compared with those to score before any training
     conda:
         "../../envs/analysis.yaml"

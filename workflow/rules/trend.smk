@@ -17,6 +17,8 @@ rule trend:
         "logs/trend.log",
     benchmark:
         "results/benchmarks/trend.tsv"
+    resources:
+        mem_mb=MEMORY.of("trend"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -114,6 +114,14 @@ def test_jobs_are_sized_by_their_names(study):
     assert own.mb("saliency", ("a", "photographs")) * MB >= memory.MARGIN * large
 
 
+def test_on_a_cluster_a_job_gets_what_a_cpu_or_a_gpu_takes(study):
+    both, jobs = Memory(study, gpu=None), [("features", ("a", "scenes")), ("saliency", ("a", "photographs"))]
+    for rule, names in [*jobs, ("gram", ("a", "scenes", "whole_image"))]:
+        each = [Memory(study, gpu=gpu).peak(rule, names) for gpu in (False, True)]
+        assert both.peak(rule, names) == max(each)
+        assert (each[0] < each[1]) == (rule != "gram")  # a GPU's libraries, for networks only
+
+
 def test_a_recording_is_as_large_as_its_file(study):
     own = Memory(study, Path("results"))
     unknown = own.peak("recordings", ("it",))

@@ -86,7 +86,8 @@ def gradient(parameters: float, pixels: float, batch: int, gpu: bool) -> float:
 def forward(parameters: float, pixels: float, batch: int, recorded: float, gpu: bool) -> float:
     """A network that is shown batches, of which `recorded` bytes an image are kept; two batches at a time."""
     alive = 0 if gpu else FORWARD * batch * activations(parameters, pixels)
-    return TORCH + CUDA * gpu + weights(parameters) + alive + batch * (2 * recorded + 40 * pixels)
+    shown = (6 if gpu else 40) * pixels  # as bytes, of which a GPU makes floats
+    return TORCH + CUDA * gpu + weights(parameters) + alive + batch * (2 * recorded + shown)
 
 
 def training(parameters: float, pixels: float, batch: int, devices: int, maps: int, gpu: bool) -> float:
@@ -154,13 +155,14 @@ class Memory(Sizes):
     study : Study
     results : Path
         Folder in which numbers of images and of parameters are looked up, where a run made them.
-    gpu : bool
-        Whether networks run on a GPU.
+    gpu : bool, optional
+        Whether networks run on a GPU; None where it is not known here, on a cluster: then what takes more.
     """
 
-    def __init__(self, study: Study, results: Path = Path(layout.RESULTS), gpu: bool = False) -> None:
+    def __init__(self, study: Study, results: Path = Path(layout.RESULTS), gpu: bool | None = False) -> None:
         super().__init__(study, results)
-        self.gpu = gpu
+        self.gpu = bool(gpu)
+        self.elsewhere = Memory(study, results, gpu=True) if gpu is None else None
         self.counted: dict[str, int] = {}
         self.of_architecture: dict[str, int] = {}
 
@@ -176,7 +178,8 @@ class Memory(Sizes):
 
     def peak(self, rule: str, names: tuple[str, ...], threads: int = 1) -> float:
         """Bytes of a job's peak without margin; jobs that no function is about take what imports take."""
-        return OF_RULES[rule](self, threads, *names) if rule in OF_RULES else PLAIN
+        own = OF_RULES[rule](self, threads, *names) if rule in OF_RULES else PLAIN
+        return own if self.elsewhere is None else max(own, self.elsewhere.peak(rule, names, threads))
 
     def of(self, rule: str) -> Callable[..., int]:
         """Memory of a rule's jobs, as a function of what Snakemake knows of them; a retry asks for more."""
