@@ -394,6 +394,12 @@ def test_a_file_is_the_same_however_a_card_names_it(tmp_path, monkeypatch):
     Path("config/real/card.yaml").write_text(yaml.safe_dump(card))
     assert arrays.named_files("config/real/card.yaml") == ["data/r.npy"]
     assert arrays.read_arrays("config/real/card.yaml").sizes["neuroid"] == 2
+    Path("elsewhere/a").mkdir(parents=True)
+    Path("config").rename("elsewhere/a/config")
+    Path("config").symlink_to("elsewhere/a/config")  # from where ../../data would be another folder
+    assert arrays.named_files("config/real/card.yaml") == ["data/r.npy"]
+    assert arrays.read_lists("config/real/card.yaml")[0] == (3, 1, 2, 1)
+    assert arrays.read_arrays("config/real/card.yaml").sizes["neuroid"] == 2
 
 
 V4 = Path(__file__).resolve().parents[4] / "shared" / "real" / "v4_210325"

@@ -126,12 +126,12 @@ def named_files(path: str | Path) -> list[str]:
         return []
     card = read_card(path)
     names = card["responses"], card.get("stimulus_ids"), card.get("neuroids")
-    return [_beside(path, name) for name in names if isinstance(name, str)]
+    return [str(_beside(path, name)) for name in names if isinstance(name, str)]
 
 
-def _beside(path: str | Path, name: str) -> str:
-    """Path of a file that a card names; the same one however it is named."""
-    return os.path.normpath(Path(path).parent / name)
+def _beside(path: str | Path, name: str) -> Path:
+    """Path of a file that a card names; the same one however it is named, and through whatever links."""
+    return Path(os.path.normpath(Path(path).parent / name))
 
 
 def read_arrays(
@@ -167,7 +167,7 @@ def read_arrays(
         checksums.check(path, sha1)
     card = read_card(path)
     check_files(path, card)
-    responses, header = _responses(path.parent / card["responses"], card.get("axes"))
+    responses, header = _responses(_beside(path, card["responses"]), card.get("axes"))
     coordinates = _coordinates(path, card, responses.shape, header, stimulus_ids)
     attrs: dict[str, str | int] = {"identifier": card.get("identifier", path.stem)}
     attrs["simulated"] = int(card["simulated"])
@@ -186,7 +186,7 @@ def read_lists(path: str | Path) -> tuple[tuple[int, ...], Coordinates]:
     path = Path(path)
     card = read_card(path)
     check_files(path, card)
-    file, axes = path.parent / card["responses"], card.get("axes")
+    file, axes = _beside(path, card["responses"]), card.get("axes")
     if file.suffix == ".csv":
         responses, header = _responses(file)
         shape: tuple[int, ...] = responses.shape
@@ -213,13 +213,13 @@ def _coordinates(
     n_stimuli, n_repetitions, n_neuroids, _ = shape
     neuroids: Coordinates
     if "neuroids" in card:
-        neuroids = _neuroids(path.parent / card["neuroids"], header)
+        neuroids = _neuroids(_beside(path, card["neuroids"]), header)
     else:
         ids = header or [f"{index:04d}" for index in range(n_neuroids)]
         told = {"region": card.get("region", ""), "subject": card.get("subject", "")}
         neuroids = {"neuroid_id": ids} | {name: [word] * n_neuroids for name, word in told.items()}
     if "stimulus_ids" in card:
-        stimuli = _stimuli(path.parent, card["stimulus_ids"])
+        stimuli = _stimuli(path, card["stimulus_ids"])
     elif stimulus_ids is not None and len(stimulus_ids) != n_stimuli:
         raise InputError(
             f"{path}: stimulus_ids: none, hence the {len(stimulus_ids)} of the stimulus set, but "
@@ -244,9 +244,9 @@ def check_files(path: Path, card: ArraysCard) -> None:
         if not Path(file).is_file():
             raise InputError(f"{path}: {Path(file).name!r}: no such file")
     for name, sha256 in card["sha256"].items():
-        if _beside(path, name) not in files:
+        if str(_beside(path, name)) not in files:
             raise InputError(f"{path}: sha256: {name!r} is not a file that the card names")
-        checksums.check(path.parent / name, sha256, "sha256")
+        checksums.check(_beside(path, name), sha256, "sha256")
 
 
 def _responses(file: Path, axes: list[str] | None = None) -> tuple[np.ndarray, list[str] | None]:
@@ -271,7 +271,7 @@ def _responses(file: Path, axes: list[str] | None = None) -> tuple[np.ndarray, l
     return whole.transpose([[*present, *absent].index(dim) for dim in DIMS]), None
 
 
-def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> Coordinates:
+def _stimuli(card: Path, stimulus_ids: str | list[str]) -> Coordinates:
     """Coordinates of the stimuli, from a list, the lines of a text file, or a CSV.
 
     The CSV has columns stimulus_id, or image_id, grid_y and grid_x for a grid recording, and may have
@@ -281,7 +281,7 @@ def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> Coordinates:
 
     if isinstance(stimulus_ids, list):
         return {"stimulus_id": stimulus_ids}
-    file = folder / stimulus_ids
+    file = _beside(card, stimulus_ids)
     if file.suffix == ".txt":
         lines = [line.strip() for line in read_text(file, "text").rstrip().split("\n")]
         if "" in lines:
