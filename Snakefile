@@ -11,7 +11,7 @@ from snakemake.utils import min_version
 
 from visalign.cli import STAGES
 from visalign.errors import InputError, raise_any
-from visalign.study import credits, fetched, layout
+from visalign.study import axis, credits, fetched, layout
 from visalign.study.inputs import SHEETS, Inputs, weights_of
 from visalign.study.memory import Memory, machine_mb
 from visalign.study.schemas import definition, section
@@ -24,6 +24,7 @@ from visalign.study.settings import (
     of_methods,
     options,
     recipe_options,
+    several,
     words,
 )
 from visalign.study.study import Study

@@ -41,6 +41,7 @@ rule report_study:
         version=version("report", "study"),
         config=config_hash(config),
         credits=json.dumps(credits.of(STUDY), sort_keys=True),
+        not_measured=json_option("not-measured", STUDY.not_measured()),
     log:
         "logs/report_study.log",
     benchmark:
@@ -51,5 +52,6 @@ rule report_study:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign report study --scores {input.scores} --trend {input.trend} --figure {input.figure} "
-        "--cards {input.cards} --credits {params.credits:q} --timings results/benchmarks --config-hash {params.config} "
+        "--cards {input.cards} --credits {params.credits:q} {params.not_measured} "
+        "--timings results/benchmarks --config-hash {params.config} "
         "--directory results --output {output.page} --packed {output.packed} &> {log}"

@@ -20,12 +20,12 @@ from visalign.io import tables
 from visalign.io.files import read_json
 from visalign.io.scores import read_scores
 from visalign.io.sheets import read_config
-from visalign.measures import MEASURES
+from visalign.measures import BY_NAME, MEASURES
 from visalign.measures.wording import enumeration, listing, span
 from visalign.methods import trend
 from visalign.report import study_page
 from visalign.stimuli import images, sources
-from visalign.study import credits
+from visalign.study import axis, credits
 from visalign.study.study import Study
 from visalign.zoo import image_statistics
 
@@ -144,7 +144,9 @@ def of_origins(study: Study, results: Results) -> str:
 
 
 def of_models(study: Study, results: Results) -> str:
-    """Describe models, their transforms and layers."""
+    """Describe models, their transforms and layers; '' where there are none."""
+    if not study.models:
+        return ""
     origins = Counter(row["weights"] for row in study.models.values())
     families = {row["family"] or (name,) for name, row in study.models.items()}  # '' is one of its own
     sides = span(card["data_config"]["input_size"][-1] for card in results.models.values())
@@ -212,11 +214,29 @@ def of_stimuli(study: Study, results: Results) -> str:
         facts = [sources.of(row).describe(row)]
         facts += [PIXELS[what].format(n) for what, n in results.stimuli.get(name, {}).items()]
         parts.append(f"{name}: {', '.join(facts)}; {TRANSFORMS[row['transform']]}")
-    return f"**Stimuli.** {'. '.join(parts)}."
+    return f"**Stimuli.** {'. '.join(parts)}." if parts else ""
+
+
+def of_others(study: Study, results: Results) -> str:
+    """Say which scores are of others; '' where there are none."""
+    added = [
+        f"{table.path} ({len(table.rows)} scores of {len(table.models)} models)" for table in study.added
+    ]
+    told = f"**Scores of others.** From {enumeration(added)}, not measured here." if added else ""
+    if table := axis.published(study):
+        told += f" Published top-1 accuracies are those of {table['table']}."
+    return told.strip()
+
+
+def of_what_is_missing(study: Study, results: Results) -> str:
+    """Say in one sentence what was not measured, and why; '' where all was."""
+    missing = study.not_measured()
+    told = enumeration(f"{BY_NAME[name].title} ({reason})" for name, reason in missing.items())
+    return f"Not measured: {told}." if missing else ""
 
 
 def of_trend(study: Study, results: Results) -> str:
-    """Describe the statistics of accuracy against alignment."""
+    """Describe the statistics of accuracy, or of what else is the x axis, against alignment."""
     return trend.of_trend(study)
 
 
@@ -238,6 +258,8 @@ PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
     ("", of_training),
     ("", of_stimuli),
     *((measure.name, measure.methods) for measure in MEASURES),
+    ("", of_others),
+    ("", of_what_is_missing),
     ("trend", of_trend),
     ("", of_software),
 )
@@ -245,5 +267,10 @@ PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
 
 def methods_text(study: Study, results: Results) -> str:
     """Return the methods of a study as Markdown."""
-    paragraphs = [write(study, results) for stage, write in PARAGRAPHS if not stage or study.enabled(stage)]
+    missing = study.not_measured()
+    paragraphs = [
+        write(study, results)
+        for stage, write in PARAGRAPHS
+        if not stage or (study.enabled(stage) and stage not in missing)
+    ]
     return "\n\n".join(["# Methods", *(textwrap.fill(text, 110) for text in paragraphs if text)]) + "\n"

@@ -39,6 +39,7 @@ class Content(TypedDict):
     trend: StudyTrend
     config_hash: str
     credits: Sequence[Mapping[str, object]]
+    not_measured: Mapping[str, str]
     n_scores: int
 
 
@@ -57,6 +58,7 @@ def content_of_study(
     timings: Sequence[study_page.Timing],
     config_hash: str,
     credits: Sequence[Mapping[str, object]] = (),
+    not_measured: Mapping[str, str] | None = None,
 ) -> Content:
     """Return what the page of all models shows, but for models and links.
 
@@ -68,6 +70,8 @@ def content_of_study(
     timings : sequence of dict
     credits : sequence of mapping
         Whose data they are: ``names`` of data sets, ``citation`` and ``licence``.
+    not_measured : mapping of str to str, optional
+        Title of a measure that the study has no score of its own of -> why.
     """
     simulated = study_page.simulated_measures(scores, trend)
     return {
@@ -78,7 +82,7 @@ def content_of_study(
             {
                 **panel,
                 "name": study_page.measure_name(panel),
-                "sentences": verdict.of_panel(panel),
+                "sentences": verdict.of_panel(panel, study_page.word_of(trend)),
                 "further": text.further(panel["trend"]) if panel["trend"] else [],
             }
             for panel in trend["panels"]
@@ -92,6 +96,7 @@ def content_of_study(
         "trend": trend,
         "config_hash": config_hash,
         "credits": credits,
+        "not_measured": not_measured or {},
         "n_scores": len(scores),
     }
 

@@ -37,9 +37,12 @@ class Inputs:
         """Sheets of the study; an empty list stands for one that is not there."""
         return [self.study.section(kind)["sheet"] or [] for kind in SHEETS]
 
-    def model_sheet(self) -> str:
-        """Sheet of all models: the config's, or where some are trained, one that has them too."""
-        return layout.TRAINED_SHEET if self.study.trained else self.study.config["models"]["sheet"]
+    def model_sheet(self) -> str | list[str]:
+        """Sheet of all models: the config's, or where some are trained, one that has them too; [] of none."""
+        if self.study.trained:
+            return layout.TRAINED_SHEET
+        sheet = self.study.config["models"]["sheet"]
+        return sheet if sheet and self.study.models else []
 
     def select(self) -> list[str]:
         """Patterns of the models of `model_sheet` that are in the study."""
