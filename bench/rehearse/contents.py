@@ -58,6 +58,16 @@ class Sizes:
         """Classes of ImageNet that have images."""
         return self.count(len(imagenet.indices()), 20)
 
+    @property
+    def objects(self) -> int:
+        """Objects of MajajHong2015, at least 8."""
+        return max(len(scenes.SHAPES), round(OBJECTS * self.scale**0.5))
+
+    @property
+    def of_object(self) -> tuple[int, int]:
+        """Images of an object without and with variation, enough for a test set of a tenth to hold each."""
+        return self.count(IMAGES[0], 3), self.count(IMAGES[1], 9)
+
     def grid(self, public: int) -> int:
         """Positions per side of a grid, at least 3."""
         return max(3, round(public * self.scale**0.5))
@@ -162,15 +172,15 @@ def scene_images(sizes: Sizes) -> Iterator[tuple[int, int, np.ndarray]]:
     rng = np.random.default_rng(2)
     grounds = [view for view in Bases((256, 256)).views[::VIEWS]]
     renderings = {}
-    for number in range(OBJECTS):
-        for rendering in range(min(5, sum(map(sizes.count, IMAGES)))):
+    for number in range(sizes.objects):
+        for rendering in range(5):
             shape = number % len(scenes.SHAPES)
             scene = scenes.render(shape, grounds[int(rng.integers(len(grounds)))], rng)
             renderings[number, rendering] = np.asarray(Image.fromarray(scene.image).convert("L"))
-    for number in range(OBJECTS):
+    for number in range(sizes.objects):
         kept = [image for (owner, _), image in renderings.items() if owner == number]
-        for index in range(sum(map(sizes.count, IMAGES))):
-            variation = 0 if index < sizes.count(IMAGES[0]) else 3
+        for index in range(sum(sizes.of_object)):
+            variation = 0 if index < sizes.of_object[0] else 3
             shift = divmod(index // len(kept), SHIFTS)
             yield number, variation, np.roll(kept[index % len(kept)], shift, axis=(0, 1))
 

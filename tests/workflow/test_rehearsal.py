@@ -24,7 +24,7 @@ SMALL = contents.Sizes(0.001)
 
 def test_the_public_sizes_are_those_of_scale_1():
     sizes = contents.Sizes(1)
-    images = [contents.OBJECTS * sizes.count(n) for n in contents.IMAGES]
+    images = [sizes.objects * n for n in sizes.of_object]
     assert sum(images) == 3200
     assert sum(n * shown for n, shown in zip(images, contents.PRESENTATIONS, strict=True)) == 148_480
     assert sum(contents.NEUROIDS.values()) == 256 and contents.NEUROIDS["IT"] == 168
@@ -65,6 +65,8 @@ def test_the_assembly_and_its_images_are_read_as_brain_scores(tmp_path):
     with zipfile.ZipFile(archive) as zipped:
         members, unread = brainscore.members_of(str(table), str(archive), zipped, "")
     assert {member.stimulus_id for member in members} == set(recording.stimulus_id.values)
+    objects, tenth = set(recording.object_name.values), len(members) // 10
+    assert written["images"] == len(members) and len(objects) <= tenth  # a test set can hold each object
     assert not unread and recording.attrs["simulated"] == 1
 
 
