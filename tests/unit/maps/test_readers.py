@@ -39,5 +39,6 @@ def test_the_sheet_knows_every_reader_and_asks_for_the_columns_it_needs(tmp_path
             read_sheet(sheet, definition("maps"), "maps")
 
 
-def test_the_labels_of_a_reader_come_from_a_csv_or_with_its_images():
-    assert {name for name, columns in readers.needs().items() if "labels" in columns} == {"folder", "clicks"}
+def test_the_labels_of_a_reader_come_from_a_csv_where_there_is_one_and_with_its_images():
+    assert {reader.name for reader in readers.READERS if reader.labelled} == {"folder", "clicks"}
+    assert not [name for name, columns in readers.needs().items() if "labels" in columns]

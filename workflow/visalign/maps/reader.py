@@ -90,7 +90,8 @@ class Reader:
         Raises InputError, before any map is decoded, where one would be stretched over its image; takes the
         height and width of images by their ids.
     labelled : bool
-        Whether images and their labels come from a CSV, the column ``labels``.
+        Whether images and their labels come from a CSV, the column ``labels``; where it is empty, they are
+        those of the stimulus set.
     of_people : bool
         Whether the path is a log of people's clicks or fixations, which the ceiling is computed from too.
     of_table : bool

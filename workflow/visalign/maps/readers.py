@@ -27,7 +27,7 @@ def names() -> list[str]:
 
 def needs() -> dict[str, tuple[str, ...]]:
     """Columns that the rows of each reader must fill, beside those that all do."""
-    return {reader.name: (("labels",) if reader.labelled else ()) + reader.needs for reader in READERS}
+    return {reader.name: reader.needs for reader in READERS}
 
 
 def settings() -> tuple[str, ...]:

@@ -69,12 +69,12 @@ def read(args: argparse.Namespace) -> None:
     reader = readers.of(args.reader)
     settings = {name: value for name in readers.settings() if (value := getattr(args, name)) is not None}
     files = MapFiles(args.name, args.path, args.labels, args.clicks, settings)
-    check_options(reader, files)
-    if reader.of_stimuli:
+    check_options(reader, files, args.table)
+    if reader.of_stimuli or (reader.labelled and not args.labels):
         files = files._replace(stimuli=collection.stimuli_of(args.table))
-    labels = map_files.read_labels(args.labels) if args.labels else {}
+    labels = map_files.images_of(files) if reader.labelled else {}
     sizes = collection.image_sizes(args.table or (args.path if reader.of_table else None))
-    if args.table and reader.labelled:
+    if args.table and args.labels:
         collection.check_stimuli(args.table, list(labels), list(labels.values()))
     reader.check_shapes(files, sizes)
     opened = collection.open_maps(reader, files, labels)
@@ -113,12 +113,15 @@ def read(args: argparse.Namespace) -> None:
     write_json(args.maps_card, own)
 
 
-def check_options(reader: Reader, files: MapFiles) -> None:
-    """Raise InputError for options that the reader lacks, or that it has no use for."""
+def check_options(reader: Reader, files: MapFiles, table: str | None) -> None:
+    """Raise InputError for options that the reader lacks, or that it has no use for.
+
+    `table`, of the stimulus set, says which images there are where `files` have no labels of their own.
+    """
     reader.check_settings(files.settings or {}, flag)
     if reader.of_people and files.clicks:
         raise InputError(f"--clicks: {files.clicks}, but --reader {reader.name} takes the log of --path")
-    if reader.labelled and not files.labels:
+    if reader.labelled and not files.labels and not table:
         raise InputError(f"--labels: needed by --reader {reader.name}")
     if files.labels and not reader.labelled:
         where = "takes those of the stimulus set" if reader.of_stimuli else "has labels of its own"
