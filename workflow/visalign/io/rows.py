@@ -16,6 +16,8 @@ class ModelRow(TypedDict):
     family: str
     role: NotRequired[str]
     input_size: NotRequired[int]
+    mean: NotRequired[str]
+    std: NotRequired[str]
     crop_pct: NotRequired[float]
     crop_mode: NotRequired[str]
     interpolation: NotRequired[str]

@@ -1,4 +1,4 @@
-"""The Hugging Face hub as a source of weights: what its errors mean, and whether files are as it named them."""
+"""Hugging Face's hub as a source of weights: what its errors mean, and whether files are what it named."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ MEANINGS = {
     "DisabledRepoError": "was disabled by the hub",
     "RepositoryNotFoundError": "no such repository; if it is private, log in (hf auth login) or set HF_TOKEN",
     "LocalEntryNotFoundError": "not in the cache, and the hub cannot be reached",
+    "RequestError": "the download was cut off, again and again; try later",
 }
 
 
