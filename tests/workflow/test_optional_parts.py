@@ -101,6 +101,7 @@ def test_a_study_of_maps_only_without_labels(ran):
     )
     assert trend["accuracy"] is None and trend["panels"][0]["measure"] == "clickme"
     assert len(trend["panels"][0]["by_model"]) == 2
+    assert "of that of the class that the model answers where images have no label" in methods
     for told in (report, methods):
         assert "no recordings in this study" in told and "no labelled images in this study" in told
 

@@ -344,3 +344,32 @@ def test_a_file_that_is_no_config_and_a_missing_card_are_named(write, tmp_path, 
 def test_results_of_methods_are_those_of_its_version(write):
     text = write()
     golden.check("methods", "methods", {"paragraphs": text.split("**Software.**")[0].split(" **")})
+
+
+def test_what_is_not_measured_is_one_sentence_and_has_no_paragraph(write, tmp_path):
+    assert "Not measured" not in write()
+    (tmp_path / "maps.tsv").write_text(MAPS.split("\n")[0] + "\n")
+    text = write(accuracy={"stimuli": []})
+    told = "Accuracy (accuracy.stimuli is empty), ClickMe alignment (no importance maps in this study) and"
+    assert f"Not measured: {told} Adversarial perturbations (no importance maps in this study)." in text
+    assert "**Accuracy.**" not in text and "**ClickMe alignment.**" not in text
+    assert "**Trend.** There is no accuracy in this study, so scores are shown by model" in text
+
+
+def test_scores_of_others_and_another_x_axis_are_told(write, tmp_path):
+    row = "theirs,accuracy/imagenet,top1,proportion,0.7"
+    (tmp_path / "mine.csv").write_text(f"model,benchmark,metric,convention,value\n{row}\n")
+    (tmp_path / "published.csv").write_text("model,top1\none,70.1\n")
+    text = write(scores={"tables": ["mine.csv"]}, trend={"axis": "neural/it/IT/70-170/whole_image/pls"})
+    assert "**Scores of others.** From mine.csv (1 score of 1 model), not measured here." in text
+    assert "The x axis is neural/it/IT/70-170/whole_image/pls. The statistics are of 3 models" in text
+    models = {"sheet": "models.tsv", "published": {"table": "published.csv"}}
+    text = write(models=models, trend={"axis": "published"})
+    assert "Published top-1 accuracies are those of published.csv." in text
+    assert "The x axis is published top-1 accuracy." in text
+
+
+@pytest.mark.parametrize("target", ["predicted", "label_or_predicted"])
+def test_saliency_of_the_answer_is_said_to_be_that(write, target):
+    assert "class that the model answers" not in write()
+    assert "class that the model answers" in write(saliency={"target": target})

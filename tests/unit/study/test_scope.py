@@ -233,5 +233,5 @@ def test_the_check_lists_what_is_not_measured_and_what_is_of_others(config):
     del config["recordings"]
     lines = list(check.text(load(config | {"scores": {"tables": ["mine.csv"]}}), "study.yaml", Findings()))
     assert lines[lines.index("not measured:") + 1] == "  neural     no recordings in this study"
-    assert "of others: mine.csv: 2 scores of 1 models" in lines
+    assert "of others: mine.csv (2 scores of 1 model)" in lines
     assert "x axis: accuracy/photographs top1" in lines

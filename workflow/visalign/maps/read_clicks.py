@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def listed(files: MapFiles) -> list[tuple[str, int | None]]:
-    """List the images of the labels, or of the stimulus set, some of which its filters must leave in the log."""
+    """List the images of the labels, or of the stimulus set, some of which its filters must leave."""
     from visalign.maps import files as map_files
     from visalign.maps.filtered_clicks import read_clicks
 

@@ -45,6 +45,12 @@ class AddedScores:
     lines: dict[Key, int] = field(default_factory=dict)
     models: dict[str, ModelFacts] = field(default_factory=dict)
 
+    def described(self) -> str:
+        """Name the table and say how many scores of how many models it has."""
+        counts = [(len(self.rows), "score"), (len(self.models), "model")]
+        told = " of ".join(f"{n} {word}{'s' if n > 1 else ''}" for n, word in counts)
+        return f"{self.path} ({told})"
+
     def benchmarks(self) -> list[str]:
         """Benchmarks of which some model has a value, in the order of the table."""
         return list(dict.fromkeys(row["benchmark"] for row in self.rows.values() if row["value"] is not None))

@@ -9,6 +9,13 @@ from visalign.measures.wording import listing, of_maps
 
 #: Levels of a revelation where the config names none.
 LEVELS = 12
+#: Target of saliency in the config -> of what the gradient is.
+GRADIENT_OF = {
+    "label": "the ground-truth class's logit",
+    "predicted": "the logit of the class that the model answers",
+    "label_or_predicted": "the ground-truth class's logit, or of that of the class that the model answers "
+    "where images have no label",
+}
 
 
 def revealed(sizes: Sizes, model: str, maps: str) -> float:
@@ -28,7 +35,7 @@ def paragraph(study: Facts, results: Results) -> str:
     """Describe the comparison of saliency with human maps."""
     from visalign.maps import agreement, processing
 
-    settings = study.config["clickme"]
+    settings, target = study.config["clickme"], study.config["saliency"].get("target") or "label"
     before = [name for name, card in results.maps.items() if card.get("processed_before")]
     kept = f" (those of {listing(before)} had been before they were read)" if before else ""
     sentences = [
@@ -36,7 +43,7 @@ def paragraph(study: Facts, results: Results) -> str:
         f"Each was resized to {processing.SIZE} × {processing.SIZE}, blurred ({len(processing.BLUR_TAPS)} × "
         f"{len(processing.BLUR_TAPS)} Gaussian, σ = {processing.BLUR_SIGMA:g}) and brought to the model's "
         f"input{kept}.",
-        "Saliency is the largest absolute gradient over channels of the ground-truth class's logit. "
+        f"Saliency is the largest absolute gradient over channels of {GRADIENT_OF[target]}. "
         "Alignment is Spearman's ρ over pixels, mean over images; the headline is (ρ − floor) / (A − F / A), "
         "0 for centre bias alone and 1 for what people would look at without noise (maps less centred than "
         "theirs may exceed 1). floor is the mean ρ with the maps of all other images, F that of people's "

@@ -51,6 +51,7 @@ WEIGHTS = {
     "file": "with weight files",
     "package": "with weights of Python packages",
     "random": "untrained controls",
+    "own": "with weights that their own code gives them",
     "low-level": "image statistics as controls",
     "train": "trained here from another one",
 }
@@ -219,9 +220,7 @@ def of_stimuli(study: Study, results: Results) -> str:
 
 def of_others(study: Study, results: Results) -> str:
     """Say which scores are of others; '' where there are none."""
-    added = [
-        f"{table.path} ({len(table.rows)} scores of {len(table.models)} models)" for table in study.added
-    ]
+    added = [table.described() for table in study.added]
     told = f"**Scores of others.** From {enumeration(added)}, not measured here." if added else ""
     if table := axis.published(study):
         told += f" Published top-1 accuracies are those of {table['table']}."

@@ -71,7 +71,7 @@ def text(study: Study, where: str, findings: Findings) -> Iterator[str]:
     if missing := study.not_measured():
         yield from ["not measured:", *(f"  {name:10s} {reason}" for name, reason in missing.items())]
     for table in study.added:
-        yield f"of others: {table.path}: {len(table.rows)} scores of {len(table.models)} models"
+        yield f"of others: {table.described()}"
     yield f"x axis: {axis.told(study)}"
     if left_out:
         yield from ["left out:", *left_out]
