@@ -64,11 +64,15 @@ def test_each_image_of_a_batch_costs_its_activations():
 
 
 def test_gram_matrices_cost_their_blocks_and_their_squares():
-    """3,200 stimuli of 600,000 values: a block of 128 MiB, and at most four matrices of 82 MB."""
-    taken = memory.grams(3200, 600_000, threads=1) - memory.ARRAYS
-    assert taken == 3 * 2**27 + 4 * 8 * 3200**2 + 4 * 3200**2
-    assert memory.grams(20, 100, threads=1) - memory.ARRAYS < MB
-    assert memory.grams(3200, 600_000, threads=2) - taken > memory.ARRAYS + 3 * 2**27
+    """3,200 stimuli of 600,000 values: blocks, and at most four matrices of 82 MB and the product of one."""
+    squares = 4 * 8 * 3200**2 + 4 * 3200**2
+    taken = memory.grams(3200, 600_000, batch=1024, threads=1) - memory.ARRAYS
+    assert taken == 2.5 * 2**27 + squares
+    assert memory.grams(3200, 600_000, batch=1024, threads=2) - taken > memory.ARRAYS + 2.5 * 2**27
+    # Of batches of 32, a chunk of 4 MiB holds 65,536 values of each stimulus, which are read together.
+    chunks = memory.grams(3200, 600_000, batch=32, threads=1) - memory.ARRAYS
+    assert chunks == 2.5 * 4 * 3200 * 65_536 + squares
+    assert memory.grams(20, 100, batch=32, threads=1) - memory.ARRAYS < MB
 
 
 def test_maps_cost_their_bytes_whatever_the_images_show():

@@ -43,8 +43,10 @@ MARGIN = 1.25
 ACTIVATIONS, GROWTH = 60 * MB, 0.5
 #: Share of it that a pass forward has at a time, and how many times the search for perturbations.
 FORWARD, SEARCH = 0.3, 1.4
-#: Bytes of float32 that one block of features has, see `gram.matrix`; with what is read and shifted, thrice.
-BLOCK = 3 * (128 << 20)
+#: Bytes of a block of features in float32, or of one chunk of all stimuli where that is more (`gram.matrix`);
+#: of a chunk of a batch in float16 (`io.stores`); and how many times a block is there: as it was read, shifted,
+#: shifted in float64. A block of 600 MB took 1.8 times its size where float32 was enough.
+BLOCK, CHUNK, COPIES = 128 << 20, 4 << 20, 2.5
 #: Bytes of one processed map.
 MAP = 4 * 64**2
 #: Bytes of a stimulus table by row, as text and in memory.
@@ -105,7 +107,7 @@ def pixels_of(images: int, pixels: int, threads: int) -> float:
     return PLAIN + images * ROW + 64 * 6 * pixels + threads * 50 * MB
 
 
-def grams(rows: int, values: float, threads: int) -> float:
+def grams(rows: int, values: float, batch: int, threads: int) -> float:
     """Gram matrices of features of `values` each: products by block in float64, blocks on every thread.
 
     Parameters
@@ -114,9 +116,12 @@ def grams(rows: int, values: float, threads: int) -> float:
         Stimuli, or positions.
     values : float
         Of the largest layer, of a row.
+    batch : int
+        Stimuli of a chunk of the store of features.
     """
-    parts = min(threads + 3, -(-4 * rows * values // (128 << 20)) + 2)
-    return ARRAYS + threads * min(BLOCK, 12 * rows * values) + parts * 8 * rows**2 + 4 * rows**2
+    block = min(4 * rows * values, max(BLOCK, 2 * CHUNK * rows / batch))
+    parts = min(threads + 3, -(-4 * rows * values // max(block, 1)) + 2)
+    return ARRAYS + threads * COPIES * block + parts * 8 * rows**2 + 4 * rows**2
 
 
 def predictions(rows: int, recording: float, threads: int) -> float:
@@ -339,9 +344,12 @@ def _evaluate(memory: Memory, _: int, model: str, maps: str) -> float:
 def _gram(memory: Memory, threads: int, model: str, stimuli: str, protocol: str) -> float:
     images, rows = memory.images(stimuli), memory.rows(stimuli, protocol)
     values = memory.feature_bytes(model) / 2 * LARGEST_LAYER
+    batch = memory.batch("features", FEATURE_ROWS)
     if rows == images:
-        return grams(rows, values, threads)
-    return grams(rows, POOLED, threads) + 4 * rows * POOLED + 4 * images * values  # positions, and the layer
+        return grams(rows, values, batch, threads)
+    return (
+        grams(rows, POOLED, batch, threads) + 4 * rows * POOLED + 4 * images * values
+    )  # positions, and the layer
 
 
 def _neural(memory: Memory, threads: int, model: str, recording: str) -> float:
