@@ -44,8 +44,8 @@ ACTIVATIONS, GROWTH = 60 * MB, 0.5
 #: Share of it that a pass forward has at a time, and how many times the search for perturbations.
 FORWARD, SEARCH = 0.3, 1.4
 #: Bytes of a block of features in float32, or of one chunk of all stimuli where that is more (`gram.matrix`);
-#: of a chunk of a batch in float16 (`io.stores`); and how many times a block is there: as it was read, shifted,
-#: shifted in float64. A block of 600 MB took 1.8 times its size where float32 was enough.
+#: of a chunk of a batch in float16 (`io.stores`); and how many times a block is there: read, shifted, shifted
+#: in float64. A block of 600 MB took 1.8 times its size where float32 was enough.
 BLOCK, CHUNK, COPIES = 128 << 20, 4 << 20, 2.5
 #: Bytes of one processed map.
 MAP = 4 * 64**2
