@@ -18,9 +18,16 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imports(path: Path, anywhere: bool = True) -> set[str]:
-    """Modules that a file imports, anywhere or at its top; visalign's own as visalign.ROOM.NAME."""
+def is_for_types(node: ast.AST) -> bool:
+    """Whether a statement is for the type checker only."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def imports(path: Path, anywhere: bool = True, types: bool = True) -> set[str]:
+    """Modules that a file imports, anywhere or at its top, for types too; its own as visalign.ROOM.NAME."""
     tree = ast.parse(path.read_text())
+    if not types:
+        tree.body = [node for node in tree.body if not is_for_types(node)]
     names: set[str] = set()
     for node in ast.walk(tree) if anywhere else tree.body:
         if isinstance(node, ast.Import):

@@ -85,7 +85,7 @@ def needed(module: str, anywhere: bool = True) -> frozenset[str]:
             third |= needed(NAMES, anywhere=False)
             continue
         whole = anywhere and name.split(".")[0] not in DECLARATIONS
-        for found in imports(MODULES[name], whole):
+        for found in imports(MODULES[name], whole, types=False):
             top = found.split(".")[0]
             if top == "visalign":
                 open_ |= {found.removeprefix("visalign.")} - reached
