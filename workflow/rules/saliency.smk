@@ -1,5 +1,5 @@
-# Gradient saliency of the ground-truth class, or the importance maps of a low-level model: one store per (model,
-# stimulus set).
+# Gradient saliency of a class, the label or the answer, or the importance maps of a low-level model: one store per
+# (model, stimulus set).
 
 
 rule saliency:

@@ -42,7 +42,7 @@ class Benchmark:
     ----------
     measure, dataset : str
     label_space : str or None
-        That of the dataset; None where labels play no part.
+        That of the dataset; None where its labels play no part.
     simulated : bool
     reason : str or None
         Why no model has scores on it.
@@ -80,7 +80,7 @@ class Benchmark:
         if row["weights"] == low_level.WEIGHTS:
             return low_level.lacks(row["architecture"], self.declared.low_level)
         if self.label_space is None:
-            return None
+            return head if self.declared.labelled else None
         return label_mismatch(row["label_space"], self.label_space, self.dataset) or head
 
     def without_value(self, model: str, reason: str) -> pd.DataFrame:

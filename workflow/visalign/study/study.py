@@ -362,12 +362,16 @@ class Study:
         """Why a model cannot have a score on a benchmark, or None."""
         if self.is_low_level(model):
             return low_level.lacks(self.models[model]["architecture"], BY_NAME[measure].low_level)
-        return self.mismatch(model, stimuli) if self.needs_labels(BY_NAME[measure], stimuli) else None
+        if self.needs_labels(BY_NAME[measure], stimuli):
+            return self.mismatch(model, stimuli)
+        return self.misfit(model) if BY_NAME[measure].labelled else None
 
     def needs_labels(self, measure: Measure, stimuli: str) -> bool:
         """Whether scores of a measure on a stimulus set need labels that the outputs of a model name."""
         target = self.section("saliency").get("target")
-        return scope.needs_labels(measure, target, labelled="label_space" in self.stimuli[stimuli])
+        return scope.needs_labels(
+            measure, target, labelled=self.stimuli[stimuli].get("label_space", "none") != "none"
+        )
 
     def scored_on(self, model: str) -> list[str]:
         """Stimulus sets on which a model is scored."""
