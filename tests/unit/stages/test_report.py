@@ -19,7 +19,7 @@ NASTY = '<script>alert("x")</script>&'
 MODEL = "tf_efficientnet_lite0"
 
 
-def write_report(folder, change=lambda scores: scores, cards=()):
+def write_report(folder, change=lambda scores: scores, cards=(), *more):
     """Write the report of the synthetic study, with a card and a page of one model; return its HTML.
 
     The page to be sent alone is ``html/packed.html``.
@@ -45,8 +45,19 @@ def write_report(folder, change=lambda scores: scores, cards=()):
         "--packed",
         folder / "html/packed.html",
     ]
-    main(["report", "study", *map(str, argv)])
+    main(["report", "study", *map(str, argv), *more])
     return (folder / "html" / "r.html").read_text()
+
+
+def test_whose_data_they_are_is_shown_above_their_cards(tmp_path):
+    credits = [
+        {"names": ["v4", "it<b>"], "citation": "Lab & others 2024", "licence": "MIT"},
+        {"names": ["maps"], "citation": "", "licence": "CC0"},
+    ]
+    page = write_report(tmp_path, lambda scores: scores, (), "--credits", json.dumps(credits))
+    assert "<li>v4; it&lt;b&gt;: Lab &amp; others 2024; licence MIT</li>" in page
+    assert "<li>maps: licence CC0</li>" in page
+    assert page.index("Data cards") < page.index("<li>v4") < page.index("No data card was given")
 
 
 @pytest.fixture(scope="module")

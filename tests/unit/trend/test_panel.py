@@ -201,7 +201,7 @@ def test_a_tolerance_of_censored_norms_is_no_point_whatever_its_value(tmp_path):
     rows = [row for i in range(12) for row in scored(f"m{i}", accuracy[i], tolerance[i])]
     masked = scored("masked", 0.82, 107.0, "ok, 3 of 6 censored at the largest tried norm")
     sheet = pd.DataFrame({"model": [*(f"m{i}" for i in range(12)), "masked"]})
-    panel = panels_of(tmp_path, pd.DataFrame(rows + masked), sheet)[3]
+    [panel] = panels_of(tmp_path, pd.DataFrame(rows + masked), sheet)
     assert panel["n"] == 12 and panel["trend"]["changepoint"]["model"] != "masked"
     assert panel["trend"]["pearson"]["overall"]["value"] < -0.8
     (entry,) = panel["excluded"]
@@ -284,15 +284,6 @@ def test_a_model_without_any_row_is_excluded_as_such(tmp_path):
             "role": "model",
             "reason": "no row in the score table",
         } in panel["excluded"]
-
-
-def test_measures_without_any_row_keep_their_panel(tmp_path):
-    scores = synthetic_scores.score_table()
-    panels = panels_of(tmp_path, scores[scores.benchmark.str.startswith("accuracy")])
-    assert [panel["title"] for panel in panels] == ["Neural predictivity", *TITLES[1:]]
-    assert all(
-        panel["n"] == 0 and panel["trend"] is None and len(panel["excluded"]) == 15 for panel in panels
-    )
 
 
 def test_a_failure_before_regions_are_known_makes_no_panel_but_gives_the_reason(tmp_path):

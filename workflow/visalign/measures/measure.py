@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from visalign.recordings.card import RecordingCard
 
 
+#: Status of the scores of a measure whose stage, its name, is off.
+SWITCHED_OFF = "stage {} is switched off"
+
+
 class Facts(Protocol):
     """What measures read of a study, which is built on them."""
 

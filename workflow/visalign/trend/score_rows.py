@@ -10,7 +10,7 @@ import pandas as pd
 
 from visalign.errors import InputError
 from visalign.io.scores import ScoreRow, rows_in
-from visalign.measures.measure import Headline, Void
+from visalign.measures.measure import SWITCHED_OFF, Headline, Void
 
 
 def number(value: float | None) -> float | None:
@@ -56,15 +56,19 @@ def in_order(benchmark: str) -> list[str | int]:
 
 
 def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
-    """Return the benchmarks that have a headline's metric, sorted; [''] where there is none.
+    """Return the benchmarks that have a headline's metric, sorted; none of a measure that is not in a study.
 
-    A benchmark above another (``neural/DATASET`` of a model that failed before regions and windows were
-    read, above ``neural/DATASET/IT/70-170/whole_image``) is not one of its own.
+    It is not where the table has no row of it, values of other metrics only, or says that its stage is off. A
+    benchmark above another (``neural/DATASET`` of a model that failed before regions and windows were read,
+    above ``neural/DATASET/IT/70-170/whole_image``) is not one of its own.
     """
-    of_stage = scores[scores["benchmark"].str.split("/").str[0] == headline.stage]
+    own = scores["benchmark"].str.split("/").str[0] == headline.stage
+    of_stage = scores[own & (scores["status"] != SWITCHED_OFF.format(headline.stage))]
     with_metric = of_stage[of_stage["metric"] == headline.metric]
+    if with_metric.empty and of_stage["value"].notna().any():  # other metrics were asked for
+        return []
     names = sorted(set((with_metric if len(with_metric) else of_stage)["benchmark"]), key=in_order)
-    return [n for n in names if not any(other.startswith(f"{n}/") for other in names)] or [""]
+    return [n for n in names if not any(other.startswith(f"{n}/") for other in names)]
 
 
 def scaled(scores: pd.DataFrame, headline: Headline, benchmark: str) -> Headline:
