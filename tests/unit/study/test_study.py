@@ -311,12 +311,12 @@ def test_the_configs_that_ship_are_valid(path, monkeypatch, known_models):
     assert loaded.models and loaded.stimuli
 
 
-def test_the_embedded_default_is_fifteen_networks_and_five_controls(monkeypatch, known_models):
+def test_the_embedded_default_is_nineteen_networks_and_five_controls(monkeypatch, known_models):
     monkeypatch.chdir(ROOT)
     known_models(DATA_CONFIG)
     loaded = Study.load(yaml.safe_load(Path("config/config.yaml").read_text()))
     low = [model for model in loaded.models if loaded.is_low_level(model)]
-    assert (len(loaded.models), len(low)) == (20, 5)
+    assert (len(loaded.models), len(low)) == (24, 5)
     assert {measure for measure, _, _ in loaded.score_files()} == set(measures.NAMES)
     assert all(row["simulated"] for row in [*loaded.recordings.values(), *loaded.maps.values()])
 

