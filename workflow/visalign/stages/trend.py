@@ -23,7 +23,7 @@ from visalign.trend.overlay import read_overlay
 from visalign.trend.panel import Settings, panels
 from visalign.trend.table import of_table
 
-VERSIONS = {"trend": 6}
+VERSIONS = {"trend": 7}
 
 EXAMPLES = """\
   python -m visalign trend scores_per_model.csv --x top1 --y it_pls --label model

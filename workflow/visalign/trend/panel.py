@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from visalign.io.scores import ScoreRow, is_true
-from visalign.measures import HEADLINES
 from visalign.measures.measure import Headline, Void
 from visalign.trend import axis, multiplicity, score_rows, segmented, text, verdict
 from visalign.trend.answer import Model, Models, Overlay, Panel, Point, ReferenceLine, Source, Trend
@@ -211,8 +210,7 @@ def panels(
     x = settings.axis
     found = [
         panel(scores, sheet, headline, benchmark, overlays.get(headline.panel), settings)
-        for headline in HEADLINES
-        for benchmark in score_rows.benchmarks(scores, headline)
+        for headline, benchmark in score_rows.of_headlines(scores)
         if x is None or (benchmark, headline.metric) != (x.benchmark, x.metric)
     ]
     if not found and x:
