@@ -64,7 +64,7 @@ def study(tmp_path, monkeypatch, known_models):
 
 @pytest.fixture
 def sizes(study):
-    return planning.Sizes(study, Path("results"))
+    return planning.Memory(study, Path("results"))
 
 
 def plan(*arguments):
@@ -140,7 +140,7 @@ def test_hours_follow_the_law_of_the_measured_run(sizes):
 def test_low_level_models_are_sized_and_timed_apart_from_networks(study):
     with Path("models.tsv").open("a") as sheet:
         sheet.write("bank\tgabor-energy\tlow-level\t\t\n")
-    sizes = planning.Sizes(planning.load(Path("study.yaml")), Path("results"))
+    sizes = planning.Memory(planning.load(Path("study.yaml")), Path("results"))
     jobs = [("features", ("net", "photos")), ("features", ("bank", "photos"))]
     assert sizes.work(*jobs[1]) == 100 * 224**2
     assert sizes.disk(*jobs[1]) == 100 * 32 * 28**2 * 4

@@ -32,7 +32,8 @@ from visalign.zoo.weights import pretrained_name
 ROOT = Path(__file__).parents[3]
 ASSUMPTIONS = (
     "Jobs are those of a run from nothing.",
-    "Images are counted in results/stimuli, else taken from the column count of the sheet.",
+    "Images are counted in results/stimuli, or in their files, else taken from the column count of the sheet; "
+    "parameters are those of the sheet or of a card, else of a weight file that is here, else 30 million.",
     "Features take 2.5 MB per image of 224 pixels, in proportion to the pixels. Eleven architectures of 5 to "
     "138 million parameters took 1.0 to 25 MB (EfficientNet-Lite0 1.7, ResNet-50 3.4, ViT-B/16 3.9, VGG-16 "
     "25), the median 2.0. With features: {keep: false} the disk holds those of the jobs of the moment only.",
@@ -167,14 +168,14 @@ def fit(work: list[float], seconds: list[float]) -> tuple[float, float]:
 
 
 def plan(
-    jobs: list[tuple[str, tuple[str, ...]]], sizes: Sizes, times: dict[str, tuple[list[float], list[float]]]
+    jobs: list[tuple[str, tuple[str, ...]]], sizes: Memory, times: dict[str, tuple[list[float], list[float]]]
 ) -> Plan:
     """Sum what jobs take.
 
     Parameters
     ----------
     jobs : list of (rule, names)
-    sizes : Sizes
+    sizes : Memory
         Of the study of the jobs.
     times : dict
         What jobs are timed with, such as their rule -> (work, seconds) of measured jobs.
@@ -188,9 +189,9 @@ def plan(
             constant, rate = rates.get(sizes.timed_as(rule, names), rates[rule])
             seconds[rule] += constant + rate * sizes.work(rule, names)  # type: ignore[assignment]
     counts = Counter(rule for rule, _ in jobs)
-    memory, largest = Memory(sizes.study, sizes.results), dict.fromkeys(counts, 0)
+    largest = dict.fromkeys(counts, 0)
     for rule, names in jobs:
-        largest[rule] = max(largest[rule], memory.mb(rule, names))
+        largest[rule] = max(largest[rule], sizes.mb(rule, names))
     hub = {
         pretrained_name(row): sizes.parameters(model)
         for model, row in sizes.study.models.items()
