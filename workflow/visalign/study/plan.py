@@ -32,7 +32,7 @@ from visalign.zoo.weights import pretrained_name
 ROOT = Path(__file__).parents[3]
 ASSUMPTIONS = (
     "Jobs are those of a run from nothing.",
-    "Images are counted in results/stimuli, or in their files, else taken from the column count of the sheet; "
+    "Images are counted in results/stimuli or in their files, else taken from the column count of the sheet; "
     "parameters are those of the sheet or of a card, else of a weight file that is here, else 30 million.",
     "Features take 2.5 MB per image of 224 pixels, in proportion to the pixels. Eleven architectures of 5 to "
     "138 million parameters took 1.0 to 25 MB (EfficientNet-Lite0 1.7, ResNet-50 3.4, ViT-B/16 3.9, VGG-16 "
