@@ -10,6 +10,7 @@ rule scores:
         tables=config["scores"]["tables"],
         published=(PUBLISHED or {}).get("table", []),
         scores=INPUTS.scores(),
+        cards=INPUTS.cards(),
         apart=list(map(layout.apart, STUDY.trained)),
     output:
         csv=report("results/scores.csv", caption="../report/scores.rst", category="Scores"),

@@ -52,7 +52,7 @@ def test_a_folder_is_a_file_of_weights_that_says_what_it_takes(folder, tmp_path)
     cli.main(["models", "weights", *words, *files, "--data-config", json.dumps(USED)])
     card = read_json(tmp_path / "m.json")
     assert card["num_classes"] == 7 and card["data_config"] == USED
-    assert card["fitted"] == [
+    assert card["other_transform"] == [
         "preprocessor_config.json of the weights has input_size [3, 72, 72], used is [3, 64, 64]",
         "preprocessor_config.json of the weights has crop_pct 0.9, used is 0.8",
         "preprocessor_config.json of the weights has interpolation bicubic, used is bilinear",

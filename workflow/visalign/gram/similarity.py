@@ -15,6 +15,8 @@ from visalign.gram import matrix
 from visalign.stats.correlations import pearson, spearman
 
 Dissimilarity = Literal["squared_euclidean", "correlation"]
+#: Rows of a matrix that are worked on at a time: beside the result it takes little memory.
+ROWS = 256
 
 
 def cka(K: np.ndarray, L: np.ndarray) -> float:
@@ -64,20 +66,25 @@ def rdm(gram: Mapping[str, np.ndarray], kind: Dissimilarity) -> np.ndarray:
     """
     K = gram["K"]
     n = len(K)
-    norm = K.diagonal()
-    if kind == "squared_euclidean":
-        return np.concatenate([norm[i] + norm[i + 1 :] - 2 * K[i, i + 1 :] for i in range(n)])
-    # Covariance across features: x·y − Σx Σy / p, where x·y = K + x·μ + y·μ − μ·μ.
-    dot_mean, total, p = gram["row_dot_mean"], gram["row_sum"], gram["n_features"]
-    mean = gram["mean_dot_mean"]
-    variance = norm + 2 * dot_mean - mean - total**2 / p
-    deviation = np.sqrt(np.where(variance > 1e-6 * (norm + mean), variance, np.nan))
-    rows = []
-    for i in range(n):
-        j = slice(i + 1, n)
-        covariance = K[i, j] + dot_mean[i] + dot_mean[j] - mean - total[i] * total[j] / p
-        rows.append(1 - covariance / (deviation[i] * deviation[j]))
-    return np.concatenate(rows)
+    norm, pairs, parts = K.diagonal(), above_diagonal(n), []
+    if kind == "correlation":
+        # Covariance across features: x·y − Σx Σy / p, where x·y = K + x·μ + y·μ − μ·μ.
+        dot_mean, total, p = gram["row_dot_mean"], gram["row_sum"], gram["n_features"]
+        mean = gram["mean_dot_mean"]
+        variance = norm + 2 * dot_mean - mean - total**2 / p
+        deviation = np.sqrt(np.where(variance > 1e-6 * (norm + mean), variance, np.nan))
+    for first in range(0, n, ROWS):
+        rows = slice(first, min(first + ROWS, n))
+        block = K[rows].astype(np.float64)
+        if kind == "squared_euclidean":
+            block = norm[rows, None] + norm - 2 * block
+        else:
+            block += (dot_mean - mean)[rows, None] + dot_mean
+            block -= np.outer(total[rows] / p, total)
+            block /= np.outer(deviation[rows], deviation)
+            np.subtract(1, block, out=block)
+        parts.append(block[pairs[rows]])
+    return np.concatenate(parts)
 
 
 def rdm_of(Y: np.ndarray, kind: Dissimilarity) -> np.ndarray:
@@ -89,7 +96,8 @@ def square(pairs: np.ndarray, n: int) -> np.ndarray:
     """Symmetric matrix (n, n) of the values (n (n − 1) / 2,) that `rdm` gives, 0 on its diagonal."""
     result = np.zeros((n, n))
     result[above_diagonal(n)] = pairs
-    return result + result.T
+    result += result.T
+    return result
 
 
 def above_diagonal(n: int) -> np.ndarray:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import glob
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+import numpy as np
 import pandas as pd
 
 from visalign.errors import InputError
+from visalign.io.files import read_json
 from visalign.io.rows import ModelRow
 from visalign.io.scores import SCORE_COLUMNS, Score, ScoreRow, Source, read_scores, rows_of
 from visalign.labels.spaces import label_mismatch
@@ -135,6 +137,22 @@ def of_each_model(
         yield benchmark.without_value(model, why)
 
 
+def remarks(directory: Path, models: Iterable[str]) -> dict[str, str]:
+    """Say of each model whose weights come with another transform than is used how they differ."""
+    cards = {model: directory / "models" / f"{model}.json" for model in models}
+    told = {model: read_json(card).get("other_transform") for model, card in cards.items() if card.exists()}
+    return {model: "; ".join(differences) for model, differences in told.items() if differences}
+
+
+def remarked(scores: pd.DataFrame, told: Mapping[str, str]) -> pd.DataFrame:
+    """Scores of which the status of each value also says what is told of its model."""
+    for model, remark in told.items():
+        valued = (scores["model"] == model) & scores["value"].notna()
+        status = scores["status"][valued]
+        scores.loc[valued, "status"] = status + np.where(status == "ok", ", ", "; ") + remark
+    return scores
+
+
 def of_all_models(
     directory: Path,
     models: Mapping[str, ModelRow],
@@ -183,9 +201,13 @@ def gather(
         A score file has a metric that no measure declares, two sources have the same score, or none has any.
     """
     heads = heads or {}
+    told = remarks(directory, models)
     tables = [
-        *of_each_model(directory, models, benchmarks, logs, heads),
-        *of_all_models(directory, models, benchmarks, heads),
+        remarked(table, told)
+        for table in (
+            *of_each_model(directory, models, benchmarks, logs, heads),
+            *of_all_models(directory, models, benchmarks, heads),
+        )
     ]
     if published:
         tables.append(pd.DataFrame(list(published), columns=list(SCORE_COLUMNS)))

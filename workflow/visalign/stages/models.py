@@ -86,9 +86,9 @@ def write_card(args: argparse.Namespace, weights: ModelCard) -> None:
         card["data_config"] = args.data_config
     folder = snapshots.folder_of(card["weights"], card["source"])
     other = snapshots.differences(folder, card["data_config"]) if folder else []
-    fitted = [note for note in card.pop("fitted", []) if snapshots.FILE not in note] + other
-    if fitted:
-        card["fitted"] = fitted
+    card.pop("other_transform", None)
+    if other:
+        card["other_transform"] = other
     for note in other:
         print(f"{args.model}: {note}", file=sys.stderr)
     read_as = spaces.provenance(card)
