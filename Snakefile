@@ -77,11 +77,6 @@ if GPUS and "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", GPUS)
 
 
-# Snakemake looks at all waiting jobs again a second after each finished one, and again every second from then on,
-# for the sake of a rate of submission: with 200 finished jobs this takes half a core. Jobs that run here need no rate.
-if workflow.local_exec:
-    workflow.scheduling_settings.max_jobs_per_timespan = None
-
 MEMORY = Memory(STUDY, gpu=GPUS > 0 if workflow.local_exec else None)
 
 # Jobs that run here side by side share this machine's memory; of a cluster it is not known.
@@ -90,6 +85,10 @@ if workflow.is_main_process and workflow.local_exec and "mem_mb" not in workflow
 
 
 onstart:
+    # For the sake of a rate of submission, Snakemake looks at all waiting jobs a second after each finished one, and
+    # every second from then on: after 200 jobs that takes half a core. Jobs that run here need no rate.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
     if "mem_mb" in workflow.global_resources:
         waiting = [
             (job.rule.name, tuple(job.wildcards), job.threads) for job in workflow.dag.needrun_jobs()
