@@ -48,6 +48,73 @@ def cka_unbiased(K: np.ndarray, L: np.ndarray) -> float:
     return _cosine(u_centred(K), u_centred(L))
 
 
+def cka_within(K: np.ndarray, L: np.ndarray, subsets: np.ndarray) -> np.ndarray:
+    """`cka_unbiased` of the stimuli of each subset, from products of the whole matrices.
+
+    Parameters
+    ----------
+    K, L : ndarray, shape (n, n)
+    subsets : ndarray of bool, shape (n, k)
+        Columns are subsets of at least four stimuli.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+        Equal to that of each alone but for rounding.
+    """
+    member, size = subsets.astype(np.float64), subsets.sum(axis=0)
+    own = [_double_centred(K), _double_centred(L)]
+    for each in own:
+        np.fill_diagonal(each, 0)
+    sums = [each @ member for each in own]  # of each stimulus over the subset
+
+    def hsic(a: int, b: int) -> np.ndarray:
+        """Return m (m − 3) times the unbiased HSIC (Song et al. 2012, equation 5); 0 where it is rounding."""
+        total = [np.einsum("ik,ik->k", member, sums[i]) for i in (a, b)]
+        within = np.einsum("ik,ik->k", member, (own[a] * own[b]) @ member)
+        both = np.einsum("ik,ik,ik->k", member, sums[a], sums[b])
+        found = within + total[0] * total[1] / ((size - 1) * (size - 2)) - 2 * both / (size - 2)
+        return np.where(abs(found) > 1e-12 * abs(within), found, 0)
+
+    scale = hsic(0, 0) * hsic(1, 1)
+    return hsic(0, 1) / np.sqrt(np.where(scale > 0, scale, np.nan))
+
+
+def correlations_within(a: np.ndarray, b: np.ndarray, subsets: np.ndarray) -> np.ndarray:
+    """Pearson correlation over the pairs of stimuli of each subset, from products of the whole matrices.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n, n)
+        Symmetric; their diagonals play no part.
+    subsets : ndarray of bool, shape (n, k)
+        Columns are subsets of at least three stimuli.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+        Equal to that of each alone but for rounding; NaN where one does not vary.
+    """
+    member, size = subsets.astype(np.float64), subsets.sum(axis=0)
+    own = []
+    for each in (a, b):
+        apart = np.array(each, dtype=np.float64)
+        np.fill_diagonal(apart, 0)
+        apart -= apart.sum() / (len(apart) * (len(apart) - 1))  # leaves little to cancel
+        np.fill_diagonal(apart, 0)
+        own.append(apart)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.einsum("ik,ik->k", member, values @ member) / (size * (size - 1))
+
+    means = [mean(each) for each in own]
+    squares = [mean(each * each) for each in own]
+    variances = [square - m**2 for square, m in zip(squares, means, strict=True)]
+    varies = np.all([v > 1e-12 * s for v, s in zip(variances, squares, strict=True)], axis=0)
+    covariance = mean(own[0] * own[1]) - means[0] * means[1]
+    return covariance / np.sqrt(np.where(varies, variances[0] * variances[1], np.nan))
+
+
 def rdm(gram: Mapping[str, np.ndarray], kind: Dissimilarity) -> np.ndarray:
     """Representational dissimilarity matrix from what `gram.matrix.gram` gives.
 

@@ -25,6 +25,7 @@ from visalign.neural.similarity_scores import (
     Halves,
     SimilarityScores,
     agreement,
+    agreements,
     choose,
 )
 from visalign.neural.unit_draws import MIN_UNITS, derangements, draw, halve, spread
@@ -205,13 +206,9 @@ def _on_all_and_halves(
 ) -> tuple[float, np.ndarray, int]:
     """Similarity of a layer on all stimuli and on halves (halvings, 2), and stimuli without relations."""
     a = comparison.relations(with_gram(read()))
-
-    def on(stimuli: np.ndarray) -> float:
-        return _agreement(a[np.ix_(stimuli, stimuli)], _of(relations, stimuli), comparison)[0]
-
-    parts = np.array([[on(one), on(other)] for one, other in halves]).reshape(-1, 2)
     value, undefined = _agreement(a, relations, comparison)
-    return value, parts, undefined
+    parts = [agreements(a, one, halves, comparison) for one in relations]
+    return value, np.mean(parts, axis=0), undefined
 
 
 def _draws_and_floor(

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 HALVINGS = 50
 DRAWS = 200
 DERANGEMENTS = 20
+#: Of fewer stimuli nothing can be said.
+MIN_RELATED = 4
 #: Bytes of relations of layers that a task holds, one layer at least: they share the relations of responses,
 #: which each draw has anew. And tasks of the draws of such layers.
 AT_ONCE, TASKS = 128 << 20, 4
@@ -245,11 +247,23 @@ def agreement(a: np.ndarray, b: np.ndarray, comparison: Similarity) -> tuple[flo
     """
     n = len(a)
     defined = (np.isnan(a).sum(axis=1) < n - 1) & (np.isnan(b).sum(axis=1) < n - 1)
-    if defined.sum() < 4:
+    if defined.sum() < MIN_RELATED:
         return float("nan"), int((~defined).sum())
     if not defined.all():
         a, b = (values[np.ix_(defined, defined)] for values in (a, b))
     return comparison.agreement(a, b), int((~defined).sum())
+
+
+def agreements(a: np.ndarray, b: np.ndarray, halves: Halves, comparison: Similarity) -> np.ndarray:
+    """`agreement` of two matrices of relations (n, n) within both halves (halvings, 2) of the stimuli."""
+    parts = [half for pair in halves for half in pair]
+    if not (parts and min(map(len, parts)) >= MIN_RELATED and np.isfinite([a.sum(), b.sum()]).all()):
+        found = [agreement(a[np.ix_(part, part)], b[np.ix_(part, part)], comparison)[0] for part in parts]
+        return np.array(found).reshape(-1, 2)
+    subsets = np.zeros((len(a), len(parts)), dtype=bool)
+    for column, part in zip(subsets.T, parts, strict=True):
+        column[part] = True
+    return comparison.agreements(a, b, subsets).reshape(-1, 2)
 
 
 def _itself(value: Halved) -> Halved:
@@ -268,14 +282,8 @@ def _on_all_and_halves(
     """Similarity of a layer on all stimuli and on halves (halvings, 2), and stimuli without relations."""
     a = comparison.relations(with_gram(read()))
     b = _of_responses(responses.mean, comparison)
-
-    def on(stimuli: np.ndarray) -> float:
-        index = np.ix_(stimuli, stimuli)
-        return agreement(a[index], b[index], comparison)[0]
-
-    parts = np.array([[on(one), on(other)] for one, other in halves]).reshape(-1, 2)
     value, undefined = agreement(a, b, comparison)
-    return value, parts, undefined
+    return value, agreements(a, b, halves, comparison), undefined
 
 
 def _draws(
