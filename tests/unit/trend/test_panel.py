@@ -1,6 +1,7 @@
 """Claims about the panels of accuracy against alignment: who is in them, as what, and why others are not."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,13 @@ from synthetic_scores import panels_of
 
 from visalign import measures
 from visalign.cli import main
-from visalign.io import tables
+from visalign.io import sheets, tables
 from visalign.io.files import read_json
 from visalign.io.scores import Source, rows_of
 from visalign.labels import accuracy
+from visalign.trend import model_sheet
+
+SHEETS = Path(__file__).parents[3] / "config/models"
 
 
 def test_models_of_one_family_have_a_trend_but_no_cross_validated_error(tmp_path):
@@ -35,6 +39,24 @@ def test_in_a_sheet_without_families_each_model_is_its_own(tmp_path):
     main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "100", "--output", output])
     points = read_json(tmp_path / "trend.json")["panels"][0]["points"]
     assert points and {point["family"] for point in points} == {""}
+
+
+def test_a_sheet_may_leave_out_the_empty_cells_at_the_end_of_a_row(tmp_path):
+    """As `check` and all other stages let it: a study of weeks must not end here."""
+    scores, sheet = synthetic_scores.write_study(tmp_path)
+    lines = Path(sheet).read_text().splitlines()
+    Path(sheet).write_text("\n".join([f"{lines[0]}\tnotes", *lines[1:-1], f"{lines[-1]}\tlast"]) + "\n")
+    output = tmp_path / "trend.json"
+    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "100", "--output", str(output)])
+    assert read_json(output)["panels"][0]["n"] == 11
+
+
+@pytest.mark.parametrize("sheet", sorted(SHEETS.glob("*.tsv")), ids=lambda path: path.name)
+def test_every_model_sheet_is_read(tmp_path, sheet):
+    scores = str(tmp_path / "scores.csv")
+    tables.write_table(scores, synthetic_scores.score_table())
+    _, found = model_sheet.read_study(scores, str(sheet))
+    assert len(found) == len(sheets.read_sheet(sheet, "models", "model"))
 
 
 TITLES = ["IT predictivity", "ClickMe alignment", "Adversarial alignment", "Perturbation tolerance"]

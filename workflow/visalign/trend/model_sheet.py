@@ -42,9 +42,10 @@ def read_study(
     scores = read_scores(scores_path)
     sheet = pd.DataFrame({"model": []}, dtype=str)
     if sheet_path:
-        sheet = tables.read_table(sheet_path, required=("model",), dtype=str, keep_default_na=False).fillna(
-            ""
+        found = tables.read_table(
+            sheet_path, required=("model",), short=True, dtype=str, keep_default_na=False
         )
+        sheet = found.fillna("")
     if "family" not in sheet:
         sheet["family"] = ""  # each model is one of its own
     for path, table in ((scores_path, scores), *([(sheet_path, sheet)] if sheet_path else [])):
