@@ -51,6 +51,8 @@ BLOCK, CHUNK, COPIES = 128 << 20, 4 << 20, 2.5
 MAP = 4 * 64**2
 #: Bytes of a stimulus table by row, as text and in memory.
 ROW = 3000
+#: Bytes of a panel of a figure as it is drawn: 19 of them took 290 MB.
+PANEL = 20 * MB
 #: Where nothing says how large it is: parameters of a network, bytes of a recording.
 PARAMETERS, RECORDING = 30_000_000, 160 * MB
 #: Rows of a batch where the config leaves it to the command, on a CPU and on a GPU: of features, of attacks.
@@ -369,6 +371,12 @@ def _compared(memory: Memory, _: int, model: str, maps: str) -> float:
     return compared(memory.maps(maps), memory.pixels(model))
 
 
+def _figures(memory: Memory, _: int) -> float:
+    study = memory.study
+    windows = [len(row.get("windows", "").split(",")) for row in study.recordings.values()]
+    return of_all(len(study.models)) + PANEL * (sum(windows) + 3 * len(study.maps))
+
+
 def _of_all(memory: Memory, _: int, *names: str) -> float:
     return of_all(len(memory.study.models))
 
@@ -399,7 +407,7 @@ OF_RULES: dict[str, Callable[..., float]] = {
     "tolerances": _of_all,
     "scores": _of_all,
     "trend": _of_all,
-    "figures": _of_all,
+    "figures": _figures,
     "methods": _of_all,
     "report_model": lambda memory, _, model: 2 * PLAIN,
     "report_study": _of_all,
