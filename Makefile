@@ -30,7 +30,7 @@ test: setup  ## set up, then run all tests that are not slow
 	$(IN) OMP_NUM_THREADS=1 pytest -n logical --dist loadfile -m "not slow and not slurm" tests
 
 test-slow: setup  ## run the slow tests
-	$(IN) pytest -m slow tests
+	$(IN) OMP_NUM_THREADS=1 pytest -n logical --dist loadfile -m slow tests
 
 test-slurm: setup  ## start a Slurm of one node and run the tests on it (as root on Debian, install it first)
 	command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && \

@@ -131,4 +131,6 @@ def test_the_study_runs_to_a_report_in_which_nothing_is_simulated(folder):
     assert "simulated" not in text.lower()
     for words in ("licence GPL-3.0", "licence MIT", "Kriegeskorte", "Cowley", "Xu, Jiang"):
         assert words in text and words in report
-    assert "V4 predictivity" in report and "SIMULATED" not in report
+    shown, data = re.sub("<script.*?</script>", "", report, flags=re.S), re.sub(r"\s", "", report)
+    assert "V4 predictivity" in shown and "SIMULATED" not in shown
+    assert '"simulated":false' in data and '"simulated":true' not in data
