@@ -18,7 +18,7 @@ from visalign.measures import BY_NAME
 from visalign.report import pages, study_page
 from visalign.trend.answer import StudyTrend
 
-VERSIONS = {"study": 5, "model": 5}
+VERSIONS = {"study": 6, "model": 6}
 
 EXAMPLES = """\
   python -m visalign report study --scores results/scores.csv --trend results/trend.json \\

@@ -241,7 +241,7 @@ def of_panel(panel: Panel, word: str = ACCURACY) -> list[str]:
 
 
 def of_simulation(benchmarks: Mapping[str, bool]) -> list[str]:
-    """Say which benchmarks rest on simulated data, and what that means.
+    """Say which benchmarks rest on simulated data, and what that means; nothing where none does.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def of_simulation(benchmarks: Mapping[str, bool]) -> list[str]:
     """
     simulated = [name for name, is_simulated in benchmarks.items() if is_simulated]
     if not simulated:
-        return ["No score of this report is marked as simulated."]
+        return []
     real = [name for name, is_simulated in benchmarks.items() if not is_simulated]
     sentences = [
         f"Part of the data is simulated: {listing(simulated)}. Such scores show that the pipeline works "
