@@ -7,7 +7,7 @@ VENV := .venv
 IN := . $(VENV)/bin/activate &&
 STAMP := $(VENV)/.installed
 
-.PHONY: reproduce setup test test-slow test-slurm mutants lint bench refresh harmonize-demo harmonize-study clean help
+.PHONY: reproduce setup test test-slow test-slurm mutants lint bench refresh real harmonize-demo harmonize-study rehearse clean help
 
 reproduce: setup  ## set up, then run config/config.yaml: scores, figures, report (the default)
 	$(IN) snakemake --cores $(CORES) || { \
@@ -30,7 +30,7 @@ test: setup  ## set up, then run all tests that are not slow
 	$(IN) OMP_NUM_THREADS=1 pytest -n logical --dist loadfile -m "not slow and not slurm" tests
 
 test-slow: setup  ## run the slow tests
-	$(IN) pytest -m slow tests
+	$(IN) OMP_NUM_THREADS=1 pytest -n logical --dist loadfile -m slow tests
 
 test-slurm: setup  ## start a Slurm of one node and run the tests on it (as root on Debian, install it first)
 	command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && \
@@ -55,6 +55,15 @@ bench-%: setup  ## run one benchmark, bench/NAME.py
 
 refresh: setup  ## rerun RULE=..., then only what its changed results affect
 	$(IN) snakemake --cores $(CORES) --until $(RULE) --forcerun $(RULE) && snakemake --cores $(CORES)
+
+# A folder of its own, which sees this one's config and data. MIRROR=URL fetches from there.
+real: setup  ## fetch public recordings of V4, IT and fixations (13 MB), and compare the networks with them
+	mkdir -p results/real data && ln -sfn ../../config results/real/config && ln -sfn ../../data results/real/data
+	$(IN) snakemake --cores $(CORES) --directory results/real --configfile config/real.yaml \
+	  $(if $(MIRROR),--config 'downloads={"mirror": "$(MIRROR)"}')
+
+rehearse: setup  ## run the full study on synthetic contents of the public sizes; REHEARSE='--scale 0.01' for less
+	$(IN) python bench/rehearse $(REHEARSE)
 
 # Each has a folder of its own, which sees this one's config.
 harmonize-demo harmonize-study: harmonize-%: setup

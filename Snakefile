@@ -11,9 +11,9 @@ from snakemake.utils import min_version
 
 from visalign.cli import STAGES
 from visalign.errors import InputError, raise_any
-from visalign.io.checksums import listing
-from visalign.study import layout
+from visalign.study import axis, credits, fetched, layout
 from visalign.study.inputs import SHEETS, Inputs, weights_of
+from visalign.study.memory import Memory, machine_mb
 from visalign.study.schemas import definition, section
 from visalign.study.settings import (
     config_hash,
@@ -24,6 +24,7 @@ from visalign.study.settings import (
     of_methods,
     options,
     recipe_options,
+    several,
     words,
 )
 from visalign.study.study import Study
@@ -74,6 +75,26 @@ resource_scopes:
 
 if GPUS and "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", GPUS)
+
+
+MEMORY = Memory(STUDY, gpu=GPUS > 0 if workflow.local_exec else None)
+
+# Jobs that run here side by side share this machine's memory; of a cluster it is not known.
+if workflow.is_main_process and workflow.local_exec and "mem_mb" not in workflow.global_resources:
+    workflow.register_resource("mem_mb", machine_mb())
+
+
+onstart:
+    # For the sake of a rate of submission, Snakemake looks at all waiting jobs a second after each finished one, and
+    # every second from then on: after 200 jobs that takes half a core. Jobs that run here need no rate.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+    if "mem_mb" in workflow.global_resources:
+        waiting = [
+            (job.rule.name, tuple(job.wildcards), job.threads) for job in workflow.dag.needrun_jobs()
+        ]
+        if faults := MEMORY.faults(waiting, workflow.global_resources.get("mem_mb").value):
+            raise WorkflowError("\n".join(faults))
 
 
 wildcard_constraints:

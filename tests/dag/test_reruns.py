@@ -93,7 +93,7 @@ CHANGES = (
         "other `layers` of one model",
         {"features": 2, "accuracy": 1, "gram": 2, "neural": 2, "report_model": 1} | AGGREGATION,
         (
-            ("edit", MODELS, "\ttraining_data\n", "\ttraining_data\tlayers\n"),
+            ("edit", MODELS, "\ttraining_data\t", "\ttraining_data\tlayers\t"),
             ("edit", MODELS, LITE2, LITE2 + "\tblocks.3"),
         ),
         spared=OTHER_MODELS,

@@ -85,7 +85,7 @@ def test_the_full_study_is_planned_offline_with_stubs_in_the_place_of_its_source
         jobs["clickme_score"] - jobs["accuracy"] == jobs["attacks_control"] == 3
     )  # of five image statistics
     assert jobs["neural"] == (419 + 2) * 4
-    assert jobs["downloads"] == 3
+    assert jobs["downloads"] == 3 + 17  # MajajHong2015 and its images, the validation shards of ClickMe
     assert not any(rule.startswith("simulate") for rule in jobs)
     assert megabytes < 500
 

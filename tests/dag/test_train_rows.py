@@ -6,7 +6,7 @@ SHEET, MAPS = "config/train.tsv", "config/maps.tsv"
 #: Most stages are switched off.
 CONFIG = f"""\
 models: {{sheet: config/models/embedded.tsv, select: [lite0, lite1_80]}}
-train: {{sheet: {SHEET}, steps: 30}}
+train: {{sheet: {SHEET}, steps: 30, batch_size: 16}}
 stimuli: {{sheet: config/stimuli.tsv}}
 recordings: {{sheet: config/recordings.tsv, enabled: false}}
 maps: {{sheet: {MAPS}}}

@@ -12,6 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from visalign.study import plan
+from visalign.study.memory import Memory
+
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 STAND_IN = Path(__file__).parents[1] / "dag/stand_in"
 MODELS = ("lite0", "lite0_160", "lite0_112", "lite0_80")
@@ -133,7 +136,9 @@ def targets(rule):
     return [*(f"results/models/{model}.json" for model in MODELS), *pixels]
 
 
-def test_a_failing_job_shows_its_log_asks_for_more_memory_and_no_gpu_is_shared(cluster, preprocessed):
+def test_a_failing_job_shows_its_log_asks_for_more_memory_and_no_gpu_is_shared(
+    cluster, preprocessed, monkeypatch
+):
     process = cluster.start(
         preprocessed,
         *targets("features"),
@@ -154,7 +159,10 @@ def test_a_failing_job_shows_its_log_asks_for_more_memory_and_no_gpu_is_shared(c
         set(MODELS) - {"lite0_112"}
     )
     assert most == 2
-    assert memory == {"8000M", "16000M"}
+    monkeypatch.chdir(preprocessed)
+    own = Memory(plan.load(Path("config/config.yaml")), gpu=None)
+    asked = {model: own.mb("features", (model, "photographs")) for model in MODELS}
+    assert memory == {f"{mb}M" for mb in (*asked.values(), 2 * asked["lite0_112"])}
 
 
 def test_a_cancelled_run_leaves_no_job_and_resumes_on_generic_resources(cluster, preprocessed):

@@ -1,3 +1,4 @@
+import csv
 import json
 import re
 from collections import Counter
@@ -7,6 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+
+from visalign.study.memory import MB, Memory
+from visalign.study.plan import job_of, load
 
 pytestmark = pytest.mark.timeout(1200)
 ROOT = Path(__file__).parents[2]
@@ -232,3 +236,20 @@ def test_trained_nets_name_18_of_20_photographs_at_native_size(default_study, sn
     for target in targets:
         table = pd.read_csv(default_study / target).set_index("metric")
         assert table.loc["top1", "value"] == pytest.approx(18 / 20)
+
+
+def test_no_job_of_a_study_takes_more_than_was_forecast(small_study, monkeypatch):
+    monkeypatch.chdir(small_study)
+    memory, exceeded, looked = Memory(load(Path("config/config.yaml"))), [], 0
+    timings = Path("results/benchmarks")
+    for file in sorted(timings.rglob("*.tsv")):
+        rule, names = job_of(str(file.relative_to(timings).with_suffix("")))
+        with file.open(newline="") as table:
+            # Snakemake writes MiB; a job may be over before it looks.
+            taken = [row["max_rss"] for row in csv.DictReader(table, delimiter="\t")]
+        peaks = [float(value) * 2**20 / MB for value in taken if value not in ("-", "NA")]
+        looked += len(peaks)
+        asked = memory.mb(rule, names)
+        exceeded += [f"{file}: {peak:.0f} MB of {asked}" for peak in peaks if peak > asked]
+    assert not exceeded
+    assert looked > 30

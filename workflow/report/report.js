@@ -7,13 +7,16 @@
     name: "parameters, millions", metric: "parameters", convention: "", benchmark: "", log: true, simulated: false,
     value: study.parameters, low: models.map(() => null), high: models.map(() => null),
   };
-  const xs = measures.filter((measure) => measure.accuracy);
+  // Where there is no x axis, models stand in the order of their scores.
+  const byScore = { name: "models, the highest score first", metric: "models", convention: "", benchmark: "", rank: true, simulated: false };
+  const axis = study.x === null ? byScore : measures[study.x];
+  const xs = [...(study.x === null ? [byScore] : []), ...measures.filter((measure) => measure.accuracy)];
   if (study.parameters.some((count) => count !== null)) xs.push(parameters);
-  const headlines = [0, ...panels.map((panel) => panel.y)].map((index) => measures[index]);
+  const headlines = [...(study.x === null ? [] : [study.x]), ...panels.map((panel) => panel.y)].map((index) => measures[index]);
 
   const marked = new Set();
   const families = new Set();
-  let x = measures[0];
+  let chosen = axis;
   let shown = models.map(() => true);
 
   const MINIMUM = 10; // points that a trend takes
@@ -66,7 +69,7 @@
     const room = (high - low || Math.abs(high) || 1) * 0.06;
     [low, high] = [low - room, high + room];
     const place = (value) => start + ((inside(value) - low) / (high - low)) * (end - start);
-    return { place, ticks: measure.log ? logTicks(10 ** low, 10 ** high) : ticks(low, high) };
+    return { place, ticks: measure.rank ? [] : measure.log ? logTicks(10 ** low, 10 ** high) : ticks(low, high) };
   }
 
   // --- one panel --------------------------------------------------------------------------------------
@@ -113,10 +116,20 @@
     return panel;
   }
 
+  // Places of models in the order of a measure, the highest first; equal ones in their order.
+  function ranked(y) {
+    const order = models.map((_, i) => i).filter((i) => y.value[i] !== null).sort((a, b) => y.value[b] - y.value[a] || a - b);
+    const value = models.map(() => null);
+    order.forEach((i, place) => { value[i] = place + 1; });
+    return { ...byScore, value, low: value.map(() => null), high: value.map(() => null) };
+  }
+
   function draw(panel) {
     const { y, plot } = panel;
+    const x = chosen.rank ? ranked(y) : chosen;
+    panel.x = x;
     const members = models.map((_, i) => i).filter((i) => x.value[i] !== null && y.value[i] !== null);
-    const own = x === measures[0] && y === measures[panel.own.y];
+    const own = chosen === axis && y === measures[panel.own.y];
     panel.members = members.sort((a, b) => x.value[a] - x.value[b] || y.value[a] - y.value[b]);
     panel.at.clear();
     panel.element.querySelector(".note").textContent = note(panel, own);
@@ -182,16 +195,17 @@
   function pointShape(i, panel, across, up) {
     const [left, top] = panel.at.get(i);
     const radius = panel.members.length > CROWD ? 3.5 : 5.5;
+    const { x } = panel;
     let bars = x.low[i] === null ? "" : `M${across(x.low[i]) - left} 0H${across(x.high[i]) - left}`;
     if (panel.y.low[i] !== null) bars += `M0 ${up(panel.y.low[i]) - top}V${up(panel.y.high[i]) - top}`;
     return `<g class="point${quiet[i] ? " shown-only" : ""}" data-model="${i}" tabindex="-1" role="button" transform="translate(${left} ${top})"
-      aria-label="${escape(`${models[i]}, ${family[i]}: ${x.name} ${number(x.value[i])}, ${panel.y.metric} ${number(panel.y.value[i])}`)}">
+      aria-label="${escape(`${models[i]}, ${family[i]}: ${panel.x.rank ? "" : `${panel.x.name} ${number(panel.x.value[i])}, `}${panel.y.metric} ${number(panel.y.value[i])}`)}">
       <path class="bars" d="${bars}" stroke="${styles[family[i]].color}"/><circle class="ring" r="10"/>
       ${mark(family[i])} transform="scale(${radius})"/></g>`;
   }
 
   function note(panel, own) {
-    const count = `${panel.members.length} of ${models.length} models have both values.`;
+    const count = `${panel.members.length} of ${models.length} models have ${chosen.rank ? "a value" : "both values"}.`;
     if (own) return `${count} ${panel.own.note}`;
     const few = panel.members.length < MINIMUM;
     return `${count} No trend is given: ${few ? `fewer than ${MINIMUM} points` : "it is computed for the headline measures against accuracy only"}.`;
@@ -216,7 +230,7 @@
     byId("tip").hidden = model === null;
     if (model === null) return;
     for (const { points } of all) points?.get(model)?.classList.add("hot");
-    const rows = [...new Set([x, panel.y, ...headlines])].map((measure) => {
+    const rows = [...new Set([...(chosen.rank ? [] : [chosen]), panel.y, ...headlines])].map((measure) => {
       const interval = measure.low[model] === null ? "" : `${number(measure.low[model])} to ${number(measure.high[model])}`;
       return `<tr><th>${escape(title(measure))}<span class="beside">${escape(measure.convention)}</span></th><td class="value">${number(measure.value[model])}</td><td>${interval}</td></tr>`;
     });
@@ -319,7 +333,7 @@
   all.forEach(draw);
 
   byId("x-axis").addEventListener("change", (event) => {
-    x = xs[Number(event.target.value)];
+    chosen = xs[Number(event.target.value)];
     all.forEach(draw);
   });
   byId("families").addEventListener("click", (event) => {

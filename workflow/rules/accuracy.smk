@@ -15,6 +15,8 @@ rule accuracy:
         "logs/accuracy/{model}/{stimuli}.log",
     benchmark:
         "results/benchmarks/accuracy/{model}/{stimuli}.tsv"
+    resources:
+        mem_mb=MEMORY.of("accuracy"),
     conda:
         "../../envs/analysis.yaml"
     shell:

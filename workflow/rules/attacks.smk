@@ -20,7 +20,7 @@ rule attacks_perturb:
         "results/benchmarks/attacks_perturb/{model}/{stimuli}.tsv"
     resources:
         gpu=GPU,
-        mem_mb=6000,
+        mem_mb=MEMORY.of("attacks_perturb"),
     priority: 1  # the longest jobs first, so that none is left for the end
     conda:
         "../../envs/vision.yaml"
@@ -52,6 +52,8 @@ rule attacks_score:
         "logs/attacks_score/{model}/{maps}.log",
     benchmark:
         "results/benchmarks/attacks_score/{model}/{maps}.tsv"
+    resources:
+        mem_mb=MEMORY.of("attacks_score"),
     conda:
         "../../envs/analysis.yaml"
     shell:
@@ -84,7 +86,7 @@ rule attacks_curve:
         "results/benchmarks/attacks_curve/{model}/{maps}.tsv"
     resources:
         gpu=GPU,
-        mem_mb=6000,
+        mem_mb=MEMORY.of("attacks_curve"),
     conda:
         "../../envs/vision.yaml"
     shell:
@@ -120,6 +122,8 @@ rule attacks_control:
         "logs/attacks_control/{model}/{maps}.log",
     benchmark:
         "results/benchmarks/attacks_control/{model}/{maps}.tsv"
+    resources:
+        mem_mb=MEMORY.of("attacks_control"),
     conda:
         "../../envs/analysis.yaml"
     shell:

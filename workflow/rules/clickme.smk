@@ -22,6 +22,8 @@ rule clickme_score:
         "logs/clickme_score/{model}/{maps}.log",
     benchmark:
         "results/benchmarks/clickme_score/{model}/{maps}.tsv"
+    resources:
+        mem_mb=MEMORY.of("clickme_score"),
     conda:
         "../../envs/analysis.yaml"
     shell:
@@ -50,7 +52,7 @@ rule clickme_reveal:
         "results/benchmarks/clickme_reveal/{model}/{maps}.tsv"
     resources:
         gpu=GPU,
-        mem_mb=6000,
+        mem_mb=MEMORY.of("clickme_reveal"),
     conda:
         "../../envs/vision.yaml"
     shell:
@@ -76,6 +78,8 @@ rule clickme_gallery:
         "logs/clickme_gallery/{model}/{maps}.log",
     benchmark:
         "results/benchmarks/clickme_gallery/{model}/{maps}.tsv"
+    resources:
+        mem_mb=MEMORY.of("clickme_gallery"),
     conda:
         "../../envs/analysis.yaml"
     shell:

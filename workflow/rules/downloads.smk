@@ -13,14 +13,17 @@ rule downloads:
         download="|".join(map(re.escape, DOWNLOADS)),
     params:
         row=lambda w: of_command(DOWNLOADS[w.download], definition("downloads"), "downloads"),
+        cost=lambda w, input: of_command(config["downloads"], section("downloads"), "downloads", cost=True),
     log:
         "logs/downloads/{download}.log",
     benchmark:
         "results/benchmarks/downloads/{download}.tsv"
+    resources:
+        mem_mb=MEMORY.of("downloads"),
     # Compute nodes of a cluster often have no way out.
     localrule: True
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign downloads {params.row} --output {output:q} "
+        "python -m visalign downloads {params.row} {params.cost} --output {output:q} "
         "--checksums config/checksums.tsv &> {log}"

@@ -20,7 +20,7 @@ rule features:
         "results/benchmarks/features/{model}/{stimuli}.tsv"
     resources:
         gpu=lambda w: 0 if STUDY.is_low_level(w.model) else GPU,
-        mem_mb=6000,
+        mem_mb=MEMORY.of("features"),
     conda:
         "../../envs/vision.yaml"
     shell:

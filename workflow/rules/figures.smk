@@ -26,6 +26,8 @@ rule figures:
         "logs/figures.log",
     benchmark:
         "results/benchmarks/figures.tsv"
+    resources:
+        mem_mb=MEMORY.of("figures"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -17,7 +17,7 @@ rule gram:
     benchmark:
         "results/benchmarks/gram/{model}/{stimuli}/{protocol}.tsv"
     resources:
-        mem_mb=2000,
+        mem_mb=MEMORY.of("gram"),
     conda:
         "../../envs/analysis.yaml"
     shell:

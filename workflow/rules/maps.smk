@@ -12,11 +12,13 @@ rule maps_read:
         version=version("maps", "read"),
         row=lambda w: of_command(STUDY.maps[w.maps], definition("maps"), "read"),
         seed=config["seed"],
-        listing=lambda w: listing(STUDY.maps[w.maps]["path"]),  # as of stimuli
+        listing=lambda w: fetched.listing(STUDY.maps[w.maps]["path"]),  # as of stimuli
     log:
         "logs/maps_read/{maps}.log",
     benchmark:
         "results/benchmarks/maps_read/{maps}.tsv"
+    resources:
+        mem_mb=MEMORY.of("maps_read"),
     conda:
         "../../envs/analysis.yaml"
     shell:
@@ -41,6 +43,8 @@ rule maps_ceilings:
         "logs/maps_ceilings/{maps}/{transform}.log",
     benchmark:
         "results/benchmarks/maps_ceilings/{maps}/{transform}.tsv"
+    resources:
+        mem_mb=MEMORY.of("maps_ceilings"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -17,6 +17,8 @@ rule methods:
         "logs/methods.log",
     benchmark:
         "results/benchmarks/methods.tsv"
+    resources:
+        mem_mb=MEMORY.of("methods"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -1,3 +1,5 @@
+from visalign.study.callable_inputs import input_of
+
 # Weights as safetensors, once for all models that share them; then one card per model.
 WEIGHTS = weights_of(STUDY)
 
@@ -11,16 +13,18 @@ rule models_weights:
     params:
         version=version("models", "weights"),
         row=lambda w: of_command(WEIGHTS[w.weights], definition("models"), "weights"),
+        # Changes no result, so that a row of another size of the same network reruns nothing.
+        shown=lambda w, input: json_option("data-config", input_of(STUDY, w.weights)),
     log:
         "logs/models_weights/{weights}.log",
     benchmark:
         "results/benchmarks/models_weights/{weights}.tsv"
     resources:
-        mem_mb=4000,
+        mem_mb=MEMORY.of("models_weights"),
     conda:
         "../../envs/vision.yaml"
     shell:
-        "python -m visalign models weights --model {wildcards.weights} {params.row} "
+        "python -m visalign models weights --model {wildcards.weights} {params.row} {params.shown} "
         "--output {output.weights} --card {output.card} &> {log}"
 
 
@@ -38,6 +42,8 @@ rule models_card:
         "logs/models_card/{model}.log",
     benchmark:
         "results/benchmarks/models_card/{model}.tsv"
+    resources:
+        mem_mb=MEMORY.of("models_card"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -23,7 +23,7 @@ rule neural:
     benchmark:
         "results/benchmarks/neural/{model}/{recording}.tsv"
     resources:
-        mem_mb=2000,
+        mem_mb=MEMORY.of("neural"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -14,6 +14,8 @@ rule preprocess:
         "logs/preprocess/{stimuli}/{transform}.log",
     benchmark:
         "results/benchmarks/preprocess/{stimuli}/{transform}.tsv"
+    resources:
+        mem_mb=MEMORY.of("preprocess"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -17,6 +17,8 @@ rule recordings:
         "logs/recordings/{recording}.log",
     benchmark:
         "results/benchmarks/recordings/{recording}.tsv"
+    resources:
+        mem_mb=MEMORY.of("recordings"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -16,6 +16,8 @@ rule report_model:
         "logs/report_model/{model}.log",
     benchmark:
         "results/benchmarks/report_model/{model}.tsv"
+    resources:
+        mem_mb=MEMORY.of("report_model"),
     conda:
         "../../envs/analysis.yaml"
     shell:
@@ -38,13 +40,18 @@ rule report_study:
     params:
         version=version("report", "study"),
         config=config_hash(config),
+        credits=json.dumps(credits.of(STUDY), sort_keys=True),
+        not_measured=json_option("not-measured", STUDY.not_measured()),
     log:
         "logs/report_study.log",
     benchmark:
         "results/benchmarks/report_study.tsv"
+    resources:
+        mem_mb=MEMORY.of("report_study"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign report study --scores {input.scores} --trend {input.trend} --figure {input.figure} "
-        "--cards {input.cards} --timings results/benchmarks --config-hash {params.config} "
+        "--cards {input.cards} --credits {params.credits:q} {params.not_measured} "
+        "--timings results/benchmarks --config-hash {params.config} "
         "--directory results --output {output.page} --packed {output.packed} &> {log}"

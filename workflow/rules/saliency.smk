@@ -1,5 +1,5 @@
-# Gradient saliency of the ground-truth class, or the importance maps of a low-level model: one store per (model,
-# stimulus set).
+# Gradient saliency of a class, the label or the answer, or the importance maps of a low-level model: one store per
+# (model, stimulus set).
 
 
 rule saliency:
@@ -18,7 +18,7 @@ rule saliency:
         "results/benchmarks/saliency/{model}/{stimuli}.tsv"
     resources:
         gpu=lambda w: 0 if STUDY.is_low_level(w.model) else GPU,
-        mem_mb=6000,
+        mem_mb=MEMORY.of("saliency"),
     conda:
         "../../envs/vision.yaml"
     shell:

@@ -17,6 +17,8 @@ rule simulate_recordings:
         "logs/simulate_recordings/{recording}.log",
     benchmark:
         "results/benchmarks/simulate_recordings/{recording}.tsv"
+    resources:
+        mem_mb=MEMORY.of("simulate_recordings"),
     conda:
         "../../envs/analysis.yaml"
     shell:
@@ -44,6 +46,8 @@ rule simulate_grid:
         "logs/simulate_grid/{recording}.log",
     benchmark:
         "results/benchmarks/simulate_grid/{recording}.tsv"
+    resources:
+        mem_mb=MEMORY.of("simulate_grid"),
     conda:
         "../../envs/analysis.yaml"
     shell:
@@ -69,6 +73,8 @@ rule simulate_clicks:
         "logs/simulate_clicks/{maps}.log",
     benchmark:
         "results/benchmarks/simulate_clicks/{maps}.tsv"
+    resources:
+        mem_mb=MEMORY.of("simulate_clicks"),
     conda:
         "../../envs/analysis.yaml"
     shell:

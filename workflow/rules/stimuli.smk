@@ -11,11 +11,13 @@ rule stimuli:
         version=version("stimuli"),
         row=lambda w: of_command(STUDY.stimuli[w.stimuli], definition("stimuli"), "stimuli"),
         # A changed image of a folder, or shard of a pattern, must be seen without being an input.
-        listing=lambda w: listing(STUDY.stimuli[w.stimuli].get("path", "")),
+        listing=lambda w: fetched.listing(STUDY.stimuli[w.stimuli].get("path", "")),
     log:
         "logs/stimuli/{stimuli}.log",
     benchmark:
         "results/benchmarks/stimuli/{stimuli}.tsv"
+    resources:
+        mem_mb=MEMORY.of("stimuli"),
     priority: 3  # images to train on are compared with those to score before any training
     conda:
         "../../envs/analysis.yaml"

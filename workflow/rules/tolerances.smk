@@ -15,6 +15,8 @@ rule tolerances:
         "logs/tolerances/{maps}.log",
     benchmark:
         "results/benchmarks/tolerances/{maps}.tsv"
+    resources:
+        mem_mb=MEMORY.of("tolerances"),
     conda:
         "../../envs/analysis.yaml"
     shell:

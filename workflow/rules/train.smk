@@ -15,6 +15,8 @@ rule train_apart:
         "logs/train_apart/{model}.log",
     benchmark:
         "results/benchmarks/train_apart/{model}.tsv"
+    resources:
+        mem_mb=MEMORY.of("train_apart"),
     priority: 3
     conda:
         "../../envs/analysis.yaml"
@@ -42,7 +44,7 @@ rule train_fit:
         "results/benchmarks/train_fit/{model}.tsv"
     resources:
         gpu=GPU * config["train"]["devices"],
-        mem_mb=8000,
+        mem_mb=MEMORY.of("train_fit"),
     priority: 2  # what other models wait for
     conda:
         "../../envs/vision.yaml"
@@ -64,6 +66,8 @@ rule train_rows:
         "logs/train_rows.log",
     benchmark:
         "results/benchmarks/train_rows.tsv"
+    resources:
+        mem_mb=MEMORY.of("train_rows"),
     conda:
         "../../envs/analysis.yaml"
     shell:
@@ -86,7 +90,7 @@ rule train_evaluate:
         "results/benchmarks/train_evaluate/{model}/{maps}.tsv"
     resources:
         gpu=GPU,
-        mem_mb=4000,
+        mem_mb=MEMORY.of("train_evaluate"),
     conda:
         "../../envs/vision.yaml"
     shell:
@@ -111,6 +115,8 @@ rule train_compare:
         "logs/train_compare.log",
     benchmark:
         "results/benchmarks/train_compare.tsv"
+    resources:
+        mem_mb=MEMORY.of("train_compare"),
     conda:
         "../../envs/analysis.yaml"
     shell:

@@ -175,6 +175,18 @@ def test_agreement_is_symmetric_and_does_not_depend_on_axes_or_scale(comparison,
 
 
 @SIMILARITIES
+def test_agreement_within_many_subsets_is_that_of_each_alone(comparison):
+    X, Y = problem()
+    own, other = (comparison.relations(gram(values)) for values in (X + 100, Y))
+    subsets = np.random.default_rng(3).random((60, 7)) < np.linspace(0.2, 0.9, 7)
+    found = comparison.agreements(own, other, subsets)
+    alone = [comparison.agreement(own[np.ix_(s, s)], other[np.ix_(s, s)]) for s in subsets.T]
+    assert found == pytest.approx(alone, abs=1e-9)  # rounding; features have an offset of a hundred SDs
+    same = np.ones((60, 60)) - np.eye(60)
+    assert np.isnan(comparison.agreements(same, other, subsets)).all()
+
+
+@SIMILARITIES
 def test_absent_stimuli_have_no_relations_and_the_others_agree_as_before(comparison):
     X, Y = problem()
     absent = np.arange(60) < 5

@@ -66,8 +66,8 @@ def test_rows_that_contradict_themselves_are_named(row, message):
 def test_the_sheet_names_every_shard_and_file():
     rows = read_sheet(ROOT / "config/downloads.tsv", "downloads", "name")
     found = downloads.expand_rows(rows)
-    assert len(found) == 319 + 18 + 3 + 1 + 4
-    last = found["data/clickme/val/val-17.tfrecords"]
-    assert last["url"].endswith("/prj_harmonization/dataset/click-me/val/val-17.tfrecords")
+    assert len(found) == 318 + 17 + 3 + 1 + 4 + 54  # ClickMe, MajajHong2015, Arcaro, published tables, real
+    last = found["data/clickme/val/val-16.tfrecords"]
+    assert last["url"].endswith("/prj_harmonization/dataset/click-me/val/val-16.tfrecords")
     assert found["data/brainscore/stimulus_hvm-public.zip"]["sha1"].startswith("8aa44e03")
     assert all("sha1" in row or "sha256" in row or "[?]" in row["note"] for row in found.values())

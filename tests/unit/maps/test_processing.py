@@ -36,6 +36,18 @@ def test_processing_equals_torch(shape, size):
     np.testing.assert_allclose(processing.resize_bilinear(processed, size), large, atol=1e-5)
 
 
+def test_maps_that_were_blurred_and_enlarged_are_those_they_were():
+    """As published: 64 × 64, blurred, 224 × 224. What is left is 0.054 of second differences, each axis."""
+    rng = np.random.default_rng(1)
+    processed = processing.process(rng.random((3, 256, 256), dtype=np.float32))
+    found = processing.shrink(processing.resize_bilinear(processed, (224, 224)))
+    edges = np.pad(processed, ((0, 0), (1, 1), (1, 1)), mode="edge").astype(float)
+    second = max(np.abs(np.diff(edges, 2, axis=axis)).max() for axis in (1, 2))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, processed, atol=2 * 0.054 * second + 1e-6)
+    assert np.corrcoef(found.ravel(), processed.ravel())[0, 1] > 0.9999
+
+
 def test_an_impulse_becomes_the_kernel_shifted_by_one_pixel():
     impulse = np.zeros((1, 64, 64))
     impulse[0, 30, 30] = 1

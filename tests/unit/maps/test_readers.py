@@ -27,13 +27,18 @@ def test_each_reader_says_what_it_reads_and_has_a_name_of_its_own():
 
 
 @pytest.mark.parametrize("reader", readers.names())
-def test_the_sheet_knows_every_reader_and_asks_for_the_labels_it_needs(tmp_path, reader):
-    sheet = tmp_path / "maps.tsv"
-    sheet.write_text(f"maps\treader\tpath\tstimuli\tlabels\na\t{reader}\tp\ts\tl.csv\n")
+def test_the_sheet_knows_every_reader_and_asks_for_the_columns_it_needs(tmp_path, reader):
+    sheet, needs = tmp_path / "maps.tsv", readers.needs()[reader]
+    columns = dict.fromkeys(needs, "1") | {"maps": "a", "reader": reader, "path": "p", "stimuli": "s"}
+    sheet.write_text("\t".join(columns) + "\n" + "\t".join(columns.values()) + "\n")
     assert read_sheet(sheet, definition("maps"), "maps")["a"]["reader"] == reader
-    sheet.write_text(f"maps\treader\tpath\tstimuli\na\t{reader}\tp\ts\n")
-    if readers.of(reader).labelled:
-        with pytest.raises(InputError, match="'labels' is a required property"):
+    for needed in needs:
+        others = {name: cell for name, cell in columns.items() if name != needed}
+        sheet.write_text("\t".join(others) + "\n" + "\t".join(others.values()) + "\n")
+        with pytest.raises(InputError, match=f"'{needed}' is a required property"):
             read_sheet(sheet, definition("maps"), "maps")
-    else:
-        read_sheet(sheet, definition("maps"), "maps")
+
+
+def test_the_labels_of_a_reader_come_from_a_csv_where_there_is_one_and_with_its_images():
+    assert {reader.name for reader in readers.READERS if reader.labelled} == {"folder", "clicks"}
+    assert not [name for name, columns in readers.needs().items() if "labels" in columns]

@@ -42,6 +42,7 @@ def test_only_metrics_of_perturbations_alone_never_rest_on_simulated_data():
 def test_a_headline_knows_its_measure():
     assert {headline.panel: headline.stage for headline in measures.HEADLINES} == {
         "neural": "neural",
+        "rsa": "neural",
         "clickme": "clickme",
         "adversarial_alignment": "attacks",
         "perturbation_tolerance": "attacks",
@@ -76,5 +77,6 @@ def test_a_measure_whose_headline_is_none_of_its_metrics_is_refused(change):
     ],
 )
 def test_a_panel_of_neurons_is_titled_by_the_regions_that_were_recorded(benchmark, title):
-    [headline] = measures.BY_NAME["neural"].headlines
-    assert headline.title_of(benchmark) == title
+    predictivity, similarity = measures.BY_NAME["neural"].headlines
+    assert predictivity.title_of(benchmark) == title
+    assert similarity.title_of(benchmark) == title.replace("predictivity", "similarity")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -97,6 +98,29 @@ def test_a_stage_that_is_off_is_a_reason_even_when_an_old_file_is_there(tmp_path
 def test_the_label_space_plays_no_part_in_neural_scores(tmp_path):
     put(tmp_path, "neural", "b", "it", metric="pls", simulated=True)
     assert gather(tmp_path, [NEURAL]).set_index("model").loc["b", "value"] == 0.5
+
+
+def test_every_score_says_that_weights_come_with_another_transform_than_is_used(tmp_path):
+    for model in "ab":
+        put(tmp_path, "accuracy", model, "photographs")
+        put(tmp_path, "neural", model, "it", metric="pls", status="ok, of 3 images")
+        put(tmp_path, "attacks", model, "clickme", metric="perturbation_tolerance", value=None, status="no")
+    (tmp_path / "models").mkdir()
+    differences = ["size 72, used is 64", "crop .9, used is 1"]
+    (tmp_path / "models/a.json").write_text(json.dumps({"other_transform": differences}))
+    (tmp_path / "models/b.json").write_text("{}")
+    alike = {name: MODELS["a"] for name in "ab"}
+    table = gather(tmp_path, [ACCURACY, NEURAL, ATTACKS], alike)
+    told = "size 72, used is 64; crop .9, used is 1"
+    status = {(row["model"], row["benchmark"]): row["status"] for row in table.to_dict("records")}
+    assert status == {
+        ("a", "accuracy/photographs"): f"ok, {told}",
+        ("a", "neural/it"): f"ok, of 3 images; {told}",
+        ("a", "attacks/clickme"): "no",
+        ("b", "accuracy/photographs"): "ok",
+        ("b", "neural/it"): "ok, of 3 images",
+        ("b", "attacks/clickme"): "no",
+    }
 
 
 def test_a_failed_model_is_named_with_the_last_line_of_its_log(tmp_path):

@@ -281,6 +281,24 @@ def test_a_stage_that_is_switched_off_is_not_described_and_needs_no_card(write, 
     assert "predictivity.**" not in text and "**ClickMe alignment.**" in text
 
 
+def test_data_are_cited_with_their_licences_those_of_one_origin_together(write, tmp_path):
+    assert "**Data.**" not in write()
+    lines = RECORDINGS.splitlines()
+    told = [
+        "citation\tlicence",
+        "Lab and others 2024. J. Vis. 1.\tMIT",
+        "Lab and others 2024. J. Vis. 1.\tMIT",
+    ]
+    rows = [f"{line}\t{more}" for line, more in zip(lines, told, strict=True)]
+    (tmp_path / "recordings.tsv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "maps.tsv").write_text(
+        MAPS.replace("simulated\n", "simulated\tlicence\n").replace("true\n", "true\tCC0\n")
+    )
+    text = write()
+    assert "**Data.** it; it_grid: Lab and others 2024. J. Vis. 1; licence MIT. clicks: licence CC0." in text
+    assert "**Data.** clicks: licence CC0. **" in write(neural={"enabled": False})
+
+
 def test_data_that_a_study_does_not_have_is_not_called_measured(write, tmp_path):
     for name in ("recordings/it", "recordings/it_grid", "maps/clicks"):
         path = tmp_path / "results" / f"{name}.json"
@@ -326,3 +344,32 @@ def test_a_file_that_is_no_config_and_a_missing_card_are_named(write, tmp_path, 
 def test_results_of_methods_are_those_of_its_version(write):
     text = write()
     golden.check("methods", "methods", {"paragraphs": text.split("**Software.**")[0].split(" **")})
+
+
+def test_what_is_not_measured_is_one_sentence_and_has_no_paragraph(write, tmp_path):
+    assert "Not measured" not in write()
+    (tmp_path / "maps.tsv").write_text(MAPS.split("\n")[0] + "\n")
+    text = write(accuracy={"stimuli": []})
+    told = "Accuracy (accuracy.stimuli is empty), ClickMe alignment (no importance maps in this study) and"
+    assert f"Not measured: {told} Adversarial perturbations (no importance maps in this study)." in text
+    assert "**Accuracy.**" not in text and "**ClickMe alignment.**" not in text
+    assert "**Trend.** There is no accuracy in this study, so scores are shown by model" in text
+
+
+def test_scores_of_others_and_another_x_axis_are_told(write, tmp_path):
+    row = "theirs,accuracy/imagenet,top1,proportion,0.7"
+    (tmp_path / "mine.csv").write_text(f"model,benchmark,metric,convention,value\n{row}\n")
+    (tmp_path / "published.csv").write_text("model,top1\none,70.1\n")
+    text = write(scores={"tables": ["mine.csv"]}, trend={"axis": "neural/it/IT/70-170/whole_image/pls"})
+    assert "**Scores of others.** From mine.csv (1 score of 1 model), not measured here." in text
+    assert "The x axis is neural/it/IT/70-170/whole_image/pls. The statistics are of 3 models" in text
+    models = {"sheet": "models.tsv", "published": {"table": "published.csv"}}
+    text = write(models=models, trend={"axis": "published"})
+    assert "Published top-1 accuracies are those of published.csv." in text
+    assert "The x axis is published top-1 accuracy." in text
+
+
+@pytest.mark.parametrize("target", ["predicted", "label_or_predicted"])
+def test_saliency_of_the_answer_is_said_to_be_that(write, target):
+    assert "class that the model answers" not in write()
+    assert "class that the model answers" in write(saliency={"target": target})

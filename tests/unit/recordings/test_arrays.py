@@ -142,7 +142,7 @@ def test_checksums_of_files_are_checked(write, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"region": "IT"}, r"card\.yaml: region: unknown key"),
+        ({"area": "IT"}, r"card\.yaml: area: unknown key"),
         ({"time_bins": None}, r"card\.yaml: .*'time_bins' is a required property"),
         ({"time_bins": [[70]]}, r"card\.yaml: time_bins\.0: "),
         ({"time_bins": [[0, 1], [1, 2]]}, r"card\.yaml: time_bin_start: 2 values, but responses of 1"),
@@ -302,3 +302,116 @@ def test_byte_order_and_memory_order_change_nothing(write, dtype):
         read = arrays.read_arrays(write(array))
         np.testing.assert_array_equal(read.values[:, 0, :, 0], np.arange(6).reshape(3, 2))
         assert read.dtype.isnative
+
+
+# --- axes in another order, and stimuli in the order of the set ---
+
+ORDERS = (
+    ("neuroid", "stimulus", "repetition"),
+    ("repetition", "time_bin", "neuroid", "stimulus"),
+    ("neuroid", "stimulus"),
+    ("time_bin", "stimulus", "neuroid"),
+)
+
+
+@pytest.mark.parametrize("axes", ORDERS, ids="-".join)
+def test_axes_in_any_order_give_the_same_recording(write, axes):
+    whole = {"stimulus": 3, "neuroid": 4, "repetition": 5, "time_bin": 2}
+    time_bins = [[70, 170], [170, 270]] if "time_bin" in axes else [[70, 170]]
+    responses = responses_of(*(whole[axis] if axis in axes else 1 for axis in whole))
+    expected = arrays.read_arrays(write(responses, time_bins=time_bins))
+    present = [axis for axis in whole if axis in axes]
+    stored = responses.reshape([whole[axis] for axis in present]).transpose([present.index(a) for a in axes])
+    path = write(stored, time_bins=time_bins, axes=list(axes))
+    assert arrays.read_arrays(path).identical(expected)
+    shape, coordinates = arrays.read_lists(path)
+    assert shape == expected.shape and coordinates["stimulus_id"] == ["s0", "s1", "s2"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"axes": ["neuroid", "repetition"]}, "axes: no stimulus among neuroid, repetition"),
+        ({"axes": ["stimulus", "time_bin"]}, "axes: no neuroid among stimulus, time_bin"),
+        ({"axes": ["neuroid", "stimulus", "neuroid"]}, "axes: "),
+        ({"axes": ["neuron", "stimulus"]}, "axes.0: 'neuron' is not one of"),
+        (
+            {"axes": ["neuroid", "stimulus", "repetition"]},
+            "responses.npy: shape (3, 4), type float64; expected",
+        ),
+        ({"region": "V4", "neuroids": "n.csv"}, "region: V4, but n.csv tells of the neuroids"),
+    ],
+)
+def test_axes_that_do_not_fit_are_named(write, changes, message):
+    path = write(responses_of(3, 4), {"n.csv": "neuroid_id\na\nb\nc\nd\n"}, **changes)
+    for read in (arrays.read_arrays, arrays.read_lists):
+        with pytest.raises(InputError) as error:
+            read(path)
+        assert message in str(error.value)
+
+
+def test_axes_of_a_csv_are_refused(write):
+    path = write("a,b\n1,2\n3,4\n5,6\n", responses="r.csv", axes=["neuroid", "stimulus"])
+    with pytest.raises(InputError, match=r"axes: for \.npy arrays; r\.csv has one row per stimulus"):
+        arrays.read_arrays(path)
+
+
+def test_without_ids_the_stimuli_are_those_of_the_set_in_its_order(write):
+    responses = responses_of(3, 2)
+    path = write(responses, stimulus_ids=None)
+    recording = arrays.read_arrays(path, stimulus_ids=["b", "c", "a"])
+    for stimulus, row in zip("bca", responses, strict=True):
+        np.testing.assert_array_equal(
+            recording.sel(stimulus=recording.stimulus_id == stimulus).squeeze(), row
+        )
+    assert arrays.read_arrays(path).stimulus_id.values.tolist() == ["1", "2", "3"]
+    with pytest.raises(
+        InputError, match=r"hence the 2 of the stimulus set, but responses\.npy has 3 stimuli"
+    ):
+        arrays.read_arrays(path, stimulus_ids=["a", "b"])
+
+
+def test_ids_of_the_card_come_before_those_of_the_set(write):
+    recording = arrays.read_arrays(write(responses_of(3, 2)), stimulus_ids=["x", "y"])
+    assert recording.stimulus_id.values.tolist() == ["s0", "s1", "s2"]
+
+
+def test_region_and_subject_of_a_card_are_those_of_all_neuroids(write):
+    path = write(responses_of(3, 4), region="V4", subject="PE")
+    recording = arrays.read_arrays(path, region="V4")
+    assert recording.region.values.tolist() == ["V4"] * 4 and recording.subject.values.tolist() == ["PE"] * 4
+    with pytest.raises(InputError, match="region"):
+        arrays.read_arrays(path, region="IT")
+
+
+def test_a_file_is_the_same_however_a_card_names_it(tmp_path, monkeypatch):
+    """Rules that fetch files know them by their plain paths."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("config/real", "data"):
+        Path(folder).mkdir(parents=True)
+    np.save("data/r.npy", responses_of(3, 2))
+    card = CARD | {"responses": "../../data/r.npy"}
+    Path("config/real/card.yaml").write_text(yaml.safe_dump(card))
+    assert arrays.named_files("config/real/card.yaml") == ["data/r.npy"]
+    assert arrays.read_arrays("config/real/card.yaml").sizes["neuroid"] == 2
+    Path("elsewhere/a").mkdir(parents=True)
+    Path("config").rename("elsewhere/a/config")
+    Path("config").symlink_to("elsewhere/a/config")  # from where ../../data would be another folder
+    assert arrays.named_files("config/real/card.yaml") == ["data/r.npy"]
+    assert arrays.read_lists("config/real/card.yaml")[0] == (3, 1, 2, 1)
+    assert arrays.read_arrays("config/real/card.yaml").sizes["neuroid"] == 2
+
+
+V4 = Path(__file__).resolve().parents[4] / "shared" / "real" / "v4_210325"
+
+
+@pytest.mark.skipif(not V4.is_dir(), reason=f"the recording of V4 is not at {V4} (no part of the project)")
+def test_the_array_of_v4_is_read_as_it_is(tmp_path):
+    axes = ["neuroid", "stimulus", "repetition"]
+    card = {"responses": str(V4 / "responses_raw.npy"), "axes": axes, "time_bins": [[0, 100]], "region": "V4"}
+    (tmp_path / "v4.yaml").write_text(yaml.safe_dump(card))
+    names = [f"image{number:04d}.jpg" for number in range(1, 641)]
+    recording = arrays.read_arrays(tmp_path / "v4.yaml", region="V4", stimulus_ids=names)
+    stored = np.load(V4 / "responses_raw.npy")
+    assert recording.shape == (640, 10, 50, 1)
+    np.testing.assert_array_equal(recording.values[..., 0], stored.transpose(1, 2, 0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,12 +65,23 @@ def test_an_assembly_lists_its_stimuli_and_the_neuroids_of_the_region(tmp_path):
 def test_arrays_list_what_their_card_names(tmp_path):
     row = arrays(tmp_path, object_name=["b", "a", "a", "b"])
     listed = lists.listed_stimuli(row)
-    assert listed == (["s2", "s0", "s1", "s3"], ["b", "a", "a", "b"], 2, 3)
+    assert listed[:4] == (["s2", "s0", "s1", "s3"], ["b", "a", "a", "b"], 2, 3)
     array_recordings.read_arrays(row["path"])
 
 
+def test_stimuli_without_ids_are_numbers_in_the_order_of_the_set(tmp_path):
+    row = arrays(tmp_path)
+    card = Path(row["path"])
+    content = yaml.safe_load(card.read_text())
+    del content["stimulus_ids"]
+    card.write_text(yaml.safe_dump(content))
+    listed = lists.listed_stimuli(row)
+    assert listed.stimulus_ids == ["1", "2", "3", "4"] and listed.in_order
+    assert not lists.listed_stimuli(arrays(tmp_path)).in_order
+
+
 def test_grid_recordings_list_images(tmp_path):
-    assert lists.listed_stimuli(grid(tmp_path)) == (["im0", "im1"], ["", ""], 5, 1)
+    assert lists.listed_stimuli(grid(tmp_path))[:4] == (["im0", "im1"], ["", ""], 5, 1)
     pd.DataFrame({"image_id": ["b", "b", "a", "a"], "grid_y": [0, 1] * 2, "grid_x": [0, 0] * 2}).to_csv(
         tmp_path / "ids.csv", index=False
     )

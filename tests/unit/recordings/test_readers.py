@@ -29,7 +29,7 @@ def test_what_a_reader_needs_and_takes_are_columns_of_the_sheet(reader):
 
 
 def test_what_can_be_asked_of_a_reader_is_the_region_and_what_some_reader_takes():
-    assert set(Asked.__annotations__) == {"region", *readers.SETTINGS}
+    assert set(Asked.__annotations__) == {"region", "stimulus_ids", *readers.SETTINGS}
     assert {setting for reader in readers.READERS for setting in reader.takes} == set(readers.SETTINGS)
 
 
@@ -40,6 +40,7 @@ def test_names_of_readers_are_told_apart():
 @pytest.mark.parametrize("reader", readers.READERS, ids=lambda reader: reader.name)
 def test_settings_that_a_reader_does_not_take_are_refused_before_its_file_is_opened(reader):
     given = {"region": "IT", "subject": "x", "windows": "51-90", "first_ms": 0}
+    given |= {"variable": "X", "order": "ids.csv"}
     others = [setting for setting in readers.SETTINGS if setting not in reader.takes]
     if others:
         with pytest.raises(InputError, match=f"--{others[0]}: the reader {reader.name} does not take it"):

@@ -27,6 +27,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         server, wanted = self.server, self.headers.get("Range")
         server.asked.append(wanted)
+        server.paths.append(self.path)
         server.conditions.append(self.headers.get("If-Range"))
         if server.statuses:
             return self.send_error(server.statuses.pop(0))
@@ -60,6 +61,7 @@ def server(tmp_path, monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.content, server.ranges, server.tag = CONTENT, True, '"one"'
     server.cuts, server.statuses, server.asked, server.conditions = [], [], [], []
+    server.paths = []
     server.shift = 0
     server.url = f"http://127.0.0.1:{server.server_port}/file.bin"
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -83,6 +85,19 @@ def test_a_whole_file_is_fetched_once(server):
     fetch(server, "--sha256", SHA256.upper(), "--sha1", SHA1)
     assert Path("d/file.bin").read_bytes() == CONTENT
     assert server.asked == [None] and files() == ["d/file.bin"]
+
+
+def test_a_mirror_is_asked_for_host_and_path_and_checksums_stay_those_of_the_address(server):
+    mirror = server.url.removesuffix("/file.bin") + "/copies/"
+    address = ["--url", "https://example.org:8080/a/b.bin?raw=1", "--mirror", mirror]
+    fetch(server, *address)
+    assert server.paths == ["/copies/example.org:8080/a/b.bin?raw=1"]
+    assert Path("d/file.bin").read_bytes() == CONTENT
+    recorded = Path("c/sums.tsv").read_text().splitlines()[1].split("\t")
+    assert recorded == ["https://example.org:8080/a/b.bin?raw=1", SHA256, "300000"]
+    server.content = CONTENT[1:]
+    with pytest.raises(InputError, match=f"{mirror}example.org.* expected {SHA256}"):
+        fetch(server, *address)
 
 
 def test_a_cut_connection_is_resumed_where_it_was_cut(server):
@@ -208,6 +223,7 @@ def test_an_unreachable_server_is_named(server):
     [
         (["--url", "ftp://host/file"], "--url: 'ftp://host/file' is not an http or https address"),
         (["--url", "file:///etc/hosts"], "--url: 'file:///etc/hosts' is not"),
+        (["--mirror", "mirror/files"], "--mirror: 'mirror/files' is not an http or https address"),
         (["--sha256", SHA1], f"--sha256: '{SHA1}' is not 64 hexadecimal digits"),
     ],
 )

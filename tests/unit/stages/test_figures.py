@@ -285,6 +285,7 @@ def test_a_study_without_values_is_drawn_with_its_reasons(tmp_path):
         nothing = {
             "points": [],
             "shown_only": [],
+            "by_model": [],
             "n": 0,
             "trend": None,
             "reason": "n = 0",

@@ -13,6 +13,7 @@ import digests
 import golden
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from visalign import cli
@@ -110,6 +111,36 @@ def test_maps_of_several_sizes_keep_their_order(tmp_path, monkeypatch):
     arrays, _ = run(tmp_path, "--path", "a.tfrecords")
     for found, expected in zip(arrays["map"], processing.process(heatmaps), strict=True):
         assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+
+
+def test_maps_that_were_blurred_before_are_not_blurred_again_and_are_counted(tmp_path, shards, capsys):
+    """What bilinear enlarging leaves is most at the border, where the image ends: below 2e-3 of the range."""
+    processed = processing.process(shards)
+    enlarged = processing.resize_bilinear(processed, (224, 224))
+    pixels = np.zeros((224, 224, 3), np.float32)
+    records = [{"image": pixels.tobytes(), "heatmap": enlarged[i].tobytes(), "label": i} for i in (0, 1)]
+    tfrecords.write_examples("mixed.tfrecords", [*records, raw_record(shards[2], 2)])
+    arrays, card = run(tmp_path, "--path", "mixed.tfrecords")
+    assert card["processed_before"] == 2
+    assert "mixed.tfrecords: 2 maps were blurred before, and are not again" in capsys.readouterr().err
+    np.testing.assert_allclose(arrays["map"][:2], processed[:2], atol=2e-3)
+    np.testing.assert_array_equal(arrays["map"][2], processed[2])
+    assert np.abs(processing.process(enlarged[:2]) - processed[:2]).max() > 1e-2  # as they would be, blurred
+    _, card = run(tmp_path, "--path", "val-*.tfrecords")
+    assert "processed_before" not in card
+
+
+def test_maps_of_files_of_torch_are_read_in_the_order_of_names(tmp_path, shards):
+    levels = np.rint(processing.resize_bilinear(processing.process(shards), (224, 224)) * 255).astype(
+        np.uint8
+    )
+    for index in (0, 2, 10):
+        map_ = torch.from_numpy(levels[index % 7])[None, None]
+        record = {"image": torch.zeros(1, 3, 224, 224, dtype=torch.uint8), "heatmap": map_}
+        torch.save(record | {"label": torch.tensor([[index]], dtype=torch.int32)}, f"{index}.pth")
+    arrays, card = run(tmp_path, "--reader", "pth", "--path", "*.pth")
+    assert arrays["label"].tolist() == [0, 10, 2] and card["processed_before"] == 3
+    np.testing.assert_array_equal(arrays["map"], processing.shrink(levels[[0, 3, 2]].astype(np.float32)))
 
 
 def test_constant_and_non_finite_maps_are_listed_and_stay_undefined(tmp_path, shards):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import golden
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
+import yaml
 
 from visalign import cli
 from visalign.errors import InputError
@@ -335,3 +337,26 @@ def test_results_of_recordings_are_those_of_its_version(tmp_path, write):
         {"card": {name: value for name, value in card.items() if name not in skipped}}
         | {"ceilings": {name: table[name].tolist() for name in table.columns}},
     )
+
+
+def test_stimuli_without_ids_are_those_of_the_table_in_its_order(tmp_path, monkeypatch, capsys):
+    """Neuroids × stimuli × repetitions, and a table in the order of the images, not of names."""
+    monkeypatch.chdir(tmp_path)
+    responses = np.random.default_rng(0).normal(size=(4, 5, 3)) + np.arange(5)[:, None]
+    responses[:, 2, 1:] = np.nan
+    np.save("r.npy", responses)
+    card = {"responses": "r.npy", "axes": ["neuroid", "stimulus", "repetition"], "time_bins": [[0, 100]]}
+    Path("card.yaml").write_text(yaml.safe_dump(card | {"region": "V4"}))
+    ids = ["im_9", "im_10", "im_2", "im_1", "im_3"]
+    rows = [f"{name},x.png,{index:064d}" for index, name in enumerate(ids)]
+    Path("table.csv").write_text("\n".join(["stimulus_id,path,sha256", *rows]))
+    found = run(tmp_path, "--table", "table.csv", path="card.yaml", reader="arrays")
+    recording = form.read_recording("out/r.nc")
+    for name, expected in zip(ids, responses.transpose(1, 2, 0), strict=True):
+        own = recording.isel(stimulus=int(np.flatnonzero(recording.stimulus_id == name)[0]))
+        np.testing.assert_array_equal(own.values[..., 0], expected)
+    assert found["excluded"]["responses_missing"] == 8
+    Path("table.csv").write_text("\n".join(["stimulus_id,path,sha256", *rows[1:]]))
+    with pytest.raises(SystemExit):
+        run(tmp_path, "--table", "table.csv", path="card.yaml", reader="arrays")
+    assert "card.yaml: stimulus_ids: none, hence the 4 of the stimulus set" in capsys.readouterr().err

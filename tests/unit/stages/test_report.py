@@ -19,7 +19,7 @@ NASTY = '<script>alert("x")</script>&'
 MODEL = "tf_efficientnet_lite0"
 
 
-def write_report(folder, change=lambda scores: scores, cards=()):
+def write_report(folder, change=lambda scores: scores, cards=(), *more):
     """Write the report of the synthetic study, with a card and a page of one model; return its HTML.
 
     The page to be sent alone is ``html/packed.html``.
@@ -45,8 +45,19 @@ def write_report(folder, change=lambda scores: scores, cards=()):
         "--packed",
         folder / "html/packed.html",
     ]
-    main(["report", "study", *map(str, argv)])
+    main(["report", "study", *map(str, argv), *more])
     return (folder / "html" / "r.html").read_text()
+
+
+def test_whose_data_they_are_is_shown_above_their_cards(tmp_path):
+    credits = [
+        {"names": ["v4", "it<b>"], "citation": "Lab & others 2024", "licence": "MIT"},
+        {"names": ["maps"], "citation": "", "licence": "CC0"},
+    ]
+    page = write_report(tmp_path, lambda scores: scores, (), "--credits", json.dumps(credits))
+    assert "<li>v4; it&lt;b&gt;: Lab &amp; others 2024; licence MIT</li>" in page
+    assert "<li>maps: licence CC0</li>" in page
+    assert page.index("Data cards") < page.index("<li>v4") < page.index("No data card was given")
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +114,8 @@ def test_every_table_marks_what_is_simulated(html):
         name for name in re.findall(r'<button type="button">([^<]*)</button> <span class="tag">', header)
     }
     simulated = [one for one in HEADLINES if BY_NAME[one.stage].metric(one.metric).simulated == "dataset"]
-    titles = {"IT predictivity" if one.panel == "neural" else one.title for one in simulated}
+    shown = [one for one in simulated if not one.without]  # which only stands in for another
+    titles = {"IT predictivity" if one.panel == "neural" else one.title for one in shown}
     assert {name.split(",")[0] for name in tagged} == titles
     attacks = [row for row in Page(section_of(html, "failures")).rows if row[0] == "attacks/photographs"]
     metrics = {"simulated" in row: row for row in attacks if synthetic_scores.UNDEFINED in row}
@@ -229,9 +241,10 @@ def test_strings_from_files_are_escaped(html, tmp_path):
     assert sum(tag == "script" for tag, _ in Page(nasty).tags) == 2
 
 
-def test_a_study_without_simulated_data_says_so(tmp_path):
+def test_a_study_without_simulated_data_does_not_have_the_word(tmp_path):
     html = write_report(tmp_path, lambda scores: scores.assign(simulated=False))
-    assert "No score of this report is marked as simulated." in html
+    shown = re.sub("<(script|style).*?</(script|style)>", "", html, flags=re.S)
+    assert "imulated" not in shown and "SIMULATED" not in shown
     assert 'class="tag"' not in html
 
 

@@ -353,6 +353,26 @@ def contrast(ink, paper):
     return (light + 0.05) / (dark + 0.05)
 
 
+def test_without_an_accuracy_models_stand_in_the_order_of_their_scores(browser, tmp_path):
+    scores = synthetic_scores.score_table()
+    scores = scores[~scores["benchmark"].str.startswith("accuracy/")]
+    browser.show(write_report(tmp_path, scores, synthetic_scores.model_sheet()))
+    options = browser.run("[...document.querySelectorAll('#x-axis option')].map(e => e.textContent)")
+    assert options == ["models, the highest score first", "parameters, millions"]
+    points = f"[...{panel(0)}.querySelectorAll('.point')]"
+    names = browser.run(f"{points}.map(e => [e.getAttribute('aria-label'), e.getAttribute('transform')])")
+    places = [[float(number) for number in text[10:-1].split()] for _, text in names]
+    best = scores[(scores["metric"] == "pls") & (scores["convention"] == "r2/c")].dropna(subset="value")
+    ordered = best.sort_values("value", ascending=False)["model"].tolist()
+    assert [label.split(",")[0] for label, _ in names] == ordered
+    assert places == sorted(places) and [y for _, y in places] == sorted(y for _, y in places)
+    browser.hover(f"{points}[0].querySelector('.mark')")
+    assert ordered[0] in browser.run("document.getElementById('tip').textContent")
+    note = browser.run(f"{panel(0)}.querySelector('.note').textContent")
+    assert note.startswith("14 of 15 models have a value.") and "no accuracy in this study" in note
+    assert trouble(browser) == []
+
+
 def test_four_hundred_models_fit_in_5_mb_and_open_within_2_seconds(browser, tmp_path):
     rng, scores, sheets = np.random.default_rng(0), [], []
     for copy in range(27):

@@ -8,6 +8,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from visalign.errors import InputError
@@ -61,6 +62,120 @@ def test_raw_float32_shard_is_read_exactly(tmp_path):
         np.testing.assert_array_equal(record.image, image)
         np.testing.assert_array_equal(record.heatmap, heatmap)
         assert (record.label, record.click_count) == (5, 17)
+
+
+def small_record(scale: float = 255) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Image and map of 224 × 224 pixels, and the record of raw float32 that holds them."""
+    image = smooth_images(1)[0, :224, :224]
+    heatmap = np.random.default_rng(0).random((224, 224, 1), dtype=np.float32)
+    raw = {"image": (image.astype("<f4") / 255 * scale).tobytes(), "heatmap": heatmap.tobytes(), "label": 5}
+    return image, heatmap[..., 0], raw
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+def test_raw_float32_of_224_pixels_is_read_exactly_and_its_map_is_processed(tmp_path, scale):
+    image, heatmap, raw = small_record(scale)
+    tfrecords.write_examples(tmp_path / "a.tfrecords", [raw, raw | {"heatmap": heatmap.ravel()}])
+    for record in clickme.read_clickme(tmp_path / "a.tfrecords"):  # bytes, and a list of floats
+        np.testing.assert_array_equal(record.image, image)
+        np.testing.assert_array_equal(record.heatmap, heatmap)
+        assert record.processed and record.label == 5
+
+
+def test_only_maps_of_224_pixels_are_processed(tmp_path, shard):
+    heatmap = np.zeros((256, 256), np.float32).tobytes()
+    raw = {"image": np.ones((256, 256, 3), np.float32).tobytes(), "heatmap": heatmap, "label": 5}
+    tfrecords.write_examples(tmp_path / "a.tfrecords", [raw])
+    records = [*clickme.read_clickme(shard), *clickme.read_clickme(tmp_path / "a.tfrecords")]
+    assert [record.processed for record in records] == [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"heatmap": np.zeros((256, 256), np.float32).tobytes()}, "heatmap: 256 × 256 pixels, but its image"),
+        ({"heatmap": np.zeros(225 * 225, np.float32)}, "heatmap: 50625 values, not 256 × 256 or 224 × 224"),
+        (
+            {"image": bytes(225 * 225 * 12)},
+            "image: not a readable image: of no format that Pillow knows; nor raw float32 of 256 × 256 "
+            "or 224 × 224 pixels: 607500 bytes",
+        ),
+        (
+            {"image": bytes(224 * 224 * 3)},
+            "image: not a readable image: of no format that Pillow knows; nor raw",
+        ),  # uint8
+    ],
+)
+def test_a_record_of_no_dialect_is_named(tmp_path, change, message):
+    tfrecords.write_examples(tmp_path / "a.tfrecords", [small_record()[2] | change])
+    with pytest.raises(InputError) as error:
+        list(clickme.read_clickme(tmp_path / "a.tfrecords"))
+    assert f"a.tfrecords: record 0 (byte 0): {message}" in str(error.value)
+
+
+def tensors(batch: bool = True) -> dict[str, torch.Tensor]:
+    """A record as it is published: uint8 image and map, channels first, and an int32 label."""
+    rng = np.random.default_rng(0)
+    image = torch.from_numpy(rng.integers(0, 256, size=(3, 224, 224), dtype=np.uint8))
+    heatmap = torch.from_numpy(rng.integers(0, 256, size=(1, 224, 224), dtype=np.uint8))
+    record = {"image": image, "heatmap": heatmap, "label": torch.tensor([7], dtype=torch.int32)}
+    return {name: value[None] for name, value in record.items()} if batch else record
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_a_file_of_torch_is_read_exactly_as_one_record(tmp_path, batch):
+    torch.save(tensors(batch), tmp_path / "0.pth")
+    (record,) = clickme.read_clickme(tmp_path / "0.pth")
+    expected = tensors(batch=False)
+    np.testing.assert_array_equal(record.image, expected["image"].permute(1, 2, 0).numpy())
+    np.testing.assert_array_equal(record.heatmap, expected["heatmap"][0].numpy())
+    assert record.image.dtype == np.uint8 and record.heatmap.dtype == np.float32
+    assert record.label == 7 and record.processed
+
+
+class Evil:
+    """What runs a command where it is unpickled."""
+
+    def __reduce__(self):
+        return os.system, ("touch evil",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (tensors() | {"heatmap": None}, "heatmap: shape (), not ([1,] 1, height, width)"),
+        (tensors() | {"image": torch.ones(1, 224, 224, 3)}, "image: shape (1, 224, 224, 3), not ([1,] 3, "),
+        (tensors() | {"image": torch.ones(2, 3, 9, 9)}, "image: shape (2, 3, 9, 9), not ([1,] 3, "),
+        (tensors() | {"heatmap": torch.ones(1, 9, 224)}, "heatmap: 9 × 224 pixels, but its image has 224 × "),
+        (tensors() | {"label": torch.tensor([1, 2])}, "label: int64 (2,), not one whole number"),
+        (tensors() | {"label": torch.tensor(-1)}, "label: -1 is negative"),
+        (
+            {"images": 1, "heatmaps": 2, "labels": 3},
+            "no field 'image' (fields: heatmaps, images, labels): one image a file",
+        ),
+        (torch.ones(3), "Tensor, expected a dict of image, heatmap and label"),
+        ({"image": Evil()}, "not a readable file of tensors (torch.save): Weights only load failed"),
+    ],
+)
+def test_other_files_of_torch_are_named_and_run_nothing(tmp_path, monkeypatch, content, message):
+    monkeypatch.chdir(tmp_path)
+    torch.save(content, "a.pth")
+    with pytest.raises(InputError) as error:
+        list(clickme.read_clickme("a.pth"))
+    assert str(error.value).startswith(f"a.pth: {message}") and "\n" not in str(error.value)
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_damaged_or_absent_file_of_torch_is_named(tmp_path):
+    path = tmp_path / "a.pth"
+    with pytest.raises(InputError, match=r"a\.pth: no such file"):
+        list(clickme.read_clickme(path))
+    torch.save(tensors(), path)
+    clean = path.read_bytes()
+    for damaged in (clean[: len(clean) // 2], b"", b"nothing of the kind"):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"a\.pth: not a readable file of tensors"):
+            list(clickme.read_clickme(path))
 
 
 @pytest.mark.parametrize("scale", [1, 255])
@@ -229,14 +344,14 @@ def test_images_and_maps_of_16_bits_keep_their_range(tmp_path, shard):
 def test_records_are_counted_without_reading_them(shard, monkeypatch):
     monkeypatch.setattr(tfrecords, "decode_example", None)
     assert clickme.count_records(shard) == 3
-    assert clickme.count_records("any.npz") == 1
+    assert clickme.count_records("any.npz") == clickme.count_records("any.pth") == 1
     shard.write_bytes(shard.read_bytes()[:-1])
     with pytest.raises(InputError, match=r"val-0\.tfrecords: record 2 \(byte \d+\): truncated record"):
         clickme.count_records(shard)
 
 
 def test_missing_shards_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"none-\*.tfrecords: no such TFRecord shard or npz file"):
+    with pytest.raises(InputError, match=r"none-\*.tfrecords: no such TFRecord shard, npz or pth file"):
         clickme.list_shards(str(tmp_path / "none-*.tfrecords"))
     with pytest.raises(InputError, match="no such TFRecord shard"):
         list(tfrecords.read_records(tmp_path / "none"))

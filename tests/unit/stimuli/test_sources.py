@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from visalign import cli
@@ -104,6 +105,13 @@ def test_npz_files_are_counted(tmp_path):
     for index in range(2):
         np.savez(tmp_path / f"{index}.npz", image=np.ones((4, 4, 3)), heatmap=np.ones((4, 4)), label=index)
     agree(tmp_path, {"stimuli": "set", "source": "npz", "path": str(tmp_path / "*.npz")})
+
+
+def test_files_of_torch_are_counted(tmp_path):
+    record = {"image": torch.ones(3, 4, 4), "heatmap": torch.ones(1, 4, 4), "label": torch.tensor(5)}
+    for index in range(2):
+        torch.save(record, tmp_path / f"{index}.pth")
+    agree(tmp_path, {"stimuli": "set", "source": "pth", "path": str(tmp_path / "*.pth")})
 
 
 @pytest.mark.parametrize(

@@ -101,3 +101,13 @@ def test_a_network_without_layers_says_so():
 
     with pytest.raises(InputError, match="layers: no stages found in Bare; name layers in the model sheet"):
         layers_of.layer_shapes(Bare(), "auto", (64, 64))
+
+
+def test_layers_of_a_callable_are_those_that_a_row_of_it_has(capsys):
+    words = ["list-layers", "torchvision.models:squeezenet1_1"]
+    with pytest.raises(SystemExit):
+        cli.main(words)
+    assert "--input-size: torchvision.models:squeezenet1_1 does not say which" in capsys.readouterr().err
+    cli.main([*words, "--input-size", "64"])
+    first = capsys.readouterr().out.splitlines()[0].split()
+    assert first[0] == "features.2" and first[-1] == str(64 * 15 * 15)

@@ -64,7 +64,7 @@ def study(tmp_path, monkeypatch, known_models):
 
 @pytest.fixture
 def sizes(study):
-    return planning.Sizes(study, Path("results"))
+    return planning.Memory(study, Path("results"))
 
 
 def plan(*arguments):
@@ -90,7 +90,7 @@ def test_the_jobs_are_those_that_snakemake_counts(study, capsys):
     assert planned["downloads"] == {
         "weights": 1,
         "weights_bytes": 44_000_000,
-        "files": [f"data/clickme/val/val-{number}.tfrecords" for number in range(18)],
+        "files": [f"data/clickme/val/val-{number}.tfrecords" for number in range(17)],
     }
 
 
@@ -140,13 +140,26 @@ def test_hours_follow_the_law_of_the_measured_run(sizes):
 def test_low_level_models_are_sized_and_timed_apart_from_networks(study):
     with Path("models.tsv").open("a") as sheet:
         sheet.write("bank\tgabor-energy\tlow-level\t\t\n")
-    sizes = planning.Sizes(planning.load(Path("study.yaml")), Path("results"))
+    sizes = planning.Memory(planning.load(Path("study.yaml")), Path("results"))
     jobs = [("features", ("net", "photos")), ("features", ("bank", "photos"))]
     assert sizes.work(*jobs[1]) == 100 * 224**2
     assert sizes.disk(*jobs[1]) == 100 * 32 * 28**2 * 4
     assert sizes.disk("models_weights", ("gabor-energy-low-level-1",)) == 0
     times = {"features": ([sizes.work(*jobs[0])], [60.0]), "features of low-level models": ([5e6], [5.0])}
     assert planning.plan(jobs, sizes, times)["hours"]["features"] == pytest.approx(65 / 3600)
+
+
+def test_memory_is_that_of_the_largest_job_of_a_rule(sizes):
+    jobs = [("saliency", ("net", "clickme")), ("gram", ("net", "views", "grid-9")), ("models_card", ("net",))]
+    own = planning.Memory(sizes.study, sizes.results)
+    planned = planning.plan([*jobs, ("gram", ("net", "photos", "whole_image"))], sizes, {})
+    assert planned["memory_mb"].keys() == {"saliency", "gram", "models_card"}
+    assert planned["memory_mb"]["gram"] == max(
+        own.mb("gram", ("net", "views", "grid-9")), own.mb("gram", ("net", "photos", "whole_image"))
+    )
+    assert planned["memory_mb"]["saliency"] > planned["memory_mb"]["models_card"] > 0
+    largest = max(planned["memory_mb"].values()) / 1000
+    assert f"Memory of the largest job: {largest:.1f} GB" in planning.text(planned)
 
 
 def test_a_fit_never_foretells_less_than_nothing():

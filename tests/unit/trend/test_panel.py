@@ -1,6 +1,7 @@
 """Claims about the panels of accuracy against alignment: who is in them, as what, and why others are not."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,13 @@ from synthetic_scores import panels_of
 
 from visalign import measures
 from visalign.cli import main
-from visalign.io import tables
+from visalign.io import sheets, tables
 from visalign.io.files import read_json
 from visalign.io.scores import Source, rows_of
 from visalign.labels import accuracy
+from visalign.trend import model_sheet
+
+SHEETS = Path(__file__).parents[3] / "config/models"
 
 
 def test_models_of_one_family_have_a_trend_but_no_cross_validated_error(tmp_path):
@@ -35,6 +39,24 @@ def test_in_a_sheet_without_families_each_model_is_its_own(tmp_path):
     main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "100", "--output", output])
     points = read_json(tmp_path / "trend.json")["panels"][0]["points"]
     assert points and {point["family"] for point in points} == {""}
+
+
+def test_a_sheet_may_leave_out_the_empty_cells_at_the_end_of_a_row(tmp_path):
+    """As `check` and all other stages let it: a study of weeks must not end here."""
+    scores, sheet = synthetic_scores.write_study(tmp_path)
+    lines = Path(sheet).read_text().splitlines()
+    Path(sheet).write_text("\n".join([f"{lines[0]}\tnotes", *lines[1:-1], f"{lines[-1]}\tlast"]) + "\n")
+    output = tmp_path / "trend.json"
+    main(["trend", "--scores", scores, "--models", sheet, "--bootstrap", "100", "--output", str(output)])
+    assert read_json(output)["panels"][0]["n"] == 11
+
+
+@pytest.mark.parametrize("sheet", sorted(SHEETS.glob("*.tsv")), ids=lambda path: path.name)
+def test_every_model_sheet_is_read(tmp_path, sheet):
+    scores = str(tmp_path / "scores.csv")
+    tables.write_table(scores, synthetic_scores.score_table())
+    _, found = model_sheet.read_study(scores, str(sheet))
+    assert len(found) == len(sheets.read_sheet(sheet, "models", "model"))
 
 
 TITLES = ["IT predictivity", "ClickMe alignment", "Adversarial alignment", "Perturbation tolerance"]
@@ -201,7 +223,7 @@ def test_a_tolerance_of_censored_norms_is_no_point_whatever_its_value(tmp_path):
     rows = [row for i in range(12) for row in scored(f"m{i}", accuracy[i], tolerance[i])]
     masked = scored("masked", 0.82, 107.0, "ok, 3 of 6 censored at the largest tried norm")
     sheet = pd.DataFrame({"model": [*(f"m{i}" for i in range(12)), "masked"]})
-    panel = panels_of(tmp_path, pd.DataFrame(rows + masked), sheet)[3]
+    [panel] = panels_of(tmp_path, pd.DataFrame(rows + masked), sheet)
     assert panel["n"] == 12 and panel["trend"]["changepoint"]["model"] != "masked"
     assert panel["trend"]["pearson"]["overall"]["value"] < -0.8
     (entry,) = panel["excluded"]
@@ -284,15 +306,6 @@ def test_a_model_without_any_row_is_excluded_as_such(tmp_path):
             "role": "model",
             "reason": "no row in the score table",
         } in panel["excluded"]
-
-
-def test_measures_without_any_row_keep_their_panel(tmp_path):
-    scores = synthetic_scores.score_table()
-    panels = panels_of(tmp_path, scores[scores.benchmark.str.startswith("accuracy")])
-    assert [panel["title"] for panel in panels] == ["Neural predictivity", *TITLES[1:]]
-    assert all(
-        panel["n"] == 0 and panel["trend"] is None and len(panel["excluded"]) == 15 for panel in panels
-    )
 
 
 def test_a_failure_before_regions_are_known_makes_no_panel_but_gives_the_reason(tmp_path):
@@ -396,6 +409,39 @@ def test_a_recording_whose_reliability_is_not_known_has_a_panel_of_r(tmp_path):
     (panel,) = [p for p in panels_of(tmp_path, scores) if p["benchmark"] == synthetic_scores.IT]
     assert panel["convention"] == "r" and panel["y_label"].endswith("Pearson r (reliability not known)")
     assert panel["n"] > 10
+
+
+def test_dissimilarities_have_a_panel_of_similarity_since_nothing_is_predicted_of_them(tmp_path):
+    """Beside a recording of neurons, whose panel stays that of predictivity whatever else was measured."""
+    scores = synthetic_scores.score_table()
+    neurons = scores[scores.benchmark == synthetic_scores.IT]
+    similar = neurons[(neurons.metric == "pls") & (neurons.convention == "r")]
+    similar = similar.assign(metric="rsa", convention="raw")
+    matrices = "neural/matrices/IT/dissimilarities"
+    nothing = similar.assign(
+        benchmark=matrices, metric="pls", convention="", value=np.nan, status="no neuroids"
+    )
+    own = [similar, similar.assign(benchmark=matrices), nothing]
+    found = panels_of(tmp_path, pd.concat([scores, *own]))
+    assert [(p["benchmark"], p["metric"]) for p in found if p["measure"] in ("neural", "rsa")] == [
+        (synthetic_scores.IT, "pls"),
+        (matrices, "rsa"),
+    ]
+    (panel,) = [p for p in found if p["benchmark"] == matrices]
+    assert panel["title"] == "IT similarity" and panel["convention"] == "raw"
+    assert panel["y_label"] == "IT similarity: representational similarity"
+    values = similar.set_index("model")["value"]
+    assert panel["n"] > 10
+    assert all(point["y"] == pytest.approx(values[point["model"]]) for point in panel["points"])
+
+
+def test_a_study_in_which_no_prediction_was_asked_for_has_panels_of_similarity(tmp_path):
+    scores = synthetic_scores.score_table()
+    scores.loc[scores.metric == "pls", "metric"] = "rsa"
+    scores.loc[scores.convention == "r2/c", "convention"] = "raw/ceiling"
+    (panel,) = [p for p in panels_of(tmp_path, scores) if p["benchmark"] == synthetic_scores.IT]
+    assert panel["convention"] == "raw/ceiling"
+    assert panel["y_label"].endswith("representational similarity, raw/ceiling")
 
 
 @pytest.mark.parametrize("metric", measures.ACCURACIES)

@@ -26,6 +26,13 @@ def agreement(one: np.ndarray, other: np.ndarray) -> float:
     return similarity.cka_unbiased(one, other)
 
 
+def agreements(one: np.ndarray, other: np.ndarray, subsets: np.ndarray) -> np.ndarray:
+    """`agreement` within each subset (k,), the columns of `subsets`, bool (n, k)."""
+    from visalign.gram import similarity
+
+    return similarity.cka_within(one, other, subsets)
+
+
 def centred(values: np.ndarray) -> tuple[np.ndarray, float]:
     """U-centred Gram matrix (n, n) of responses: the inner product of two is the unbiased HSIC."""
     import numpy as np
@@ -47,6 +54,7 @@ COMPARISON = Similarity(
     described="linear centred kernel alignment (unbiased)",
     relate=relations,
     agree=agreement,
+    agree_within=agreements,
     centre=centred,
     limit=best,
 )

@@ -43,6 +43,13 @@ def agreement(one: np.ndarray, other: np.ndarray, **_settings: str) -> float:
     return float(pearson(one[pairs], other[pairs]))
 
 
+def agreements(one: np.ndarray, other: np.ndarray, subsets: np.ndarray, **_settings: str) -> np.ndarray:
+    """`agreement` within each subset (k,), the columns of `subsets`, bool (n, k)."""
+    from visalign.gram import similarity
+
+    return similarity.correlations_within(one, other, subsets)
+
+
 def centred(
     values: np.ndarray, *, dissimilarity: Dissimilarity, **_settings: str
 ) -> tuple[np.ndarray, float]:
@@ -86,6 +93,7 @@ COMPARISON = Similarity(
     ),
     relate=relations,
     agree=agreement,
+    agree_within=agreements,
     centre=centred,
     limit=best,
 )

@@ -15,6 +15,8 @@ from visalign.gram import matrix
 from visalign.stats.correlations import pearson, spearman
 
 Dissimilarity = Literal["squared_euclidean", "correlation"]
+#: Rows of a matrix that are worked on at a time: beside the result it takes little memory.
+ROWS = 256
 
 
 def cka(K: np.ndarray, L: np.ndarray) -> float:
@@ -46,6 +48,73 @@ def cka_unbiased(K: np.ndarray, L: np.ndarray) -> float:
     return _cosine(u_centred(K), u_centred(L))
 
 
+def cka_within(K: np.ndarray, L: np.ndarray, subsets: np.ndarray) -> np.ndarray:
+    """`cka_unbiased` of the stimuli of each subset, from products of the whole matrices.
+
+    Parameters
+    ----------
+    K, L : ndarray, shape (n, n)
+    subsets : ndarray of bool, shape (n, k)
+        Columns are subsets of at least four stimuli.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+        Equal to that of each alone but for rounding.
+    """
+    member, size = subsets.astype(np.float64), subsets.sum(axis=0)
+    own = [_double_centred(K), _double_centred(L)]
+    for each in own:
+        np.fill_diagonal(each, 0)
+    sums = [each @ member for each in own]  # of each stimulus over the subset
+
+    def hsic(a: int, b: int) -> np.ndarray:
+        """Return m (m − 3) times the unbiased HSIC (Song et al. 2012, equation 5); 0 where it is rounding."""
+        total = [np.einsum("ik,ik->k", member, sums[i]) for i in (a, b)]
+        within = np.einsum("ik,ik->k", member, (own[a] * own[b]) @ member)
+        both = np.einsum("ik,ik,ik->k", member, sums[a], sums[b])
+        found = within + total[0] * total[1] / ((size - 1) * (size - 2)) - 2 * both / (size - 2)
+        return np.where(abs(found) > 1e-12 * abs(within), found, 0)
+
+    scale = hsic(0, 0) * hsic(1, 1)
+    return hsic(0, 1) / np.sqrt(np.where(scale > 0, scale, np.nan))
+
+
+def correlations_within(a: np.ndarray, b: np.ndarray, subsets: np.ndarray) -> np.ndarray:
+    """Pearson correlation over the pairs of stimuli of each subset, from products of the whole matrices.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n, n)
+        Symmetric; their diagonals play no part.
+    subsets : ndarray of bool, shape (n, k)
+        Columns are subsets of at least three stimuli.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+        Equal to that of each alone but for rounding; NaN where one does not vary.
+    """
+    member, size = subsets.astype(np.float64), subsets.sum(axis=0)
+    own = []
+    for each in (a, b):
+        apart = np.array(each, dtype=np.float64)
+        np.fill_diagonal(apart, 0)
+        apart -= apart.sum() / (len(apart) * (len(apart) - 1))  # leaves little to cancel
+        np.fill_diagonal(apart, 0)
+        own.append(apart)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.einsum("ik,ik->k", member, values @ member) / (size * (size - 1))
+
+    means = [mean(each) for each in own]
+    squares = [mean(each * each) for each in own]
+    variances = [square - m**2 for square, m in zip(squares, means, strict=True)]
+    varies = np.all([v > 1e-12 * s for v, s in zip(variances, squares, strict=True)], axis=0)
+    covariance = mean(own[0] * own[1]) - means[0] * means[1]
+    return covariance / np.sqrt(np.where(varies, variances[0] * variances[1], np.nan))
+
+
 def rdm(gram: Mapping[str, np.ndarray], kind: Dissimilarity) -> np.ndarray:
     """Representational dissimilarity matrix from what `gram.matrix.gram` gives.
 
@@ -64,20 +133,25 @@ def rdm(gram: Mapping[str, np.ndarray], kind: Dissimilarity) -> np.ndarray:
     """
     K = gram["K"]
     n = len(K)
-    norm = K.diagonal()
-    if kind == "squared_euclidean":
-        return np.concatenate([norm[i] + norm[i + 1 :] - 2 * K[i, i + 1 :] for i in range(n)])
-    # Covariance across features: x·y − Σx Σy / p, where x·y = K + x·μ + y·μ − μ·μ.
-    dot_mean, total, p = gram["row_dot_mean"], gram["row_sum"], gram["n_features"]
-    mean = gram["mean_dot_mean"]
-    variance = norm + 2 * dot_mean - mean - total**2 / p
-    deviation = np.sqrt(np.where(variance > 1e-6 * (norm + mean), variance, np.nan))
-    rows = []
-    for i in range(n):
-        j = slice(i + 1, n)
-        covariance = K[i, j] + dot_mean[i] + dot_mean[j] - mean - total[i] * total[j] / p
-        rows.append(1 - covariance / (deviation[i] * deviation[j]))
-    return np.concatenate(rows)
+    norm, pairs, parts = K.diagonal(), above_diagonal(n), []
+    if kind == "correlation":
+        # Covariance across features: x·y − Σx Σy / p, where x·y = K + x·μ + y·μ − μ·μ.
+        dot_mean, total, p = gram["row_dot_mean"], gram["row_sum"], gram["n_features"]
+        mean = gram["mean_dot_mean"]
+        variance = norm + 2 * dot_mean - mean - total**2 / p
+        deviation = np.sqrt(np.where(variance > 1e-6 * (norm + mean), variance, np.nan))
+    for first in range(0, n, ROWS):
+        rows = slice(first, min(first + ROWS, n))
+        block = K[rows].astype(np.float64)
+        if kind == "squared_euclidean":
+            block = norm[rows, None] + norm - 2 * block
+        else:
+            block += (dot_mean - mean)[rows, None] + dot_mean
+            block -= np.outer(total[rows] / p, total)
+            block /= np.outer(deviation[rows], deviation)
+            np.subtract(1, block, out=block)
+        parts.append(block[pairs[rows]])
+    return np.concatenate(parts)
 
 
 def rdm_of(Y: np.ndarray, kind: Dissimilarity) -> np.ndarray:
@@ -89,7 +163,8 @@ def square(pairs: np.ndarray, n: int) -> np.ndarray:
     """Symmetric matrix (n, n) of the values (n (n − 1) / 2,) that `rdm` gives, 0 on its diagonal."""
     result = np.zeros((n, n))
     result[above_diagonal(n)] = pairs
-    return result + result.T
+    result += result.T
+    return result
 
 
 def above_diagonal(n: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from visalign.errors import InputError
@@ -27,13 +27,18 @@ def check(path: str | Path, expected: str, algorithm: str = "sha1") -> None:
         raise InputError(f"{path}: {algorithm}: {found}, expected {expected}")
 
 
-def listing(path: str) -> str | None:
-    """Hash of names, sizes and times of the files of a folder or pattern; None of one file or of none."""
+def listing(path: str, kept: Callable[[str], bool] | None = None) -> str | None:
+    """Hash of names, sizes and times of the files of a folder or pattern; None of one file or of none.
+
+    With `kept` only of the files that it says yes to; None where there are none of them.
+    """
     if "*" in path:
         files = sorted(file for file in glob.glob(path) if os.path.isfile(file))
     elif path and os.path.isdir(path):
         files = sorted(walk(path))
     else:
+        return None
+    if kept and not (files := list(filter(kept, files))):
         return None
     facts = [(file, *facts_of(file)) for file in files]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -161,8 +161,13 @@ def line_of(path: str | Path, row: int) -> int | None:
     return None
 
 
-def header(path: str | Path, text: str) -> list[str]:
+def header(path: str | Path, text: str, *, short: bool = False) -> list[str]:
     """Column names, without blanks around, of a text whose every row has as many cells; '' for none.
+
+    Parameters
+    ----------
+    short : bool
+        Rows may have fewer cells, as in sheets, where those at the end of a row are empty.
 
     Raises
     ------
@@ -177,7 +182,7 @@ def header(path: str | Path, text: str) -> list[str]:
     names = column_names(path, first, second)
     if not _even(path, text, len(names)):
         for row in rows(path, text):
-            if len(row.cells) != len(names):
+            if len(row.cells) > len(names) or (len(row.cells) < len(names) and not short):
                 raise InputError(
                     f"{path}: not a table: line {row.line}: {len(row.cells)} cells under {len(names)} column "
                     f"names{_why(len(row.cells) - len(names), row, second)}"

@@ -46,7 +46,9 @@ class DownloadRow(TypedDict):
     note: NotRequired[str]
 
 
-def download(url: str, output: str | Path, record: str | Path, given: dict[str, str]) -> None:
+def download(
+    url: str, output: str | Path, record: str | Path, given: dict[str, str], mirror: str | None = None
+) -> None:
     """Fetch `url` to `output`.
 
     Parameters
@@ -56,6 +58,9 @@ def download(url: str, output: str | Path, record: str | Path, given: dict[str, 
         must have it ever after.
     given : dict
         Algorithm (sha256, sha1) -> checksum that the file must have.
+    mirror : str, optional
+        Address that holds copies, see `mirrored`. Checksums are recorded and enforced by `url`, wherever a
+        file came from.
 
     Raises
     ------
@@ -66,17 +71,26 @@ def download(url: str, output: str | Path, record: str | Path, given: dict[str, 
     partial = Path(f"{output}.partial")
     partial.parent.mkdir(parents=True, exist_ok=True)
     expected = given or read_checksum(record, url)
-    fetch(url, partial)
+    source = mirrored(url, mirror) if mirror else url
+    fetch(source, partial)
     try:
         for algorithm, checksum in expected.items():
             checksums.check(partial, checksum, algorithm)
     except InputError as error:
         _delete(partial)
-        raise InputError(f"{url}: {error}") from None
+        raise InputError(f"{source}: {error}") from None
     if not expected:
         record_checksum(record, url, partial)
     os.replace(partial, output)
     _delete(partial)
+
+
+def mirrored(url: str, mirror: str) -> str:
+    """Return where a mirror has the file of an address: ``https://host/a/b`` is at ``MIRROR/host/a/b``.
+
+    Compute nodes of clusters often reach an internal server only; ``wget --force-directories`` fills one.
+    """
+    return f"{mirror.rstrip('/')}/{url.partition('://')[2]}"
 
 
 # --- ranges of files ---

@@ -16,6 +16,8 @@ class ModelRow(TypedDict):
     family: str
     role: NotRequired[str]
     input_size: NotRequired[int]
+    mean: NotRequired[str]
+    std: NotRequired[str]
     crop_pct: NotRequired[float]
     crop_mode: NotRequired[str]
     interpolation: NotRequired[str]
@@ -66,11 +68,15 @@ class StimuliRow(TypedDict):
     multi_labels: NotRequired[str]
     label_space: NotRequired[str]
     background: NotRequired[str]
+    variable: NotRequired[str]
+    categories: NotRequired[str]
     transform: str
     count: int
     seed: int
     cue: NotRequired[float]
     size: int
+    citation: NotRequired[str]
+    licence: NotRequired[str]
 
 
 class RecordingRow(TypedDict):
@@ -84,9 +90,13 @@ class RecordingRow(TypedDict):
     subject: NotRequired[str]
     windows: NotRequired[str]
     first_ms: NotRequired[int]
+    variable: NotRequired[str]
+    order: NotRequired[str]
     grid: NotRequired[int]
     sha1: NotRequired[str]
     simulated: bool
+    citation: NotRequired[str]
+    licence: NotRequired[str]
 
 
 class MapsRow(TypedDict):
@@ -99,5 +109,13 @@ class MapsRow(TypedDict):
     labels: NotRequired[str]
     clicks: NotRequired[str]
     ceiling: NotRequired[float]
+    sigma: NotRequired[float]
+    pixels_per_degree: NotRequired[float]
+    weighting: NotRequired[str]
+    first_fixation: NotRequired[bool]
+    screen: NotRequired[str]
+    shown: NotRequired[str]
     simulated: bool
     scored: bool
+    citation: NotRequired[str]
+    licence: NotRequired[str]

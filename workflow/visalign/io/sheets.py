@@ -122,11 +122,13 @@ def read_sheet(path: str | Path, definition: str | Schema, key: str) -> Rows:
     faults: list[str] = []
     rows = read_rows(path, definition, key, faults).rows
     raise_any(faults)
+    if not rows:
+        raise InputError(f"{path}: no rows (expected a header and at least one {key})")
     return rows
 
 
 def read_rows(path: str | Path, definition: str | Schema, key: str, faults: list[str]) -> Sheet:
-    """Read a sheet as `read_sheet`, but collect what is wrong with single rows."""
+    """Read a sheet as `read_sheet`, but collect what is wrong with single rows; it may have none."""
     path, definition = Path(path), schema(definition) if isinstance(definition, str) else definition
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -162,8 +164,6 @@ def read_rows(path: str | Path, definition: str | Schema, key: str, faults: list
             faulty.add(str(row.get(key)))
         else:
             rows[row[key]] = row
-    if not rows and not faults:
-        raise InputError(f"{path}: no rows (expected a header and at least one {key})")
     return Sheet(rows, faulty, readable=True)
 
 

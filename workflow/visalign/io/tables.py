@@ -22,7 +22,12 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def read_table(
-    path: str | Path, required: Iterable[str] = (), *, every_column: bool = False, **options: Any
+    path: str | Path,
+    required: Iterable[str] = (),
+    *,
+    every_column: bool = False,
+    short: bool = False,
+    **options: Any,
 ) -> pd.DataFrame:
     """Read a CSV, or TSV by its suffix, strictly (see `delimited`), and check its columns.
 
@@ -34,6 +39,8 @@ def read_table(
         Columns that must be there.
     every_column : bool
         Every column counts, so one without a name is an InputError.
+    short : bool
+        See `delimited.header`.
     **options
         Of ``pandas.read_csv``: ``dtype``, ``keep_default_na``, ``na_values``.
 
@@ -45,7 +52,7 @@ def read_table(
     import pandas as pd
 
     text = delimited.read_text(path)
-    names = delimited.header(path, text)
+    names = delimited.header(path, text, short=short)
     if every_column and "" in names:
         raise InputError(
             f"{path}: column {names.index('') + 1} has no name (an index? leave it out, or name every column)"

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from visalign.io.files import read_json
 from visalign.maps import alignment, processing
 from visalign.maps import clicks as click_logs
-from visalign.maps.clicks import ClickLog
+from visalign.maps.participants import Log
 from visalign.maps.scores import People
 from visalign.stats.defined import mean_of_defined, or_none
 from visalign.stats.ranks import RankSum, standard_ranks
@@ -46,7 +46,7 @@ class Averaged(TypedDict):
 
 
 class ParticipantsCeiling(Averaged):
-    """Agreement of participants on the images of a click log."""
+    """Agreement of participants on the images of their log."""
 
     method: Literal["participants"]
     images: list[str]
@@ -93,13 +93,13 @@ class StoredAgreement(Agreement):
     inputs_hash: str
 
 
-def split_half(log: ClickLog, table: pd.DataFrame, transform: Transform, seed: int) -> dict[str, float]:
+def split_half(log: Log, table: pd.DataFrame, transform: Transform, seed: int) -> dict[str, float]:
     """Agreement c of random halves of the participants, of one image after the other.
 
     Parameters
     ----------
-    log : ClickLog
-        Filtered.
+    log : Log
+        Of clicks or fixations, filtered.
     table : DataFrame
         Stimulus table, with the size of each image. An image of the log that it lacks is as large as it was
         when people clicked on it.
@@ -107,15 +107,14 @@ def split_half(log: ClickLog, table: pd.DataFrame, transform: Transform, seed: i
     Returns
     -------
     dict of str to float
-        Mean of Spearman's ρ between the maps of the halves; NaN for one participant, or clicks that all lie
-        outside the crop.
+        Mean of Spearman's ρ between the maps of the halves; NaN for one participant, or where all is outside
+        the crop.
     """
     rng = np.random.default_rng(seed)
     sizes = table.set_index("stimulus_id")[["height", "width"]].to_dict("index")
     clicked = dict.fromkeys(("height", "width"), click_logs.SIZE)
     found = {}
-    for image, clicks in tqdm(click_logs.clicks_by_image(log).items(), desc="half-splits", unit="image"):
-        maps = click_logs.participant_maps(clicks)
+    for image, maps in tqdm(log.participants(), desc="half-splits", unit="image"):
         halves = np.concatenate([click_logs.random_halves(maps, rng) for _ in range(ITERATIONS)])
         size = pd.DataFrame([sizes.get(image, clicked)] * len(halves))
         squares = halves.reshape(-1, processing.SIZE, processing.SIZE)
@@ -147,11 +146,11 @@ def describe(
     table: pd.DataFrame,
     transform: Transform,
     *,
-    log: ClickLog | None = None,
+    log: Log | None = None,
     declared: float | None = None,
     seed: int,
 ) -> Agreement:
-    """Ceiling c and floor F of people within a model's crop; a click log outdoes a declaration."""
+    """Ceiling c and floor F of people within a model's crop; a log of people outdoes a declaration."""
     ceiling: ParticipantsCeiling | DeclaredCeiling | NoCeiling
     if log is not None:
         agreement = split_half(log, table, transform, seed)

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
 import numpy as np
 
 from visalign.maps import clicks
-from visalign.maps.clicks import ClickLog, Reliability
+from visalign.maps.clicks import Reliability
 from visalign.maps.collection import Processed
 from visalign.stats.defined import or_none
 
 if TYPE_CHECKING:
+    from visalign.maps.participants import Log
     from visalign.maps.reader import UnusedFiles
 
 #: Half-splits of the participants.
 ITERATIONS = 20
 CEILING_OF_PARTICIPANTS = (
-    "Spearman between maps of random halves of the participants, at 64 x 64 after the blur that every map "
-    "gets; mean over images and iterations; 95 % bootstrap interval over images"
+    "Spearman between maps of random halves of the participants, at 64 x 64{}; mean over images and "
+    "iterations; 95 % bootstrap interval over images"
 )
+#: What maps of participants are, where their reader does not smooth them.
+BLURRED = " after the blur that every map gets"
 FLOOR_OF_PARTICIPANTS = "as the ceiling, but the second half's map is that of another image"
 CEILING_DECLARED = "declared by the data's provider (--ceiling)"
 
@@ -46,8 +49,9 @@ class DescribedMaps(TypedDict):
     size: list[int]  # height and width
     ceiling: DescribedReliability
     floor: DescribedReliability
-    filters: dict[str, int] | None  # what each filter of the click log dropped
+    filters: dict[str, int] | None  # what each filter of the log of people dropped
     undefined: dict[str, list[str]]  # maps, by the reason
+    processed_before: NotRequired[int]  # maps that were blurred when they were read; absent for none
     seed: int
     content_sha256: str
 
@@ -61,20 +65,27 @@ class MapsCard(DescribedMaps):
     simulated: bool
     version: int
     unused_files: UnusedFiles | None
+    settings: NotRequired[dict[str, object]]  # columns that only its reader takes, as they were filled
 
 
 class Participants(NamedTuple):
-    """Ceiling and floor of participants, and what each filter of the click log dropped."""
+    """Ceiling and floor of participants, what each filter of their log dropped, and what their maps are."""
 
     ceiling: Reliability
     floor: Reliability
     counts: dict[str, int]
+    blur: str = BLURRED
 
 
-def estimate_participants(log: ClickLog, counts: dict[str, int], seed: int) -> Participants:
-    """Return the participants' ceiling and floor, beside what the filters dropped."""
+def estimate_participants(
+    log: Log, counts: dict[str, int], seed: int, *, smooths: bool = False
+) -> Participants:
+    """Return the participants' ceiling and floor, beside what the filters dropped.
+
+    `smooths` says that the log's reader smooths the maps, so that they get no other blur.
+    """
     ceiling, floor = clicks.participant_reliability(log, iterations=ITERATIONS, seed=seed)
-    return Participants(ceiling, floor, counts)
+    return Participants(ceiling, floor, counts, "" if smooths else BLURRED)
 
 
 def content_hash(processed: Processed) -> str:
@@ -99,13 +110,13 @@ def of_maps(
     undefined : dict of list of str
         Maps that have no correlation, by the reason.
     participants : Participants, optional
-        Of a click log.
+        Of a log of clicks or fixations.
     declared : float, optional
         Ceiling that the data's provider declares.
     seed : int
         Of the half-splits.
     """
-    return {
+    described: DescribedMaps = {
         "n": len(processed.maps),
         "size": list(processed.maps.shape[1:]),
         "ceiling": describe_ceiling(declared, participants),
@@ -115,12 +126,15 @@ def of_maps(
         "seed": seed,
         "content_sha256": content_hash(processed),
     }
+    if processed.n_before:
+        described["processed_before"] = processed.n_before
+    return described
 
 
 def describe_ceiling(declared: float | None, participants: Participants | None) -> DescribedReliability:
     """Return the ceiling as JSON values: from participants, else declared, else none with the reason."""
     if participants is not None:
-        return _describe(participants.ceiling, CEILING_OF_PARTICIPANTS)
+        return _describe(participants.ceiling, CEILING_OF_PARTICIPANTS.format(participants.blur))
     if declared is not None:
         return {
             "value": declared,

@@ -27,7 +27,7 @@ encodings: flat ``clickmap_x`` and ``clickmap_y`` (n_clicks,) with ``click_offse
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ import numpy as np
 from visalign.errors import InputError
 from visalign.io.files import write_atomic
 from visalign.maps import click_fields, processing
+from visalign.maps.participants import Log
 from visalign.stats import bootstrap, correlations
 
 #: Side of the images that participants clicked on, in pixels.
@@ -86,6 +87,10 @@ class ClickLog:
             self.user_catch_trial[index],
             self.is_mobile[index],
         )
+
+    def participants(self, processed: bool = True) -> Iterator[tuple[str, np.ndarray]]:
+        """Each image, sorted, and the maps of its participants, see `participant_maps`."""
+        return ((image, participant_maps(own, processed)) for image, own in clicks_by_image(self).items())
 
 
 @dataclass(frozen=True)
@@ -325,7 +330,7 @@ def clicks_by_image(log: ClickLog) -> dict[str, list[np.ndarray]]:
 
 
 def participant_reliability(
-    log: ClickLog, *, iterations: int = 20, processed: bool = True, seed: int = 0
+    log: Log, *, iterations: int = 20, processed: bool = True, seed: int = 0
 ) -> tuple[Reliability, Reliability]:
     """Split-half agreement of participants: the ceiling, and the floor that other images' maps set.
 
@@ -336,8 +341,8 @@ def participant_reliability(
 
     Parameters
     ----------
-    log : ClickLog
-        Filtered.
+    log : Log
+        Of clicks or fixations, filtered.
     processed : bool
         True: the halves' maps at 64 × 64, through `processing.process`, as maps are when they are compared
         with models. False: at the 256 × 256 of the clicks, blurred by the disc only.
@@ -348,7 +353,7 @@ def participant_reliability(
         The floor is NaN where there is only one image.
     """
     rng = np.random.default_rng(seed)
-    participants = [participant_maps(clicks, processed) for clicks in clicks_by_image(log).values()]
+    participants = [maps for _, maps in log.participants(processed)]
     n = len(participants)
     same, other = np.full((2, iterations, n), np.nan)
     for iteration in range(iterations):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from visalign.io.tables import read_table, whole_numbers
 from visalign.maps import files as map_files
 from visalign.maps import processing
 from visalign.maps.filtered_clicks import read_clicks
-from visalign.maps.reader import HumanMap, MapFiles, Opened, Reader
+from visalign.maps.reader import HumanMap, MapFiles, Opened, Reader, Stimuli
 from visalign.stimuli import tables
 
 if TYPE_CHECKING:
@@ -36,12 +36,15 @@ class Processed(NamedTuple):
         constant map a shape that no participant drew.
     undefined : dict of ndarray of bool, shape (n_maps,)
         ``constant`` and ``non_finite``.
+    n_before : int
+        How many had been blurred before they were read, and were not once more.
     """
 
     stimulus_id: np.ndarray
     labels: np.ndarray
     maps: np.ndarray
     undefined: dict[str, np.ndarray]
+    n_before: int = 0
 
 
 def open_maps(reader: Reader, files: MapFiles, labels: Mapping[str, int]) -> Opened:
@@ -65,6 +68,24 @@ def image_sizes(path: str | None) -> dict[str, tuple[int, int]]:
     return dict(zip(table["stimulus_id"], zip(height, width, strict=True), strict=True))
 
 
+def stimuli_of(path: str | None) -> Stimuli | None:
+    """Labels and sizes of the images of a stimulus table, in its order; None without a table.
+
+    Raises
+    ------
+    InputError
+        A table without heights and widths, or a label that is no whole number.
+    """
+    if path is None:
+        return None
+    table = read_stimuli(path, "stimulus_id", "height", "width")
+    labels: dict[str, int | None] = dict.fromkeys(table["stimulus_id"])
+    if "label" in table:
+        given = table[table["label"] != ""]
+        labels |= zip(given["stimulus_id"], whole_numbers(given, "label", path).tolist(), strict=True)
+    return Stimuli(labels, image_sizes(path))
+
+
 def checked(human: Iterable[HumanMap], sizes: dict[str, tuple[int, int]]) -> Iterator[HumanMap]:
     """Pass maps on; one that would be stretched over its image is an InputError."""
     for one in human:
@@ -77,21 +98,26 @@ def process_maps(human: Iterable[HumanMap]) -> Processed:
     """Process maps in their order; only a batch of them is held as it was read."""
     stimulus_id: list[str] = []
     labels: list[int] = []
+    n_before = 0
     maps, constant, non_finite = [np.zeros((0, processing.SIZE, processing.SIZE), np.float32)], [], []
     for batch in _batches(human):
         stimulus_id += [one.stimulus_id for one in batch]
         labels += [one.label for one in batch]
-        for group in _same_size(batch):
+        n_before += sum(one.processed for one in batch)
+        for group, is_processed in _alike(batch):
             is_constant, is_non_finite = processing.undefined_maps(group)
             defined = ~is_constant & ~is_non_finite
             processed = np.zeros((len(group), processing.SIZE, processing.SIZE), dtype=np.float32)
-            processed[defined] = processing.process(group[defined])
+            how = processing.shrink if is_processed else processing.process
+            processed[defined] = how(group[defined])
             processed[is_non_finite] = np.nan
             maps.append(processed)
             constant += is_constant.tolist()
             non_finite += is_non_finite.tolist()
     undefined = {"constant": np.array(constant, bool), "non_finite": np.array(non_finite, bool)}
-    return Processed(np.array(stimulus_id), np.array(labels, np.int64), np.concatenate(maps), undefined)
+    return Processed(
+        np.array(stimulus_id), np.array(labels, np.int64), np.concatenate(maps), undefined, n_before
+    )
 
 
 def _batches(human: Iterable[HumanMap]) -> Iterator[list[HumanMap]]:
@@ -100,13 +126,11 @@ def _batches(human: Iterable[HumanMap]) -> Iterator[list[HumanMap]]:
         yield batch
 
 
-def _same_size(batch: list[HumanMap]) -> Iterator[np.ndarray]:
-    """Stack neighbouring maps of equal size, (n_maps, height, width), keeping their order."""
-    start = 0
-    for end in range(1, len(batch) + 1):
-        if end == len(batch) or batch[end].heatmap.shape != batch[start].heatmap.shape:
-            yield np.stack([one.heatmap for one in batch[start:end]])
-            start = end
+def _alike(batch: list[HumanMap]) -> Iterator[tuple[np.ndarray, bool]]:
+    """Stack neighbouring maps of equal size, (n_maps, height, width), and say whether they are processed."""
+    kinds = groupby(batch, key=lambda one: (one.heatmap.shape, one.processed))
+    for (_, is_processed), group in kinds:
+        yield np.stack([one.heatmap for one in group]), is_processed
 
 
 def named_undefined(path: str, processed: Processed) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from PIL import Image
 from visalign.errors import InputError
 from visalign.io import delimited
 from visalign.io.tables import read_table, whole_numbers
+from visalign.maps.reader import NO_LABEL, MapFiles
 from visalign.stimuli import heatmaps
 
 #: Files that can be the map of an image of the same name.
@@ -45,6 +46,17 @@ def read_labels(path: str | Path) -> dict[str, int]:
         if label < 0:
             raise InputError(f"{path}: label: line {delimited.line_of(path, row)}: {label} is negative")
     return dict(zip(names, labels, strict=True))
+
+
+def images_of(files: MapFiles) -> dict[str, int]:
+    """Return the label of each image of a map set, in order: of its CSV, or without one its stimulus set.
+
+    `NO_LABEL` is that of an image without one. Empty where neither is known.
+    """
+    if files.labels:
+        return read_labels(files.labels)
+    known = files.stimuli.labels if files.stimuli else {}
+    return {image: NO_LABEL if label is None else label for image, label in known.items()}
 
 
 def find(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:

@@ -46,9 +46,9 @@ from visalign.stimuli import folders as image_folders
 from visalign.stimuli import preprocessing, tables
 from visalign.stimuli.rows import table_of
 from visalign.stimuli.transforms import Transform
-from visalign.zoo import low_level, materialise, network, saliency
+from visalign.zoo import callables, low_level, materialise, network, saliency
 from visalign.zoo import pixels as batches
-from visalign.zoo.facts import override
+from visalign.zoo.facts import described, override
 
 if TYPE_CHECKING:
     from visalign.io.rows import ModelRow
@@ -200,7 +200,8 @@ def load_model(name: str, weights: str | None, sheet: str) -> Model:
         origin["source"] = row.get("source", "")
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/weights.safetensors"
-        card = materialise.write_weights(origin, file)
+        shown = described(row) if row and callables.is_callable(row["architecture"]) else None
+        card = materialise.write_weights(origin, file, shown)
         card["model"] = name
         card["label_space"] = row["label_space"] if row else "imagenet-1k"
         if row:

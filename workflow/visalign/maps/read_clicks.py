@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def listed(files: MapFiles) -> list[tuple[str, int | None]]:
-    """List the images of the labels, some of which must be left in the log by its filters."""
+    """List the images of the labels, or of the stimulus set, some of which its filters must leave."""
     from visalign.maps import files as map_files
     from visalign.maps.filtered_clicks import read_clicks
 
-    labels = map_files.read_labels(files.labels or "")
-    read_clicks(files.path, labels, files.labels or "")
+    labels = map_files.images_of(files)
+    read_clicks(files.path, labels or None, files.labels or "the stimulus set")
     return list(labels.items())
 
 
@@ -42,10 +42,10 @@ def maps(path: str, log: ClickLog, labels: Mapping[str, int]) -> Iterator[HumanM
 
 
 def opened(files: MapFiles, labels: Mapping[str, int]) -> Opened:
-    """Read and filter the log, of the labelled images."""
+    """Read and filter the log, of the images."""
     from visalign.maps.filtered_clicks import read_clicks
 
-    log, counts = read_clicks(files.path, labels, files.labels or "")
+    log, counts = read_clicks(files.path, labels, files.labels or "the stimulus set")
     return Opened(maps(files.path, log, labels), log=(log, counts))
 
 
@@ -56,7 +56,7 @@ def check_shapes(files: MapFiles, sizes: Mapping[str, tuple[int, int]]) -> None:
 
     shape = (clicks.SIZE, clicks.SIZE)
     advice = "give the images that participants clicked on, which were of this size"
-    for image in map_files.read_labels(files.labels or ""):
+    for image in map_files.images_of(files):
         if image in sizes:
             map_files.check_shape(f"{files.path}: {image}", shape, sizes[image], advice)
 
@@ -69,5 +69,5 @@ CLICKS = Reader(
     open=opened,
     check_shapes=check_shapes,
     labelled=True,
-    of_clicks=True,
+    of_people=True,
 )

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def listed(files: MapFiles) -> list[tuple[str, int | None]]:
-    """List the images of the labels, each of which must have a map."""
+    """List the images of the labels, or of the stimulus set, each of which must have a map."""
     from visalign.maps import files as map_files
 
-    labels = map_files.read_labels(files.labels or "")
+    labels = map_files.images_of(files)
     map_files.find(files.path, labels)
     return list(labels.items())
 
@@ -45,7 +45,7 @@ def unused_files(folder: str, files: Mapping[str, Path]) -> UnusedFiles:
 
 
 def opened(files: MapFiles, labels: Mapping[str, int]) -> Opened:
-    """Open the maps of the labelled images."""
+    """Open the maps of the images."""
     from visalign.maps import files as map_files
 
     found = map_files.find(files.path, labels)
@@ -56,7 +56,7 @@ def check_shapes(files: MapFiles, sizes: Mapping[str, tuple[int, int]]) -> None:
     """Compare the headers of maps with the sizes of their images."""
     from visalign.maps import files as map_files
 
-    labels = map_files.read_labels(files.labels or "")
+    labels = map_files.images_of(files)
     map_files.check_shapes(map_files.find(files.path, labels), sizes)
 
 

@@ -1,4 +1,4 @@
-"""Readers of ClickMe's files, which hold image, map and label of each stimulus: shards, or one npz each."""
+"""Readers of ClickMe's files, with image, map and label of each stimulus: shards, or a file for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def listed(files: MapFiles) -> list[tuple[str, int | None]]:
 
 
 def maps(name: str, pattern: str) -> Iterator[HumanMap]:
-    """Iterate over the maps of ClickMe shards (TFRecord or npz), numbered as the stimuli are."""
+    """Iterate over the maps of ClickMe's files, numbered as the stimuli are."""
     from tqdm import tqdm
 
     from visalign.stimuli import clickme
@@ -26,7 +26,8 @@ def maps(name: str, pattern: str) -> Iterator[HumanMap]:
     for shard in shards:
         for record in clickme.read_clickme(shard):
             stimulus_id = clickme.stimulus_id(name, index)
-            yield HumanMap(stimulus_id, record.label, record.heatmap, f"{shard}: {stimulus_id}")
+            source = f"{shard}: {stimulus_id}"
+            yield HumanMap(stimulus_id, record.label, record.heatmap, source, record.processed)
             index += 1
 
 
@@ -39,6 +40,13 @@ TFRECORD = Reader(name="tfrecord", meaning="ClickMe shards", path="glob of files
 NPZ = Reader(
     name="npz",
     meaning="one file per image (image, heatmap, label)",
+    path="glob of files",
+    listed=listed,
+    open=opened,
+)
+PTH = Reader(
+    name="pth",
+    meaning="one file of torch per image (image, heatmap, label), channels first",
     path="glob of files",
     listed=listed,
     open=opened,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from visalign.maps.read_clicks import CLICKS
+from visalign.maps.read_fixations import FIXATIONS
 from visalign.maps.read_folder import FOLDER
 from visalign.maps.read_masks import MASKS
-from visalign.maps.read_shards import NPZ, TFRECORD
+from visalign.maps.read_shards import NPZ, PTH, TFRECORD
 from visalign.maps.reader import Reader
 
 READERS = (
     TFRECORD,
     NPZ,
+    PTH,
     FOLDER,
     CLICKS,
+    FIXATIONS,
     MASKS,
 )
 
@@ -22,9 +25,14 @@ def names() -> list[str]:
     return [reader.name for reader in READERS]
 
 
-def labelled() -> list[str]:
-    """Readers whose rows need the column ``labels``."""
-    return [reader.name for reader in READERS if reader.labelled]
+def needs() -> dict[str, tuple[str, ...]]:
+    """Columns that the rows of each reader must fill, beside those that all do."""
+    return {reader.name: reader.needs for reader in READERS}
+
+
+def settings() -> tuple[str, ...]:
+    """Columns that only some reader takes."""
+    return tuple(dict.fromkeys(name for reader in READERS for name in reader.settings))
 
 
 def of(name: str) -> Reader:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Sizes
-from visalign.measures.wording import of_maps
+from visalign.measures.wording import listing, of_maps
 
 #: Levels of a revelation where the config names none.
 LEVELS = 12
+#: Target of saliency in the config -> of what the gradient is.
+GRADIENT_OF = {
+    "label": "the ground-truth class's logit",
+    "predicted": "the logit of the class that the model answers",
+    "label_or_predicted": "the ground-truth class's logit, or of that of the class that the model answers "
+    "where images have no label",
+}
 
 
 def revealed(sizes: Sizes, model: str, maps: str) -> float:
@@ -24,22 +32,42 @@ def scored(sizes: Sizes, model: str, maps: str) -> float:
     return sizes.images(sizes.study.maps[maps]["stimuli"])
 
 
+def fixations(results: Results) -> Iterator[str]:
+    """Say of maps of fixations how they were made: they have no other blur."""
+    for name, card in results.maps.items():
+        if settings := card.get("settings"):
+            unit = "degrees" if settings.get("pixels_per_degree") else "pixels"
+            weighted = (
+                "weighted by duration" if settings.get("weighting") == "duration" else "each counting 1"
+            )
+            first = "" if settings.get("first_fixation", True) else ", without the first of each person"
+            yield (
+                f"Those of {name} are fixations, {weighted}{first}, smoothed by a Gaussian of SD "
+                f"{settings['sigma']:g} {unit} instead of that blur."
+            )
+
+
 def paragraph(study: Facts, results: Results) -> str:
     """Describe the comparison of saliency with human maps."""
     from visalign.maps import agreement, processing
 
-    settings = study.config["clickme"]
+    settings, target = study.config["clickme"], study.config["saliency"].get("target") or "label"
+    logs = [card for card in results.maps.values() if card.get("settings")]
+    log = "a log of clicks or fixations" if logs else "a click log"
+    before = [name for name, card in results.maps.items() if card.get("processed_before")]
+    kept = f" (those of {listing(before)} had been before they were read)" if before else ""
     sentences = [
         f"**ClickMe alignment.** Importance maps: {of_maps(results.maps)}.",
         f"Each was resized to {processing.SIZE} × {processing.SIZE}, blurred ({len(processing.BLUR_TAPS)} × "
         f"{len(processing.BLUR_TAPS)} Gaussian, σ = {processing.BLUR_SIGMA:g}) and brought to the model's "
-        "input.",
-        "Saliency is the largest absolute gradient over channels of the ground-truth class's logit. "
+        f"input{kept}.",
+        *fixations(results),
+        f"Saliency is the largest absolute gradient over channels of {GRADIENT_OF[target]}. "
         "Alignment is Spearman's ρ over pixels, mean over images; the headline is (ρ − floor) / (A − F / A), "
         "0 for centre bias alone and 1 for what people would look at without noise (maps less centred than "
         "theirs may exceed 1). floor is the mean ρ with the maps of all other images, F that of people's "
         "maps of different images, A = √(2c / (1 + c)) the ρ that a map without noise attains (Spearman "
-        "1904), c the ceiling: with a click log the agreement of random halves of the participants in "
+        f"1904), c the ceiling: with {log} the agreement of random halves of the participants in "
         f"{agreement.ITERATIONS} splits, within the crop of each model as F is; a declared one is of "
         "whole images. ρ / c, as published, may exceed 1, as c is of half the participants.",
         f"95 % intervals: {settings['bootstrap']} bootstrap draws over images (seed {study.config['seed']}), "

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from visalign.recordings.card import RecordingCard
 
 
+#: Status of the scores of a measure whose stage, its name, is off.
+SWITCHED_OFF = "stage {} is switched off"
+
+
 class Facts(Protocol):
     """What measures read of a study, which is built on them."""
 
@@ -127,6 +131,9 @@ class Headline:
         Which scores count as missing.
     title_of : callable, optional
         Benchmark -> title of its panel, where that is not `title`.
+    without : str
+        Another metric: this headline is that of benchmarks on which no model has a value of it. '' for a
+        headline of all benchmarks.
     stage : str
         Name of the measure; set by it.
     """
@@ -140,6 +147,7 @@ class Headline:
     otherwise: Scale | None = None
     void: Void | None = None
     title_of: Callable[[str], str] | None = None
+    without: str = ""
     stage: str = ""
 
 
@@ -218,6 +226,7 @@ class Measure:
         object.__setattr__(self, "headlines", own)
         names = [metric.name for metric in self.metrics]
         asked = {*self.reason_metrics, *(headline.metric for headline in own)}
+        asked |= {headline.without for headline in own if headline.without}
         if asked - set(names) or len(set(names)) < len(names):
             raise TypeError(f"measure {self.name}: metrics: each once, and those of headlines among them")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from visalign import comparisons
 from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Scale, Sizes
-from visalign.measures.wording import of_regions
+from visalign.measures.wording import of_regions, similarity_of_regions
 
 
 def scored(sizes: Sizes, model: str, recording: str) -> float:
@@ -13,9 +13,9 @@ def scored(sizes: Sizes, model: str, recording: str) -> float:
     return sizes.rows(stimuli, sizes.study.protocol(recording)) ** 2
 
 
-def title_of(benchmark: str) -> str:
-    """Name the predictivity by the regions of a benchmark, neural/RECORDING/REGION+REGION/…"""
-    return of_regions("".join(benchmark.split("/")[2:3]).split("+"))
+def regions(benchmark: str) -> list[str]:
+    """Regions of a benchmark, neural/RECORDING/REGION+REGION/…"""
+    return "".join(benchmark.split("/")[2:3]).split("+")
 
 
 def paragraph(study: Facts, results: Results) -> str:
@@ -42,7 +42,19 @@ MEASURE = Measure(
             label="explained variance r²/c",
             raw="r",
             otherwise=Scale("r", "Pearson r (reliability not known)"),
-            title_of=title_of,
+            title_of=lambda benchmark: of_regions(regions(benchmark)),
+        ),
+        # Of dissimilarity matrices, which have no neurons to predict, or where no prediction was asked for.
+        Headline(
+            panel="rsa",
+            title="Neural similarity",
+            metric="rsa",
+            convention="raw/ceiling",
+            label="representational similarity, raw/ceiling",
+            raw="raw",
+            otherwise=Scale("raw", "representational similarity"),
+            title_of=lambda benchmark: similarity_of_regions(regions(benchmark)),
+            without="pls",
         ),
     ),
     reason_metrics=("pls",),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from visalign.comparisons import COMPARISONS, names
 from visalign.measures.measure import Facts
+from visalign.measures.rdm_methods import of_dissimilarities
 from visalign.measures.wording import enumeration, kind, listing, of_regions, reliability, span
 from visalign.neural import predictivity, response_halves, similarity_scores
 from visalign.stats import resampling
@@ -44,6 +45,8 @@ ATTAINABLE = (
 
 def of_recording(name: str, card: RecordingCard, protocol: str) -> str:
     """Describe one recording with the ceiling of each time window."""
+    if "dissimilarities" in card:
+        return of_dissimilarities(name, card)
     windows = [
         f"{window['window']} ms {reliability(window['ceiling'])}"
         for window in card["time_bins"]
@@ -128,6 +131,8 @@ def of_ceilings(cards: Mapping[str, RecordingCard]) -> list[str]:
     """Sentences on the conventions of predictions, by what kind of ceiling the recordings have."""
     known: dict[str, list[str]] = {"reliability": [], "site_pairs": [], "none": []}
     for name, card in cards.items():
+        if "dissimilarities" in card:  # nothing is predicted of it
+            continue
         ceiling = card["ceiling"]
         known["none" if ceiling["value"] is None else ceiling.get("kind", "reliability")].append(name)
     sentences = []

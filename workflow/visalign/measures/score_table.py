@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import glob
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+import numpy as np
 import pandas as pd
 
 from visalign.errors import InputError
+from visalign.io.files import read_json
 from visalign.io.rows import ModelRow
-from visalign.io.scores import SCORE_COLUMNS, Score, Source, read_scores, rows_of
+from visalign.io.scores import SCORE_COLUMNS, Score, ScoreRow, Source, read_scores, rows_of
 from visalign.labels.spaces import label_mismatch
 from visalign.measures import BY_NAME, METRICS
+from visalign.measures.added_scores import AddedScores, key_of
 from visalign.measures.measure import Measure
 from visalign.zoo import low_level
 from visalign.zoo.weights import weights_id
@@ -41,7 +44,7 @@ class Benchmark:
     ----------
     measure, dataset : str
     label_space : str or None
-        That of the dataset; None where labels play no part.
+        That of the dataset; None where its labels play no part.
     simulated : bool
     reason : str or None
         Why no model has scores on it.
@@ -79,7 +82,7 @@ class Benchmark:
         if row["weights"] == low_level.WEIGHTS:
             return low_level.lacks(row["architecture"], self.declared.low_level)
         if self.label_space is None:
-            return None
+            return head if self.declared.labelled else None
         return label_mismatch(row["label_space"], self.label_space, self.dataset) or head
 
     def without_value(self, model: str, reason: str) -> pd.DataFrame:
@@ -134,6 +137,22 @@ def of_each_model(
         yield benchmark.without_value(model, why)
 
 
+def remarks(directory: Path, models: Iterable[str]) -> dict[str, str]:
+    """Say of each model whose weights come with another transform than is used how they differ."""
+    cards = {model: directory / "models" / f"{model}.json" for model in models}
+    told = {model: read_json(card).get("other_transform") for model, card in cards.items() if card.exists()}
+    return {model: "; ".join(differences) for model, differences in told.items() if differences}
+
+
+def remarked(scores: pd.DataFrame, told: Mapping[str, str]) -> pd.DataFrame:
+    """Scores of which the status of each value also says what is told of its model."""
+    for model, remark in told.items():
+        valued = (scores["model"] == model) & scores["value"].notna()
+        status = scores["status"][valued]
+        scores.loc[valued, "status"] = status + np.where(status == "ok", ", ", "; ") + remark
+    return scores
+
+
 def of_all_models(
     directory: Path,
     models: Mapping[str, ModelRow],
@@ -155,6 +174,8 @@ def gather(
     benchmarks: Sequence[Benchmark],
     logs: Path,
     heads: Mapping[str, str] | None = None,
+    added: Sequence[AddedScores] = (),
+    published: Sequence[ScoreRow] = (),
 ) -> pd.DataFrame:
     """Concatenate all score files; a pair without one becomes rows with the reason.
 
@@ -169,17 +190,32 @@ def gather(
         Folder of logs, searched for why a score is missing.
     heads : mapping of str, optional
         Models whose head has no scores that rest on labels, and why.
+    added : sequence of AddedScores
+        Scores of other runs or people.
+    published : sequence of ScoreRow
+        Accuracies that others report.
 
     Raises
     ------
     InputError
-        A score file has a metric that no measure declares.
+        A score file has a metric that no measure declares, two sources have the same score, or none has any.
     """
     heads = heads or {}
+    told = remarks(directory, models)
     tables = [
-        *of_each_model(directory, models, benchmarks, logs, heads),
-        *of_all_models(directory, models, benchmarks, heads),
+        remarked(table, told)
+        for table in (
+            *of_each_model(directory, models, benchmarks, logs, heads),
+            *of_all_models(directory, models, benchmarks, heads),
+        )
     ]
+    if published:
+        tables.append(pd.DataFrame(list(published), columns=list(SCORE_COLUMNS)))
+    for table in added:
+        refuse_twice(table, tables)
+        tables.append(pd.DataFrame(list(table.rows.values()), columns=list(SCORE_COLUMNS)))
+    if not tables:
+        raise InputError(f"{directory}: no scores: neither a model and a benchmark nor a table of scores")
     scores = pd.concat([table.astype(object) for table in tables], ignore_index=True)
     unknown = set(scores["metric"]) - set(METRICS)
     if unknown:
@@ -187,6 +223,16 @@ def gather(
     scores[NUMBERS] = scores[NUMBERS].apply(pd.to_numeric)
     scores["simulated"] = scores["simulated"].astype(bool)
     return scores
+
+
+def refuse_twice(table: AddedScores, before: Sequence[pd.DataFrame]) -> None:
+    """Raise InputError where a table has a score that is there already."""
+    there = {key_of(row) for scores in before for row in scores.to_dict("records")}
+    for key in table.rows:
+        if key in there:
+            score = " ".join(filter(None, key[1:]))
+            line = table.lines[key]
+            raise InputError(f"{table.path}: line {line}: model: {key[0]!r} has {score} from elsewhere too")
 
 
 def as_parquet(scores: pd.DataFrame) -> bytes:

@@ -46,6 +46,11 @@ def of_regions(regions: Iterable[str]) -> str:
     return f"{enumeration(sorted(set(filter(None, regions)))) or 'Neural'} predictivity"
 
 
+def similarity_of_regions(regions: Iterable[str]) -> str:
+    """Name the similarity to responses by the regions that were recorded; '' is an unknown one."""
+    return f"{enumeration(sorted(set(filter(None, regions)))) or 'Neural'} similarity"
+
+
 def span(numbers: Iterable[float]) -> str:
     """Return one number, or the least and the largest, as text."""
     ordered = sorted(set(numbers))

@@ -20,11 +20,12 @@ from visalign.io import tables
 from visalign.io.files import read_json
 from visalign.io.scores import read_scores
 from visalign.io.sheets import read_config
-from visalign.measures import MEASURES
+from visalign.measures import BY_NAME, MEASURES
 from visalign.measures.wording import enumeration, listing, span
 from visalign.methods import trend
 from visalign.report import study_page
 from visalign.stimuli import images, sources
+from visalign.study import axis, credits
 from visalign.study.study import Study
 from visalign.zoo import image_statistics
 
@@ -50,6 +51,7 @@ WEIGHTS = {
     "file": "with weight files",
     "package": "with weights of Python packages",
     "random": "untrained controls",
+    "own": "with weights that their own code gives them",
     "low-level": "image statistics as controls",
     "train": "trained here from another one",
 }
@@ -132,8 +134,20 @@ def of_simulation(study: Study, results: Results) -> str:
     )
 
 
+def of_origins(study: Study, results: Results) -> str:
+    """Cite those whose data they are, with the licence of each; '' where the sheets name none."""
+    told = [
+        f"{listing(credit['names'])}: {listing(filter(None, (credit['citation'].rstrip('.'), licence)))}"
+        for credit in credits.of(study)
+        for licence in [f"licence {credit['licence']}" if credit["licence"] else ""]
+    ]
+    return f"**Data.** {'. '.join(told)}." if told else ""
+
+
 def of_models(study: Study, results: Results) -> str:
-    """Describe models, their transforms and layers."""
+    """Describe models, their transforms and layers; '' where there are none."""
+    if not study.models:
+        return ""
     origins = Counter(row["weights"] for row in study.models.values())
     families = {row["family"] or (name,) for name, row in study.models.items()}  # '' is one of its own
     sides = span(card["data_config"]["input_size"][-1] for card in results.models.values())
@@ -201,11 +215,27 @@ def of_stimuli(study: Study, results: Results) -> str:
         facts = [sources.of(row).describe(row)]
         facts += [PIXELS[what].format(n) for what, n in results.stimuli.get(name, {}).items()]
         parts.append(f"{name}: {', '.join(facts)}; {TRANSFORMS[row['transform']]}")
-    return f"**Stimuli.** {'. '.join(parts)}."
+    return f"**Stimuli.** {'. '.join(parts)}." if parts else ""
+
+
+def of_others(study: Study, results: Results) -> str:
+    """Say which scores are of others; '' where there are none."""
+    added = [table.described() for table in study.added]
+    told = f"**Scores of others.** From {enumeration(added)}, not measured here." if added else ""
+    if table := axis.published(study):
+        told += f" Published top-1 accuracies are those of {table['table']}."
+    return told.strip()
+
+
+def of_what_is_missing(study: Study, results: Results) -> str:
+    """Say in one sentence what was not measured, and why; '' where all was."""
+    missing = study.not_measured()
+    told = enumeration(f"{BY_NAME[name].title} ({reason})" for name, reason in missing.items())
+    return f"Not measured: {told}." if missing else ""
 
 
 def of_trend(study: Study, results: Results) -> str:
-    """Describe the statistics of accuracy against alignment."""
+    """Describe the statistics of accuracy, or of what else is the x axis, against alignment."""
     return trend.of_trend(study)
 
 
@@ -221,11 +251,14 @@ def of_software(study: Study, results: Results) -> str:
 #: Paragraphs in order, each with the stage without which it is left out ('' for none).
 PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
     ("", of_simulation),
+    ("", of_origins),
     ("", of_models),
     ("", of_low_level),
     ("", of_training),
     ("", of_stimuli),
     *((measure.name, measure.methods) for measure in MEASURES),
+    ("", of_others),
+    ("", of_what_is_missing),
     ("trend", of_trend),
     ("", of_software),
 )
@@ -233,5 +266,10 @@ PARAGRAPHS: tuple[tuple[str, Callable[[Study, Results], str]], ...] = (
 
 def methods_text(study: Study, results: Results) -> str:
     """Return the methods of a study as Markdown."""
-    paragraphs = [write(study, results) for stage, write in PARAGRAPHS if not stage or study.enabled(stage)]
+    missing = study.not_measured()
+    paragraphs = [
+        write(study, results)
+        for stage, write in PARAGRAPHS
+        if not stage or (study.enabled(stage) and stage not in missing)
+    ]
     return "\n\n".join(["# Methods", *(textwrap.fill(text, 110) for text in paragraphs if text)]) + "\n"

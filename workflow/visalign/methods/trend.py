@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from visalign.measures import ACCURACIES
+from visalign.study import axis
 from visalign.study.study import Study
 from visalign.trend import association, envelope_decline, segmented
-from visalign.trend.panel import ACCURACIES
 from visalign.trend.roles import enumerated, role_of
 from visalign.trend.verdict import LEVEL
 
 
 def of_trend(study: Study) -> str:
     """Describe the statistics of accuracy against alignment: of which models, of what, and how corrected."""
+    x = axis.of_study(study)
+    if not (x["accuracy"] or x["axis"]):
+        return "**Trend.** There is no accuracy in this study, so scores are shown by model, without a trend."
     return " ".join(f"**Trend.** {of_models(study)} {of_relation()} {of_tests(study)}".split())
 
 
 def of_models(study: Study) -> str:
     """Say what the x axis is, and which models enter the statistics."""
     settings = study.config["trend"]
-    roles = [role_of(row) for row in study.models.values()]
+    added = {model: facts for table in study.added for model, facts in table.models.items()}
+    rows: dict[str, Mapping[str, object]] = {**added, **study.models}
+    roles = [role_of(row) for row in rows.values()]
     entered = enumerated(role for role in roles if role in settings["roles"]) or "no model"
     others = enumerated(role for role in roles if role not in settings["roles"])
     shown = f"; only shown: {others}" if others else ""
-    return f"The x axis is {ACCURACIES[settings['metric']]}. The statistics are of {entered}{shown}."
+    x = axis.of_study(study)
+    name = x["axis"] or ("published " if axis.published(study) else "") + ACCURACIES[x["metric"]]
+    return f"The x axis is {name}. The statistics are of {entered}{shown}."
 
 
 def of_relation() -> str:

@@ -105,8 +105,9 @@ def reliability(responses: Halved, comparison: Similarity, deranged: Sequence[np
     neuroids = ~np.isnan(responses.halves[0, 0]).all(axis=0)
     mean = filled(responses.mean[:, neuroids])
     shown = ~np.isnan(responses.mean).all(axis=1)
-    whole, _ = comparison.centred(mean[shown])
-    norm = comparison.centred(mean[stimuli])[1]
+    whole, norm = comparison.centred(mean[shown])
+    if not np.array_equal(shown, stimuli):
+        norm = comparison.centred(mean[stimuli])[1]
     products = np.zeros(1 + len(deranged))
     for pair in responses.halves:
         (a, norm_a), (b, norm_b) = (comparison.centred(filled(half[stimuli][:, neuroids])) for half in pair)

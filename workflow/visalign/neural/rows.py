@@ -92,6 +92,11 @@ def time_bin(
     return TimeBin(repeated, responses, trials, ceiling, alike, neuroids, reliable, seed)
 
 
+def other_selection(selection: str) -> str:
+    """Name the way to choose a layer that is not `selection`: "nested" or "published"."""
+    return "published" if selection == "nested" else "nested"
+
+
 class Result(NamedTuple):
     """One comparison on one time bin.
 
@@ -132,7 +137,7 @@ class Setting:
     @property
     def other_selection(self) -> str:
         """The way to choose a layer that is not `selection`."""
-        return "published" if self.selection == "nested" else "nested"
+        return other_selection(self.selection)
 
     def about(self, comparison: Comparison, said: list[str]) -> Score:
         """Metric and status of the scores of a comparison, without their values."""
@@ -275,14 +280,37 @@ def similarity(setting: Setting, comparison: Similarity) -> Result:
         selection=setting.selection,
         seed=data.seed,
     )
-    own = scored.under_conventions(setting.about(comparison, scored.said))
+    units = min(len(np.unique(data.responses.unit)), scored.n)
+    about = setting.about(comparison, scored.said)
+    return of_similarity(scored, comparison, about, setting.selection, units)
+
+
+def of_similarity(
+    scored: similarity_scores.SimilarityScores,
+    comparison: Similarity,
+    about: Score,
+    selection: str,
+    units: int,
+) -> Result:
+    """Lay out the scores of a similarity: the selected one, its variants, the layer curve, its draws.
+
+    Parameters
+    ----------
+    about : Score
+        Metric and status.
+    selection : {"nested", "published"}
+        Of the layer.
+    units : int
+        The fewer of units and neuroids, which limit an interval.
+    """
+    own = scored.under_conventions(about)
     variant = partial(Score, n=scored.n, n_excluded=scored.n_excluded, convention=own[0].convention)
     other = {
         "published": (scored.choice.published, scored.best),
         "nested": (scored.choice.nested, scored.layer),
     }
     variants = [
-        (setting.other_selection, *other[setting.other_selection]),
+        (other_selection(selection), *other[other_selection(selection)]),
         ("optimism", scored.choice.optimism, scored.best),
         *(("layer", value, layer) for layer, value in zip(scored.layers, scored.whole, strict=True)),
     ]
@@ -290,7 +318,6 @@ def similarity(setting: Setting, comparison: Similarity) -> Result:
         variant(metric=f"{comparison.name}_{name}", value=scored.headline(value), layer=layer)
         for name, value, layer in variants
     ]
-    units = min(len(np.unique(data.responses.unit)), scored.n)
     return Result(scores, scored.said, pd.DataFrame(), draw_table(own, scored.draws, units))
 
 

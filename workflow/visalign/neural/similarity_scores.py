@@ -7,6 +7,7 @@ is one dask task; results do not depend on where tasks run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 HALVINGS = 50
 DRAWS = 200
 DERANGEMENTS = 20
+#: Of fewer stimuli nothing can be said.
+MIN_RELATED = 4
+#: Bytes of relations of layers that a task holds, one layer at least: they share the relations of responses,
+#: which each draw has anew. And tasks of the draws of such layers.
+AT_ONCE, TASKS = 128 << 20, 4
 
 Halves = list[tuple[np.ndarray, np.ndarray]]
 
@@ -175,9 +181,20 @@ def score_similarities(
     choice = choose(values, np.array([part for _, part, _ in found]), selection)
     used = np.flatnonzero(choice.shares)
     listed = list(reads.values())
-    around = client.gather([submit(_draws_and_floor, listed[i], drawn, deranged) for i in used])
+    size = 8 * len(unit) ** 2
+    groups = np.array_split(used, min(len(used), -(-len(used) * size // AT_ONCE)))
+    around = client.gather(
+        [
+            [submit(_draws, [listed[i] for i in group], drawn[part::TASKS]) for part in range(TASKS)]
+            for group in groups
+        ]
+    )
+    floors = client.gather([submit(_floor, listed[i], deranged) for i in used])
+    samples = np.empty((len(used), len(drawn)))
+    for part in range(TASKS):
+        samples[:, part::TASKS] = np.concatenate([parts[part] for parts in around])
     weights = choice.shares[used]
-    raw = weights @ np.array([sample for sample, _ in around])
+    raw = weights @ samples
     said = _said(whole, found[int(choice.shares.argmax())][2], unit)
     reliable, chance, reliabilities = client.gather(noise)
     ceiling = _ceiling(reliable, chance, comparison)
@@ -188,7 +205,7 @@ def score_similarities(
     if ceiling > 0:  # to first order, since a draw of a low ceiling may be near 0
         relative = _deviations(reliabilities, spread(unit)) / (2 * reliable)
         centred["raw/ceiling"] = (choice.value * (1 - relative) + change) / ceiling
-    floor = float(weights @ [floor for _, floor in around])
+    floor = float(weights @ floors)
     units, n, excluded = int(unit.max()) + 1, int(recorded.sum()), int((~recorded).sum())
     return SimilarityScores(list(reads), values, choice, ceiling, centred, floor, units, n, excluded, said)
 
@@ -230,11 +247,23 @@ def agreement(a: np.ndarray, b: np.ndarray, comparison: Similarity) -> tuple[flo
     """
     n = len(a)
     defined = (np.isnan(a).sum(axis=1) < n - 1) & (np.isnan(b).sum(axis=1) < n - 1)
-    if defined.sum() < 4:
+    if defined.sum() < MIN_RELATED:
         return float("nan"), int((~defined).sum())
     if not defined.all():
         a, b = (values[np.ix_(defined, defined)] for values in (a, b))
     return comparison.agreement(a, b), int((~defined).sum())
+
+
+def agreements(a: np.ndarray, b: np.ndarray, halves: Halves, comparison: Similarity) -> np.ndarray:
+    """`agreement` of two matrices of relations (n, n) within both halves (halvings, 2) of the stimuli."""
+    parts = [half for pair in halves for half in pair]
+    if not (parts and min(map(len, parts)) >= MIN_RELATED and np.isfinite([a.sum(), b.sum()]).all()):
+        found = [agreement(a[np.ix_(part, part)], b[np.ix_(part, part)], comparison)[0] for part in parts]
+        return np.array(found).reshape(-1, 2)
+    subsets = np.zeros((len(a), len(parts)), dtype=bool)
+    for column, part in zip(subsets.T, parts, strict=True):
+        column[part] = True
+    return comparison.agreements(a, b, subsets).reshape(-1, 2)
 
 
 def _itself(value: Halved) -> Halved:
@@ -253,32 +282,28 @@ def _on_all_and_halves(
     """Similarity of a layer on all stimuli and on halves (halvings, 2), and stimuli without relations."""
     a = comparison.relations(with_gram(read()))
     b = _of_responses(responses.mean, comparison)
-
-    def on(stimuli: np.ndarray) -> float:
-        index = np.ix_(stimuli, stimuli)
-        return agreement(a[index], b[index], comparison)[0]
-
-    parts = np.array([[on(one), on(other)] for one, other in halves]).reshape(-1, 2)
     value, undefined = agreement(a, b, comparison)
-    return value, parts, undefined
+    return value, agreements(a, b, halves, comparison), undefined
 
 
-def _draws_and_floor(
-    responses: Halved,
-    comparison: Similarity,
-    read: Read,
-    drawn: list[Draw],
-    deranged: list[np.ndarray],
-) -> tuple[np.ndarray, float]:
-    """Similarity of a layer on draws (draws,), and mean over derangements of the responses."""
+def _draws(
+    responses: Halved, comparison: Similarity, reads: Sequence[Read], drawn: Sequence[Draw]
+) -> np.ndarray:
+    """Similarity (layers, draws) of layers on draws."""
+    layers = [comparison.relations(with_gram(read())) for read in reads]
+    sample = np.empty((len(layers), len(drawn)))
+    for column, (stimuli, neuroids, _) in zip(sample.T, drawn, strict=True):
+        own, index = _of_responses(responses.mean[stimuli][:, neuroids], comparison), np.ix_(stimuli, stimuli)
+        column[:] = [agreement(a[index], own, comparison)[0] for a in layers]
+    return sample
+
+
+def _floor(responses: Halved, comparison: Similarity, read: Read, deranged: Sequence[np.ndarray]) -> float:
+    """Mean similarity of a layer over derangements of the responses; NaN where there are none."""
     a = comparison.relations(with_gram(read()))
     b = _of_responses(responses.mean, comparison)
     floor = [agreement(a, b[np.ix_(order, order)], comparison)[0] for order in deranged]
-    sample = []
-    for stimuli, neuroids, _ in drawn:
-        own = _of_responses(responses.mean[stimuli][:, neuroids], comparison)
-        sample.append(agreement(a[np.ix_(stimuli, stimuli)], own, comparison)[0])
-    return np.array(sample), float(np.mean(floor)) if floor else float("nan")
+    return float(np.mean(floor)) if floor else float("nan")
 
 
 def _reliabilities(

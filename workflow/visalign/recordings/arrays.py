@@ -1,13 +1,15 @@
 """Recordings in plain arrays: a YAML card beside the files that it names.
 
-``responses`` is a .npy array (stimulus, neuroid[, repetition[, time_bin]]) or a CSV with a header of neuroid
-ids and one row per stimulus; NaN, or an empty cell, is a missing response. Every key of the card is in
-``workflow/schemas/array_recording.schema.yaml``.
+``responses`` is a .npy array (stimulus, neuroid[, repetition[, time_bin]]), or of the axes that the card
+names, or a CSV with a header of neuroid ids and one row per stimulus; NaN, or an empty cell, is a missing
+response. Without ``stimulus_ids`` the stimuli are those of the stimulus set, in its order. Every key of the
+card is in ``workflow/schemas/array_recording.schema.yaml``.
 """
 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -31,16 +33,22 @@ if TYPE_CHECKING:  # Snakemake reads cards at every start, and needs no arrays
     from visalign.recordings.form import Coordinates
 
 #: Axes of responses in a .npy file.
+AXES = ("stimulus", "neuroid", "repetition", "time_bin")
 SHAPE = "(stimulus, neuroid[, repetition[, time_bin]])"
+#: Axes of a recording.
+DIMS = ("stimulus", "repetition", "neuroid", "time_bin")
 
 
 class ArraysCard(TypedDict):
     """A card, with the defaults of its schema; files are named relative to it."""
 
     responses: str
-    stimulus_ids: str | list[str]  # a file, or the ids themselves
+    axes: NotRequired[list[str]]
+    stimulus_ids: NotRequired[str | list[str]]  # a file, or the ids themselves
     object_name: NotRequired[list[str]]
     neuroids: NotRequired[str]
+    region: NotRequired[str]
+    subject: NotRequired[str]
     time_bins: list[list[float]]  # start and end of each, in ms
     identifier: NotRequired[str]
     simulated: bool
@@ -100,7 +108,16 @@ def read_card(path: str | Path) -> ArraysCard:
                 raise InputError(
                     f"{path}: {field}: {value} is no word in YAML: write it in quotes, '{value}'"
                 )
-    return validate(card, "array_recording", str(path))
+    found: ArraysCard = validate(card, "array_recording", str(path))
+    for needed in ("stimulus", "neuroid"):
+        if needed not in found.get("axes", AXES):
+            raise InputError(f"{path}: axes: no {needed} among {', '.join(found['axes'])}")
+    if "axes" in found and found["responses"].endswith(".csv"):
+        raise InputError(f"{path}: axes: for .npy arrays; {found['responses']} has one row per stimulus")
+    for told in ("region", "subject"):
+        if told in found and "neuroids" in found:
+            raise InputError(f"{path}: {told}: {found[told]}, but {found['neuroids']} tells of the neuroids")
+    return found
 
 
 def named_files(path: str | Path) -> list[str]:
@@ -108,11 +125,21 @@ def named_files(path: str | Path) -> list[str]:
     if not Path(path).is_file():
         return []
     card = read_card(path)
-    names = card["responses"], card["stimulus_ids"], card.get("neuroids")
-    return [str(Path(path).parent / name) for name in names if isinstance(name, str)]
+    names = card["responses"], card.get("stimulus_ids"), card.get("neuroids")
+    return [str(_beside(path, name)) for name in names if isinstance(name, str)]
 
 
-def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = None) -> xr.DataArray:
+def _beside(path: str | Path, name: str) -> Path:
+    """Path of a file that a card names; the same one however it is named, and through whatever links."""
+    return Path(os.path.normpath(Path(path).parent / name))
+
+
+def read_arrays(
+    path: str | Path,
+    region: str | None = None,
+    sha1: str | None = None,
+    stimulus_ids: Sequence[str] | None = None,
+) -> xr.DataArray:
     """Read the arrays of a card into the internal form.
 
     Parameters
@@ -123,6 +150,9 @@ def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = 
         Keep the neuroids of this region only.
     sha1 : str, optional
         Expected checksum of the card, hexadecimal.
+    stimulus_ids : sequence of str, optional
+        Ids of the stimulus set, in its order, for a card without its own; numbers from 1 where neither has
+        any.
 
     Raises
     ------
@@ -137,8 +167,8 @@ def read_arrays(path: str | Path, region: str | None = None, sha1: str | None = 
         checksums.check(path, sha1)
     card = read_card(path)
     check_files(path, card)
-    responses, header = _responses(path.parent / card["responses"])
-    coordinates = _coordinates(path, card, responses.shape, header)
+    responses, header = _responses(_beside(path, card["responses"]), card.get("axes"))
+    coordinates = _coordinates(path, card, responses.shape, header, stimulus_ids)
     attrs: dict[str, str | int] = {"identifier": card.get("identifier", path.stem)}
     attrs["simulated"] = int(card["simulated"])
     recording = form.internal_form(path, responses, coordinates, attrs)
@@ -156,29 +186,47 @@ def read_lists(path: str | Path) -> tuple[tuple[int, ...], Coordinates]:
     path = Path(path)
     card = read_card(path)
     check_files(path, card)
-    file = path.parent / card["responses"]
+    file, axes = _beside(path, card["responses"]), card.get("axes")
     if file.suffix == ".csv":
         responses, header = _responses(file)
         shape: tuple[int, ...] = responses.shape
     else:
-        n_stimuli, n_neuroids, *more = shape_of_numbers(file, (2, 3, 4), SHAPE)
-        n_repetitions, n_bins = [*more, 1, 1][:2]
-        shape, header = (n_stimuli, n_repetitions, n_neuroids, n_bins), None
+        stored = shape_of_numbers(file, *_expected(axes))
+        sizes = dict(zip(axes or AXES, stored, strict=False))
+        shape, header = tuple(sizes.get(dim, 1) for dim in DIMS), None
     return shape, _coordinates(path, card, shape, header)
 
 
+def _expected(axes: list[str] | None) -> tuple[tuple[int, ...], str]:
+    """Numbers of dimensions that a .npy array may have, and what errors call them."""
+    return ((len(axes),), f"({', '.join(axes)})") if axes else ((2, 3, 4), SHAPE)
+
+
 def _coordinates(
-    path: Path, card: ArraysCard, shape: tuple[int, ...], header: list[str] | None
+    path: Path,
+    card: ArraysCard,
+    shape: tuple[int, ...],
+    header: list[str] | None,
+    stimulus_ids: Sequence[str] | None = None,
 ) -> Coordinates:
     """Coordinates of responses of a shape as `read_lists` gives it, from the files that a card names."""
     n_stimuli, n_repetitions, n_neuroids, _ = shape
     neuroids: Coordinates
     if "neuroids" in card:
-        neuroids = _neuroids(path.parent / card["neuroids"], header)
+        neuroids = _neuroids(_beside(path, card["neuroids"]), header)
     else:
         ids = header or [f"{index:04d}" for index in range(n_neuroids)]
-        neuroids = {"neuroid_id": ids, "region": [""] * n_neuroids, "subject": [""] * n_neuroids}
-    stimuli = _stimuli(path.parent, card["stimulus_ids"])
+        told = {"region": card.get("region", ""), "subject": card.get("subject", "")}
+        neuroids = {"neuroid_id": ids} | {name: [word] * n_neuroids for name, word in told.items()}
+    if "stimulus_ids" in card:
+        stimuli = _stimuli(path, card["stimulus_ids"])
+    elif stimulus_ids is not None and len(stimulus_ids) != n_stimuli:
+        raise InputError(
+            f"{path}: stimulus_ids: none, hence the {len(stimulus_ids)} of the stimulus set, but "
+            f"{card['responses']} has {n_stimuli} stimuli"
+        )
+    else:
+        stimuli = {"stimulus_id": list(stimulus_ids or map(str, range(1, n_stimuli + 1)))}
     return {
         **stimuli,
         "object_name": card.get("object_name") or stimuli.get("object_name", [""] * n_stimuli),
@@ -196,12 +244,12 @@ def check_files(path: Path, card: ArraysCard) -> None:
         if not Path(file).is_file():
             raise InputError(f"{path}: {Path(file).name!r}: no such file")
     for name, sha256 in card["sha256"].items():
-        if str(path.parent / name) not in files:
+        if str(_beside(path, name)) not in files:
             raise InputError(f"{path}: sha256: {name!r} is not a file that the card names")
-        checksums.check(path.parent / name, sha256, "sha256")
+        checksums.check(_beside(path, name), sha256, "sha256")
 
 
-def _responses(file: Path) -> tuple[np.ndarray, list[str] | None]:
+def _responses(file: Path, axes: list[str] | None = None) -> tuple[np.ndarray, list[str] | None]:
     """Read responses (stimulus, repetition, neuroid, time_bin), and the neuroid ids of a CSV."""
     if file.suffix == ".csv":
         table = read_table(file, every_column=True)
@@ -216,11 +264,14 @@ def _responses(file: Path) -> tuple[np.ndarray, list[str] | None]:
             raise InputError(f"{file}: no rows (expected one for each stimulus)")
         columns = [numbers(table, name, file, missing=True) for name in table.columns]
         return np.stack(columns, axis=1)[:, None, :, None], [str(name) for name in table.columns]
-    values = read_numbers(file, (2, 3, 4), SHAPE, missing=True)
-    return values.reshape(values.shape + (1,) * (4 - values.ndim)).transpose(0, 2, 1, 3), None
+    values = read_numbers(file, *_expected(axes), missing=True)
+    present = list(axes or AXES[: values.ndim])
+    absent = [dim for dim in DIMS if dim not in present]
+    whole = values.reshape(values.shape + (1,) * len(absent))
+    return whole.transpose([[*present, *absent].index(dim) for dim in DIMS]), None
 
 
-def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> Coordinates:
+def _stimuli(card: Path, stimulus_ids: str | list[str]) -> Coordinates:
     """Coordinates of the stimuli, from a list, the lines of a text file, or a CSV.
 
     The CSV has columns stimulus_id, or image_id, grid_y and grid_x for a grid recording, and may have
@@ -230,7 +281,7 @@ def _stimuli(folder: Path, stimulus_ids: str | list[str]) -> Coordinates:
 
     if isinstance(stimulus_ids, list):
         return {"stimulus_id": stimulus_ids}
-    file = folder / stimulus_ids
+    file = _beside(card, stimulus_ids)
     if file.suffix == ".txt":
         lines = [line.strip() for line in read_text(file, "text").rstrip().split("\n")]
         if "" in lines:

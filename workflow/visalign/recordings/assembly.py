@@ -91,8 +91,12 @@ def read_assembly(path: str | Path, region: str | None = None, sha1: str | None 
             "identifier": str(assembly.attrs.get("identifier", assembly.name)),
             "simulated": int(_truth(assembly.attrs.get("simulated", 0))),
         }
-        assembly = assembly.transpose("presentation", "neuroid", "time_bin")
-        assembly = form.load(path, assembly if chosen.all() else assembly.isel(neuroid=chosen))
+        # One piece of the file, in its order: xarray reads what is transposed before, or chosen one by one,
+        # value by value, in gigabytes.
+        first, last = np.flatnonzero(chosen)[[0, -1]]
+        piece = slice(first, last + 1)
+        loaded = form.load(path, assembly.isel(neuroid=piece)).isel(neuroid=chosen[piece])
+        assembly = loaded.transpose("presentation", "neuroid", "time_bin")
     attrs["n_neuroids_other_regions"] = int((~chosen).sum())
     coordinates = {
         name: values[chosen] if form.DIMENSION_OF[name] == "neuroid" else values

@@ -65,6 +65,7 @@ class DescribedCeiling(Drawn):
     n_neuroids: int
     n_undefined: int
     status: str  # "ok", or why there is no value
+    upper: NotRequired[float | None]  # of subjects' dissimilarities, between which and the value it lies
 
 
 class CeilingKind(TypedDict):
@@ -121,6 +122,15 @@ class Excluded(TypedDict):
     responses_missing: int
 
 
+class DescribedDissimilarities(TypedDict):
+    """Dissimilarities of one subject, and the least eigenvalue of 1 − these as a share of the largest."""
+
+    min: float
+    median: float
+    max: float
+    least_eigenvalue: float
+
+
 class Origin(TypedDict):
     """What a recording's file does not know: its name, place and reader, the region that was chosen."""
 
@@ -147,6 +157,7 @@ class RecordingCard(Origin, DescribedCeilings):
     n_time_bins: int
     repetitions_per_stimulus: Repetitions
     excluded: Excluded
+    dissimilarities: NotRequired[dict[str, DescribedDissimilarities]]  # by subject
     time_bins: list[DescribedTimeBin]
     content_sha256: str
 

@@ -19,7 +19,7 @@ def read(path: str, asked: Asked, sha1: str | None) -> xr.DataArray:
     """Read the arrays of a card into the internal form."""
     from visalign.recordings.arrays import read_arrays
 
-    return read_arrays(path, asked["region"], sha1)
+    return read_arrays(path, asked["region"], sha1, asked.get("stimulus_ids"))
 
 
 def listed(path: Path, row: RecordingRow) -> Listed:
@@ -36,7 +36,8 @@ def listed(path: Path, row: RecordingRow) -> Listed:
     if "image_id" not in coordinates:
         check_grid(path, None, row.get("grid"))
         ids, names = (list(map(str, coordinates[name])) for name in ("stimulus_id", "object_name"))
-        return Listed(ids, names, int(chosen.sum()), shape[1])
+        in_order = "stimulus_ids" not in arrays.read_card(path)
+        return Listed(ids, names, int(chosen.sum()), shape[1], in_order)
     height, width = (int(np.max(coordinates[name])) + 1 for name in ("grid_y", "grid_x"))
     shown = Counter(map(str, coordinates["image_id"]))
     for image, n in shown.items():

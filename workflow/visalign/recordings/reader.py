@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
 
 from visalign.errors import InputError
 
@@ -22,19 +22,24 @@ class Asked(TypedDict):
     subject: str | None
     windows: str | None
     first_ms: int | None
+    variable: str | None
+    order: str | None
+    stimulus_ids: NotRequired[Sequence[str] | None]  # of the stimulus set, in its order, where it is known
 
 
 class Listed(NamedTuple):
     """Stimuli and neuroids of a recording.
 
     ``stimulus_ids``: of a grid recording its images, each once; ``object_names``: category of each, ''
-    where there is none; ``n_neuroids``: of the region; ``n_repetitions``: the most of any stimulus.
+    where there is none; ``n_neuroids``: of the region; ``n_repetitions``: the most of any stimulus;
+    ``in_order``: whether the ids are numbers only, and the stimuli those of the set in its order.
     """
 
     stimulus_ids: list[str]
     object_names: list[str]
     n_neuroids: int
     n_repetitions: int
+    in_order: bool = False
 
 
 def no_files(path: str) -> list[str]:

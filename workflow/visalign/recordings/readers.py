@@ -9,6 +9,7 @@ from visalign.errors import InputError
 from visalign.recordings.read_arcaro import ARCARO
 from visalign.recordings.read_arrays import ARRAYS
 from visalign.recordings.read_assembly import ASSEMBLY
+from visalign.recordings.read_rdm import RDM
 from visalign.recordings.reader import Asked, Reader
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ READERS = (
     ASSEMBLY,
     ARCARO,
     ARRAYS,
+    RDM,
 )
 #: What a row may say that not every reader takes.
-SETTINGS = ("subject", "windows", "first_ms")
+SETTINGS = ("subject", "windows", "first_ms", "variable", "order")
 
 
 def names() -> list[str]:
@@ -47,6 +49,6 @@ def read(name: str, path: str, asked: Asked, sha1: str | None) -> xr.DataArray:
         if setting in given and not given[setting]:
             raise InputError(f"--{setting}: the reader {name} needs it")
     for setting in SETTINGS:
-        if setting not in reader.takes and given[setting] is not None:
+        if setting not in reader.takes and given.get(setting) is not None:
             raise InputError(f"--{setting.replace('_', '-')}: the reader {name} does not take it")
     return reader.read(path, {**asked, "region": asked["region"] or None}, sha1)

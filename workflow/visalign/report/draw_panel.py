@@ -256,11 +256,14 @@ def of_source(source: Source) -> str:
 def footer(panel: Panel) -> str:
     """Return the lines under a panel: how many models, the trend in words, and the data of both axes."""
     counts = of_counts(panel)
-    lines = ["x: {} · y: {}".format(*map(of_source, panel["sources"]))]
+    names = ("x", "y") if len(panel["sources"]) == 2 else ("scores",)
+    lines = [
+        " · ".join(f"{n}: {of_source(source)}" for n, source in zip(names, panel["sources"], strict=True))
+    ]
     if panel["sides"]:
         lines.insert(0, panel["sides"])
     if panel["trend"] is None:
-        counts += f" · no trend drawn: {panel['reason']}"
+        counts += f" · {'no trend drawn: ' if panel['x_label'] else ''}{panel['reason']}"
     else:
         rho = panel["trend"]["spearman"]["overall"]
         counts += f" · Spearman's ρ = {decimal(rho['value'], sign=True)}"
@@ -288,6 +291,33 @@ def draw_empty(axes: Axes, panel: Panel) -> None:
     )
 
 
+def draw_by_model(axes: Axes, panel: Panel, styles: Styles) -> None:
+    """Draw scores with intervals, a line per model, the highest on top; hollow, models of other roles."""
+    entries, crowded = panel["by_model"], len(panel["by_model"]) > MAX_NAMED
+    for line, entry in enumerate(entries):
+        style = styles.get(entry["family"], theme.OTHER)
+        quiet = theme.QUIET if style is theme.OTHER else style["color"]
+        hollow = entry.get("role", "model") != "model"
+        axes.errorbar(
+            entry["y"],
+            line,
+            xerr=asymmetric([(entry["y"], entry["y_low"], entry["y_high"])]),
+            fmt=style["marker"],
+            color="none" if hollow else style["color"],
+            markersize=4 if crowded else MARKER,
+            markeredgecolor=quiet if hollow else theme.INK,
+            markeredgewidth=1.0 if hollow else 0.6,
+            elinewidth=0.5 if crowded else 0.9,
+            ecolor=(quiet, 0.35),
+            zorder=3,
+        )
+    step = -(-len(entries) // MAX_NAMED)  # of many, every so manieth is named
+    named = list(range(0, len(entries), step))
+    axes.set_yticks(named, [entries[line]["model"] for line in named], fontsize=6.5)
+    axes.set_ylim(len(entries) - 0.5, -0.5)
+    axes.set_xlabel(textwrap.fill(panel["y_label"], LABEL_WIDTH))
+
+
 def title_pad(overlay: Overlay | None) -> float:
     """Return the points between a panel and its title: room for published models' legend, and their axis."""
     if overlay is None:
@@ -313,6 +343,10 @@ def draw_panel(axes: Axes, panel: Panel, styles: Styles) -> list[Annotation]:
         color=theme.QUIET,
     )
     axes.set_ylabel(textwrap.fill(panel["y_label"], LABEL_WIDTH))
+    if panel["by_model"]:
+        axes.set_ylabel("")
+        draw_by_model(axes, panel, styles)
+        return []
     shown = shown_points(panel)
     if not shown and not panel["reference_lines"]:
         draw_empty(axes, panel)

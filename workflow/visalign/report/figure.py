@@ -25,7 +25,7 @@ def named_styles(panels: list[Panel]) -> dict[str, dict[str, str]]:
     """Return the styles of the largest families; those of the report, which takes the same models."""
     entries: list[Model] = []
     for panel in panels:
-        entries += [*shown_points(panel), *panel["reference_lines"], *panel["excluded"]]
+        entries += [*shown_points(panel), *panel["by_model"], *panel["reference_lines"], *panel["excluded"]]
     family = {entry["model"]: entry["family"] for entry in entries}
     ranked = theme.family_styles(family.values()).items()
     return dict([(name, style) for name, style in ranked if name][: theme.MAX_FAMILIES])
@@ -33,7 +33,10 @@ def named_styles(panels: list[Panel]) -> dict[str, dict[str, str]]:
 
 def family_handles(panels: list[Panel], styles: Styles) -> list[Artist]:
     """Return a legend entry for each family that is drawn, the others together last."""
-    family = {point["model"]: point["family"] for panel in panels for point in shown_points(panel)}
+    shown_models: list[Model] = [
+        model for panel in panels for model in (*shown_points(panel), *panel["by_model"])
+    ]
+    family = {model["model"]: model["family"] for model in shown_models}
     drawn = {name or (model,) for model, name in family.items()}  # a model without a family is one of its own
     shown = {name: style for name, style in styles.items() if name in drawn}
     if others := drawn - set(styles):
@@ -78,6 +81,9 @@ def trend_handles(panels: list[Panel]) -> list[Artist]:
     points = [point for panel in panels for point in shown_points(panel)]
     if any(panel["shown_only"] for panel in panels):
         label = "hollow: shown only, in no statistic"
+        handles += [Line2D([], [], label=label, ls="", marker="o", ms=7, mfc="none", mec=theme.QUIET)]
+    elif any(model.get("role", "model") != "model" for panel in panels for model in panel["by_model"]):
+        label = "hollow: of another role, such as control"
         handles += [Line2D([], [], label=label, ls="", marker="o", ms=7, mfc="none", mec=theme.QUIET)]
     if any(panel["reference_lines"] for panel in panels):
         label = "a control without an accuracy"

@@ -8,6 +8,7 @@ from typing import TypedDict
 import pandas as pd
 
 from visalign.io.scores import is_true
+from visalign.report import study_page
 from visalign.report.study_page import PER_LAYER, families, headlines, plain_name, rows_of, shown
 from visalign.trend import verdict
 from visalign.trend.answer import Equation, Panel, StudyTrend
@@ -38,7 +39,7 @@ class DrawnTrend(TypedDict):
 class LinkedPanel(TypedDict):
     """One panel."""
 
-    y: int  # index of its measure; x is measure 0
+    y: int  # index of its measure
     note: str
     trend: DrawnTrend | None
     reference: list[tuple[str, float | None]]  # name and y of each such line
@@ -52,6 +53,7 @@ class LinkedPanels(TypedDict):
     baseline: list[int | None]  # index of the model that an arrow comes from
     quiet: list[bool]  # whether it is in no statistic
     styles: dict[str, dict[str, str]]  # family -> colour and marker
+    x: int | None  # index of the measure that is the x axis; None: scores are shown by model
     measures: list[Axis]
     parameters: list[float | None]  # in millions
     panels: list[LinkedPanel]
@@ -62,7 +64,9 @@ def rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{round(value, 12):.5g}")
 
 
-def measure(scores: pd.DataFrame, key: tuple[str, str, str], name: str, models: list[str]) -> Axis:
+def measure(
+    scores: pd.DataFrame, key: tuple[str, str, str], name: str, models: list[str], *, is_x: bool
+) -> Axis:
     """Return one measure as a possible axis, its numbers in the order of `models`."""
     benchmark, metric, convention = key
     rows = rows_of(scores, benchmark, metric, convention)
@@ -73,7 +77,7 @@ def measure(scores: pd.DataFrame, key: tuple[str, str, str], name: str, models: 
         "convention": convention,
         "name": name,
         "simulated": any(is_true(row["simulated"]) for row in rows.values()),
-        "accuracy": benchmark.startswith("accuracy/"),
+        "accuracy": is_x or benchmark.startswith("accuracy/"),
         "value": [rounded(row["value"]) if row else None for row in own],
         "low": [rounded(row["ci_low"]) if row else None for row in own],
         "high": [rounded(row["ci_high"]) if row else None for row in own],
@@ -86,8 +90,11 @@ def measures(scores: pd.DataFrame, trend: StudyTrend, models: list[str]) -> list
     first = [(c["benchmark"], c["metric"], c["convention"]) for c in headlines(trend)]
     valued = scores[scores["value"].notna() & ~scores["metric"].str.endswith(PER_LAYER)]
     others = valued[["benchmark", "metric", "convention"]].itertuples(index=False, name=None)
+    has_x = trend["accuracy"] is not None
     return [
-        measure(scores, key, names.get(key[:2]) or plain_name(*key[:2]), models)
+        measure(
+            scores, key, names.get(key[:2]) or plain_name(*key[:2]), models, is_x=has_x and key == first[0]
+        )
         for key in dict.fromkeys([*first, *others])
     ]
 
@@ -142,12 +149,13 @@ def panels(scores: pd.DataFrame, trend: StudyTrend, parameters: Mapping[str, int
         "baseline": [baseline.get(model) for model in models],
         "quiet": [model in quiet for model in models],
         "styles": theme.family_styles(family.values()),
+        "x": 0 if trend["accuracy"] else None,
         "measures": found,
         "parameters": [rounded(parameters[m] / 1e6) if m in parameters else None for m in models],
         "panels": [
             {
                 "y": place[panel["benchmark"], panel["metric"], panel["convention"]],
-                "note": verdict.of_panel(panel)[1],
+                "note": verdict.of_panel(panel, study_page.word_of(trend))[1],
                 "trend": drawn_trend(panel),
                 "reference": [(line["model"], rounded(line["y"])) for line in panel["reference_lines"]],
             }

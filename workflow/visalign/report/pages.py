@@ -38,6 +38,8 @@ class Content(TypedDict):
     timings: Sequence[study_page.Timing]
     trend: StudyTrend
     config_hash: str
+    credits: Sequence[Mapping[str, object]]
+    not_measured: Mapping[str, str]
     n_scores: int
 
 
@@ -55,6 +57,8 @@ def content_of_study(
     cards: Sequence[tuple[str, Json]],
     timings: Sequence[study_page.Timing],
     config_hash: str,
+    credits: Sequence[Mapping[str, object]] = (),
+    not_measured: Mapping[str, str] | None = None,
 ) -> Content:
     """Return what the page of all models shows, but for models and links.
 
@@ -64,6 +68,10 @@ def content_of_study(
         Of the models where it is known.
     cards : sequence of (name, data card)
     timings : sequence of dict
+    credits : sequence of mapping
+        Whose data they are: ``names`` of data sets, ``citation`` and ``licence``.
+    not_measured : mapping of str to str, optional
+        Title of a measure that the study has no score of its own of -> why.
     """
     simulated = study_page.simulated_measures(scores, trend)
     return {
@@ -74,7 +82,7 @@ def content_of_study(
             {
                 **panel,
                 "name": study_page.measure_name(panel),
-                "sentences": verdict.of_panel(panel),
+                "sentences": verdict.of_panel(panel, study_page.word_of(trend)),
                 "further": text.further(panel["trend"]) if panel["trend"] else [],
             }
             for panel in trend["panels"]
@@ -87,6 +95,8 @@ def content_of_study(
         "timings": timings,
         "trend": trend,
         "config_hash": config_hash,
+        "credits": credits,
+        "not_measured": not_measured or {},
         "n_scores": len(scores),
     }
 

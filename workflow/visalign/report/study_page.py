@@ -12,6 +12,7 @@ import pandas as pd
 
 from visalign.io.scores import ScoreRow, is_true, rows_in
 from visalign.measures import ACCURACIES, RAW
+from visalign.trend import verdict
 from visalign.trend.answer import Model, Panel, StudyTrend
 
 #: Ends the name of a metric that has one row per layer; the metric itself is that of the chosen layer.
@@ -89,6 +90,12 @@ class Timing(TypedDict):
     memory: float | None
 
 
+def word_of(trend: StudyTrend) -> str:
+    """Return what sentences call the x axis."""
+    x = trend["accuracy"]
+    return x["word"] if x else verdict.ACCURACY
+
+
 def measure_name(panel: Panel) -> str:
     """Return the name of a panel, with its region and window where it has them."""
     return panel["title"] + (f", {panel['subtitle']}" if panel["subtitle"] else "")
@@ -102,10 +109,20 @@ def plain_name(benchmark: str, metric: str) -> str:
 
 
 def headlines(trend: StudyTrend) -> list[Column]:
-    """Return the columns of the model table: accuracy, then one column per panel."""
-    accuracy = trend["accuracy"]
-    name = plain_name(accuracy["benchmark"], accuracy["metric"])
-    first: Column = {**accuracy, "name": name, "reasons": {}}
+    """Return the columns of the model table: the x axis where there is one, then one column per panel."""
+    first: list[Column] = []
+    if x := trend["accuracy"]:
+        name = plain_name(x["benchmark"], x["metric"])
+        benchmark, metric, convention = x["benchmark"], x["metric"], x["convention"]
+        first = [
+            {
+                "name": name,
+                "benchmark": benchmark,
+                "metric": metric,
+                "convention": convention,
+                "reasons": {},
+            }
+        ]
     others: list[Column] = [
         {
             "name": measure_name(panel),
@@ -116,12 +133,13 @@ def headlines(trend: StudyTrend) -> list[Column]:
         }
         for panel in trend["panels"]
     ]
-    return [first, *others]
+    return [*first, *others]
 
 
 def shown(panel: Panel) -> list[Model]:
-    """Return every model of a panel: of the statistics, shown only, and excluded."""
-    return [*panel["points"], *panel["shown_only"], *panel["reference_lines"], *panel["excluded"]]
+    """Return every model of a panel: of the statistics, shown only, by model, and excluded."""
+    drawn = [*panel["points"], *panel["shown_only"], *panel["reference_lines"], *panel["by_model"]]
+    return [*drawn, *panel["excluded"]]
 
 
 def families(scores: pd.DataFrame, trend: StudyTrend) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ from visalign.study.schemas import definition, section
 from visalign.zoo import inputs as zoo_inputs
 
 VERSIONS = {"score": 3, "reveal": 3, "gallery": 3}
+#: Remark on scores of saliency that is not of the label.
+OF_ANSWER = "saliency of the class that the model answers"
 EXAMPLES = """\
   python -m visalign clickme score --model lite0 --dataset clickme_simulated --saliency saliency.zarr \\
       --saliency-manifest saliency.json --table clickme.csv --transform 224x224-center-0.875-bicubic \\
@@ -137,6 +140,8 @@ def score(args: argparse.Namespace) -> None:
     rng = np.random.default_rng(args.seed)
     alignments = saliency.align(stored, maps, table, Transform.from_key(args.transform))
     found = scores.summarise_all(alignments, saliency.HEADLINE, people, rng, args.bootstrap)
+    if stores.attribute(store, "target", "label") == "predicted":
+        found = [remarked(score, OF_ANSWER) for score in found]
     inputs = [args.saliency_manifest, args.ceilings]
     if args.revelation:
         found += revelation_scores(args.revelation, args.human_curve, rng, args.bootstrap)
@@ -152,6 +157,11 @@ def score(args: argparse.Namespace) -> None:
     images = {"stimulus_id": table["stimulus_id"], **alignment.per_image(alignments, saliency.HEADLINE)}
     write_table(args.per_image, pd.DataFrame(images))
     write_scores(args.output, rows_of(found, source))
+
+
+def remarked(score: Score, remark: str) -> Score:
+    """Return a score whose status says more than ok."""
+    return replace(score, status=f"ok, {remark}") if score.status == "ok" else score
 
 
 def revelation_scores(path: str, curve: str | None, rng: np.random.Generator, draws: int) -> list[Score]:

@@ -8,18 +8,21 @@ import re
 from visalign.errors import InputError
 from visalign.io.downloads import DIGITS, download
 from visalign.study.options import add_settings
-from visalign.study.schemas import definition
+from visalign.study.schemas import definition, section
 
 VERSIONS = {"downloads": 1}
 EXAMPLES = """\
   python -m visalign downloads --url https://example.org/val-0.tfrecords --output data/val-0.tfrecords \\
       --checksums config/checksums.tsv
+  python -m visalign downloads --url https://example.org/val-0.tfrecords --output data/val-0.tfrecords \\
+      --checksums config/checksums.tsv --mirror http://mirror.example/files
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign downloads``."""
     add_settings(parser, definition("downloads"), "downloads")
+    add_settings(parser, section("downloads"), "downloads")
     parser.add_argument("--output", required=True, help="file to write; until it is whole, FILE.partial")
     parser.add_argument(
         "--checksums",
@@ -34,6 +37,8 @@ def run(args: argparse.Namespace) -> None:
     for name, value in given.items():
         if not re.fullmatch(f"[0-9a-fA-F]{{{DIGITS[name]}}}", value):
             raise InputError(f"--{name}: {value!r} is not {DIGITS[name]} hexadecimal digits")
-    if not args.url.startswith(("http://", "https://")):
-        raise InputError(f"--url: {args.url!r} is not an http or https address")
-    download(args.url, args.output, args.checksums, given)
+    for name in ("url", "mirror"):
+        address = getattr(args, name)
+        if address is not None and not address.startswith(("http://", "https://")):
+            raise InputError(f"--{name}: {address!r} is not an http or https address")
+    download(args.url, args.output, args.checksums, given, args.mirror)

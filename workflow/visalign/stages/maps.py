@@ -12,11 +12,13 @@ import io
 import sys
 
 import numpy as np
+import pandas as pd
 
 from visalign.errors import InputError
 from visalign.io.files import inputs_hash, write_atomic, write_json
 from visalign.maps import agreement, alignment, card, collection, filtered_clicks, readers
 from visalign.maps import files as map_files
+from visalign.maps.participants import Log
 from visalign.maps.reader import MapFiles, Reader
 from visalign.stimuli import tables
 from visalign.stimuli.transforms import Transform
@@ -31,6 +33,8 @@ EXAMPLES = """\
       --output mine.npz --maps-card mine.json
   python -m visalign maps read --name clicked --reader clicks --path clicks.npz --labels clicked.csv \\
       --table clicked_stimuli.csv --simulated true --output clicked.npz --maps-card clicked.json
+  python -m visalign maps read --name osie --reader fixations --path fixations.mat --sigma 24 \\
+      --table osie_stimuli.csv --output osie.npz --maps-card osie.json
   python -m visalign maps ceilings --maps maps.npz --table clickme.csv --clicks clicks.npz \\
       --transform 224x224-center-0.875-bicubic --output ceilings.json
 """
@@ -62,22 +66,35 @@ def run(args: argparse.Namespace) -> None:
 
 def read(args: argparse.Namespace) -> None:
     """Read and process the maps, compute the ceiling, write npz and card; the card comes last."""
-    reader, files = readers.of(args.reader), MapFiles(args.name, args.path, args.labels, args.clicks)
-    check_options(reader, files)
-    labels = map_files.read_labels(args.labels) if args.labels else {}
+    reader = readers.of(args.reader)
+    settings = {name: value for name in readers.settings() if (value := getattr(args, name)) is not None}
+    files = MapFiles(args.name, args.path, args.labels, args.clicks, settings)
+    check_options(reader, files, args.table)
+    if reader.of_stimuli or (reader.labelled and not args.labels):
+        files = files._replace(stimuli=collection.stimuli_of(args.table))
+    labels = map_files.images_of(files) if reader.labelled else {}
     sizes = collection.image_sizes(args.table or (args.path if reader.of_table else None))
-    if args.table and reader.labelled:
+    if args.table and args.labels:
         collection.check_stimuli(args.table, list(labels), list(labels.values()))
     reader.check_shapes(files, sizes)
     opened = collection.open_maps(reader, files, labels)
-    processed = collection.process_maps(collection.checked(opened.maps, sizes))
+    shown = opened.maps if reader.smooths else collection.checked(opened.maps, sizes)
+    processed = collection.process_maps(shown)
     if not len(processed.maps):
         raise InputError(f"{args.path}: no record")
-    if args.table and not reader.labelled:
+    if args.table and not (reader.labelled or reader.of_stimuli):
         collection.check_stimuli(args.table, processed.stimulus_id.tolist(), processed.labels.tolist())
     if opened.log:
         print(f"{reader.click_log(files)}: {filtered_clicks.describe(opened.log[1])}", file=sys.stderr)
-    participants = card.estimate_participants(*opened.log, args.seed) if opened.log else None
+    if reader.smooths:
+        processed = processed._replace(n_before=0)
+    elif processed.n_before:
+        print(
+            f"{args.path}: {processed.n_before} maps were blurred before, and are not again", file=sys.stderr
+        )
+    participants = None
+    if opened.log:
+        participants = card.estimate_participants(*opened.log, args.seed, smooths=reader.smooths)
     buffer = io.BytesIO()
     np.savez(buffer, stimulus_id=processed.stimulus_id, label=processed.labels, map=processed.maps)
     write_atomic(args.output, buffer.getvalue())
@@ -91,17 +108,45 @@ def read(args: argparse.Namespace) -> None:
         "version": VERSIONS["read"],
         "unused_files": opened.unused,
     }
+    if settings:
+        own["settings"] = settings
     write_json(args.maps_card, own)
 
 
-def check_options(reader: Reader, files: MapFiles) -> None:
-    """Raise InputError for options that the reader lacks, or that it has no use for."""
-    if reader.of_clicks and files.clicks:
+def check_options(reader: Reader, files: MapFiles, table: str | None) -> None:
+    """Raise InputError for options that the reader lacks, or that it has no use for.
+
+    `table`, of the stimulus set, says which images there are where `files` have no labels of their own.
+    """
+    reader.check_settings(files.settings or {}, flag)
+    if reader.of_people and files.clicks:
         raise InputError(f"--clicks: {files.clicks}, but --reader {reader.name} takes the log of --path")
-    if reader.labelled and not files.labels:
+    if reader.labelled and not files.labels and not table:
         raise InputError(f"--labels: needed by --reader {reader.name}")
     if files.labels and not reader.labelled:
-        raise InputError(f"--labels: {files.labels}, but --reader {reader.name} has labels of its own")
+        where = "takes those of the stimulus set" if reader.of_stimuli else "has labels of its own"
+        raise InputError(f"--labels: {files.labels}, but --reader {reader.name} {where}")
+
+
+def flag(setting: str) -> str:
+    """Option of a setting."""
+    return f"--{setting.replace('_', '-')}"
+
+
+def log_of(table: pd.DataFrame, args: argparse.Namespace) -> Log | None:
+    """Read what people did on the images of a table: clicks, or fixations with ``--sigma``; else None."""
+    given = {name: value for name in readers.settings() if (value := getattr(args, name)) is not None}
+    if not given:
+        return filtered_clicks.read_clicks_of(list(table["stimulus_id"]), args.clicks)
+    from visalign.maps import fixations
+
+    if args.clicks is None or args.sigma is None:
+        lacking = "--clicks" if args.clicks is None else "--sigma"
+        raise InputError(f"{lacking}: needed with {flag(next(iter(given)))}, which fixations take")
+    sizes = dict(zip(table["stimulus_id"], zip(table["height"], table["width"], strict=True), strict=True))
+    log, counts = fixations.fixations_of(args.clicks, sizes, fixations.Settings.of(given))
+    print(f"{args.clicks}: {filtered_clicks.describe(counts)}", file=sys.stderr)
+    return log
 
 
 def ceilings(args: argparse.Namespace) -> None:
@@ -112,7 +157,7 @@ def ceilings(args: argparse.Namespace) -> None:
         maps,
         table,
         Transform.from_key(args.transform),
-        log=filtered_clicks.read_clicks_of(ids, args.clicks),
+        log=log_of(table, args),
         declared=args.ceiling,
         seed=args.seed,
     )

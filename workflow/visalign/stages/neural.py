@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,16 +26,20 @@ from visalign.gram import store as gram_store
 from visalign.io import dask_client, stores
 from visalign.io.files import inputs_hash, read_json, write_atomic
 from visalign.io.scores import Source, rows_of, write_scores
-from visalign.neural import arrays, recorded
+from visalign.neural import arrays, dissimilarities, recorded
 from visalign.neural.grid import Protocol
 from visalign.neural.layers import Read, component_curve
 from visalign.neural.predictivity import generator
 from visalign.neural.rows import Result, Setting, score
+from visalign.recordings import rdm
 from visalign.stimuli import tables
 from visalign.study.options import add_dask_arguments, add_seed, add_settings
 from visalign.study.schemas import definition, section
 
 if TYPE_CHECKING:
+    import xarray as xr
+    from distributed import Client
+
     from visalign.recordings.card import RecordingCard
 
 VERSIONS = {"neural": 5}
@@ -163,15 +168,7 @@ def run_stage(args: argparse.Namespace) -> None:
     stimuli = [str(name) for name in recording["stimulus_id"].values]
     order = tables.positions(stores.strings(store), stimuli, args.recording, "the stimulus set")
     pictures = tables.pictures(args.table, form.images(recording), args.recording) if args.table else None
-    own = recorded.prepare(
-        recording,
-        pictures,
-        recorded.Plan(args.splits, args.train_size, args.split_seed, args.inner_splits),
-        where=args.recording,
-        card=card,
-        card_path=args.recording_card,
-        ceilings=recorded.read_ceilings(args.ceilings),
-    )
+    own = prepare(args, recording, pictures, card)
     layers = stores.attribute(store, "layers")
     reads: dict[str, Read] = {layer: partial(gram_store.read, args.gram, layer, order) for layer in layers}
     rows, neuroids, draws = [], [], []
@@ -186,16 +183,9 @@ def run_stage(args: argparse.Namespace) -> None:
                 version=VERSIONS["neural"],
                 inputs_hash=inputs_hash(args.gram_manifest, args.recording_card),
             )
-            setting = Setting(
-                client=client,
-                reads=reads,
-                data=own.time_bin(index, args.seed),
-                selection=args.layer_selection,
-                grid=protocol.grid,
-                said=own.said,
-            )
+            score_by = scorer(args, client, reads, own, index, protocol.grid)
             for way in tqdm(ways(args), desc=f"neural {window['window']}", unit="metric"):
-                result = score(setting, way, generator(args.seed, way.name))
+                result = score_by(way)
                 rows += rows_of(result.scores, source)
                 labels = {"model": args.model, "benchmark": source.benchmark, "metric": way.name}
                 neuroids.append((labels, result.neuroids))
@@ -203,6 +193,46 @@ def run_stage(args: argparse.Namespace) -> None:
     write_parquet(args.neuroids, neuroids)
     write_parquet(args.draws, draws)
     write_scores(args.output, rows)
+
+
+def prepare(
+    args: argparse.Namespace, recording: xr.DataArray, pictures: np.ndarray | None, card: RecordingCard
+) -> recorded.Recorded | dissimilarities.Matrices:
+    """What all scores on a recording share."""
+    if rdm.is_rdm(recording):
+        return dissimilarities.prepare(recording, pictures)
+    return recorded.prepare(
+        recording,
+        pictures,
+        recorded.Plan(args.splits, args.train_size, args.split_seed, args.inner_splits),
+        where=args.recording,
+        card=card,
+        card_path=args.recording_card,
+        ceilings=recorded.read_ceilings(args.ceilings),
+    )
+
+
+def scorer(
+    args: argparse.Namespace,
+    client: Client,
+    reads: dict[str, Read],
+    own: recorded.Recorded | dissimilarities.Matrices,
+    index: int,
+    grid: int | None,
+) -> Callable[[Comparison], Result]:
+    """Return what scores a comparison on a time bin of a recording."""
+    if isinstance(own, dissimilarities.Matrices):
+        how = {"selection": args.layer_selection, "seed": args.seed}
+        return lambda way: dissimilarities.score(client, reads, own, way, **how)
+    setting = Setting(
+        client=client,
+        reads=reads,
+        data=own.time_bin(index, args.seed),
+        selection=args.layer_selection,
+        grid=grid,
+        said=own.said,
+    )
+    return lambda way: score(setting, way, generator(args.seed, way.name))
 
 
 def write_parquet(path: str | None, tables: list[tuple[dict[str, str], pd.DataFrame]]) -> None:

@@ -11,7 +11,7 @@ from visalign.comparisons import pls
 from visalign.io.files import write_json
 from visalign.io.tables import write_table
 from visalign.recordings import card as cards
-from visalign.recordings import form, readers
+from visalign.recordings import form, rdm, rdm_card, readers
 from visalign.recordings.reader import Asked
 from visalign.stimuli import tables as stimulus_tables
 from visalign.study.options import add_settings
@@ -27,6 +27,8 @@ EXAMPLES = """\
       --output george_ml.nc --ceilings george_ml_ceilings.csv --recording-card george_ml.json
   python -m visalign recordings --name mine --path mine/card.yaml --reader arrays --table stimuli.csv \\
       --output mine.nc --ceilings mine_ceilings.csv --recording-card mine.json
+  python -m visalign recordings --name it --path rdms.mat --reader rdm --variable "RDMs(1).RDM" --region IT \\
+      --table stimuli.csv --output it.nc --ceilings it_ceilings.csv --recording-card it.json
 """
 
 
@@ -51,10 +53,28 @@ def run(args: argparse.Namespace) -> None:
         "subject": args.subject,
         "windows": args.windows,
         "first_ms": args.first_ms,
+        "variable": args.variable,
+        "order": args.order,
+        "stimulus_ids": list(stimulus_tables.read(args.table)["stimulus_id"]) if args.table else None,
     }
     recording = readers.read(args.reader, args.path, asked, args.sha1 or None)
     simulated = cards.is_simulated(args.path, recording, args.simulated)
     recording.attrs["simulated"] = int(simulated)
+    settings = cards.Settings(args.ceiling_splits, args.ceiling_seed, args.reliability_threshold)
+    origin: cards.Origin = {
+        "name": args.name,
+        "source": args.path,
+        "reader": args.reader,
+        "region": args.region,
+        "version": VERSIONS["recordings"],
+    }
+    if rdm.is_rdm(recording):
+        if args.table:  # all of its stimuli are there
+            stimulus_tables.pictures(args.table, form.images(recording), args.path)
+        form.write_recording(args.output, recording)
+        write_table(args.ceilings, rdm_card.ceiling_table())
+        write_json(args.recording_card, rdm_card.of_rdm(recording, settings, origin))
+        return
     shown = stimulus_tables.pictures(args.table, form.images(recording), args.path) if args.table else None
     n_bins = recording.sizes["time_bin"]
     components = int(pls.COMPARISON.settings["components"])
@@ -69,14 +89,6 @@ def run(args: argparse.Namespace) -> None:
         compute(recording.isel(time_bin=i)) for i in tqdm(range(n_bins), desc="ceilings", unit="time bin")
     ]
     overall = compute(recording.mean("time_bin")) if n_bins > 1 else ceilings[0]
-    settings = cards.Settings(args.ceiling_splits, args.ceiling_seed, args.reliability_threshold)
     form.write_recording(args.output, recording)
     write_table(args.ceilings, cards.ceiling_table(recording, ceilings, args.reliability_threshold))
-    origin: cards.Origin = {
-        "name": args.name,
-        "source": args.path,
-        "reader": args.reader,
-        "region": args.region,
-        "version": VERSIONS["recordings"],
-    }
     write_json(args.recording_card, cards.of_recording(recording, overall, ceilings, settings, origin))

@@ -14,10 +14,11 @@ import pandas as pd
 from visalign.errors import InputError
 from visalign.io.files import read_json, write_atomic
 from visalign.io.scores import read_scores
+from visalign.measures import BY_NAME
 from visalign.report import pages, study_page
 from visalign.trend.answer import StudyTrend
 
-VERSIONS = {"study": 5, "model": 5}
+VERSIONS = {"study": 6, "model": 6}
 
 EXAMPLES = """\
   python -m visalign report study --scores results/scores.csv --trend results/trend.json \\
@@ -36,6 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--trend", required=True, metavar="JSON", help="panels, as trend writes them")
     study.add_argument("--figure", nargs="*", default=[], metavar="FILE", help="figures to link to")
     study.add_argument("--cards", nargs="*", default=[], metavar="JSON", help="cards of recordings and maps")
+    study.add_argument(
+        "--credits",
+        type=json.loads,
+        default=[],
+        metavar="JSON",
+        help="list of {names, citation, licence}: whose data they are, to show",
+    )
+    study.add_argument(
+        "--not-measured",
+        type=json.loads,
+        default={},
+        metavar="JSON",
+        help="measure -> why the study does not measure it, to show",
+    )
     study.add_argument("--timings", type=Path, metavar="DIR", help="Snakemake's times of jobs, to show")
     study.add_argument(
         "--packed",
@@ -75,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
 def study(args: argparse.Namespace, scores: pd.DataFrame) -> None:
     """Write the page of all models, and the packed one, which links to no other file."""
     trend: StudyTrend = read_json(args.trend)
-    for field in ("panels", "accuracy"):
+    for field in ("panels", "accuracy"):  # which is null where there is no x axis
         if field not in trend:
             raise InputError(f"{args.trend}: no field {field!r}")
     models = list(study_page.families(scores, trend))
@@ -86,6 +101,8 @@ def study(args: argparse.Namespace, scores: pd.DataFrame) -> None:
         [(Path(path).stem, read_json(path)) for path in args.cards],
         study_page.timings(args.timings),
         args.config_hash,
+        args.credits,
+        {BY_NAME[name].title: reason for name, reason in args.not_measured.items()},
     )
     own = [args.directory / "report" / f"{model}.html" for model in models]
     files = [*args.scores, *args.figure]

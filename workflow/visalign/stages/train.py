@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from visalign.zoo.card import ModelCard
     from visalign.zoo.network import Normalised
 
-VERSIONS = {"apart": 2, "fit": 2, "rows": 2, "evaluate": 2, "compare": 3}
+VERSIONS = {"apart": 2, "fit": 2, "rows": 3, "evaluate": 2, "compare": 3}
 EXAMPLES = """\
   python -m visalign train fit --model lite0+harmonized --card lite0.json --weights lite0.safetensors \\
       --label-space imagenet-1k --mapped clickme.csv --maps clickme.npz --stimuli imagenet.csv --weight 1 \\

@@ -16,14 +16,14 @@ from visalign.io.files import inputs_hash, write_json
 from visalign.measures import PANELS
 from visalign.study.options import add_seed, add_settings
 from visalign.study.schemas import section
-from visalign.trend import text
+from visalign.trend import axis, text
 from visalign.trend.answer import StudyTrend
 from visalign.trend.model_sheet import read_study
 from visalign.trend.overlay import read_overlay
 from visalign.trend.panel import Settings, panels
 from visalign.trend.table import of_table
 
-VERSIONS = {"trend": 6}
+VERSIONS = {"trend": 7}
 
 EXAMPLES = """\
   python -m visalign trend scores_per_model.csv --x top1 --y it_pls --label model
@@ -36,18 +36,21 @@ EXAMPLES = """\
 
 def run_pipeline(args: argparse.Namespace) -> None:
     """Write the panels of a score table as JSON."""
-    scores, sheet, accuracy = read_study(args.scores, args.models, args.accuracy, args.sides)
+    scores, sheet = read_study(args.scores, args.models, args.sides, args.tables)
+    x = axis.choose(scores, args.scores, args.accuracy, args.metric, args.axis)
     overlays = read_overlay(args.overlay, PANELS) if args.overlay else {}
-    settings = Settings((accuracy, args.metric), args.roles, args.seed, args.bootstrap)
+    settings = Settings(x, args.roles, args.seed, args.bootstrap)
+    found = panels(scores, sheet, overlays, settings, args.confirmatory)
+    alone = any(panel["reason"] == axis.ALONE for panel in found)
     trend: StudyTrend = {
         "version": VERSIONS["trend"],
         "seed": args.seed,
         "bootstrap": args.bootstrap,
         "confidence": 0.95,
-        "accuracy": {"benchmark": accuracy, "metric": args.metric, "convention": "proportion"},
+        "accuracy": x.answer() if x and not alone else None,
         "roles": args.roles,
-        "inputs_hash": inputs_hash(args.scores, args.models),
-        "panels": panels(scores, sheet, overlays, settings, args.confirmatory),
+        "inputs_hash": inputs_hash(args.scores, *filter(None, [args.models]), *args.tables),
+        "panels": found,
     }
     write_json(args.output, trend)
 
@@ -88,7 +91,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pipeline = parser.add_argument_group("score table of the pipeline (answer in a file)")
     option = pipeline.add_argument
     option("--scores", metavar="CSV", help="score table of every model and measure")
-    option("--models", metavar="TSV", help="model sheet (columns model, family)")
+    option("--models", nargs="?", metavar="TSV", help="model sheet (columns model, family)")
+    option(
+        "--tables",
+        nargs="*",
+        default=[],
+        metavar="CSV",
+        help="score tables of others, for models of no sheet",
+    )
     option(
         "--sides", type=json.loads, metavar="JSON", help="input side of each model in pixels: {model: side}"
     )
@@ -100,7 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run on a table, or on the pipeline's score table."""
-    needed = ("x", "y") if args.table else ("scores", "models", "output")
+    needed = ("x", "y") if args.table else ("scores", *(() if args.tables else ("models",)), "output")
     for name in needed:
         if getattr(args, name) is None:
             other = "" if args.table else " (or give a TABLE with --x and --y)"

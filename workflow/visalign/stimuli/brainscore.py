@@ -6,7 +6,7 @@ import posixpath
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -87,12 +87,18 @@ def _present(header: list[str], path: str, *names: str) -> str:
     raise InputError(f"{path}: no column {' or '.join(map(repr, names))} (columns: {', '.join(header)})")
 
 
-def archive_files(zipped: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Files of an archive by their names, from its top and from the folder that holds them all."""
+def archive_files(
+    zipped: zipfile.ZipFile, taken: Callable[[str], bool] = lambda name: True
+) -> dict[str, zipfile.ZipInfo]:
+    """Files of an archive by their names, from the folder that holds them all, then from its top.
+
+    Only those whose last part is `taken`.
+    """
     files = {
         member.filename: member
         for member in zipped.infolist()
         if not member.is_dir() and not any(map(folders.hidden, member.filename.split("/")))
+        if taken(posixpath.basename(member.filename))
     }
     top = posixpath.commonpath(["/" + posixpath.dirname(name) for name in files] or ["/"])
     return {f"/{name}"[len(top) :].lstrip("/"): member for name, member in files.items()} | files
@@ -113,6 +119,14 @@ def named_member(files: dict[str, zipfile.ZipInfo], name: str, where: str, archi
     if member.file_size > MAX_IMAGE_BYTES:
         raise InputError(f"{where} has {member.file_size} bytes, more than {MAX_IMAGE_BYTES}")
     return member
+
+
+def content_of(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, archive: str) -> bytes:
+    """Content of a file of an archive; one that is damaged or encrypted is an InputError."""
+    try:
+        return zipped.read(member)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
+        raise InputError(f"{archive}: {member.filename}: unreadable: {error}") from None
 
 
 def listed(row: Row) -> Listed:
@@ -139,10 +153,7 @@ def images(row: Row, written: Path) -> Iterator[StimulusRow]:
         members, unread = members_of(row["path"], archive, zipped, space(row))
         folders.say_unread(archive, unread, written)
         for each in tqdm(members, desc="stimuli", unit="image"):
-            try:
-                content = zipped.read(each.member)
-            except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
-                raise InputError(f"{archive}: {each.member.filename}: unreadable: {error}") from None
+            content = content_of(zipped, each.member, archive)
             unpacked = written / each.name
             write_atomic(unpacked, content)
             image = described(each.stimulus_id, unpacked, content, background)

@@ -24,7 +24,7 @@ def listed(row: Row) -> Listed:
 
 
 def images(row: Row, written: Path) -> Iterator[StimulusRow]:
-    """Unpack the images of ClickMe shards or npz files, losslessly, in shard order."""
+    """Unpack the images of ClickMe's files, losslessly, in the order of their names."""
     from tqdm import tqdm
 
     from visalign.stimuli import clickme
@@ -50,7 +50,7 @@ def files(row: Row) -> list[str]:
 
 
 def declared(name: str, meaning: str) -> Source:
-    """One of the two formats, which differ in their files only."""
+    """One of the formats, which differ in their files only."""
     return Source(
         name=name,
         meaning=meaning,
@@ -65,3 +65,4 @@ def declared(name: str, meaning: str) -> Source:
 
 TFRECORD = declared("tfrecord", "ClickMe shards")
 NPZ = declared("npz", "ClickMe files")
+PTH = declared("pth", "ClickMe files of torch, one per image")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visalign.errors import InputError
-from visalign.stimuli import brainscore, folders, photographs, procedural, shards
+from visalign.stimuli import archives, brainscore, folders, matlab_images, photographs, procedural, shards
 from visalign.stimuli.source import Listed, Row, Source, space
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ SOURCES: tuple[Source, ...] = (
     folders.SOURCE,
     shards.TFRECORD,
     shards.NPZ,
+    shards.PTH,
     brainscore.SOURCE,
+    archives.SOURCE,
+    matlab_images.SOURCE,
 )
 NAMES = tuple(source.name for source in SOURCES)
 

@@ -18,6 +18,7 @@ from visalign.errors import InputError
 from visalign.io import checksums
 from visalign.io.files import read_json, write_json
 from visalign.recordings import readers
+from visalign.study import axis
 from visalign.study.study import Study
 
 if TYPE_CHECKING:  # readers of many formats, which a run that was checked before does not need
@@ -58,7 +59,7 @@ def before_run(study: Study, faults: list[str], clean: str | Path) -> None:
 
 def text(study: Study, where: str, findings: Findings) -> Iterator[str]:
     """Lay out what a study will measure, leave out and not read."""
-    sizes = ", ".join(f"{name} ({findings.images.get(name, '?')})" for name in study.stimuli)
+    sizes = ", ".join(f"{name} ({findings.images.get(name, '?')})" for name in study.stimuli) or "none"
     yield f"{where}: {len(study.models)} models; images: {sizes}"
     kept, left_out = [], []
     for measure, dataset, stimuli in study.benchmarks():
@@ -67,6 +68,11 @@ def text(study: Study, where: str, findings: Findings) -> Iterator[str]:
             kept.append(f"  {measure:10s} {dataset}: {n} models")
         left_out += [f"  {measure:10s} {dataset}: {n} models: {reason}" for reason, n in reasons.items()]
     yield from ["measured:", *(kept or ["  nothing"])]
+    if missing := study.not_measured():
+        yield from ["not measured:", *(f"  {name:10s} {reason}" for name, reason in missing.items())]
+    for table in study.added:
+        yield f"of others: {table.described()}"
+    yield f"x axis: {axis.told(study)}"
     if left_out:
         yield from ["left out:", *left_out]
     if study.unavailable:

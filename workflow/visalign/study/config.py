@@ -22,7 +22,7 @@ class Published(TypedDict):
 class Models(TypedDict):
     """Which models."""
 
-    sheet: str
+    sheet: str | None
     select: list[str]
     published: NotRequired[Published]
 
@@ -36,7 +36,7 @@ class Train(TypedDict):
 class Sheet(TypedDict):
     """Which stimulus sets, recordings or map sets."""
 
-    sheet: str
+    sheet: str | None
 
 
 class SimulatedRecording(TypedDict):
@@ -62,9 +62,9 @@ class Simulate(TypedDict):
 
 
 class Accuracy(TypedDict):
-    """Accuracy on labelled images."""
+    """Accuracy on labelled images; null, of all, is replaced by their names when a study is read."""
 
-    stimuli: list[str]
+    stimuli: list[str] | None
 
 
 class Dask(TypedDict):
@@ -100,12 +100,19 @@ class Attacks(TypedDict):
     count: int | None
 
 
+class Scores(TypedDict):
+    """The table of all scores."""
+
+    tables: list[str]
+
+
 class Trend(TypedDict):
     """Accuracy against alignment."""
 
     bootstrap: int
     roles: list[str]
     accuracy: str | None
+    axis: str | None
     metric: str
     confirmatory: str | None
     overlay: NotRequired["Settings"]
@@ -127,4 +134,5 @@ class Config(TypedDict):
     neural: Neural
     clickme: Clickme
     attacks: Attacks
+    scores: Scores
     trend: Trend

@@ -5,10 +5,9 @@ No image is decoded and no network is run.
 
 from __future__ import annotations
 
-import fnmatch
-import functools
 import glob
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -17,26 +16,25 @@ import numpy as np
 from tqdm import tqdm
 
 from visalign.errors import InputError, collected, raise_any
-from visalign.io.downloads import expand_rows
 from visalign.io.rows import MapsRow, RecordingRow, StimuliRow
-from visalign.io.sheets import read_sheet
 from visalign.labels import multi_labels
 from visalign.maps import lists as map_lists
 from visalign.maps import revelation
 from visalign.maps.filtered_clicks import read_clicks
 from visalign.recordings import lists as recording_lists
+from visalign.recordings import readers
 from visalign.stimuli import images, sources
 from visalign.stimuli.source import Listed
 from visalign.stimuli.tables import unmatched
+from visalign.study import fetched
 from visalign.study.layout import made
 from visalign.study.study import Study
 from visalign.trend import overlay as overlays
 
-ROOT = Path(__file__).parents[3]
 #: Columns of sheets that name files.
 FILES = {
     "stimuli": ("path", "labels", "multi_labels", "archive"),
-    "recordings": ("path",),
+    "recordings": ("path", "order"),
     "maps": ("path", "labels", "clicks"),
 }
 
@@ -85,8 +83,10 @@ def there(study: Study, sheet: str, rows: Mapping[str, Row], findings: Findings)
     used = study.in_use()[sheet]
     for name, row in rows.items():
         paths = [str(row[column]) for column in FILES[sheet] if column in row and name in used]
-        missing = [path for path in paths if not made(path) and not exists(path)]
-        absent = [path for path in missing if not fetched(path)]
+        if sheet == "recordings" and paths:
+            paths += beside(row)
+        missing = [path for path in paths if not made(path) and (fetched.absent(path) or not exists(path))]
+        absent = [path for path in missing if not fetched.of_path(path)]
         place = f"{study.section(sheet)['sheet']}: {name}"
         findings.faults += [f"{place}: {path}: no such file or folder" for path in absent]
         findings.pending += [path for path in paths if made(path) or (path in missing and path not in absent)]
@@ -94,20 +94,17 @@ def there(study: Study, sheet: str, rows: Mapping[str, Row], findings: Findings)
             yield name, row
 
 
+def beside(row: Mapping[str, object]) -> list[str]:
+    """Files that are fetched among those that the file of a recording names; its check tells of others."""
+    with suppress(InputError):  # which its check tells
+        named = readers.of(str(row["reader"])).files(str(row["path"]))
+        return [file for file in named if fetched.of_path(file)]
+    return []
+
+
 def exists(path: str) -> bool:
     """Whether there is a file, a folder, or a file of a pattern."""
     return bool(glob.glob(path)) if "*" in path else Path(path).exists()
-
-
-@functools.cache
-def downloads() -> tuple[str, ...]:
-    """Files of config/downloads.tsv, which rules fetch."""
-    return tuple(expand_rows(read_sheet(ROOT / "config/downloads.tsv", "downloads", "name")))
-
-
-def fetched(path: str) -> bool:
-    """Whether a path, or some file of a pattern, is fetched by a rule."""
-    return any(fnmatch.fnmatchcase(file, path) for file in downloads())
 
 
 class Stimuli(NamedTuple):
@@ -139,7 +136,13 @@ def recording(row: RecordingRow, stimuli: Stimuli | None) -> None:
     """Check a recording: its file, its grid, its stimuli against those of the set."""
     listed = recording_lists.listed_stimuli(row)
     place = f"the stimulus set {row['stimuli']}"
-    if stimuli and (reason := unmatched(listed.stimulus_ids, stimuli.listed.stimulus_id, place)):
+    if stimuli and listed.in_order:
+        n, shown = len(listed.stimulus_ids), len(stimuli.listed.stimulus_id)
+        if n != shown:
+            raise InputError(
+                f"{row['path']}: {n} stimuli, but {place} has {shown} images, whose order is theirs"
+            )
+    elif stimuli and (reason := unmatched(listed.stimulus_ids, stimuli.listed.stimulus_id, place)):
         raise InputError(f"{row['path']}: {reason}")
 
 
@@ -147,7 +150,7 @@ def map_set(name: str, row: MapsRow, stimuli: Stimuli | None) -> None:
     """Check a map set: its files; ids, in their order, labels and shapes against those of the images."""
     if "clicks" in row:
         read_clicks(row["clicks"])
-    listed = map_lists.listed_maps(name, row)
+    listed = map_lists.listed_maps(name, row, stimuli and stimuli.listed)
     if stimuli is None:
         return
     ids, known = [stimulus_id for stimulus_id, _ in listed], stimuli.listed.stimulus_id
@@ -162,7 +165,7 @@ def map_set(name: str, row: MapsRow, stimuli: Stimuli | None) -> None:
         if label is not None and label != own:
             where = row.get("labels", row["path"])
             raise InputError(f"{where}: label: {label} for {stimulus_id!r}, where the {place} has {own}")
-    map_lists.check_shapes(name, row, stimuli.sizes)
+    map_lists.check_shapes(name, row, stimuli.sizes, stimuli.listed)
 
 
 def tables(study: Study) -> None:

@@ -17,7 +17,7 @@ from visalign.maps import lists
 from visalign.maps import readers as map_readers
 from visalign.recordings import readers as recording_readers
 from visalign.stimuli import sources
-from visalign.study import layout
+from visalign.study import fetched, layout
 from visalign.study.study import Study
 from visalign.zoo.weights import NamedWeights, files_of, trained_here, weights_id
 
@@ -37,9 +37,12 @@ class Inputs:
         """Sheets of the study; an empty list stands for one that is not there."""
         return [self.study.section(kind)["sheet"] or [] for kind in SHEETS]
 
-    def model_sheet(self) -> str:
-        """Sheet of all models: the config's, or where some are trained, one that has them too."""
-        return layout.TRAINED_SHEET if self.study.trained else self.study.config["models"]["sheet"]
+    def model_sheet(self) -> str | list[str]:
+        """Sheet of all models: the config's, or where some are trained, one that has them too; [] of none."""
+        if self.study.trained:
+            return layout.TRAINED_SHEET
+        sheet = self.study.config["models"]["sheet"]
+        return sheet if sheet and self.study.models else []
 
     def select(self) -> list[str]:
         """Patterns of the models of `model_sheet` that are in the study."""
@@ -48,8 +51,14 @@ class Inputs:
     # --- stimuli ---
 
     def of_stimuli(self, stimuli: str) -> list[str]:
-        """Files that a stimulus set is made from and whose change makes it anew."""
-        return sources.files(self.study.stimuli[stimuli])
+        """Files that a stimulus set is made from and whose change makes it anew.
+
+        Of a folder or pattern those that are fetched; its other files are a parameter, see `fetched.listing`.
+        """
+        row = self.study.stimuli[stimuli]
+        path = row.get("path", "")
+        several = fetched.of_path(path) if path and fetched.is_several(path) else []
+        return [*sources.files(row), *several]
 
     def pixels(self, model: str, stimuli: str) -> dict[str, str]:
         """A stimulus set as a model sees it."""
@@ -132,7 +141,8 @@ class Inputs:
         # A simulated card comes with its files, and their checksums are in it.
         simulated = recording in self.study.config["simulate"]["recordings"]
         named = [] if simulated else recording_readers.of(row["reader"]).files(row["path"])
-        return [row["path"], *named]
+        ids = [row["order"]] if "order" in row else []
+        return [row["path"], *named, *ids]
 
     def gram(self, model: str, recording: str) -> dict[str, str]:
         """Gram matrices of a model on the stimuli of a recording."""
@@ -147,10 +157,11 @@ class Inputs:
     # --- maps ---
 
     def of_maps(self, maps: str) -> dict[str, str | list[str]]:
-        """Files that a map set is read from; a pattern is none, since its listing is a parameter."""
+        """Files that a map set is read from; of a pattern, whose listing is a parameter, what is fetched."""
         row = self.study.maps[maps]
+        several = "*" in row["path"] or fetched.is_several(row["path"])
         return {
-            "path": row["path"] if "*" not in row["path"] else [],
+            "path": fetched.of_path(row["path"]) if several else row["path"],
             "labels": row.get("labels", []),
             "clicks": row.get("clicks", []),
         }

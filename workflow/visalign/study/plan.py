@@ -8,12 +8,12 @@ are part of the output.
 from __future__ import annotations
 
 import csv
-import fnmatch
 import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
 
@@ -21,16 +21,19 @@ import numpy as np
 from scipy.optimize import nnls
 
 from visalign.errors import InputError
-from visalign.io.downloads import expand_rows
-from visalign.io.sheets import read_config, read_sheet
+from visalign.io.sheets import read_config
+from visalign.recordings import readers
+from visalign.study import fetched as downloads
 from visalign.study.costs import NETWORK, Sizes
+from visalign.study.memory import Memory, machine_mb
 from visalign.study.study import CACHE, Study
 from visalign.zoo.weights import pretrained_name
 
 ROOT = Path(__file__).parents[3]
 ASSUMPTIONS = (
     "Jobs are those of a run from nothing.",
-    "Images are counted in results/stimuli, else taken from the column count of the sheet.",
+    "Images are counted in results/stimuli or in their files, else taken from the column count of the sheet; "
+    "parameters are those of the sheet or of a card, else of a weight file that is here, else 30 million.",
     "Features take 2.5 MB per image of 224 pixels, in proportion to the pixels. Eleven architectures of 5 to "
     "138 million parameters took 1.0 to 25 MB (EfficientNet-Lite0 1.7, ResNet-50 3.4, ViT-B/16 3.9, VGG-16 "
     "25), the median 2.0. With features: {keep: false} the disk holds those of the jobs of the moment only.",
@@ -41,6 +44,10 @@ ASSUMPTIONS = (
     "matrices and scores on them, and images (× pixels) elsewhere, low-level models among them.",
     "Eleven networks of 5 to 138 million parameters took 0.5 to 2.8 times what EfficientNet-Lite0 takes per "
     "parameter and pixel, on one core; the median was 1.3.",
+    "Memory is that of a rule's largest job on a CPU with one thread, as it is asked for: what imports take, "
+    "arrays by their shapes, activations of 60 MB per image of 224 pixels × √(million parameters) where a "
+    "gradient keeps them, and a quarter on top. Recordings that are not here count as 160 MB, as the public "
+    "MajajHong2015.",
     "Hours are those of jobs on the machine and device of the measured run, with its metrics. For GPU-hours, "
     "give the timings of a run of a few networks on the GPU (--timings, --measured-config).",
 )
@@ -62,6 +69,7 @@ class Plan(TypedDict):
     network_hours: float
     other_hours: float
     disk_bytes: dict[str, int]  # by rule
+    memory_mb: dict[str, int]  # of the largest job, by rule
     downloads: Downloads
     assumptions: list[str]
 
@@ -78,15 +86,19 @@ def load(config: Path) -> Study:
 
 def fetched(study: Study) -> list[str]:
     """Files of config/downloads.tsv that the sheets name, ranges and patterns expanded."""
-    files = expand_rows(read_sheet(ROOT / "config/downloads.tsv", "downloads", "name"))
-    return [file for file in files if any(fnmatch.fnmatchcase(file, path) for path in study.sources())]
+    named = study.sources()
+    for row in study.recordings.values():
+        with suppress(InputError):  # which its check tells
+            named |= set(readers.of(row["reader"]).files(row["path"]))
+    files = {file for path in named for file in downloads.of_path(path)}
+    return [file for file in downloads.downloads() if file in files]
 
 
 def make_scratch(study: Study, scratch: Path) -> None:
     """Give a folder all that a dry run reads: links to what is here, empty files for sources that are not."""
     sheets = [study.config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps", "train")]
     sources = study.sources()
-    patterns = {path for path in sources if "*" in path} | set(fetched(study))
+    patterns = {path for path in sources if "*" in path or downloads.is_several(path)} | set(fetched(study))
     for path in {*filter(None, sheets), *sources, CACHE} - patterns:
         target = scratch / path
         if Path(path).is_absolute() or target.exists():
@@ -156,14 +168,14 @@ def fit(work: list[float], seconds: list[float]) -> tuple[float, float]:
 
 
 def plan(
-    jobs: list[tuple[str, tuple[str, ...]]], sizes: Sizes, times: dict[str, tuple[list[float], list[float]]]
+    jobs: list[tuple[str, tuple[str, ...]]], sizes: Memory, times: dict[str, tuple[list[float], list[float]]]
 ) -> Plan:
     """Sum what jobs take.
 
     Parameters
     ----------
     jobs : list of (rule, names)
-    sizes : Sizes
+    sizes : Memory
         Of the study of the jobs.
     times : dict
         What jobs are timed with, such as their rule -> (work, seconds) of measured jobs.
@@ -177,6 +189,9 @@ def plan(
             constant, rate = rates.get(sizes.timed_as(rule, names), rates[rule])
             seconds[rule] += constant + rate * sizes.work(rule, names)  # type: ignore[assignment]
     counts = Counter(rule for rule, _ in jobs)
+    largest = dict.fromkeys(counts, 0)
+    for rule, names in jobs:
+        largest[rule] = max(largest[rule], sizes.mb(rule, names))
     hub = {
         pretrained_name(row): sizes.parameters(model)
         for model, row in sizes.study.models.items()
@@ -188,6 +203,7 @@ def plan(
         "network_hours": sum(seconds[rule] for rule in NETWORK) / 3600,
         "other_hours": sum(time for rule, time in seconds.items() if rule not in NETWORK) / 3600,
         "disk_bytes": {rule: size for rule, size in disk.items() if size},
+        "memory_mb": largest,
         "downloads": {
             "weights": len(hub),
             "weights_bytes": 4 * sum(hub.values()),
@@ -199,14 +215,16 @@ def plan(
 
 def text(planned: Plan) -> str:
     """Lay a plan out for reading."""
-    lines = [f"{'rule':20s} {'jobs':>7s} {'hours':>9s} {'disk, GB':>9s}"]
+    lines = [f"{'rule':20s} {'jobs':>7s} {'hours':>9s} {'disk, GB':>9s} {'memory, GB':>11s}"]
     for rule, count in planned["jobs"].items():
         hours = planned["hours"][rule]
         time = "?" if hours is None else f"{hours:.1f}"
-        lines.append(f"{rule:20s} {count:7d} {time:>9s} {planned['disk_bytes'].get(rule, 0) / 1e9:9.1f}")
+        disk, memory = planned["disk_bytes"].get(rule, 0) / 1e9, planned["memory_mb"][rule] / 1000
+        lines.append(f"{rule:20s} {count:7d} {time:>9s} {disk:9.1f} {memory:11.1f}")
     total, downloads = sum(planned["jobs"].values()), planned["downloads"]
     hours = planned["network_hours"] + planned["other_hours"]
     disk = sum(planned["disk_bytes"].values())
+    largest = max(planned["memory_mb"].items(), key=lambda each: each[1], default=("", 0))
     return "\n".join(
         [
             *lines,
@@ -214,6 +232,8 @@ def text(planned: Plan) -> str:
             "",
             f"Hours of networks (one GPU each, where there are any): {planned['network_hours']:.0f}; "
             f"of other jobs: {planned['other_hours']:.0f}; ?: no such job was measured.",
+            f"Memory of the largest job: {largest[1] / 1000:.1f} GB ({largest[0]}); this machine has "
+            f"{machine_mb() / 1000:.1f} GB.",
             f"Downloads: {downloads['weights']} weights, {downloads['weights_bytes'] / 1e9:.0f} GB, "
             f"and {len(downloads['files'])} files of config/downloads.tsv, of unknown size.",
             "",

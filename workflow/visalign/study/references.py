@@ -26,11 +26,6 @@ def check(config: Json, sheets: dict[str, Sheet], where: str, faults: list[str])
     for measure in MEASURES:
         if measure.over == "stimuli":
             check_stimuli(config[measure.name], measure, sheets["stimuli"], where, faults)
-    labelled, axis = config["accuracy"]["stimuli"], config["trend"]["accuracy"]
-    if axis and axis.removeprefix("accuracy/") not in labelled:
-        faults.append(
-            f"{where}: trend.accuracy: {axis!r} is none of accuracy.stimuli ({', '.join(labelled)})"
-        )
     for kind, datasets in config["simulate"].items():
         for name, settings in list(datasets.items()):
             place = f"{where}: simulate.{kind}.{name}"
@@ -52,7 +47,10 @@ def known(sheet: Sheet, place: str, name: str, faults: list[str]) -> bool:
 
 
 def check_stimuli(section: Json, measure: Measure, stimuli: Sheet, where: str, faults: list[str]) -> None:
-    """Check the stimulus sets of a measure; those that are not there are taken out."""
+    """Check the stimulus sets of a measure; those that are not there are taken out, null is all there are."""
+    if section["stimuli"] is None:
+        rows = stimuli.rows.items()
+        section["stimuli"] = [name for name, row in rows if "label_space" in row or not measure.labelled]
     place = f"{where}: {measure.name}.stimuli"
     section["stimuli"] = [name for name in section["stimuli"] if known(stimuli, place, name, faults)]
     if measure.labelled:

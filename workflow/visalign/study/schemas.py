@@ -34,7 +34,7 @@ def definition(name: str) -> Schema:
         choose(found, "source", meanings, {source.name: source.needs for source in sources.SOURCES})
     if name == "maps":
         meanings = {reader.name: reader.meaning for reader in map_readers.READERS}
-        choose(found, "reader", meanings, {name: ("labels",) for name in map_readers.labelled()})
+        choose(found, "reader", meanings, map_readers.needs())
         found["properties"]["path"]["description"] = map_readers.paths()
     if name == "recordings":
         meanings = {reader.name: reader.meaning for reader in recording_readers.READERS}

@@ -103,7 +103,7 @@ def recipe_options(study: Study, model: str, files: dict[str, str]) -> str:
 
 def of_methods(config: Mapping[str, object]) -> Json:
     """The settings that the methods of a study speak of; others change nothing in them."""
-    silent = ("gpus", "allow_missing", "check", "dask", "figures")
+    silent = ("gpus", "allow_missing", "check", "dask", "downloads", "figures")
     return {name: value for name, value in config.items() if name not in silent}
 
 

@@ -18,8 +18,10 @@ from visalign.io.schemas import row_defaults
 from visalign.io.sheets import Sheet, read_published, read_rows, usable_config
 from visalign.labels import spaces
 from visalign.measures import BY_NAME, MEASURES, Measure
+from visalign.measures.added_scores import AddedScores, published_rows
+from visalign.measures.measure import SWITCHED_OFF
 from visalign.stimuli.transforms import DataConfig, Transform
-from visalign.study import layout, recipes, references
+from visalign.study import axis, layout, recipes, references, scope
 from visalign.study.config import Config
 from visalign.study.schemas import definition
 from visalign.zoo import facts as model_facts
@@ -37,14 +39,14 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "maps": (),
     "saliency": (),
     **{measure.name: measure.needs for measure in MEASURES},
-    "trend": ("accuracy",),
+    "trend": (),
     "figures": ("trend",),
     "report": ("figures",),
 }
 #: Cache of what is known of models without their weights.
 CACHE = layout.DATA_CONFIGS
 #: Columns of sheets that name files and folders.
-SOURCES = ("path", "labels", "multi_labels", "archive", "clicks")
+SOURCES = ("path", "labels", "multi_labels", "archive", "clicks", "order")
 #: Sheets, and the column that names their rows.
 KEYS = {"models": "model", "train": "model", "stimuli": "stimuli", "recordings": "recording", "maps": "maps"}
 #: Kinds of simulated datasets, and the measure of what their teachers give.
@@ -74,6 +76,7 @@ class Study:
     maps: dict[str, MapsRow]
     data_configs: dict[str, DataConfig] = field(default_factory=dict)
     published_top1: dict[str, float] = field(default_factory=dict)
+    added: list[AddedScores] = field(default_factory=list)  # tables of scores that others measured
     trained: dict[str, RecipeRow] = field(default_factory=dict)  # recipes of models of weights ``train``
     heads: dict[str, int | None] = field(default_factory=dict)  # outputs of models, None where not known
     unavailable: dict[str, str] = field(default_factory=dict)  # models that cannot be looked up now, and why
@@ -93,8 +96,10 @@ class Study:
             All that is wrong, where `faults` does not collect it.
         """
         found: list[str] = [] if faults is None else faults
+        scope.without_empty(config, KEYS)
         usable_config(config, definition("config"), where, found)
-        sheets = {kind: Sheet() for kind in KEYS}
+        # Of a sheet that is not there no row is known; one that cannot be read may have any.
+        sheets = {kind: Sheet(readable=not config[kind]["sheet"]) for kind in KEYS}
         for kind, key in KEYS.items():
             if config[kind]["sheet"]:
                 with collected(found):
@@ -128,6 +133,8 @@ class Study:
         }
         found += recipes.unequal_pairs(study.trained, config["train"]["sheet"])
         references.check(config, sheets, where, found)
+        study.added = scope.tables(study.config, study.models, found)
+        found += axis.faults(study, where)
         if faults is None:
             raise_any(found)
         return study
@@ -147,7 +154,12 @@ class Study:
             if "published" in config["models"]:
                 study.published_top1 = read_published(**config["models"]["published"])
         with collected(found):
+            if table := axis.published(study):
+                published_rows(study.models, **table)
+        with collected(found):
             study.look_up(cache, where)
+        if not found and (nothing := scope.nothing(study)):
+            found.append(f"{where}: {nothing}")
         if faults is None:
             raise_any(found)
         return study
@@ -160,7 +172,7 @@ class Study:
         InputError
             All that is wrong with rows of models; the study is then without these models.
         """
-        sheet, of_trained = self.config["models"]["sheet"], self.config["train"]["sheet"] or ""
+        sheet, of_trained = (self.config[kind]["sheet"] or "" for kind in ("models", "train"))
         places = {name: of_trained if name in self.trained else sheet for name in self.models}
         facts = model_facts.resolve(self.models, cache)
         faults = model_facts.problems(facts, places)
@@ -215,6 +227,7 @@ class Study:
         named = {str(row[key]) for row in rows for key in SOURCES if key in row}
         tables = (self.config["models"].get("published"), self.config["trend"].get("overlay"))
         named |= {settings["table"] for settings in tables if settings}
+        named |= set(self.config["scores"]["tables"])
         named |= set(filter(None, [self.config["clickme"]["revelation"]["human_curve"]]))
         return {path for path in named if not layout.made(path)}
 
@@ -240,9 +253,9 @@ class Study:
         known = {model: card for model, card in self.data_configs.items() if model not in self.unavailable}
         return {model: card["input_size"][-1] for model, card in known.items()}
 
-    def accuracy(self) -> str:
-        """Benchmark of the x axis of a trend."""
-        return self.config["trend"]["accuracy"] or f"accuracy/{self.config['accuracy']['stimuli'][0]}"
+    def not_measured(self) -> dict[str, str]:
+        """Measures of which the study has no score of its own, and why."""
+        return scope.not_measured(self)
 
     def section(self, stage: str) -> Mapping[str, Any]:
         """Section of the config of a stage whose name is computed."""
@@ -251,8 +264,13 @@ class Study:
 
     def enabled(self, stage: str) -> bool:
         """Whether a stage and all that it needs are switched on."""
-        own = self.section(stage).get("enabled", True)
-        return own and all(self.enabled(needed) for needed in NEEDS[stage])
+        return self.switched_off(stage) is None
+
+    def switched_off(self, stage: str) -> str | None:
+        """The stage that a config switches off and without which a stage does not run, or None."""
+        if not self.section(stage).get("enabled", True):
+            return stage
+        return next(filter(None, map(self.switched_off, NEEDS[stage])), None)
 
     def transform(self, model: str, stimuli: str) -> str:
         """Key of the transform that `model` applies to the stimulus set `stimuli`."""
@@ -300,7 +318,7 @@ class Study:
     def datasets(self, measure: Measure) -> dict[str, str]:
         """Datasets of a measure, each with its stimulus set."""
         if measure.over == "stimuli":
-            return {name: name for name in self.section(measure.name)["stimuli"]}
+            return {name: name for name in self.section(measure.name)["stimuli"] or ()}
         if measure.over == "recordings":
             return {name: row["stimuli"] for name, row in self.recordings.items()}
         return {name: row["stimuli"] for name, row in self.maps.items() if row["scored"]}
@@ -321,25 +339,39 @@ class Study:
             {
                 "measure": measure.name,
                 "dataset": dataset,
-                "label_space": self.stimuli[stimuli].get("label_space", "none") if measure.labelled else None,
+                "label_space": self.label_space(measure, stimuli),
                 "simulated": sheets[measure.over][dataset]["simulated"] if measure.over in sheets else False,
-                "reason": None if self.enabled(measure.name) else f"stage {measure.name} is switched off",
+                "reason": None if self.enabled(measure.name) else SWITCHED_OFF.format(measure.name),
             }
             for measure in MEASURES
             for dataset, stimuli in self.datasets(measure).items()
         ]
 
+    def label_space(self, measure: Measure, stimuli: str) -> str | None:
+        """Label space of a stimulus set for a measure, None where labels play no part."""
+        named = self.stimuli[stimuli].get("label_space", "none")
+        return named if self.needs_labels(measure, stimuli) else None
+
     def undefined(self, measure: str, model: str, stimuli: str) -> str | None:
         """Why a model has no score on a benchmark, known before any job runs, or None."""
         if not self.enabled(measure):
-            return f"stage {measure} is switched off"
+            return SWITCHED_OFF.format(measure)
         return self.lacking(measure, model, stimuli)
 
     def lacking(self, measure: str, model: str, stimuli: str) -> str | None:
         """Why a model cannot have a score on a benchmark, or None."""
         if self.is_low_level(model):
             return low_level.lacks(self.models[model]["architecture"], BY_NAME[measure].low_level)
-        return self.mismatch(model, stimuli) if BY_NAME[measure].labelled else None
+        if self.needs_labels(BY_NAME[measure], stimuli):
+            return self.mismatch(model, stimuli)
+        return self.misfit(model) if BY_NAME[measure].labelled else None
+
+    def needs_labels(self, measure: Measure, stimuli: str) -> bool:
+        """Whether scores of a measure on a stimulus set need labels that the outputs of a model name."""
+        target = self.section("saliency").get("target")
+        return scope.needs_labels(
+            measure, target, labelled=self.stimuli[stimuli].get("label_space", "none") != "none"
+        )
 
     def scored_on(self, model: str) -> list[str]:
         """Stimulus sets on which a model is scored."""

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import TYPE_CHECKING
 
+from visalign.errors import InputError
 from visalign.study.options import at_least
+
+if TYPE_CHECKING:
+    from torch import nn
 
 EXAMPLES = """\
   python -m visalign list-layers tf_efficientnet_lite0
   python -m visalign list-layers resnet101 --layers auto:12
   python -m visalign list-layers vit_base_patch16_224 --input-size 224 --all
+  python -m visalign list-layers torchvision.models:squeezenet1_1 --input-size 227
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign list-layers``."""
-    parser.add_argument("architecture", metavar="MODEL", help="name of a timm architecture")
+    parser.add_argument("architecture", metavar="MODEL", help="architecture, as in the model sheet")
     parser.add_argument(
         "--input-size", type=at_least(1), help="side of the input in pixels (default: timm's own)"
     )
@@ -25,17 +31,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     chosen.add_argument("--layers", default="auto", help="as in the model sheet, auto:12 for example (auto)")
 
 
-def run(args: argparse.Namespace) -> None:
-    """Print the layers of an architecture; weights play no part, so they are random."""
+def network_of(architecture: str, side: int | None) -> tuple[nn.Module, tuple[int, int]]:
+    """Network of an architecture, and the size of its input."""
+    from visalign.zoo import callables, network, origins
+
+    if callables.is_callable(architecture):
+        if side is None:
+            raise InputError(f"--input-size: {architecture} does not say which it takes")
+        return callables.make(architecture).eval(), (side, side)
     import timm
 
-    from visalign.zoo import layers as layers_of
-    from visalign.zoo import network, origins
+    height, width = (side, side) if side else origins.data_config(architecture)["input_size"][1:]
+    model = timm.create_model(architecture).eval()
+    network.resize(model, (height, width))
+    return model, (height, width)
 
-    config = origins.data_config(args.architecture)
-    size = (args.input_size,) * 2 if args.input_size else tuple(config["input_size"][1:])
-    model = timm.create_model(args.architecture).eval()
-    network.resize(model, size)
+
+def run(args: argparse.Namespace) -> None:
+    """Print the layers of an architecture; weights play no part, so they are random."""
+    from visalign.zoo import layers as layers_of
+
+    model, size = network_of(args.architecture, args.input_size)
     if args.all:
         leaves = [name for name, module in model.named_modules() if name and not list(module.children())]
         found = layers_of.probe(model, leaves, size)

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from visalign.study.costs import Sizes
+from visalign.study.memory import Memory
 from visalign.study.plan import dry_run, load, make_scratch, measured, plan, text
 
 EXAMPLES = """\
@@ -48,5 +49,5 @@ def run(args: argparse.Namespace) -> None:
         scratch = args.scratch or Path(temporary)
         make_scratch(study, scratch)
         jobs = list(dry_run(args.config, scratch))
-    planned = plan(jobs, Sizes(study, results), times)
+    planned = plan(jobs, Memory(study, results), times)
     print(json.dumps(planned) if args.json else text(planned))

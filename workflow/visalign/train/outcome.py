@@ -88,6 +88,8 @@ def card_of(
     }
     if "model_args" in base:
         card["model_args"] = base["model_args"]
+    if "code_sha256" in base:
+        card["code_sha256"] = base["code_sha256"]
     return {
         **card,
         "base_sha256": base["sha256"],

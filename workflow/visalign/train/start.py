@@ -17,7 +17,11 @@ from visalign.errors import InputError
 from visalign.io.files import inputs_hash
 from visalign.labels import spaces
 from visalign.stimuli import tables
-from visalign.zoo import device, network
+from visalign.zoo import device, network, structure
+
+if TYPE_CHECKING:
+    from visalign.stimuli.transforms import DataConfig
+    from visalign.zoo.card import ModelCard
 
 if TYPE_CHECKING:
     from visalign.stimuli.transforms import DataConfig
@@ -106,7 +110,7 @@ def start(
         data_config = data_config | {"input_size": [3, input_size, input_size]}
     if new_head:
         torch.manual_seed(seed)
-        model.reset_classifier(classes)  # type: ignore[operator]
+        structure.replace_head(model, classes)
     return model.to(memory_format=torch.channels_last), data_config  # as the inputs are, and faster
 
 

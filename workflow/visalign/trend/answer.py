@@ -188,6 +188,7 @@ class Models(TypedDict):
     points: list[Point]  # of the statistics
     shown_only: list[Point]  # of other roles
     reference_lines: list[ReferenceLine]
+    by_model: list[ReferenceLine]  # of a panel without an x axis: all that have a score, the highest first
     excluded: list[Excluded]
 
 
@@ -237,12 +238,13 @@ class Panel(Models):
     sides: str  # sentence on input sides that differ, or ''
 
 
-class Accuracy(TypedDict):
+class Axis(TypedDict):
     """The x axis of all panels."""
 
     benchmark: str
     metric: str
     convention: str
+    word: str  # what sentences call it: accuracy, or the score that it is
 
 
 class StudyTrend(TypedDict):
@@ -252,7 +254,7 @@ class StudyTrend(TypedDict):
     seed: int
     bootstrap: int
     confidence: float
-    accuracy: Accuracy
+    accuracy: Axis | None  # the x axis; None: there is none, and panels show scores by model
     roles: list[str]  # of the models that the statistics are of
     inputs_hash: str
     panels: list[Panel]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from visalign.io.scores import ScoreRow, is_true
-from visalign.measures import ACCURACIES, HEADLINES
 from visalign.measures.measure import Headline, Void
-from visalign.trend import multiplicity, score_rows, segmented, text, verdict
+from visalign.trend import axis, multiplicity, score_rows, segmented, text, verdict
 from visalign.trend.answer import Model, Models, Overlay, Panel, Point, ReferenceLine, Source, Trend
 from visalign.trend.association import describe, too_few
+from visalign.trend.axis import XAxis
 from visalign.trend.columns import Covariates
 from visalign.trend.correlation import family_codes
 from visalign.trend.overlay import on_axes
@@ -57,22 +57,39 @@ def at(model: Model, x: Bar, y: Bar) -> Point:
 
 def gather(
     sheet: pd.DataFrame,
-    x_rows: Mapping[str, ScoreRow],
+    x_rows: Mapping[str, ScoreRow] | None,
     y_rows: Mapping[str, ScoreRow],
     names: tuple[str, str],
     roles: Sequence[str],
     void: Void | None = None,
 ) -> Models:
-    """Return the models of a panel by what they are to it, each in the order of the model sheet."""
-    found: Models = {"points": [], "shown_only": [], "reference_lines": [], "excluded": []}
+    """Return the models of a panel by what they are to it, each in the order of the model sheet.
+
+    Where there is no x axis, `x_rows` is None, and models with a score are in the order of these.
+    """
+    found: Models = {
+        "points": [],
+        "shown_only": [],
+        "reference_lines": [],
+        "by_model": [],
+        "excluded": [],
+    }
     for row in ({str(name): cell for name, cell in row.items()} for row in sheet.to_dict("records")):
         model, role = row["model"], role_of(row)
         entry: Model = {"model": model, "family": row["family"], "role": role}
         if row.get("baseline"):
             entry["baseline"] = row["baseline"]
-        x, y = x_rows.get(model), y_rows.get(model)
+        y = y_rows.get(model)
+        y_bar = bar_of(y)
+        if x_rows is None:
+            if (reason := missing(y, void)) or not y_bar:
+                found["excluded"].append({**entry, "reason": reason})
+            else:
+                found["by_model"].append(on_line(entry, y_bar))
+            continue
+        x = x_rows.get(model)
         reasons = (missing(x), missing(y, void))
-        x_bar, y_bar = bar_of(x), bar_of(y)
+        x_bar = bar_of(x)
         if x_bar and y_bar and not any(reasons):
             of_role = found["points"] if role in roles else found["shown_only"]
             of_role.append(at(entry, x_bar, y_bar))
@@ -83,6 +100,7 @@ def gather(
         else:
             named = [f"{name}: {why}" for name, why in zip(names, reasons, strict=True) if why]
             found["excluded"].append({**entry, "reason": "; ".join(named)})
+    found["by_model"].sort(key=lambda entry: -entry["y"])
     unlisted = [model for model in y_rows if model not in set(sheet["model"])]
     found["excluded"] += [{"model": m, "family": "", "reason": "not in the model sheet"} for m in unlisted]
     return found
@@ -104,7 +122,7 @@ def source(benchmark: str, rows: Iterable[ScoreRow]) -> Source:
 class Settings:
     """What every panel of a study is made with."""
 
-    accuracy: tuple[str, str]  # benchmark and metric of the x axis
+    axis: XAxis | None  # x; None: scores by model
     roles: Sequence[str]  # of the models that the statistics are of
     seed: int
     draws: int
@@ -145,16 +163,18 @@ def panel(
         Published points of the measure, to be shown.
     """
     headline = score_rows.scaled(scores, headline, benchmark)
-    x_benchmark, x_metric = settings.accuracy
-    x_rows = score_rows.select(scores, *settings.accuracy, "proportion")
+    x, x_rows = settings.axis, None
+    if x:
+        x_rows = score_rows.select(scores, x.benchmark, x.metric, x.convention)
     y_rows = score_rows.select(scores, benchmark, headline.metric, headline.convention)
-    names = (f"{x_benchmark} {x_metric}", headline.metric)
+    names = (f"{x.benchmark} {x.metric}" if x else "", headline.metric)
     found = gather(sheet, x_rows, y_rows, names, settings.roles, headline.void)
     points = found["points"]
     rows = sheet.set_index("model").loc[[point["model"] for point in points]]
-    reason = too_few(len(points))
+    reason = too_few(len(points)) if x else axis.NONE
     trend = None if reason else described(points, rows, settings)
-    sources = [source(x_benchmark, x_rows.values()), source(benchmark, y_rows.values())]
+    sources = [source(x.benchmark, x_rows.values())] if x and x_rows is not None else []
+    sources.append(source(benchmark, y_rows.values()))
     title = score_rows.title(headline, benchmark)
     return {
         "measure": headline.panel,
@@ -165,11 +185,11 @@ def panel(
         "convention": headline.convention,
         "simulated": any(axis["simulated"] for axis in sources),
         "sources": sources,
-        "x_label": f"{ACCURACIES[x_metric]}, {x_benchmark.split('/', 1)[-1]}",
+        "x_label": x.label if x else "",
         "y_label": f"{title}: {headline.label}",
         "n": len(points),
         **found,
-        "overlay": overlay and on_axes(overlay, x_metric, headline.convention),
+        "overlay": on_axes(overlay, x.metric, headline.convention) if overlay and x else None,
         "trend": trend,
         "reason": reason,
         "sides": text.of_sides(rows["sides"].to_numpy(), trend) if "sides" in rows else "",
@@ -183,13 +203,29 @@ def panels(
     settings: Settings,
     confirmatory: str | None = None,
 ) -> list[Panel]:
-    """Return the panels of all headline measures: each has at least one, with or without values."""
+    """Return the panels of all headlines that are in the score table, with or without values.
+
+    What is the x axis has no panel of its own. Where nothing else is in the table, it is shown by model.
+    """
+    x = settings.axis
     found = [
         panel(scores, sheet, headline, benchmark, overlays.get(headline.panel), settings)
-        for headline in HEADLINES
-        for benchmark in score_rows.benchmarks(scores, headline)
+        for headline, benchmark in score_rows.of_headlines(scores)
+        if x is None or (benchmark, headline.metric) != (x.benchmark, x.metric)
     ]
+    if not found and x:
+        alone = Headline(
+            panel=x.benchmark.split("/")[0],
+            title=x.word[:1].upper() + x.word[1:],
+            metric=x.metric,
+            convention=x.convention,
+            label=x.label,
+            raw=x.convention,
+        )
+        found = [panel(scores, sheet, alone, x.benchmark, None, replace(settings, axis=None))]
+        found[0]["reason"] = axis.ALONE
     multiplicity.adjust(found, confirmatory)
+    word = x.word if x else ""
     for trend in (panel["trend"] for panel in found if panel["trend"]):
-        trend["verdict"] = verdict.of_trend(trend)  # of adjusted p, which take all panels
+        trend["verdict"] = verdict.of_trend(trend, word)  # of adjusted p, which take all panels
     return found

@@ -43,6 +43,9 @@ def enumerated(roles: Iterable[str]) -> str:
 
 def of_counts(panel: Panel) -> str:
     """Say how many models of a panel are in the statistics, how many only shown and as what, and excluded."""
+    if by_model := panel["by_model"]:
+        what = enumerated(str(model.get("role", "model")) for model in by_model)
+        return f"n = {len(by_model)} with a score ({what}); {len(panel['excluded'])} excluded"
     others: list[Model] = [*panel["shown_only"], *panel["reference_lines"]]
     parts = [f"n = {panel['n']} models in the statistics"]
     if others:

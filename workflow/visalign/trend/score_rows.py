@@ -10,7 +10,8 @@ import pandas as pd
 
 from visalign.errors import InputError
 from visalign.io.scores import ScoreRow, rows_in
-from visalign.measures.measure import Headline, Void
+from visalign.measures import HEADLINES
+from visalign.measures.measure import SWITCHED_OFF, Headline, Void
 
 
 def number(value: float | None) -> float | None:
@@ -56,15 +57,38 @@ def in_order(benchmark: str) -> list[str | int]:
 
 
 def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
-    """Return the benchmarks that have a headline's metric, sorted; [''] where there is none.
+    """Return the benchmarks that have a headline's metric, sorted; none of a measure that is not in a study.
 
-    A benchmark above another (``neural/DATASET`` of a model that failed before regions and windows were
-    read, above ``neural/DATASET/IT/70-170/whole_image``) is not one of its own.
+    It is not where the table has no row of it, values of other metrics only, or says that its stage is off. A
+    benchmark above another (``neural/DATASET`` of a model that failed before regions and windows were read,
+    above ``neural/DATASET/IT/70-170/whole_image``) is not one of its own.
     """
-    of_stage = scores[scores["benchmark"].str.split("/").str[0] == headline.stage]
+    own = scores["benchmark"].str.split("/").str[0] == headline.stage
+    of_stage = scores[own & (scores["status"] != SWITCHED_OFF.format(headline.stage))]
     with_metric = of_stage[of_stage["metric"] == headline.metric]
+    if with_metric.empty and of_stage["value"].notna().any():  # other metrics were asked for
+        return []
     names = sorted(set((with_metric if len(with_metric) else of_stage)["benchmark"]), key=in_order)
-    return [n for n in names if not any(other.startswith(f"{n}/") for other in names)] or [""]
+    own_names = [n for n in names if not any(other.startswith(f"{n}/") for other in names)]
+    if headline.without:
+        valued = {metric: valued_in(of_stage, metric) for metric in (headline.metric, headline.without)}
+        return [n for n in own_names if n in valued[headline.metric] and n not in valued[headline.without]]
+    return own_names
+
+
+def valued_in(scores: pd.DataFrame, metric: str) -> set[str]:
+    """Return the benchmarks on which some model has a value of a metric."""
+    return set(scores["benchmark"][(scores["metric"] == metric) & scores["value"].notna()])
+
+
+def of_headlines(scores: pd.DataFrame) -> list[tuple[Headline, str]]:
+    """Return each headline with each of its benchmarks, in order.
+
+    Where a headline stands in for another metric, that metric's own has no panel.
+    """
+    found = [(headline, name) for headline in HEADLINES for name in benchmarks(scores, headline)]
+    instead = {(headline.stage, headline.without, name) for headline, name in found if headline.without}
+    return [(one, name) for one, name in found if (one.stage, one.metric, name) not in instead]
 
 
 def scaled(scores: pd.DataFrame, headline: Headline, benchmark: str) -> Headline:

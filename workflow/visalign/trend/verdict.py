@@ -28,6 +28,8 @@ from visalign.trend.segmented import MIN_FAMILIES
 
 #: A test rejects at this p.
 LEVEL = 0.05
+#: What the x axis of a study is called, but for those that ask for another.
+ACCURACY = "accuracy"
 
 
 class Interval(NamedTuple):
@@ -53,7 +55,7 @@ def interval_of(rho: Correlation) -> Interval | None:
     return Interval(rho["ci_low"], rho["ci_high"]) if rho.get("n_families") in (None, rho["n"]) else None
 
 
-def of_correlation(rho: Correlation, where: str) -> str:
+def of_correlation(rho: Correlation, where: str, word: str = ACCURACY) -> str:
     """Say what Spearman's ρ and its interval allow to say.
 
     Parameters
@@ -62,6 +64,8 @@ def of_correlation(rho: Correlation, where: str) -> str:
         Judged by its interval over families where models are alike within these.
     where : str
         Which models, to begin the sentence with.
+    word : str
+        What the x axis is called.
     """
     if rho["value"] is None:
         return f"{where} (n = {rho['n']}): too few models, or all equal, for a correlation."
@@ -77,9 +81,9 @@ def of_correlation(rho: Correlation, where: str) -> str:
         return f"{start}, without an interval: nothing can be said."
     start = f"{start}, 95 % interval{over} {bounds(low, high, sign=True)}."
     if low > 0:
-        return f"{start} Models with higher accuracy tend to score higher."
+        return f"{start} Models with higher {word} tend to score higher."
     if high < 0:
-        return f"{start} Models with higher accuracy tend to score lower."
+        return f"{start} Models with higher {word} tend to score lower."
     return f"{start} The interval includes 0: no evidence of a relation in either direction."
 
 
@@ -96,19 +100,21 @@ def of_p(p: float, test: Decline) -> tuple[float, str]:
     return corrected, f"p {text(p)}, {text(corrected).removeprefix('= ')} corrected{many}"
 
 
-def of_trend(trend: Trend) -> str:
-    """Say whether the mean score, and the upper envelope, decline with accuracy, as far as their tests go.
+def of_trend(trend: Trend, word: str = ACCURACY) -> str:
+    """Say whether the mean score, and the upper envelope, decline with x, as far as their tests go.
 
     Parameters
     ----------
     trend : mapping
         spearman, segmented, decline and envelope_decline, as ``association.describe`` finds them.
+    word : str
+        What the x axis is called.
     """
-    return f"{of_mean(trend)} {of_envelope(trend['envelope_decline'])}"
+    return f"{of_mean(trend, word)} {of_envelope(trend['envelope_decline'])}"
 
 
-def of_mean(trend: Trend) -> str:
-    """Say whether the mean score declines, and beyond which accuracy."""
+def of_mean(trend: Trend, word: str = ACCURACY) -> str:
+    """Say whether the mean score declines, and beyond which accuracy, or what else x is."""
     test, pieces = trend["decline"], trend["segmented"]
     if test["p"] is None:
         return f"The mean score is not tested for a decline: {test['reason']}."
@@ -124,11 +130,11 @@ def of_mean(trend: Trend) -> str:
             else "no fall would have been found in 80 % of such studies"
         )
         return (
-            f"{'Rises with accuracy; no' if rises else 'No'} evidence of decline of the mean score (test of "
+            f"{f'Rises with {word}; no' if rises else 'No'} evidence of decline of the mean score (test of "
             f"decline: {told}), which is not evidence that there is none: {power}."
         )
     if pieces is None:
-        return f"The mean score declines with accuracy (test of decline: {told}); where cannot be fitted."
+        return f"The mean score declines with {word} (test of decline: {told}); where cannot be fitted."
     level = f"{'about ' if pieces['coverage'] < 0.95 else ''}{pieces['coverage'] * 100:.0f} %"
     ends = bounds(pieces["changepoint_low"], pieces["changepoint_high"])
     place = f"x = {decimal(pieces['changepoint'])} ({level} {ends})"
@@ -172,20 +178,25 @@ def of_envelope(test: EnvelopeDecline) -> str:
     return f"The {name} declines somewhere; test of its decline: {told}."
 
 
-def of_changepoint(peak: Position, points: Iterable[Point]) -> str:
+def of_changepoint(peak: Position, points: Iterable[Point], word: str = ACCURACY) -> str:
     """Describe the envelope's changepoint among the models, and say what it is not."""
     beyond = sum(point["x"] > peak["x"] for point in points)
-    place = f"{peak['model']} (accuracy {decimal(peak['x'])}, score {decimal(peak['y'], 3)})"
+    place = f"{peak['model']} ({word} {decimal(peak['x'])}, score {decimal(peak['y'], 3)})"
     if not beyond:
         return (
-            f"The upper envelope is highest at {place}, and no model is more accurate: "
+            f"The upper envelope is highest at {place}, and no model is {more_of(word)}: "
             "nothing can be said beyond it."
         )
     models = "1 model is" if beyond == 1 else f"{beyond} models are"
     return (
-        f"The upper envelope is highest at {place}; {models} more accurate. Any set of points has a highest "
-        "one: this is a description, not a test."
+        f"The upper envelope is highest at {place}; {models} {more_of(word)}. Any set of points has a "
+        "highest one: this is a description, not a test."
     )
+
+
+def more_of(word: str) -> str:
+    """Say that a model has more of what the x axis is."""
+    return "more accurate" if word == ACCURACY else f"higher in {word}"
 
 
 def of_line(line: Equation | None, name: str) -> str:
@@ -198,27 +209,30 @@ def of_line(line: Equation | None, name: str) -> str:
     return f"{equation}{any_has}."
 
 
-def of_panel(panel: Panel) -> list[str]:
+def of_panel(panel: Panel, word: str = ACCURACY) -> list[str]:
     """Return the sentences of one panel.
 
     Parameters
     ----------
     panel : mapping
         As the trend stage writes it.
+    word : str
+        What the x axis is called.
     """
     sentences, trend = [f"{of_counts(panel)}."], panel["trend"]
     if trend is None:
         return [*sentences, f"No trend is given: {panel['reason']}."]
     rho, split = trend["spearman"], decimal(trend["changepoint"]["x"])
+    name = word[:1].upper() + word[1:]
     sentences += [trend["verdict"]] if "verdict" in trend else []
     sentences += [
-        of_correlation(rho["overall"], "All models"),
-        of_changepoint(trend["changepoint"], panel["points"]),
-        of_correlation(rho["below"], f"Accuracy below {split}"),
-        of_correlation(rho["above"], f"Accuracy above {split}"),
+        of_correlation(rho["overall"], "All models", word),
+        of_changepoint(trend["changepoint"], panel["points"], word),
+        of_correlation(rho["below"], f"{name} below {split}", word),
+        of_correlation(rho["above"], f"{name} above {split}", word),
     ]
     sentences += [panel["sides"]] if panel["sides"] else []
-    sentences += [of_correlation(part, f"Family {family}") for family, part in rho["by_family"].items()]
+    sentences += [of_correlation(part, f"Family {family}", word) for family, part in rho["by_family"].items()]
     return [
         *sentences,
         of_line(trend["rising"], "Rising"),
@@ -227,7 +241,7 @@ def of_panel(panel: Panel) -> list[str]:
 
 
 def of_simulation(benchmarks: Mapping[str, bool]) -> list[str]:
-    """Say which benchmarks rest on simulated data, and what that means.
+    """Say which benchmarks rest on simulated data, and what that means; nothing where none does.
 
     Parameters
     ----------
@@ -236,7 +250,7 @@ def of_simulation(benchmarks: Mapping[str, bool]) -> list[str]:
     """
     simulated = [name for name, is_simulated in benchmarks.items() if is_simulated]
     if not simulated:
-        return ["No score of this report is marked as simulated."]
+        return []
     real = [name for name, is_simulated in benchmarks.items() if not is_simulated]
     sentences = [
         f"Part of the data is simulated: {listing(simulated)}. Such scores show that the pipeline works "

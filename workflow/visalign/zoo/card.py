@@ -23,5 +23,8 @@ class ModelCard(Head):
     data_config: DataConfig
     model_args: NotRequired[Json]  # for timm, of a repository's network
     fitted: NotRequired[list[str]]  # what had to be done to make the weights fit
+    other_transform: NotRequired[list[str]]  # how that of the weights differs from the one used
+    commit: NotRequired[str]  # of the repository of the hub
+    code_sha256: NotRequired[str]  # of the file that defines a callable
     class_map: NotRequired[str]  # this and the next: see `labels.spaces.provenance`
     undefined: NotRequired[str]

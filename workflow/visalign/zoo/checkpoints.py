@@ -21,7 +21,7 @@ from visalign.zoo.weights_file import State
 EMA = ("state_dict_ema", "model_ema")
 NESTED = (*EMA, "state_dict", "model", "model_state_dict", "net", "network", "weights")
 #: Modules that wrap a network, and hence come before the names of its tensors.
-WRAPPERS = {"_orig_mod", "module", "model", "net", "network", "backbone", "encoder"}
+WRAPPERS = {"_orig_mod", "module", "model", "net", "network", "backbone", "encoder", "timm_model"}
 BATCHES = "num_batches_tracked"
 
 
@@ -162,6 +162,57 @@ def fit(state: State, architecture: str, where: str | Path, notes: list[str]) ->
     return placed.state, placed.num_classes
 
 
+def fit_names(state: State, ours: State, what: str, where: str | Path, notes: list[str]) -> State:
+    """Give the tensors of a file the order of a network whose names they have, but for wrappers.
+
+    Parameters
+    ----------
+    state, ours : dict of str to Tensor
+        Of the file, and of the network.
+    what : str
+        Names the network in errors.
+    notes : list of str
+        Gets what had to be done.
+
+    Raises
+    ------
+    InputError
+        Tensors that do not fit, with the first three on each side.
+    """
+    state, rest = unwrapped(state, list(ours), where, notes)
+    state = with_batches(state, ours, notes)
+    if misfits(state, ours):
+        raise InputError(f"{where}: does not fit {what}: {sides(state, ours)}")
+    if rest:
+        notes.append(f"left out {listed(rest)}")
+    return {name: state[name] for name in ours}
+
+
+def sides(state: State, ours: State) -> str:
+    """What is on one side alone, or differs in shape or kind: the first three names of each."""
+    wrong = misfits(state, ours)
+    lacking, more = [n for n in wrong if n not in state], [n for n in wrong if n not in ours]
+    other = [f"{n}: {reason}" for n, reason in wrong.items() if n in state and n in ours]
+    kinds = ("not in the file", lacking), ("not in the network", more), ("otherwise", other)
+    return "; ".join(f"{kind} {first_three(names)}" for kind, names in kinds if names)
+
+
+def first_three(names: list[str]) -> str:
+    """Number of names, and the first three."""
+    return f"{len(names)} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+
+
+def with_batches(state: State, ours: State, notes: list[str]) -> State:
+    """Add the counters of batches that a file lacks, which are 0 in torch."""
+    import torch
+
+    lacking = [name for name in ours if name not in state and name.endswith(BATCHES)]
+    if not lacking:
+        return state
+    notes.append(f"{BATCHES} of {len(lacking)} layers, which the file lacks, is 0, as in torch")
+    return state | {name: torch.zeros((), dtype=ours[name].dtype) for name in lacking}
+
+
 @dataclass
 class Placed:
     """Tensors under the names of a network with a head of so many outputs, and those that do not fit."""
@@ -174,18 +225,13 @@ class Placed:
 
 def place(state: State, network: Any, architecture: str) -> Placed:
     """Compare tensors with those of an architecture, whose head gets as many outputs as the file's has."""
-    import torch
-
-    notes = []
+    notes: list[str] = []
     outputs = head_size(state, list(network.state_dict()), classifiers(network), network.num_classes)
     if outputs != network.num_classes:
         notes.append(f"a head of {outputs} outputs" if outputs else "no head, since the file has none")
         network = on_meta(architecture, outputs)
     ours = network.state_dict()
-    lacking = [name for name in ours if name not in state and name.endswith(BATCHES)]
-    if lacking:
-        notes.append(f"{BATCHES} of {len(lacking)} layers, which the file lacks, is 0, as in torch")
-        state = state | {name: torch.zeros((), dtype=ours[name].dtype) for name in lacking}
+    state = with_batches(state, ours, notes)
     wrong = misfits(state, ours)
     return Placed(state if wrong else {name: state[name] for name in ours}, outputs, wrong, notes)
 

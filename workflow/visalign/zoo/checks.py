@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from visalign.errors import InputError
+from visalign.zoo import callables, network, structure
 from visalign.zoo import layers as layers_of
-from visalign.zoo import network
-from visalign.zoo.facts import Answer, Question
+from visalign.zoo.facts import Answer, Question, described
 from visalign.zoo.origins import Origin, Unavailable, data_config, origin
 from visalign.zoo.weights import files_of
 
@@ -28,6 +28,9 @@ def facts_of(rows: list[Question]) -> list[Answer]:
     looked_up: dict[tuple[str, ...], Origin | InputError] = {}
     found = []
     for row in rows:
+        if callables.is_callable(row["architecture"]):
+            found.append(facts(row, look_up(row)))  # at this row's size
+            continue
         key = (row["architecture"], row["weights"], row.get("source", ""))
         if key not in looked_up:
             looked_up[key] = look_up(row)
@@ -55,11 +58,13 @@ def facts(row: Question, known: Origin | InputError) -> Answer:
         "fetched": row["weights"] == "hub" and not files_of(row),
     }
     if isinstance(known, InputError):
-        named = str(known).startswith(("architecture: ", "source: "))
+        named = str(known).startswith(("architecture: ", "source: ", "weights: ", "input_size: "))
         reason = str(known) if named else f"source: {known}"
         if not isinstance(known, Unavailable):
             return found | {"problem": reason}
         found["unavailable"] = reason
+        if callables.is_callable(row["architecture"]):
+            return found | {"data_config": described(row)}
         known = Origin(data_config(row["architecture"]), 0, row["architecture"])  # to judge the input
     else:
         found["num_classes"] = known.num_classes
@@ -73,6 +78,11 @@ def facts(row: Question, known: Origin | InputError) -> Answer:
 
 def check_input(row: Question, known: Origin) -> None:
     """Raise InputError for an input size or layers of a row that its network does not have."""
+    if known.network is not None:
+        structure.set_outputs(known.network, known.num_classes)
+        size = tuple(known.data_config["input_size"][1:])
+        layers_of.layer_shapes(known.network, row.get("layers", "auto"), size)
+        return
     if known.overlay is not None and (empty := [column for column in UNSAID if column not in row]):
         raise InputError(
             f"source: {row['source']}: has no config.json, so what input it takes is not known: fill "

@@ -19,14 +19,18 @@ from visalign.errors import InputError
 from visalign.io.files import write_atomic
 from visalign.io.rows import ModelRow
 from visalign.labels import spaces
-from visalign.zoo import low_level
+from visalign.zoo import callables, low_level
 from visalign.zoo.weights import NamedWeights, files_of, is_repository, trained_here
 
 if TYPE_CHECKING:
     from visalign.stimuli.transforms import DataConfig
 
 #: Raised when the same row gets other facts.
-VERSION = 1
+VERSION = 2
+#: Columns that say what a callable takes, of which nothing else does.
+INPUT: tuple[Literal["input_size", "mean", "std", "crop_pct", "interpolation"], ...] = (
+    *("input_size", "mean", "std", "crop_pct", "interpolation"),
+)
 #: Size and time of each of some files, with its name.
 States = list[list[str | int]]
 
@@ -39,6 +43,8 @@ class Question(NamedWeights):
     crop_pct: NotRequired[float]
     crop_mode: NotRequired[str]
     interpolation: NotRequired[str]
+    mean: NotRequired[str]
+    std: NotRequired[str]
 
 
 class Facts(TypedDict):
@@ -102,8 +108,10 @@ def resolve(models: dict[str, ModelRow], cache: str | Path | None) -> dict[str, 
 def question(model: str, models: dict[str, ModelRow]) -> Question:
     """What decides a model's facts; a trained model's are those of the first base, at its own input size."""
     own = base = models[model]
+    sizes = [own.get("input_size")]
     while trained_here(base):
         base = models[base["source"]]
+        sizes.append(base.get("input_size"))
     asked: Question = {
         "architecture": base["architecture"],
         "weights": base["weights"],
@@ -113,7 +121,15 @@ def question(model: str, models: dict[str, ModelRow]) -> Question:
         asked["input_size"] = own["input_size"]
     if own.get("layers", "auto") != "auto":
         asked["layers"] = own["layers"]
-    if is_repository(asked["source"]):  # which may say nothing of its input
+    made = callables.is_callable(asked["architecture"])
+    if made:
+        if size := next(filter(None, sizes), None):
+            asked["input_size"] = size
+        if "mean" in base:
+            asked["mean"] = base["mean"]
+        if "std" in base:
+            asked["std"] = base["std"]
+    if made or is_repository(asked["source"]):  # which may say nothing of its input
         if "crop_pct" in base:
             asked["crop_pct"] = base["crop_pct"]
         if "crop_mode" in base:
@@ -128,7 +144,7 @@ def state(asked: Question) -> States:
     source, files = asked["source"], files_of(asked)
     if asked["weights"] == "package":
         spec = importlib.util.find_spec(source) if source.isidentifier() else None
-        files = [Path(place) for place in spec.submodule_search_locations or []] if spec else []
+        files += [Path(place) for place in spec.submodule_search_locations or []] if spec else []
     elif asked["weights"] == "hub" and is_repository(source) and not files:
         home = os.environ.get("HF_HOME", f"{os.environ.get('XDG_CACHE_HOME', '~/.cache')}/huggingface")
         hub = Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
@@ -191,9 +207,38 @@ def timm_version() -> str:
         return ""
 
 
+def described(row: NamedWeights | Question) -> DataConfig:
+    """What input a callable takes, as its row says; InputError where the row does not."""
+    empty = [column for column in INPUT if column not in row]
+    if empty:
+        raise InputError(
+            f"architecture: {row['architecture']}: says nothing of the input that it takes: fill "
+            f"{', '.join(empty)} ({', '.join(INPUT)} are needed; crop_mode is center when empty)"
+        )
+    asked: Question = row  # type: ignore[assignment]
+    return {
+        "input_size": [3, asked["input_size"], asked["input_size"]],
+        "interpolation": asked["interpolation"],
+        "mean": channels(asked["mean"]),
+        "std": channels(asked["std"]),
+        "crop_pct": asked["crop_pct"],
+        "crop_mode": asked.get("crop_mode", "center"),
+    }
+
+
+def channels(cell: str) -> list[float]:
+    """Values of red, green and blue in a cell of the columns mean and std, of which one may stand for all."""
+    values = [float(value) for value in cell.split(",")]
+    return values * 3 if len(values) == 1 else values
+
+
 def override(data_config: DataConfig, row: ModelRow) -> DataConfig:
-    """Apply a sheet row's input_size, crop_pct, crop_mode and interpolation to a data config."""
+    """Apply a sheet row's input_size, mean, std, crop_pct, crop_mode and interpolation to a data config."""
     result = data_config.copy()
+    if "mean" in row:
+        result["mean"] = channels(row["mean"])
+    if "std" in row:
+        result["std"] = channels(row["std"])
     result["crop_pct"] = row.get("crop_pct", result["crop_pct"])
     result["crop_mode"] = row.get("crop_mode", result["crop_mode"])
     result["interpolation"] = row.get("interpolation", result["interpolation"])

@@ -7,12 +7,12 @@ import math
 from torch import nn
 
 from visalign.errors import InputError
+from visalign.zoo import structure
+from visalign.zoo.structure import STAGES, is_numbered, size_of
 
 #: At most this many block outputs in the ladder, evenly spaced.
 LADDER_CAP = 12
 PRE_LOGITS = "pre_logits"
-#: What stages are called, before their number.
-STAGES = ("layer", "stage", "s")
 
 
 def ladder(model: nn.Module) -> list[str]:
@@ -27,7 +27,9 @@ def ladder(model: nn.Module) -> list[str]:
     head = names[last + 1 :]
     before_pool = head[: head.index("global_pool")] if "global_pool" in head else []
     shown = [last_of(model, name) for name in evenly(numbered, LADDER_CAP)]
-    return [*stem[-1:], *shown, *before_pool[-1:], PRE_LOGITS]
+    # The input of a classifier of filters is what the last stage gives.
+    pooled = structure.is_timms(model) or isinstance(structure.classifier(model), nn.Linear)
+    return [*stem[-1:], *shown, *before_pool[-1:], *([PRE_LOGITS] if pooled else [])]
 
 
 def evenly(names: list[str], most: int) -> list[str]:
@@ -43,11 +45,13 @@ def stages(model: nn.Module, called: tuple[str, ...] = STAGES) -> list[str]:
 
     The modules ``layer1``, ``layer2``, ... (or what else stages are `called`), else the children of the
     container (Sequential or ModuleList) that holds most parameters, where a stem may be one too, else the
-    model's own children.
+    model's own children. Of a network that is not timm's see `structure.stages`.
     """
+    if not structure.is_timms(model):
+        return [unit.end for unit in structure.stages(model, called)]
     children = dict(model.named_children())
     names = list(children)
-    numbered = [name for name in names if name.rstrip("0123456789") in called and name[-1].isdigit()]
+    numbered = [name for name in names if is_numbered(name, called)]
     containers = [
         (sum(p.numel() for p in child.parameters()), name)
         for name, child in children.items()
@@ -69,7 +73,11 @@ def blocks(model: nn.Module) -> list[str]:
 
     Where a block has parallel lists (CrossViT) those of each count.
     """
-    return [block for stage in stages(model, (*STAGES, "level")) for block in inside(model, stage)]
+    called = (*STAGES, "level")
+    if not structure.is_timms(model):
+        parts = ((unit, inside(model, unit.start)) for unit in structure.stages(model, called))
+        return [name for unit, found in parts for name in (found if found != [unit.start] else [unit.end])]
+    return [block for stage in stages(model, called) for block in inside(model, stage)]
 
 
 def inside(model: nn.Module, name: str) -> list[str]:
@@ -96,11 +104,6 @@ def is_list(module: nn.Module) -> bool:
     listing = listing or type(module).__name__ == "RegStage"  # of RegNet, whose blocks are its attributes
     compound = all(next(member.children(), None) is not None for member in members)
     return bool(members) and compound and listing
-
-
-def size_of(module: nn.Module) -> int:
-    """Number of parameters of a module."""
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def at_equal_depths(names: list[str], n: int) -> list[str]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from visalign.errors import InputError
+from visalign.zoo import structure
 from visalign.zoo.ladders import PRE_LOGITS, at_equal_depths, blocks, ladder, number_of_blocks
 from visalign.zoo.network import refused
 
@@ -91,9 +92,10 @@ def hook(model: nn.Module, name: str, see: Callable[[str, Any], None]) -> Any:
     layer that returns several tensors (tokens and their grid, branches) the first is its output.
     """
     if name == PRE_LOGITS:
-        classifier: Any = model.get_classifier()  # type: ignore[operator]
-        first = classifier[0] if isinstance(classifier, tuple) else classifier
-        return first.register_forward_pre_hook(lambda module, inputs: see(name, inputs[0]))
+        classifier = structure.classifier(model)
+        if classifier is None:
+            raise InputError(f"layers: {PRE_LOGITS}: no classifier found in {type(model).__name__}")
+        return classifier.register_forward_pre_hook(lambda module, inputs: see(name, inputs[0]))
     module = model.get_submodule(name)
 
     def first_tensor(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -106,8 +108,10 @@ def hook(model: nn.Module, name: str, see: Callable[[str, Any], None]) -> Any:
 def probe(model: nn.Module, layers: list[str], size: tuple[int, ...]) -> dict[str, tuple[int, ...] | str]:
     """Shape of each layer without the stimulus axis, or why it cannot be recorded.
 
-    Found by one forward pass of a grey image; an input size that the model does not take is an InputError.
+    Found by one forward pass of a grey image, of a network that is not timm's of two, so that a layer whose
+    first axis is not the images is found. An input size that the model does not take is an InputError.
     """
+    images = 1 if structure.is_timms(model) else 2
     found: dict[str, tuple[int, ...] | str] = dict.fromkeys(layers, "is not called")
 
     def see(name: str, output: Any) -> None:
@@ -115,11 +119,13 @@ def probe(model: nn.Module, layers: list[str], size: tuple[int, ...]) -> dict[st
             found[name] = f"returns {type(output).__name__}, not a tensor"
         elif output.ndim not in (2, 3, 4):
             found[name] = f"has {output.ndim} dimensions, expected 2, 3 or 4"
+        elif len(output) != images:
+            found[name] = f"has {len(output)} rows of {images} images: its first axis is not the images"
         else:
             found[name] = tuple(output.shape[1:])
 
     with hooked(model, layers, see), torch.inference_mode(), refused(model, size):
-        model(torch.zeros(1, 3, *size, device=next(model.parameters()).device))
+        model(torch.zeros(images, 3, *size, device=next(model.parameters()).device))
     return found
 
 

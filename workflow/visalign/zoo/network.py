@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from visalign.errors import InputError
 from visalign.labels import spaces
 from visalign.stimuli.transforms import Normalisation
+from visalign.zoo import callables, structure
 from visalign.zoo.card import ModelCard
 from visalign.zoo.device import device
 from visalign.zoo.weights import trained_here
@@ -44,6 +45,8 @@ def build(card: ModelCard, weights: str | Path) -> nn.Module:
     digest = hashlib.sha256(content).hexdigest()
     if digest != card["sha256"]:
         raise InputError(f"{path}: sha256 {digest} is not the card's {card['sha256']}")
+    if callables.is_callable(card["architecture"]):
+        return restrict(of_callable(card, safetensors.torch.load(content)), spaces.indices(card))
     own = card.get("model_args", {})
     model = timm.create_model(card["architecture"], num_classes=card["num_classes"], **own)
     size = tuple(card["data_config"]["input_size"][1:])
@@ -55,6 +58,33 @@ def build(card: ModelCard, weights: str | Path) -> nn.Module:
     if not at_this_size:
         resize(model, size, current)
     return restrict(model, spaces.indices(card))
+
+
+def of_callable(card: ModelCard, state: dict[str, Tensor]) -> nn.Module:
+    """Make the network of a callable with its weights; a trained one may have another head than it makes.
+
+    Raises
+    ------
+    InputError
+        The callable fails, or its code is not that of the card.
+    """
+    architecture = card["architecture"]
+    code = callables.code_of(architecture)
+    if code is not None and code[1] != card.get("code_sha256", code[1]):
+        raise InputError(f"architecture: {architecture}: {code[0]} has changed since its card was written")
+    try:
+        model = callables.make(architecture)
+    except OSError as error:
+        raise InputError(f"architecture: {architecture}: fails: {callables.told(error)}") from None
+    last = structure.last_layer(model)
+    outputs = structure.outputs_of(last[1]) if last else None
+    if trained_here(card) and last and outputs and f"{last[0]}.weight" in state:
+        structure.set_outputs(model, outputs)
+        if len(state[f"{last[0]}.weight"]) != outputs:
+            structure.replace_head(model, card["num_classes"])
+    structure.set_outputs(model, card["num_classes"])
+    model.load_state_dict(state, strict=True)
+    return model
 
 
 def restrict(model: nn.Module, outputs: list[int] | None) -> nn.Module:

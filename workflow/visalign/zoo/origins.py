@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from visalign.errors import InputError
 from visalign.io.files import Json
-from visalign.zoo import checkpoints
+from visalign.zoo import callables, checkpoints, hub, squeezenet
+from visalign.zoo.facts import Question, described
 from visalign.zoo.weights import NamedWeights, is_repository, pretrained_name
 from visalign.zoo.weights_file import State
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from visalign.stimuli.transforms import DataConfig
 
 
@@ -90,11 +93,14 @@ def match_by_order(ours: State, theirs: State, where: str) -> State:
 
 
 def package_weights(package: str) -> Path:
-    """Return the one .pth file inside an installed Python package."""
+    """Return the file of weights in an installed Python package: one that is known, or the one .pth file."""
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise InputError(f"source: package {package!r} is not installed")
-    files = sorted(Path(spec.submodule_search_locations[0]).rglob("*.pth"))
+    folder = Path(spec.submodule_search_locations[0])
+    if package == squeezenet.PACKAGE:
+        return folder / squeezenet.FILE
+    files = sorted(folder.rglob("*.pth"))
     if len(files) != 1:
         raise InputError(f"source: package {package!r} holds {len(files)} .pth files, expected 1")
     return files[0]
@@ -124,6 +130,10 @@ class Origin:
         File of the weights.
     state : dict of str to Tensor, optional
         The weights in the file, under the names of the network.
+    network : nn.Module, optional
+        What a callable made, without weights of a file.
+    commit : str, optional
+        Of the repository, once its weights have been fetched.
     notes : list of str
         What had to be done to make the weights fit.
     """
@@ -135,20 +145,27 @@ class Origin:
     overlay: dict[str, str] | None = None
     path: Path | None = None
     state: State | None = None
+    network: nn.Module | None = None
+    commit: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
-def origin(row: NamedWeights, *, mapped: bool = False) -> Origin:
+def origin(
+    row: NamedWeights | Question, *, mapped: bool = False, data_config: DataConfig | None = None
+) -> Origin:
     """Look up where the weights of a row come from.
 
     Parameters
     ----------
     row : dict
-        ``architecture``: timm's name; ``weights``: hub, file, package or random; ``source``: hub: timm tag
-        (empty: the default one) or repository (``ORGANISATION/NAME@REVISION`` or ``local-dir:FOLDER``); file:
-        path; package: name of an installed package; random: seed.
+        ``architecture``: timm's name, or a callable, see `callables`; ``weights``: hub, file, package, random
+        or, of a callable, own; ``source``: hub: timm tag (empty: the default one) or repository
+        (``ORGANISATION/NAME@REVISION`` or ``local-dir:FOLDER``); file: path, also of a folder like a
+        repository; package: name of an installed package; random: seed.
     mapped : bool
         Read no more of a weight file than names and shapes.
+    data_config : DataConfig, optional
+        Of a callable: the input that it takes, where the row does not say it.
 
     Raises
     ------
@@ -158,38 +175,92 @@ def origin(row: NamedWeights, *, mapped: bool = False) -> Origin:
         An architecture, tag, package or seed that does not exist, or weights that do not fit.
     """
     architecture, source = row["architecture"], row.get("source", "")
+    if row["weights"] == "random" and not source.lstrip("-").isdigit():
+        raise InputError(f"source: {source!r} is not a seed")
+    if callables.is_callable(architecture):
+        return of_callable(row, mapped, data_config or described(row))
+    if row["weights"] == callables.OWN:
+        raise InputError("weights: own are those that a callable (package.module:callable) gives its network")
     check_architecture(architecture)
     if row["weights"] == "hub" and is_repository(source):
         return repository(architecture, source)
+    if row["weights"] == "file" and source and Path(source).is_dir():
+        return repository(architecture, f"local-dir:{source}")
     name = pretrained_name(row)
     check_architecture(name, "source")
     cfg = pretrained_cfg(name)
     found = Origin(resolve(cfg), cfg["num_classes"], name)
     if row["weights"] == "hub" and not any(cfg.get(key) for key in ("url", "file", "hf_hub_id")):
         raise InputError(f"source: timm has no pretrained weights of {name}")
-    if row["weights"] == "random" and not source.lstrip("-").isdigit():
-        raise InputError(f"source: {source!r} is not a seed")
     if row["weights"] in ("file", "package"):
         read(found, row, mapped)
     return found
+
+
+def of_callable(row: NamedWeights | Question, mapped: bool, data_config: DataConfig) -> Origin:
+    """Make the network of a callable, count its outputs, and read its weights where they are in a file.
+
+    Raises
+    ------
+    Unavailable
+        A file, or something of the net, is not there.
+    InputError
+        See `callables` and `checkpoints.fit_names`.
+    """
+    architecture, weights, source = row["architecture"], row["weights"], row.get("source", "")
+    if weights not in callables.WEIGHTS:
+        known = ", ".join(callables.WEIGHTS)
+        raise InputError(f"weights: {weights} are of timm's architectures; those of a callable are {known}")
+    if weights == callables.OWN and source:
+        raise InputError(f"source: {source!r}: own weights have none, since the callable itself finds them")
+    try:
+        network = callables.make(architecture, int(source) if weights == "random" else 0)
+    except OSError as error:
+        raise Unavailable(f"architecture: {architecture}: fails: {callables.told(error)}") from None
+    found = Origin(data_config, callables.outputs(network, architecture, data_config), architecture)
+    found.network = network
+    if weights == "file":
+        theirs = of_file(found, source, mapped)
+    elif weights == "package":
+        theirs = of_package(found, source, mapped)
+    else:
+        return found
+    ours = network.state_dict()
+    if weights == "package" and source != squeezenet.PACKAGE and not theirs.keys() & ours.keys():
+        found.state = match_by_order(ours, theirs, str(found.path))
+    else:
+        found.state = checkpoints.fit_names(theirs, ours, architecture, str(found.path), found.notes)
+    return found
+
+
+def of_file(found: Origin, source: str, mapped: bool) -> State:
+    """Read the file of weights that a row names."""
+    if not source:
+        raise InputError("source: is empty; weights of kind file need a path")
+    found.path = Path(source)
+    if not found.path.is_file():
+        raise Unavailable(f"{source}: no such weight file")
+    return checkpoints.read(found.path, found.notes, mapped=mapped)
+
+
+def of_package(found: Origin, source: str, mapped: bool) -> State:
+    """Read the file of weights in a package."""
+    found.path = package_weights(source)
+    if source == squeezenet.PACKAGE:
+        return squeezenet.read(found.path)
+    return checkpoints.read(found.path, found.notes, mapped=mapped)
 
 
 def read(found: Origin, row: NamedWeights, mapped: bool) -> None:
     """Read the weights of a file or package, and what they say of the network."""
     source, architecture = row.get("source", ""), row["architecture"]
     if row["weights"] == "package":
-        found.path = package_weights(source)
-        theirs = checkpoints.read(found.path, found.notes, mapped=mapped)
+        theirs = of_package(found, source, mapped)
         network = checkpoints.on_meta(architecture)
         found.state = match_by_order(network.state_dict(), theirs, str(found.path))
         return
-    if not source:
-        raise InputError("source: is empty; weights of kind file need a path")
-    found.path = Path(source)
-    if not found.path.is_file():
-        raise Unavailable(f"{source}: no such weight file")
-    theirs = checkpoints.read(found.path, found.notes, mapped=mapped)
-    found.state, found.num_classes = checkpoints.fit(theirs, architecture, found.path, found.notes)
+    theirs = of_file(found, source, mapped)
+    found.state, found.num_classes = checkpoints.fit(theirs, architecture, source, found.notes)
     own = checkpoints.normalisation(theirs)
     if own is None:
         return
@@ -213,7 +284,7 @@ def repository(architecture: str, source: str) -> Origin:
         cfg, theirs, args = read_config(identifier)
         cfg = timm.models.resolve_pretrained_cfg(theirs, pretrained_cfg=cfg).to_dict()
     except (KeyError, AttributeError, TypeError):
-        raise InputError(f"{where}: its config.json is not one of timm's") from None
+        raise InputError(f"{where}: its config.json is not one of timm's{others_config(name)}") from None
     except Exception as error:  # of the hub's library, which has many kinds
         if type(error).__name__ == "RemoteEntryNotFoundError":
             own = pretrained_cfg(architecture)
@@ -221,7 +292,8 @@ def repository(architecture: str, source: str) -> Origin:
             overlay = {"hf_hub_id": identifier}
             return Origin(resolve(own), own["num_classes"], architecture, overlay=overlay, notes=[note])
         unreachable = isinstance(error, (FileNotFoundError, ConnectionError))
-        raise (Unavailable if unreachable else InputError)(f"{where}: {first_line(error)}") from None
+        reason = hub.meaning(error, name) or first_line(error)
+        raise (Unavailable if unreachable else InputError)(f"{where}: {reason}") from None
     if theirs != architecture.partition(".")[0]:
         raise InputError(f"{where}: holds a {theirs}, the row's architecture is {architecture}")
     if cfg["input_size"][0] != 3:
@@ -230,6 +302,18 @@ def repository(architecture: str, source: str) -> Origin:
     if cfg.get("fixed_input_size"):
         args.setdefault("img_size", cfg["input_size"][1:])
     return Origin(resolve(cfg), cfg["num_classes"], name, json.loads(json.dumps(args)))
+
+
+def others_config(name: str) -> str:
+    """What a config.json that is not one of timm's describes, where it is one of transformers'."""
+    kind, _, place = name.partition(":")
+    folder = Path(place) if kind == "local-dir" else hub.cached(place)
+    try:
+        config = json.loads((folder / "config.json").read_text()) if folder else {}
+        described = config.get("architectures") or [config["model_type"]]
+        return f": it describes {', '.join(map(str, described))} of transformers, which is not run here"
+    except (OSError, ValueError, KeyError, AttributeError):
+        return ""
 
 
 def first_line(error: Exception) -> str:

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+from visalign.zoo import callables
+
 
 class KindOfWeights(TypedDict):
     """The column of the model sheet that says where weights come from; cards have it too."""
@@ -27,14 +29,23 @@ def is_repository(source: str) -> bool:
 
 
 def files_of(row: NamedWeights) -> list[Path]:
-    """Files here that the weights of a row are made from, there or not: one file, or those of a folder."""
+    """Files here that the weights of a row are made from, there or not: one file, or those of a folder.
+
+    Of a callable also the file that names it.
+    """
     source = row.get("source", "")
-    if row["weights"] == "file":
-        return [Path(source)] if source else []
+    code = callables.code_file(row["architecture"]) if callables.is_callable(row["architecture"]) else None
+    files = [code] if code else []
+    if row["weights"] == "file" and source:
+        files += files_at(Path(source))
     if row["weights"] == "hub" and source.startswith("local-dir:"):
-        folder = Path(source.removeprefix("local-dir:"))
-        return sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else [folder]
-    return []
+        files += files_at(Path(source.removeprefix("local-dir:")))
+    return files
+
+
+def files_at(place: Path) -> list[Path]:
+    """The files of a folder, or what else has this path, there or not."""
+    return sorted(file for file in place.iterdir() if file.is_file()) if place.is_dir() else [place]
 
 
 def pretrained_name(row: NamedWeights) -> str:
@@ -51,7 +62,14 @@ def trained_here(row: KindOfWeights) -> bool:
 
 def weights_id(row: NamedWeights) -> str:
     """Name of a model's weights: rows of the same architecture, weights and source share them."""
-    source = row.get("source", "default")
+    architecture, source = row["architecture"], row.get("source", "default")
+    if callables.is_callable(architecture):
+        architecture = f"{architecture.rpartition(':')[2]}-{shortened(architecture)}"
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", source):  # a path: names must differ where paths do
-        source = hashlib.sha256(source.encode()).hexdigest()[:16]
-    return f"{row['architecture']}-{row['weights']}-{source}"
+        source = shortened(source)
+    return f"{architecture}-{row['weights']}-{source}"
+
+
+def shortened(text: str) -> str:
+    """Return what stands for a text that cannot be part of the name of a file."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
