@@ -168,7 +168,8 @@ def trouble(browser):
     return told + [url for url in urls if not url.startswith(("file:", "data:"))] + urls[1:]
 
 
-PLACES = range(len(HEADLINES))
+#: Panels of the synthetic study: similarity stands in for predictivity nowhere.
+PLACES = range(sum(not headline.without for headline in HEADLINES))
 
 
 def panel(number):
@@ -217,12 +218,12 @@ def test_pointing_at_a_model_shows_name_family_accuracy_scores_and_intervals(sho
 
 def test_clicking_a_model_marks_it_in_every_panel_and_the_table(shown):
     shown.click(mark(0, MODEL))
-    assert marked(shown) == ([[MODEL]] * len(HEADLINES), [MODEL], [MODEL])
+    assert marked(shown) == ([[MODEL]] * len(PLACES), [MODEL], [MODEL])
     shown.click(f"document.querySelector('#scores [aria-label=\"mark {MODEL}\"]')")
-    assert marked(shown) == ([[]] * len(HEADLINES), [], [])
+    assert marked(shown) == ([[]] * len(PLACES), [], [])
     shown.click(f"document.querySelector('#scores [aria-label=\"mark {MODEL}\"]')")
     shown.click("document.querySelector('#marked button')")
-    assert marked(shown) == ([[]] * len(HEADLINES), [], [])
+    assert marked(shown) == ([[]] * len(PLACES), [], [])
 
 
 def test_keys_reach_mark_and_unmark_models(shown):

@@ -53,7 +53,7 @@ def test_pixels_equal_those_of_timm(mode, interpolation, size):
 
 
 @given(
-    size=st.tuples(st.integers(8, 240), st.integers(8, 240)),
+    size=st.tuples(st.integers(24, 240), st.integers(24, 240)),  # timm fails where a side shrinks to nothing
     target=st.integers(16, 96),
     crop_pct=st.floats(0.5, 2),
     mode=st.sampled_from(CROP_MODES),
