@@ -140,17 +140,15 @@ class Similarity(Comparison):
 
     Attributes
     ----------
-    relate, agree, centre, limit : callable
-        What `relations`, `agreement`, `centred` and `best` call, with the settings as keywords.
-    agree_within : callable, optional
-        What `agreements` calls, where many subsets can be compared at once.
+    relate, agree, agree_within, centre, limit : callable
+        What `relations`, `agreement`, `agreements`, `centred` and `best` call, with the settings as keywords.
     """
 
     relate: Callable[..., np.ndarray]
     agree: Callable[..., float]
+    agree_within: Callable[..., np.ndarray]
     centre: Callable[..., tuple[np.ndarray, float]]
     limit: Callable[..., float]
-    agree_within: Callable[..., np.ndarray] | None = None
     kind: ClassVar[str] = "similarity"
     variants: ClassVar[Mapping[str, str]] = VARIANTS
 
@@ -170,12 +168,7 @@ class Similarity(Comparison):
 
     def agreements(self, one: np.ndarray, other: np.ndarray, subsets: np.ndarray) -> np.ndarray:
         """`agreement` within each subset (k,) of the stimuli, the columns of `subsets`, bool (n, k)."""
-        if self.agree_within is not None:
-            return self.agree_within(one, other, subsets, **self.settings)
-        import numpy as np
-
-        own = [np.ix_(subset, subset) for subset in subsets.T]
-        return np.array([self.agreement(one[index], other[index]) for index in own])
+        return self.agree_within(one, other, subsets, **self.settings)
 
     def centred(self, values: np.ndarray) -> tuple[np.ndarray, float]:
         """Relations (n, n) of responses (n, m) whose inner products are covariances, and their scale.

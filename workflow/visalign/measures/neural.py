@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from visalign import comparisons
 from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Scale, Sizes
-from visalign.measures.wording import of_regions, similarity_of_regions
+from visalign.measures.wording import of_regions
 
 
 def scored(sizes: Sizes, model: str, recording: str) -> float:
@@ -53,7 +53,7 @@ MEASURE = Measure(
             label="representational similarity, raw/ceiling",
             raw="raw",
             otherwise=Scale("raw", "representational similarity"),
-            title_of=lambda benchmark: similarity_of_regions(regions(benchmark)),
+            title_of=lambda benchmark: of_regions(regions(benchmark), "similarity"),
             without="pls",
         ),
     ),

@@ -41,14 +41,9 @@ def listing(names: Iterable[str]) -> str:
     return "; ".join(names)
 
 
-def of_regions(regions: Iterable[str]) -> str:
-    """Name the predictivity of neurons by the regions that were recorded; '' is an unknown one."""
-    return f"{enumeration(sorted(set(filter(None, regions)))) or 'Neural'} predictivity"
-
-
-def similarity_of_regions(regions: Iterable[str]) -> str:
-    """Name the similarity to responses by the regions that were recorded; '' is an unknown one."""
-    return f"{enumeration(sorted(set(filter(None, regions)))) or 'Neural'} similarity"
+def of_regions(regions: Iterable[str], score: str = "predictivity") -> str:
+    """Name the predictivity of neurons, or another score, by the recorded regions; '' is an unknown one."""
+    return f"{enumeration(sorted(set(filter(None, regions)))) or 'Neural'} {score}"
 
 
 def span(numbers: Iterable[float]) -> str:

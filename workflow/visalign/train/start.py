@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from visalign.stimuli.transforms import DataConfig
     from visalign.zoo.card import ModelCard
 
-if TYPE_CHECKING:
-    from visalign.stimuli.transforms import DataConfig
-    from visalign.zoo.card import ModelCard
-
 
 def launched(devices: int, precision: str) -> Fabric:
     """Claim GPUs where there are any, and start the processes of a training; precision may be ``auto``."""
