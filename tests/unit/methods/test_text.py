@@ -75,6 +75,7 @@ def write(tmp_path, monkeypatch):
         "maps/clicks": {
             "simulated": True,
             "n": 20,
+            "reader": "tfrecord",
             "ceiling": ceiling(0.658, "declared"),
             "floor": dict.fromkeys(("value", "ci_low", "ci_high", "method")),
         },

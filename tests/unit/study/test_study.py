@@ -52,6 +52,13 @@ def test_a_small_study_is_valid_and_defaults_are_filled(config):
     assert loaded.recordings["it"]["simulated"] is True and loaded.maps["clickme"]["simulated"] is False
 
 
+def test_panels_of_fixations_are_titled_as_such(config):
+    fixations = "clickme\ttfrecord\t*.tfrecords\tphotographs\t\nlooks\tfixations\tlooks.csv\tplain\t24\n"
+    Path("maps.tsv").write_text("maps\treader\tpath\tstimuli\tsigma\n" + fixations)
+    assert load(config).titles() == {"clickme/looks": "Fixation alignment"}
+    assert load(config | {"clickme": {"enabled": False}}).titles() == {}
+
+
 def test_defaults_do_not_replace_what_is_set_and_reach_named_datasets(config):
     simulated = {"teacher": "a", "layer": "layer1", "stimuli": "scenes", "fit_stimuli": "plain"}
     config |= {"features": {"batch_size": 8}, "simulate": {"recordings": {"it": simulated | {"neuroids": 9}}}}

@@ -44,6 +44,19 @@ def test_without_an_accuracy_every_model_with_a_score_stands_by_it_and_there_is_
     ]
 
 
+def test_a_benchmark_with_a_title_of_its_own_has_it_over_its_panel_and_at_the_axis(tmp_path):
+    titles = '{"clickme/photographs": "Fixation alignment"}'
+    named = panels_of(tmp_path, synthetic_scores.score_table(), None, "--titles", titles)
+    plain = panels_of(tmp_path, synthetic_scores.score_table())
+    assert [panel["title"] for panel in plain if panel["measure"] == "clickme"] == ["ClickMe alignment"]
+    [own] = [panel for panel in named if panel["measure"] == "clickme"]
+    assert own["title"] == "Fixation alignment" and own["y_label"].startswith("Fixation alignment: ")
+    assert [p for p in named if p["measure"] != "clickme"] == [p for p in plain if p["measure"] != "clickme"]
+    asked = ("--titles", titles, "--axis", "clickme/photographs/spearman")
+    panels_of(tmp_path, without_accuracy(), None, *asked)
+    assert read_json(tmp_path / "trend.json")["accuracy"]["word"] == "Fixation alignment"
+
+
 def test_panels_of_a_study_with_an_accuracy_have_no_models_by_score(tmp_path):
     panels = panels_of(tmp_path, synthetic_scores.score_table())
     assert [panel["by_model"] for panel in panels] == [[]] * 4
@@ -81,22 +94,22 @@ def table(*rows):
 
 def test_the_only_accuracy_with_a_value_is_the_axis_and_of_several_one_must_be_named():
     one = table(row("accuracy/a", "top1", "proportion"), row("accuracy/b", "top1", "proportion", np.nan))
-    chosen = axis.choose(one, "scores.csv", None, "top1", None)
+    chosen = axis.choose(one, "scores.csv", None, "top1", None, {})
     assert chosen is not None and chosen.benchmark == "accuracy/a"
-    assert axis.choose(one.iloc[1:], "scores.csv", None, "top1", None) is None
+    assert axis.choose(one.iloc[1:], "scores.csv", None, "top1", None, {}) is None
     two = table(row("accuracy/a", "top1", "proportion"), row("accuracy/b", "top1", "proportion"))
     with pytest.raises(InputError, match=r"None \(there: accuracy/a, accuracy/b\)"):
-        axis.choose(two, "scores.csv", None, "top1", None)
+        axis.choose(two, "scores.csv", None, "top1", None, {})
 
 
 def test_a_score_of_several_conventions_without_a_headline_must_name_one():
     scores = table(row("neural/it", "cka", "raw"), row("neural/it", "cka", "raw/ceiling"))
     with pytest.raises(InputError, match=r"give neural/it/cka/raw, neural/it/cka/raw/ceiling$"):
-        axis.choose(scores, "scores.csv", None, "top1", "neural/it/cka")
-    chosen = axis.choose(scores, "scores.csv", None, "top1", "neural/it/cka/raw/ceiling")
+        axis.choose(scores, "scores.csv", None, "top1", "neural/it/cka", {})
+    chosen = axis.choose(scores, "scores.csv", None, "top1", "neural/it/cka/raw/ceiling", {})
     assert chosen is not None and chosen.convention == "raw/ceiling"
     with pytest.raises(InputError, match=r"no value of the x axis, 'neural/v4/cka' \(there: neural/it/cka\)"):
-        axis.choose(scores, "scores.csv", None, "top1", "neural/v4/cka")
+        axis.choose(scores, "scores.csv", None, "top1", "neural/v4/cka", {})
 
 
 def test_published_accuracies_are_an_axis_like_any_and_said_to_be_published(tmp_path):

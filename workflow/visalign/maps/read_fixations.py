@@ -76,6 +76,7 @@ FIXATIONS = Reader(
     check_shapes=check_shapes,
     of_people=True,
     of_stimuli=True,
+    title="Fixation alignment",
     smooths=True,
     needs=("sigma",),
     settings=("sigma", "pixels_per_degree", "weighting", "first_fixation", "screen", "shown"),

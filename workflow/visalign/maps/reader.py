@@ -98,6 +98,8 @@ class Reader:
         Whether the path is a stimulus table, which tells the sizes of the images too.
     of_stimuli : bool
         Whether the images are those of the stimulus set, of which the path may lack some and have others.
+    title : str
+        Of the panel of scores against its maps; '' for that of the measure.
     smooths : bool
         Whether it smooths the maps itself, on 64 × 64 cells of the whole image: they get no other blur.
     settings, needs : tuple of str
@@ -114,6 +116,7 @@ class Reader:
     of_people: bool = False
     of_table: bool = False
     of_stimuli: bool = False
+    title: str = ""
     smooths: bool = False
     settings: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()

@@ -47,6 +47,14 @@ def fixations(results: Results) -> Iterator[str]:
             )
 
 
+def title(results: Results) -> str:
+    """What the comparison is called: by what its maps are of."""
+    from visalign.maps import readers
+
+    titles = [readers.of(card["reader"]).title or MEASURE.title for card in results.maps.values()]
+    return ", ".join(dict.fromkeys(titles)) or MEASURE.title
+
+
 def paragraph(study: Facts, results: Results) -> str:
     """Describe the comparison of saliency with human maps."""
     from visalign.maps import agreement, processing
@@ -57,7 +65,7 @@ def paragraph(study: Facts, results: Results) -> str:
     before = [name for name, card in results.maps.items() if card.get("processed_before")]
     kept = f" (those of {listing(before)} had been before they were read)" if before else ""
     sentences = [
-        f"**ClickMe alignment.** Importance maps: {of_maps(results.maps)}.",
+        f"**{title(results)}.** Importance maps: {of_maps(results.maps)}.",
         f"Each was resized to {processing.SIZE} × {processing.SIZE}, blurred ({len(processing.BLUR_TAPS)} × "
         f"{len(processing.BLUR_TAPS)} Gaussian, σ = {processing.BLUR_SIGMA:g}) and brought to the model's "
         f"input{kept}.",

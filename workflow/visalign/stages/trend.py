@@ -23,7 +23,7 @@ from visalign.trend.overlay import read_overlay
 from visalign.trend.panel import Settings, panels
 from visalign.trend.table import of_table
 
-VERSIONS = {"trend": 7}
+VERSIONS = {"trend": 8}
 
 EXAMPLES = """\
   python -m visalign trend scores_per_model.csv --x top1 --y it_pls --label model
@@ -37,9 +37,9 @@ EXAMPLES = """\
 def run_pipeline(args: argparse.Namespace) -> None:
     """Write the panels of a score table as JSON."""
     scores, sheet = read_study(args.scores, args.models, args.sides, args.tables)
-    x = axis.choose(scores, args.scores, args.accuracy, args.metric, args.axis)
+    x = axis.choose(scores, args.scores, args.accuracy, args.metric, args.axis, args.titles)
     overlays = read_overlay(args.overlay, PANELS) if args.overlay else {}
-    settings = Settings(x, args.roles, args.seed, args.bootstrap)
+    settings = Settings(x, args.roles, args.seed, args.bootstrap, args.titles)
     found = panels(scores, sheet, overlays, settings, args.confirmatory)
     alone = any(panel["reason"] == axis.ALONE for panel in found)
     trend: StudyTrend = {
@@ -101,6 +101,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option(
         "--sides", type=json.loads, metavar="JSON", help="input side of each model in pixels: {model: side}"
+    )
+    option(
+        "--titles",
+        type=json.loads,
+        default={},
+        metavar="JSON",
+        help="titles of benchmarks that have one of their own: {benchmark: title}",
     )
     option("--output", type=Path, metavar="JSON", help="panels, for figures and report")
     both = parser.add_argument_group("settings: of a table, bootstrap and seed only")

@@ -17,6 +17,7 @@ from visalign.io.rows import MapsRow, ModelRow, RecipeRow, RecordingRow, Stimuli
 from visalign.io.schemas import row_defaults
 from visalign.io.sheets import Sheet, read_published, read_rows, usable_config
 from visalign.labels import spaces
+from visalign.maps import readers as map_readers
 from visalign.measures import BY_NAME, MEASURES, Measure
 from visalign.measures.added_scores import AddedScores, published_rows
 from visalign.measures.measure import SWITCHED_OFF
@@ -252,6 +253,12 @@ class Study:
         """Input sides in pixels of the models whose data config is known."""
         known = {model: card for model, card in self.data_configs.items() if model not in self.unavailable}
         return {model: card["input_size"][-1] for model, card in known.items()}
+
+    def titles(self) -> dict[str, str]:
+        """Titles of the benchmarks whose maps are of something else than clicks."""
+        compared = self.datasets(BY_NAME["clickme"]) if self.enabled("clickme") else ()
+        found = {f"clickme/{name}": map_readers.of(self.maps[name]["reader"]).title for name in compared}
+        return {benchmark: title for benchmark, title in found.items() if title}
 
     def not_measured(self) -> dict[str, str]:
         """Measures of which the study has no score of its own, and why."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -55,7 +55,12 @@ def is_accuracy(benchmark: str) -> bool:
 
 
 def choose(
-    scores: pd.DataFrame, path: str, accuracy: str | None, metric: str, score: str | None
+    scores: pd.DataFrame,
+    path: str,
+    accuracy: str | None,
+    metric: str,
+    score: str | None,
+    titles: Mapping[str, str],
 ) -> XAxis | None:
     """Return the x axis of a score table, None where there is none.
 
@@ -71,6 +76,8 @@ def choose(
     score : str, optional
         Another score, BENCHMARK/METRIC or BENCHMARK/METRIC/CONVENTION. Without it and `accuracy` the x axis
         is the one accuracy that the table has values of.
+    titles : mapping of str to str
+        Of benchmarks that have one of their own.
 
     Raises
     ------
@@ -81,7 +88,7 @@ def choose(
     if accuracy and score:
         raise InputError(f"--accuracy {accuracy} and --axis {score}: give one of them")
     if score:
-        return of_score(scores, path, score)
+        return of_score(scores, path, score, titles)
     there = accuracies(scores)
     if accuracy is None and not there:
         return None
@@ -93,7 +100,7 @@ def choose(
     return of_accuracy(accuracy, metric)
 
 
-def of_score(scores: pd.DataFrame, path: str, score: str) -> XAxis:
+def of_score(scores: pd.DataFrame, path: str, score: str, titles: Mapping[str, str]) -> XAxis:
     """Return another score as x axis. See `choose`."""
     columns = ["benchmark", "metric", "convention"]
     valued = scores.loc[scores["value"].notna(), columns].drop_duplicates()
@@ -112,7 +119,7 @@ def of_score(scores: pd.DataFrame, path: str, score: str) -> XAxis:
         return of_accuracy(benchmark, metric)
     headline = headline_of(benchmark, metric, convention)
     rest = " ".join(benchmark.split("/")[1:]).replace("_", " ")
-    name = score_rows.title(headline, benchmark) if headline else metric.replace("_", " ")
+    name = score_rows.title(headline, benchmark, titles) if headline else metric.replace("_", " ")
     label = headline.label if headline and headline.convention == convention else convention
     return XAxis(benchmark, metric, convention, f"{name}: {label}, {rest}", name)
 

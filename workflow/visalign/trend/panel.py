@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -126,6 +126,7 @@ class Settings:
     roles: Sequence[str]  # of the models that the statistics are of
     seed: int
     draws: int
+    titles: Mapping[str, str] = field(default_factory=dict)  # of benchmarks that have one of their own
 
 
 def described(points: list[Point], rows: pd.DataFrame, settings: Settings) -> Trend:
@@ -175,7 +176,7 @@ def panel(
     trend = None if reason else described(points, rows, settings)
     sources = [source(x.benchmark, x_rows.values())] if x and x_rows is not None else []
     sources.append(source(benchmark, y_rows.values()))
-    title = score_rows.title(headline, benchmark)
+    title = score_rows.title(headline, benchmark, settings.titles)
     return {
         "measure": headline.panel,
         "title": title,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -100,6 +101,8 @@ def scaled(scores: pd.DataFrame, headline: Headline, benchmark: str) -> Headline
     return headline
 
 
-def title(headline: Headline, benchmark: str) -> str:
-    """Return the title of the panel of a headline on a benchmark."""
+def title(headline: Headline, benchmark: str, titles: Mapping[str, str]) -> str:
+    """Return the title of the panel of a headline on a benchmark: its own of `titles`, or the headline's."""
+    if benchmark in titles:
+        return titles[benchmark]
     return headline.title_of(benchmark) if headline.title_of else headline.title
