@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from at_once import Now
 from scipy import linalg, stats
 from scipy.spatial.distance import pdist, squareform
 
@@ -16,16 +17,6 @@ from visalign.neural.similarity_scores import score_similarities
 from visalign.recordings import rdm_ceilings
 
 N = 40
-
-
-class Now:
-    """Runs tasks at once, where a client would send them to workers."""
-
-    def submit(self, function, *arguments, pure):
-        return function(*arguments)
-
-    def gather(self, results):
-        return results
 
 
 def planted(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from at_once import Now
 
 from visalign.comparisons import chosen, names
 from visalign.gram import matrix, missing_responses
@@ -104,16 +105,6 @@ def test_layers_that_are_exhausted_are_named_and_filled_responses_counted():
 
 
 # --- choice of the layer ---
-
-
-class Now:
-    """Runs tasks at once, where a client would send them to workers."""
-
-    def submit(self, function, *arguments, pure):
-        return function(*arguments)
-
-    def gather(self, results):
-        return results
 
 
 def noise_layers(seed, count=8, n=60):

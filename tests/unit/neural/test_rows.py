@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from at_once import Now
 
 from visalign import cli, comparisons
 from visalign.comparisons import chosen
@@ -20,16 +21,6 @@ from visalign.recordings import ceilings
 from visalign.stats.cross_validation import nested_splits
 
 N, M = 100, 12
-
-
-class Now:
-    """Runs tasks at once, where a client would send them to workers."""
-
-    def submit(self, function, *arguments, pure):
-        return function(*arguments)
-
-    def gather(self, results):
-        return results
 
 
 def population(repetitions: int = 6) -> tuple[np.ndarray, np.ndarray]:

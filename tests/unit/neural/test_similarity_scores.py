@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from at_once import Now
 from scipy.spatial.distance import pdist
 from scipy.stats import pearsonr, spearmanr
 
@@ -19,16 +20,6 @@ from visalign.stats.bootstrap import expanded_quantiles
 PLANTED = np.random.default_rng(0)
 TUNING = PLANTED.standard_normal((20, 15)) / np.sqrt(20)
 PATTERN = {"dissimilarity": "correlation", "comparison": "spearman"}
-
-
-class Now:
-    """Runs tasks at once, where a client would send them to workers."""
-
-    def submit(self, function, *arguments, pure):
-        return function(*arguments)
-
-    def gather(self, results):
-        return results
 
 
 def planted(seed, c=0.5, repetitions=4, n=100):

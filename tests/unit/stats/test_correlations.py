@@ -18,6 +18,14 @@ def test_spearman_equals_scipy_with_ties(pairs):
         assert ours == pytest.approx(scipy_stats.spearmanr(a, b).statistic, abs=1e-12)
 
 
+@pytest.mark.parametrize("values", [3, 40, 10**9])
+def test_ranks_equal_scipy_with_and_without_ties(values):
+    a = np.random.default_rng(values).integers(0, values, (3, 2, 200)) / 7
+    np.testing.assert_array_equal(correlations.ranks(a), scipy_stats.rankdata(a, axis=-1))
+    a[1, 0, 5] = np.nan
+    np.testing.assert_array_equal(correlations.ranks(a), scipy_stats.rankdata(a, axis=-1))
+
+
 def test_spearman_is_vectorised_over_rows():
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 9, (2, 4, 50)).astype(float)

@@ -19,15 +19,15 @@ def relations(gram: Layer, absent: np.ndarray | None) -> np.ndarray:
     return np.where(absent[:, None] | absent, np.nan, gram["K"])
 
 
-def agreement(one: np.ndarray, other: np.ndarray) -> float:
-    """CKA of two Gram matrices."""
+def deviations(relations: np.ndarray) -> np.ndarray:
+    """U-centred Gram matrix (n, n), of which the cosine is CKA."""
     from visalign.gram import similarity
 
-    return similarity.cka_unbiased(one, other)
+    return similarity.u_centred(relations)
 
 
 def agreements(one: np.ndarray, other: np.ndarray, subsets: np.ndarray) -> np.ndarray:
-    """`agreement` within each subset (k,), the columns of `subsets`, bool (n, k)."""
+    """CKA within each subset (k,), the columns of `subsets`, bool (n, k)."""
     from visalign.gram import similarity
 
     return similarity.cka_within(one, other, subsets)
@@ -53,7 +53,7 @@ COMPARISON = Similarity(
     meaning="linear CKA (unbiased) of features and responses, layer chosen on other stimuli; n neuroids",
     described="linear centred kernel alignment (unbiased)",
     relate=relations,
-    agree=agreement,
+    deviate=deviations,
     agree_within=agreements,
     centre=centred,
     limit=best,

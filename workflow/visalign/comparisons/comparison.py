@@ -140,12 +140,13 @@ class Similarity(Comparison):
 
     Attributes
     ----------
-    relate, agree, agree_within, centre, limit : callable
-        What `relations`, `agreement`, `agreements`, `centred` and `best` call, with the settings as keywords.
+    relate, deviate, agree_within, centre, limit : callable
+        What `relations`, `deviations`, `agreements`, `centred` and `best` call; all but `deviate` with the
+        settings as keywords.
     """
 
     relate: Callable[..., np.ndarray]
-    agree: Callable[..., float]
+    deviate: Callable[[np.ndarray], np.ndarray]
     agree_within: Callable[..., np.ndarray]
     centre: Callable[..., tuple[np.ndarray, float]]
     limit: Callable[..., float]
@@ -164,7 +165,13 @@ class Similarity(Comparison):
 
     def agreement(self, one: np.ndarray, other: np.ndarray) -> float:
         """Similarity of two matrices of relations (n, n), n from 4 on, without a missing one."""
-        return self.agree(one, other, **self.settings)
+        from visalign.gram.similarity import cosine
+
+        return cosine(self.deviations(one), self.deviations(other))
+
+    def deviations(self, relations: np.ndarray) -> np.ndarray:
+        """Deviations (n, n) of relations from what says nothing: `agreement` is the cosine of two."""
+        return self.deviate(relations)
 
     def agreements(self, one: np.ndarray, other: np.ndarray, subsets: np.ndarray) -> np.ndarray:
         """`agreement` within each subset (k,) of the stimuli, the columns of `subsets`, bool (n, k)."""

@@ -25,26 +25,24 @@ def relations(
     from visalign.stats.correlations import ranks
 
     n = len(gram["K"])
-    apart = np.zeros((n, n), bool) if absent is None else absent[:, None] | absent
     distances = similarity.rdm(gram, dissimilarity)
-    distances[apart[similarity.above_diagonal(n)]] = np.nan
+    if absent is not None and absent.any():
+        distances[(absent[:, None] | absent)[similarity.above_diagonal(n)]] = np.nan
     if comparison == "spearman":
         defined = ~np.isnan(distances)
         distances[defined] = ranks(distances[defined])
     return similarity.square(distances, n)
 
 
-def agreement(one: np.ndarray, other: np.ndarray, **_settings: str) -> float:
-    """Pearson correlation of two matrices over pairs of stimuli."""
+def deviations(relations: np.ndarray) -> np.ndarray:
+    """Deviations (n, n) from the mean pair, of which the cosine is the correlation over pairs of stimuli."""
     from visalign.gram import similarity
-    from visalign.stats.correlations import pearson
 
-    pairs = similarity.above_diagonal(len(one))
-    return float(pearson(one[pairs], other[pairs]))
+    return similarity.off_diagonal_deviations(relations)
 
 
 def agreements(one: np.ndarray, other: np.ndarray, subsets: np.ndarray, **_settings: str) -> np.ndarray:
-    """`agreement` within each subset (k,), the columns of `subsets`, bool (n, k)."""
+    """Pearson correlation over pairs within each subset (k,), the columns of `subsets`, bool (n, k)."""
     from visalign.gram import similarity
 
     return similarity.correlations_within(one, other, subsets)
@@ -92,7 +90,7 @@ COMPARISON = Similarity(
         Option(name="comparison", default="spearman", help="of two RDMs", choices=("spearman", "pearson")),
     ),
     relate=relations,
-    agree=agreement,
+    deviate=deviations,
     agree_within=agreements,
     centre=centred,
     limit=best,

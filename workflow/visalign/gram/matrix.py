@@ -67,7 +67,7 @@ def gram(feature_blocks: Iterable[np.ndarray], dtype: type = np.float32) -> dict
             "row_dot_mean": shifted @ shift + mean @ mean,
             "mean_dot_mean": np.asarray(mean @ mean),
             "n_features": np.asarray(block.shape[1]),
-            "rounding": np.asarray(eps * np.linalg.norm(product), np.float64),
+            "rounding": np.asarray(eps and eps * np.linalg.norm(product), np.float64),
         }
         result = {name: result[name] + part for name, part in parts.items()} if result else parts
     if not result:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from visalign.gram import matrix
-from visalign.stats.correlations import pearson, spearman
+from visalign.stats.correlations import pearson, rounding, spearman
 
 Dissimilarity = Literal["squared_euclidean", "correlation"]
 #: Rows of a matrix that are worked on at a time: beside the result it takes little memory.
@@ -36,7 +36,7 @@ def cka(K: np.ndarray, L: np.ndarray) -> float:
     float
         In [0, 1]; NaN where a centred Gram is 0, as of features that do not depend on the stimulus.
     """
-    return _cosine(_double_centred(K), _double_centred(L))
+    return cosine(_double_centred(K), _double_centred(L))
 
 
 def cka_unbiased(K: np.ndarray, L: np.ndarray) -> float:
@@ -45,7 +45,7 @@ def cka_unbiased(K: np.ndarray, L: np.ndarray) -> float:
     Same arguments as `cka`, at least four stimuli. Its expectation is about 0 for independent
     features of any width, so it can be negative.
     """
-    return _cosine(u_centred(K), u_centred(L))
+    return cosine(u_centred(K), u_centred(L))
 
 
 def cka_within(K: np.ndarray, L: np.ndarray, subsets: np.ndarray) -> np.ndarray:
@@ -133,7 +133,7 @@ def rdm(gram: Mapping[str, np.ndarray], kind: Dissimilarity) -> np.ndarray:
     """
     K = gram["K"]
     n = len(K)
-    norm, pairs, parts = K.diagonal(), above_diagonal(n), []
+    norm, result, filled = K.diagonal(), np.empty(n * (n - 1) // 2), 0
     if kind == "correlation":
         # Covariance across features: x·y − Σx Σy / p, where x·y = K + x·μ + y·μ − μ·μ.
         dot_mean, total, p = gram["row_dot_mean"], gram["row_sum"], gram["n_features"]
@@ -150,8 +150,10 @@ def rdm(gram: Mapping[str, np.ndarray], kind: Dissimilarity) -> np.ndarray:
             block -= np.outer(total[rows] / p, total)
             block /= np.outer(deviation[rows], deviation)
             np.subtract(1, block, out=block)
-        parts.append(block[pairs[rows]])
-    return np.concatenate(parts)
+        for row, values in enumerate(block, first):
+            result[filled : filled + n - row - 1] = values[row + 1 :]
+            filled += n - row - 1
+    return result
 
 
 def rdm_of(Y: np.ndarray, kind: Dissimilarity) -> np.ndarray:
@@ -161,9 +163,14 @@ def rdm_of(Y: np.ndarray, kind: Dissimilarity) -> np.ndarray:
 
 def square(pairs: np.ndarray, n: int) -> np.ndarray:
     """Symmetric matrix (n, n) of the values (n (n − 1) / 2,) that `rdm` gives, 0 on its diagonal."""
-    result = np.zeros((n, n))
-    result[above_diagonal(n)] = pairs
-    result += result.T
+    result, taken = np.zeros((n, n)), 0
+    for row in range(n):
+        result[row, row + 1 :] = pairs[taken : taken + n - row - 1]
+        taken += n - row - 1
+    for first in range(0, n, ROWS):  # blocks of a triangle into the other one, which is far away in memory
+        rows, below = slice(first, first + ROWS), slice(first + ROWS, n)
+        result[rows, rows] += result[rows, rows].T.copy()
+        result[below, rows] = result[rows, below].T
     return result
 
 
@@ -197,7 +204,22 @@ def u_centred(K: np.ndarray) -> np.ndarray:
     return centred
 
 
-def _cosine(A: np.ndarray, B: np.ndarray) -> float:
+def off_diagonal_deviations(a: np.ndarray) -> np.ndarray:
+    """Deviations of values (n, n) of pairs from their mean, 0 on the diagonal, all 0 where they do not vary.
+
+    Their `cosine` is the Pearson correlation over pairs.
+    """
+    apart = np.array(a, dtype=np.float64)
+    np.fill_diagonal(apart, 0)
+    count = len(a) * (len(a) - 1)
+    mean = apart.sum() / count
+    apart -= mean
+    np.fill_diagonal(apart, 0)
+    constant = np.vdot(apart, apart) <= (rounding(apart.dtype, count) * mean) ** 2 * count
+    return np.zeros_like(apart) if constant else apart
+
+
+def cosine(A: np.ndarray, B: np.ndarray) -> float:
     """Cosine of the angle between two matrices; NaN where one is zero."""
     scale = np.sqrt(np.vdot(A, A) * np.vdot(B, B))
     return float(np.vdot(A, B) / scale) if scale > 0 else float("nan")

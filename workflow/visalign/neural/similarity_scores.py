@@ -1,8 +1,8 @@
 """Similarity of layers with responses (CKA, RSA): choice of the layer, ceiling, interval and floor.
 
 Nothing is fitted, so all stimuli count; but no layer is chosen on the stimuli that it is reported on: units
-are halved many times, the layer is chosen on one half and measured on the other, in both directions. A layer
-is one dask task; results do not depend on where tasks run.
+are halved many times, the layer is chosen on one half and measured on the other, in both directions. Layers
+of a dask task share the relations of responses; results depend neither on how many tasks there are nor where.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from visalign.comparisons.comparison import Similarity
 from visalign.gram.matrix import gram, with_gram
+from visalign.gram.similarity import cosine
 from visalign.io.scores import Score
 from visalign.neural.layers import Read
 from visalign.neural.response_halves import Halved, filled, halved, reliability
@@ -32,8 +33,8 @@ DERANGEMENTS = 20
 #: Of fewer stimuli nothing can be said.
 MIN_RELATED = 4
 #: Bytes of relations of layers that a task holds, one layer at least: they share the relations of responses,
-#: which each draw has anew. And tasks of the draws of such layers.
-AT_ONCE, TASKS = 128 << 20, 4
+#: which each draw has anew. And most tasks of the draws of such layers.
+AT_ONCE, TASKS = 512 << 20, 4
 
 Halves = list[tuple[np.ndarray, np.ndarray]]
 
@@ -176,23 +177,21 @@ def score_similarities(
 
     repeated = np.unique(unit[whole.repeated], return_inverse=True)[1]
     noise = submit(_reliabilities, drawn, derangements(repeated, DERANGEMENTS, generators[4]))
-    found = client.gather([submit(_on_all_and_halves, read, halves) for read in reads.values()])
+    cores = sum(client.ncores().values()) or TASKS  # of a cluster that is about to start
+    listed, size = list(reads.values()), 8 * len(unit) ** 2
+    split = np.array_split(np.arange(len(listed)), min(len(listed), cores))
+    tasks = [submit(_on_all_and_halves, [listed[i] for i in group], halves) for group in split]
+    found = [layer for group in client.gather(tasks) for layer in group]
     values = np.array([value for value, _, _ in found])
     choice = choose(values, np.array([part for _, part, _ in found]), selection)
     used = np.flatnonzero(choice.shares)
-    listed = list(reads.values())
-    size = 8 * len(unit) ** 2
-    groups = np.array_split(used, min(len(used), -(-len(used) * size // AT_ONCE)))
-    around = client.gather(
-        [
-            [submit(_draws, [listed[i] for i in group], drawn[part::TASKS]) for part in range(TASKS)]
-            for group in groups
-        ]
-    )
-    floors = client.gather([submit(_floor, listed[i], deranged) for i in used])
+    together = np.array_split(used, min(len(used), -(-len(used) * size // AT_ONCE)))
+    groups, parts = [[listed[i] for i in group] for group in together], min(TASKS, cores)
+    around = [[submit(_draws, group, drawn[part::parts]) for part in range(parts)] for group in groups]
+    floors = np.concatenate(client.gather([submit(_floors, group, deranged) for group in groups]))
     samples = np.empty((len(used), len(drawn)))
-    for part in range(TASKS):
-        samples[:, part::TASKS] = np.concatenate([parts[part] for parts in around])
+    for part, of_groups in enumerate(zip(*client.gather(around), strict=True)):
+        samples[:, part::parts] = np.concatenate(of_groups)
     weights = choice.shares[used]
     raw = weights @ samples
     said = _said(whole, found[int(choice.shares.argmax())][2], unit)
@@ -257,7 +256,7 @@ def agreement(a: np.ndarray, b: np.ndarray, comparison: Similarity) -> tuple[flo
 def agreements(a: np.ndarray, b: np.ndarray, halves: Halves, comparison: Similarity) -> np.ndarray:
     """`agreement` of two matrices of relations (n, n) within both halves (halvings, 2) of the stimuli."""
     parts = [half for pair in halves for half in pair]
-    if not (parts and min(map(len, parts)) >= MIN_RELATED and np.isfinite([a.sum(), b.sum()]).all()):
+    if not (parts and min(map(len, parts)) >= MIN_RELATED and _complete(a) and _complete(b)):
         found = [agreement(a[np.ix_(part, part)], b[np.ix_(part, part)], comparison)[0] for part in parts]
         return np.array(found).reshape(-1, 2)
     subsets = np.zeros((len(a), len(parts)), dtype=bool)
@@ -277,13 +276,15 @@ def _of_responses(mean: np.ndarray, comparison: Similarity) -> np.ndarray:
 
 
 def _on_all_and_halves(
-    responses: Halved, comparison: Similarity, read: Read, halves: Halves
-) -> tuple[float, np.ndarray, int]:
-    """Similarity of a layer on all stimuli and on halves (halvings, 2), and stimuli without relations."""
-    a = comparison.relations(with_gram(read()))
-    b = _of_responses(responses.mean, comparison)
-    value, undefined = agreement(a, b, comparison)
-    return value, agreements(a, b, halves, comparison), undefined
+    responses: Halved, comparison: Similarity, reads: Sequence[Read], halves: Halves
+) -> list[tuple[float, np.ndarray, int]]:
+    """Of each layer: similarity on all stimuli and on halves (halvings, 2), stimuli without relations."""
+    b, found = _of_responses(responses.mean, comparison), []
+    for read in reads:
+        a = comparison.relations(with_gram(read()))
+        value, undefined = agreement(a, b, comparison)
+        found.append((value, agreements(a, b, halves, comparison), undefined))
+    return found
 
 
 def _draws(
@@ -291,19 +292,39 @@ def _draws(
 ) -> np.ndarray:
     """Similarity (layers, draws) of layers on draws."""
     layers = [comparison.relations(with_gram(read())) for read in reads]
+    complete = all(map(_complete, layers))
     sample = np.empty((len(layers), len(drawn)))
     for column, (stimuli, neuroids, _) in zip(sample.T, drawn, strict=True):
         own, index = _of_responses(responses.mean[stimuli][:, neuroids], comparison), np.ix_(stimuli, stimuli)
-        column[:] = [agreement(a[index], own, comparison)[0] for a in layers]
+        if complete and len(own) >= MIN_RELATED and _complete(own):
+            own = comparison.deviations(own)
+            column[:] = [cosine(comparison.deviations(a[index]), own) for a in layers]
+        else:
+            column[:] = [agreement(a[index], own, comparison)[0] for a in layers]
     return sample
 
 
-def _floor(responses: Halved, comparison: Similarity, read: Read, deranged: Sequence[np.ndarray]) -> float:
-    """Mean similarity of a layer over derangements of the responses; NaN where there are none."""
-    a = comparison.relations(with_gram(read()))
-    b = _of_responses(responses.mean, comparison)
-    floor = [agreement(a, b[np.ix_(order, order)], comparison)[0] for order in deranged]
-    return float(np.mean(floor)) if floor else float("nan")
+def _floors(
+    responses: Halved, comparison: Similarity, reads: Sequence[Read], deranged: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Mean similarity of layers (layers,) over derangements of the responses; NaN where there are none."""
+    layers = [comparison.relations(with_gram(read())) for read in reads]
+    own = _of_responses(responses.mean, comparison)
+    found = np.empty((len(layers), len(deranged)))
+    if complete := len(own) >= MIN_RELATED and all(map(_complete, [own, *layers])):
+        own, layers = comparison.deviations(own), list(map(comparison.deviations, layers))
+    for column, order in zip(found.T, deranged, strict=True):
+        other = own[np.ix_(order, order)]
+        if complete:  # deviations of deranged stimuli are the deviations, deranged
+            column[:] = [cosine(a, other) for a in layers]
+        else:
+            column[:] = [agreement(a, other, comparison)[0] for a in layers]
+    return found.mean(axis=1) if len(deranged) else np.full(len(layers), np.nan)
+
+
+def _complete(relations: np.ndarray) -> bool:
+    """Whether every stimulus has relations."""
+    return bool(np.isfinite(relations.sum()))
 
 
 def _reliabilities(

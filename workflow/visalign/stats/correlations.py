@@ -29,9 +29,7 @@ def pearson(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> np
 def deviations(a: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
     """Deviations of columns from their means, float64.
 
-    A column is constant where its root mean square deviation is within the rounding of its mean: eps of its
-    type for each value, and eps of float64 for each sample that the mean adds up (0.1 repeated has a mean
-    that is not 0.1).
+    A column is constant where its root mean square deviation is within the `rounding` of its mean.
 
     Parameters
     ----------
@@ -44,8 +42,6 @@ def deviations(a: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
     ndarray, shape (n_samples, ...)
         0 for samples that do not count, and all through a constant column.
     """
-    eps = np.finfo(a.dtype if a.dtype.kind == "f" else np.float64).eps
-    rounding = 8 * eps + len(a) * np.finfo(np.float64).eps
     if where is None:
         mean, count = a.mean(axis=0, dtype=np.float64), len(a)
         deviation = a - mean
@@ -53,15 +49,38 @@ def deviations(a: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
         count = np.maximum(where.sum(axis=0), 1)
         mean = a.sum(axis=0, dtype=np.float64, where=where) / count
         deviation = np.where(where, a - mean, 0)
-    constant = (deviation * deviation).sum(axis=0) <= (rounding * mean) ** 2 * count
+    constant = (deviation * deviation).sum(axis=0) <= (rounding(a.dtype, len(a)) * mean) ** 2 * count
     return np.where(constant, 0, deviation) if np.any(constant) else deviation
 
 
-def ranks(a: np.ndarray) -> np.ndarray:
-    """Average ranks along the last axis, float64 (ties share their mean rank)."""
-    from scipy import stats  # half a second of start-up that most stages need not pay
+def rounding(dtype: np.dtype, n: int) -> float:
+    """Relative rounding of n values and of their mean, which 0.1 repeated has too.
 
-    return stats.rankdata(a, axis=-1)
+    eps of their type for each value, and eps of float64 for each that the mean adds up.
+    """
+    eps = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
+    return float(8 * eps + n * np.finfo(np.float64).eps)
+
+
+def ranks(a: np.ndarray) -> np.ndarray:
+    """Average ranks along the last axis, float64 (ties share their mean rank); NaN where one of them is.
+
+    As ``scipy.stats.rankdata``, whose sort is stable, which ranks need not be.
+    """
+    a = np.asarray(a, dtype=np.float64)
+    n, result = a.shape[-1], np.empty(a.shape)
+    rows = (a.size // max(n, 1), n)
+    for row, rank in zip(a.reshape(rows), result.reshape(rows), strict=True):
+        order = np.argsort(row)
+        ascending, place = row[order], np.arange(1.0, n + 1)
+        tied = ascending[1:] == ascending[:-1]
+        if tied.any():
+            first = np.flatnonzero(np.concatenate(([True], ~tied)))  # of each group
+            count = np.diff(first, append=n)
+            place = np.repeat(first + (count + 1) / 2, count)
+        rank[order] = place
+    result[np.isnan(a).any(axis=-1)] = np.nan
+    return result
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:

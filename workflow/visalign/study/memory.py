@@ -47,6 +47,8 @@ FORWARD, SEARCH = 0.3, 1.4
 #: of a chunk of a batch in float16 (`io.stores`); and how many times a block is there: read, shifted, shifted
 #: in float64. A block of 600 MB took 1.8 times its size where float32 was enough.
 BLOCK, CHUNK, COPIES = 128 << 20, 4 << 20, 2.5
+#: Bytes of relations of several layers at a time (`neural.similarity_scores`), and how many layers may be.
+RELATIONS, LAYERS = 512 << 20, 24
 #: Bytes of one processed map.
 MAP = 4 * 64**2
 #: Bytes of a stimulus table by row, as text and in memory.
@@ -127,8 +129,9 @@ def grams(rows: int, values: float, batch: int, threads: int) -> float:
 
 
 def predictions(rows: int, recording: float, threads: int) -> float:
-    """Scores from Gram matrices: each thread has one, its training part, and what solves it."""
-    return ARRAYS + threads * 8 * 5 * rows**2 + 4 * recording
+    """Scores from Gram matrices: each thread has one, its training part, what solves it, or several."""
+    square = 8 * rows**2
+    return ARRAYS + threads * (5 * square + min(RELATIONS, LAYERS * square)) + 4 * recording
 
 
 def recorded(source: float) -> float:
