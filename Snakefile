@@ -11,6 +11,7 @@ from snakemake.utils import min_version
 
 from visalign.cli import STAGES
 from visalign.errors import InputError, raise_any
+from visalign.forkserver import start as forkserver
 from visalign.study import axis, credits, fetched, layout
 from visalign.study.inputs import SHEETS, Inputs, weights_of
 from visalign.study.memory import Memory, machine_mb
@@ -57,9 +58,17 @@ except InputError as error:
 
 # Rules in other environments find the library; large blocks stay with the process, which makes
 # forward passes on CPUs about twice as fast (glibc would give each activation back to the kernel).
+LIBRARY = str(ROOT / "workflow")
+ENVIRONMENT = {
+    "TQDM_MININTERVAL": "5",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_TOP_PAD_": "268435456",
+}
 shell.prefix(
-    f"export PYTHONPATH={shlex.quote(str(ROOT / 'workflow'))}${{{{PYTHONPATH:+:$PYTHONPATH}}}} TQDM_MININTERVAL=5 "
-    "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456; "
+    f"export PYTHONPATH={shlex.quote(LIBRARY)}${{{{PYTHONPATH:+:$PYTHONPATH}}}} "
+    + " ".join(f"{name}={value}" for name, value in ENVIRONMENT.items())
+    + "; "
 )
 
 
@@ -89,6 +98,8 @@ onstart:
     # every second from then on: after 200 jobs that takes half a core. Jobs that run here need no rate.
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+        if config["forkserver"] and not workflow.deployment_settings.deployment_method:
+            forkserver.serve_run(LIBRARY, ENVIRONMENT)
     if "mem_mb" in workflow.global_resources:
         waiting = [
             (job.rule.name, tuple(job.wildcards), job.threads) for job in workflow.dag.needrun_jobs()

@@ -149,8 +149,7 @@ def main() -> None:
         "load": os.getloadavg()[2],
         "contents": written,
         "rules": [
-            asdict(line)
-            for line in account.lines(account.timings(folder / "results/benchmarks"), watch, planned)
+            asdict(line) for line in account.lines(account.timings(folder / "results/benchmarks"), planned)
         ],
         "disk": {
             stage: {

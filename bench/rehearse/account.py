@@ -1,4 +1,4 @@
-"""What a run took: seconds by Snakemake's account, memory by Linux's, disk by that of the files."""
+"""What a run took: of jobs by their own account, memory of all by Linux's, disk by that of the files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -24,9 +25,6 @@ class Watch:
 
     Attributes
     ----------
-    peaks : dict
-        Rule, such as ``attacks_perturb`` -> largest resident memory of one of its processes, bytes. It is the
-        kernel's own high-water mark: what rises and falls between two looks is in it.
     together : int
         Largest sum of proportional memory (PSS) of all processes, the workflow's own among them, bytes.
     disk : dict
@@ -35,24 +33,15 @@ class Watch:
         Most bytes of all results.
     """
 
-    peaks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     together: int = 0
     disk: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     disk_together: int = 0
 
 
-def command_of(arguments: list[str]) -> str | None:
-    """The rule of a process ``python -m visalign …``, such as ``attacks_perturb``; None of others."""
-    if arguments[1:3] != ["-m", "visalign"] or len(arguments) < 4:
-        return None
-    sub = arguments[4:5] if arguments[4:5] and not arguments[4].startswith("-") else []
-    return "_".join([arguments[3], *sub])
-
-
-def status_bytes(pid: int, file: str, key: str) -> int:
-    """A number of a process's file in /proc, in bytes."""
-    text = Path(f"/proc/{pid}/{file}").read_text()
-    return int(text.split(f"{key}:")[1].split()[0]) * 1024
+def proportional_bytes(pid: int) -> int:
+    """Proportional memory (PSS) of a process."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(text.split("Pss:")[1].split()[0]) * 1024
 
 
 def tree_bytes(folder: Path) -> int:
@@ -70,10 +59,7 @@ def look(root: psutil.Process, watch: Watch) -> None:
     together = 0
     for process in [root, *root.children(recursive=True)]:
         with suppress(psutil.Error, OSError, IndexError):
-            together += status_bytes(process.pid, "smaps_rollup", "Pss")
-            if command := command_of(process.cmdline()):
-                peak = status_bytes(process.pid, "status", "VmHWM")
-                watch.peaks[command] = max(watch.peaks[command], peak)
+            together += proportional_bytes(process.pid)
     watch.together = max(watch.together, together)
 
 
@@ -112,13 +98,21 @@ def watched(results: Path) -> Iterator[Watch]:
         look_at_disk(results, watch)
 
 
-def timings(folder: Path) -> dict[str, list[float]]:
-    """Seconds of the jobs of each rule, from Snakemake's benchmark files."""
-    found: dict[str, list[float]] = defaultdict(list)
+class Timing(NamedTuple):
+    """Of a job: its seconds, and its peak memory in MB."""
+
+    seconds: float
+    memory: float
+
+
+def timings(folder: Path) -> dict[str, list[Timing]]:
+    """Timings of the jobs of each rule."""
+    found: dict[str, list[Timing]] = defaultdict(list)
     for file in sorted(folder.rglob("*.tsv")):
         rule = file.relative_to(folder).with_suffix("").parts[0]
         with file.open(newline="") as table:
-            found[rule] += [float(row["s"]) for row in csv.DictReader(table, delimiter="\t")]
+            rows = csv.DictReader(table, delimiter="\t")
+            found[rule] += [Timing(float(row["s"]), float(row["max_rss"]) * 2**20 / 1e6) for row in rows]
     return dict(found)
 
 
@@ -130,11 +124,11 @@ class Line:
     jobs: int
     seconds: float
     seconds_forecast: float | None
-    memory_mb: float | None
+    memory_mb: float
     memory_mb_forecast: float | None
 
 
-def lines(seconds: dict[str, list[float]], watch: Watch, planned: dict) -> list[Line]:
+def lines(timings: dict[str, list[Timing]], planned: dict) -> list[Line]:
     """Lines of the account by rule.
 
     Parameters
@@ -143,16 +137,15 @@ def lines(seconds: dict[str, list[float]], watch: Watch, planned: dict) -> list[
         What ``python -m visalign plan --json`` printed before the run.
     """
     found = []
-    for rule in sorted(seconds):
+    for rule, jobs in sorted(timings.items()):
         hours, memory = planned["hours"].get(rule), planned.get("memory_mb", {}).get(rule)
-        peak = watch.peaks.get(rule)
         found.append(
             Line(
                 rule=rule,
-                jobs=len(seconds[rule]),
-                seconds=sum(seconds[rule]),
+                jobs=len(jobs),
+                seconds=sum(job.seconds for job in jobs),
                 seconds_forecast=None if hours is None else 3600 * hours,
-                memory_mb=None if peak is None else peak / 1e6,
+                memory_mb=max(job.memory for job in jobs),
                 memory_mb_forecast=memory,
             )
         )

@@ -93,9 +93,11 @@ def test_every_measure_is_a_stage():
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_has_a_log_and_timings_under_its_name(rule):
     _, text = RULES[rule]
-    assert all(f"    {word}:\n" in text for word in ("output", "log", "benchmark", "conda", "shell"))
-    assert re.search(rf'    log:\n        "logs/{rule}[./]', text) and "&> {log}" in text
-    assert re.search(rf'    benchmark:\n        "results/benchmarks/{rule}[./]', text)
+    assert all(f"    {word}:\n" in text for word in ("output", "log", "conda", "shell"))
+    log = re.search(r'    log:\n        "logs/(.+)\.log"', text)
+    assert log and re.split("[./]", log[1])[0] == rule
+    timings = re.sub(r"{(\w+)}", r"{wildcards.\1}", log[1])
+    assert f'"--benchmark results/benchmarks/{timings}.tsv &> {{log}}"' in text
 
 
 @pytest.mark.parametrize("stage", ["features", "attacks", "saliency", "models"])

@@ -23,6 +23,7 @@ FLOORS = (
     ("methods",),
     ("stages", "tools"),
     ("cli",),
+    ("forkserver",),
     ("__main__",),
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}

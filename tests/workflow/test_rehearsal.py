@@ -80,12 +80,20 @@ def test_activity_of_both_versions_is_read(tmp_path):
     assert len(list((tmp_path / "scenes").iterdir())) == contents.SCENES
 
 
-def test_the_account_names_rules_as_snakemake_does():
-    assert (
-        account.command_of(["python", "-m", "visalign", "attacks", "perturb", "--card"]) == "attacks_perturb"
-    )
-    assert account.command_of(["python", "-m", "visalign", "gram", "--features", "x"]) == "gram"
-    assert account.command_of(["python", "-m", "snakemake"]) is None
+def test_the_account_sums_the_timings_of_each_rule_beside_its_forecast(tmp_path):
+    for name, seconds, cpu, memory in (
+        ("gram/a/b", 2, 1.5, 100),
+        ("gram/a/c", 3, 2.5, 250),
+        ("scores", 1, 1, 90),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.tsv").write_text(f"s\tcpu_time\tmax_rss\n{seconds}\t{cpu}\t{memory}\n")
+    planned = {"hours": {"gram": 0.001}, "memory_mb": {"gram": 300}}
+    gram, scores = account.lines(account.timings(tmp_path), planned)
+    assert (gram.rule, gram.jobs, gram.seconds) == ("gram", 2, 5)
+    assert gram.seconds_forecast == pytest.approx(3.6) and gram.memory_mb_forecast == 300
+    assert gram.memory_mb == pytest.approx(250 * 2**20 / 1e6)
+    assert (scores.rule, scores.seconds_forecast) == ("scores", None)
 
 
 @pytest.mark.slow

@@ -13,8 +13,6 @@ rule accuracy:
         label_space=lambda w: of_command(STUDY.stimuli[w.stimuli], definition("stimuli"), "accuracy"),
     log:
         "logs/accuracy/{model}/{stimuli}.log",
-    benchmark:
-        "results/benchmarks/accuracy/{model}/{stimuli}.tsv"
     resources:
         mem_mb=MEMORY.of("accuracy"),
     conda:
@@ -22,4 +20,5 @@ rule accuracy:
     shell:
         "python -m visalign accuracy --model {wildcards.model} --dataset {wildcards.stimuli} "
         "--features {input.features} --features-manifest {input.manifest} --table {input.table} "
-        "{params.label_space} --output {output} &> {log}"
+        "{params.label_space} --output {output} "
+        "--benchmark results/benchmarks/accuracy/{wildcards.model}/{wildcards.stimuli}.tsv &> {log}"

@@ -16,8 +16,6 @@ rule attacks_perturb:
         seed=config["seed"],
     log:
         "logs/attacks_perturb/{model}/{stimuli}.log",
-    benchmark:
-        "results/benchmarks/attacks_perturb/{model}/{stimuli}.tsv"
     resources:
         gpu=GPU,
         mem_mb=MEMORY.of("attacks_perturb"),
@@ -28,7 +26,7 @@ rule attacks_perturb:
         "python -m visalign attacks perturb --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --pixels-manifest {input.pixels_manifest} --table {input.table} "
         "{params.options} {params.cost} --seed {params.seed} --output {output.store} --manifest {output.manifest} "
-        "&> {log}"
+        "--benchmark results/benchmarks/attacks_perturb/{wildcards.model}/{wildcards.stimuli}.tsv &> {log}"
 
 
 rule attacks_score:
@@ -50,8 +48,6 @@ rule attacks_score:
         seed=config["seed"],
     log:
         "logs/attacks_score/{model}/{maps}.log",
-    benchmark:
-        "results/benchmarks/attacks_score/{model}/{maps}.tsv"
     resources:
         mem_mb=MEMORY.of("attacks_score"),
     conda:
@@ -61,7 +57,8 @@ rule attacks_score:
         "--perturbations {input.perturbations} --perturbations-manifest {input.perturbations_manifest} "
         "--table {input.table} --transform {params.transform} --maps {input.maps} --ceilings {input.ceilings} "
         "{params.simulated} {params.options} --seed {params.seed} "
-        "--output {output.scores} --per-image {output.per_image} &> {log}"
+        "--output {output.scores} --per-image {output.per_image} "
+        "--benchmark results/benchmarks/attacks_score/{wildcards.model}/{wildcards.maps}.tsv &> {log}"
 
 
 rule attacks_curve:
@@ -82,8 +79,6 @@ rule attacks_curve:
         seed=config["seed"],
     log:
         "logs/attacks_curve/{model}/{maps}.log",
-    benchmark:
-        "results/benchmarks/attacks_curve/{model}/{maps}.tsv"
     resources:
         gpu=GPU,
         mem_mb=MEMORY.of("attacks_curve"),
@@ -92,7 +87,8 @@ rule attacks_curve:
     shell:
         "python -m visalign attacks curve --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
-        "--ceilings {input.ceilings} {params.options} {params.cost} --seed {params.seed} --output {output} &> {log}"
+        "--ceilings {input.ceilings} {params.options} {params.cost} --seed {params.seed} --output {output} "
+        "--benchmark results/benchmarks/attacks_curve/{wildcards.model}/{wildcards.maps}.tsv &> {log}"
 
 
 # Low-level models have importance maps in the place of perturbations.
@@ -120,8 +116,6 @@ rule attacks_control:
         seed=config["seed"],
     log:
         "logs/attacks_control/{model}/{maps}.log",
-    benchmark:
-        "results/benchmarks/attacks_control/{model}/{maps}.tsv"
     resources:
         mem_mb=MEMORY.of("attacks_control"),
     conda:
@@ -131,4 +125,5 @@ rule attacks_control:
         "--dataset {wildcards.maps} --saliency {input.saliency} --saliency-manifest {input.saliency_manifest} "
         "--table {input.table} --transform {params.transform} --maps {input.maps} --ceilings {input.ceilings} "
         "{params.simulated} {params.options} --seed {params.seed} "
-        "--output {output.scores} --per-image {output.per_image} &> {log}"
+        "--output {output.scores} --per-image {output.per_image} "
+        "--benchmark results/benchmarks/attacks_control/{wildcards.model}/{wildcards.maps}.tsv &> {log}"

@@ -20,8 +20,6 @@ rule clickme_score:
         seed=config["seed"],
     log:
         "logs/clickme_score/{model}/{maps}.log",
-    benchmark:
-        "results/benchmarks/clickme_score/{model}/{maps}.tsv"
     resources:
         mem_mb=MEMORY.of("clickme_score"),
     conda:
@@ -31,7 +29,8 @@ rule clickme_score:
         "--saliency {input.saliency} --saliency-manifest {input.saliency_manifest} --table {input.table} "
         "--transform {params.transform} --maps {input.maps} --ceilings {input.ceilings} {params.revelation} "
         "{params.simulated} {params.options} --seed {params.seed} "
-        "--output {output.scores} --per-image {output.per_image} &> {log}"
+        "--output {output.scores} --per-image {output.per_image} "
+        "--benchmark results/benchmarks/clickme_score/{wildcards.model}/{wildcards.maps}.tsv &> {log}"
 
 
 rule clickme_reveal:
@@ -48,8 +47,6 @@ rule clickme_reveal:
         seed=config["seed"],
     log:
         "logs/clickme_reveal/{model}/{maps}.log",
-    benchmark:
-        "results/benchmarks/clickme_reveal/{model}/{maps}.tsv"
     resources:
         gpu=GPU,
         mem_mb=MEMORY.of("clickme_reveal"),
@@ -58,7 +55,8 @@ rule clickme_reveal:
     shell:
         "python -m visalign clickme reveal --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
-        "{params.options} --seed {params.seed} --output {output} &> {log}"
+        "{params.options} --seed {params.seed} --output {output} "
+        "--benchmark results/benchmarks/clickme_reveal/{wildcards.model}/{wildcards.maps}.tsv &> {log}"
 
 
 rule clickme_gallery:
@@ -76,8 +74,6 @@ rule clickme_gallery:
         simulated=lambda w: of_command(STUDY.maps[w.maps], definition("maps"), "gallery"),
     log:
         "logs/clickme_gallery/{model}/{maps}.log",
-    benchmark:
-        "results/benchmarks/clickme_gallery/{model}/{maps}.tsv"
     resources:
         mem_mb=MEMORY.of("clickme_gallery"),
     conda:
@@ -85,4 +81,5 @@ rule clickme_gallery:
     shell:
         "python -m visalign clickme gallery --model {wildcards.model} --saliency {input.saliency} "
         "--pixels {input.pixels} --table {input.table} --transform {params.transform} --maps {input.maps} "
-        "--per-image {input.per_image} {params.simulated} --output {output} &> {log}"
+        "--per-image {input.per_image} {params.simulated} --output {output} "
+        "--benchmark results/benchmarks/clickme_gallery/{wildcards.model}/{wildcards.maps}.tsv &> {log}"

@@ -16,8 +16,6 @@ rule downloads:
         cost=lambda w, input: of_command(config["downloads"], section("downloads"), "downloads", cost=True),
     log:
         "logs/downloads/{download}.log",
-    benchmark:
-        "results/benchmarks/downloads/{download}.tsv"
     resources:
         mem_mb=MEMORY.of("downloads"),
     # Compute nodes of a cluster often have no way out.
@@ -26,4 +24,5 @@ rule downloads:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign downloads {params.row} {params.cost} --output {output:q} "
-        "--checksums config/checksums.tsv &> {log}"
+        "--checksums config/checksums.tsv "
+        "--benchmark results/benchmarks/downloads/{wildcards.download}.tsv &> {log}"

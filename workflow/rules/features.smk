@@ -16,8 +16,6 @@ rule features:
         layers=lambda w: layers_option(STUDY, w.model, w.stimuli),
     log:
         "logs/features/{model}/{stimuli}.log",
-    benchmark:
-        "results/benchmarks/features/{model}/{stimuli}.tsv"
     resources:
         gpu=lambda w: 0 if STUDY.is_low_level(w.model) else GPU,
         mem_mb=MEMORY.of("features"),
@@ -26,4 +24,5 @@ rule features:
     shell:
         "python -m visalign features --card {input.card} --weights {input.weights} "
         "--pixels {input.pixels} --pixels-manifest {input.pixels_manifest} {params.options} {params.layers} "
-        "--output {output.store} --manifest {output.manifest} &> {log}"
+        "--output {output.store} --manifest {output.manifest} "
+        "--benchmark results/benchmarks/features/{wildcards.model}/{wildcards.stimuli}.tsv &> {log}"

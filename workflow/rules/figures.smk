@@ -24,12 +24,11 @@ rule figures:
         directory=lambda w, output: os.path.dirname(output[0]),
     log:
         "logs/figures.log",
-    benchmark:
-        "results/benchmarks/figures.tsv"
     resources:
         mem_mb=MEMORY.of("figures"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign figures --trend {input} {params.options} --output-dir {params.directory} "
-        "--measures-dir {output.measures} &> {log}"
+        "--measures-dir {output.measures} "
+        "--benchmark results/benchmarks/figures.tsv &> {log}"

@@ -14,8 +14,6 @@ rule gram:
         dask=lambda w, input: dask_options(config["dask"]),
     log:
         "logs/gram/{model}/{stimuli}/{protocol}.log",
-    benchmark:
-        "results/benchmarks/gram/{model}/{stimuli}/{protocol}.tsv"
     resources:
         mem_mb=MEMORY.of("gram"),
     conda:
@@ -23,4 +21,5 @@ rule gram:
     shell:
         "python -m visalign gram --features {input.features} --features-manifest {input.features_manifest} "
         "--protocol {wildcards.protocol} {params.options} --threads {threads} {params.dask} "
-        "--output {output.store} --manifest {output.manifest} &> {log}"
+        "--output {output.store} --manifest {output.manifest} "
+        "--benchmark results/benchmarks/gram/{wildcards.model}/{wildcards.stimuli}/{wildcards.protocol}.tsv &> {log}"

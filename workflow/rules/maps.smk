@@ -15,15 +15,14 @@ rule maps_read:
         listing=lambda w: fetched.listing(STUDY.maps[w.maps]["path"]),  # as of stimuli
     log:
         "logs/maps_read/{maps}.log",
-    benchmark:
-        "results/benchmarks/maps_read/{maps}.tsv"
     resources:
         mem_mb=MEMORY.of("maps_read"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign maps read --name {wildcards.maps} {params.row} --table {input.table} "
-        "--seed {params.seed} --output {output.maps} --maps-card {output.card} &> {log}"
+        "--seed {params.seed} --output {output.maps} --maps-card {output.card} "
+        "--benchmark results/benchmarks/maps_read/{wildcards.maps}.tsv &> {log}"
 
 
 rule maps_ceilings:
@@ -41,12 +40,11 @@ rule maps_ceilings:
         seed=config["seed"],
     log:
         "logs/maps_ceilings/{maps}/{transform}.log",
-    benchmark:
-        "results/benchmarks/maps_ceilings/{maps}/{transform}.tsv"
     resources:
         mem_mb=MEMORY.of("maps_ceilings"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign maps ceilings --maps {input.maps} --table {input.table} "
-        "--transform {wildcards.transform} {params.source} --seed {params.seed} --output {output} &> {log}"
+        "--transform {wildcards.transform} {params.source} --seed {params.seed} --output {output} "
+        "--benchmark results/benchmarks/maps_ceilings/{wildcards.maps}/{wildcards.transform}.tsv &> {log}"

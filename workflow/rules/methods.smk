@@ -15,12 +15,11 @@ rule methods:
         config=json.dumps(of_methods(config), sort_keys=True),
     log:
         "logs/methods.log",
-    benchmark:
-        "results/benchmarks/methods.tsv"
     resources:
         mem_mb=MEMORY.of("methods"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign methods --config /dev/stdin --directory results --output {output} "
-        "<<< {params.config:q} &> {log}"
+        "<<< {params.config:q} "
+        "--benchmark results/benchmarks/methods.tsv &> {log}"

@@ -17,15 +17,14 @@ rule models_weights:
         shown=lambda w, input: json_option("data-config", input_of(STUDY, w.weights)),
     log:
         "logs/models_weights/{weights}.log",
-    benchmark:
-        "results/benchmarks/models_weights/{weights}.tsv"
     resources:
         mem_mb=MEMORY.of("models_weights"),
     conda:
         "../../envs/vision.yaml"
     shell:
         "python -m visalign models weights --model {wildcards.weights} {params.row} {params.shown} "
-        "--output {output.weights} --card {output.card} &> {log}"
+        "--output {output.weights} --card {output.card} "
+        "--benchmark results/benchmarks/models_weights/{wildcards.weights}.tsv &> {log}"
 
 
 rule models_card:
@@ -40,12 +39,11 @@ rule models_card:
         data_config=lambda w: json.dumps(STUDY.data_configs[w.model], sort_keys=True),
     log:
         "logs/models_card/{model}.log",
-    benchmark:
-        "results/benchmarks/models_card/{model}.tsv"
     resources:
         mem_mb=MEMORY.of("models_card"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign models card --model {wildcards.model} --weights-card {input} {params.row} {params.unavailable} "
-        "--data-config {params.data_config:q} --card {output} &> {log}"
+        "--data-config {params.data_config:q} --card {output} "
+        "--benchmark results/benchmarks/models_card/{wildcards.model}.tsv &> {log}"

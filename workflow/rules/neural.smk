@@ -20,8 +20,6 @@ rule neural:
         dask=lambda w, input: dask_options(config["dask"]),
     log:
         "logs/neural/{model}/{recording}.log",
-    benchmark:
-        "results/benchmarks/neural/{model}/{recording}.tsv"
     resources:
         mem_mb=MEMORY.of("neural"),
     conda:
@@ -31,4 +29,5 @@ rule neural:
         "--gram {input.gram} --gram-manifest {input.gram_manifest} --recording {input.recording} "
         "--recording-card {input.card} --ceilings {input.ceilings} --table {input.table} {params.row} "
         "{params.options} --seed {params.seed} --threads {threads} {params.dask} "
-        "--output {output.scores} --neuroids {output.neuroids} --draws {output.draws} &> {log}"
+        "--output {output.scores} --neuroids {output.neuroids} --draws {output.draws} "
+        "--benchmark results/benchmarks/neural/{wildcards.model}/{wildcards.recording}.tsv &> {log}"

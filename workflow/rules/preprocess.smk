@@ -12,12 +12,11 @@ rule preprocess:
         version=version("preprocess"),
     log:
         "logs/preprocess/{stimuli}/{transform}.log",
-    benchmark:
-        "results/benchmarks/preprocess/{stimuli}/{transform}.tsv"
     resources:
         mem_mb=MEMORY.of("preprocess"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign preprocess --table {input.table} --transform {wildcards.transform} "
-        "--threads {threads} --output {output.store} --manifest {output.manifest} &> {log}"
+        "--threads {threads} --output {output.store} --manifest {output.manifest} "
+        "--benchmark results/benchmarks/preprocess/{wildcards.stimuli}/{wildcards.transform}.tsv &> {log}"

@@ -15,8 +15,6 @@ rule recordings:
         options=of_command(config["recordings"], section("recordings"), "recordings"),
     log:
         "logs/recordings/{recording}.log",
-    benchmark:
-        "results/benchmarks/recordings/{recording}.tsv"
     resources:
         mem_mb=MEMORY.of("recordings"),
     conda:
@@ -24,4 +22,5 @@ rule recordings:
     shell:
         "python -m visalign recordings --name {wildcards.recording} {params.row} {params.options} "
         "--table {input.table} --output {output.recording} --ceilings {output.ceilings} "
-        "--recording-card {output.card} &> {log}"
+        "--recording-card {output.card} "
+        "--benchmark results/benchmarks/recordings/{wildcards.recording}.tsv &> {log}"

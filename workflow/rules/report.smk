@@ -14,15 +14,14 @@ rule report_model:
         published=lambda w: options({"published_top1": STUDY.published_top1.get(w.model)}, "published_top1"),
     log:
         "logs/report_model/{model}.log",
-    benchmark:
-        "results/benchmarks/report_model/{model}.tsv"
     resources:
         mem_mb=MEMORY.of("report_model"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign report model --model {wildcards.model} --scores {input.scores} --directory results "
-        "--galleries {params.galleries:q} {params.published} --output {output} &> {log}"
+        "--galleries {params.galleries:q} {params.published} --output {output} "
+        "--benchmark results/benchmarks/report_model/{wildcards.model}.tsv &> {log}"
 
 
 rule report_study:
@@ -44,8 +43,6 @@ rule report_study:
         not_measured=json_option("not-measured", STUDY.not_measured()),
     log:
         "logs/report_study.log",
-    benchmark:
-        "results/benchmarks/report_study.tsv"
     resources:
         mem_mb=MEMORY.of("report_study"),
     conda:
@@ -54,4 +51,5 @@ rule report_study:
         "python -m visalign report study --scores {input.scores} --trend {input.trend} --figure {input.figure} "
         "--cards {input.cards} --credits {params.credits:q} {params.not_measured} "
         "--timings results/benchmarks --config-hash {params.config} "
-        "--directory results --output {output.page} --packed {output.packed} &> {log}"
+        "--directory results --output {output.page} --packed {output.packed} "
+        "--benchmark results/benchmarks/report_study.tsv &> {log}"

@@ -14,8 +14,6 @@ rule saliency:
         options=of_command(config["saliency"], section("saliency"), "saliency"),
     log:
         "logs/saliency/{model}/{stimuli}.log",
-    benchmark:
-        "results/benchmarks/saliency/{model}/{stimuli}.tsv"
     resources:
         gpu=lambda w: 0 if STUDY.is_low_level(w.model) else GPU,
         mem_mb=MEMORY.of("saliency"),
@@ -24,4 +22,5 @@ rule saliency:
     shell:
         "python -m visalign saliency --card {input.card} --weights {input.weights} --pixels {input.pixels} "
         "--pixels-manifest {input.pixels_manifest} --table {input.table} {params.options} "
-        "--output {output.store} --manifest {output.manifest} &> {log}"
+        "--output {output.store} --manifest {output.manifest} "
+        "--benchmark results/benchmarks/saliency/{wildcards.model}/{wildcards.stimuli}.tsv &> {log}"

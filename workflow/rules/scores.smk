@@ -24,8 +24,6 @@ rule scores:
         tables=several("tables", config["scores"]["tables"]),
     log:
         "logs/scores.log",
-    benchmark:
-        "results/benchmarks/scores.tsv"
     resources:
         mem_mb=MEMORY.of("scores"),
     conda:
@@ -33,4 +31,5 @@ rule scores:
     shell:
         "python -m visalign scores --directory results --sheet {input.sheet} {params.select} "
         "--benchmarks {params.benchmarks:q} {params.heads} {params.published} {params.tables} "
-        "--output {output.csv} --parquet {output.parquet} &> {log}"
+        "--output {output.csv} --parquet {output.parquet} "
+        "--benchmark results/benchmarks/scores.tsv &> {log}"

@@ -15,8 +15,6 @@ rule simulate_recordings:
         ),
     log:
         "logs/simulate_recordings/{recording}.log",
-    benchmark:
-        "results/benchmarks/simulate_recordings/{recording}.tsv"
     resources:
         mem_mb=MEMORY.of("simulate_recordings"),
     conda:
@@ -24,7 +22,8 @@ rule simulate_recordings:
     shell:
         "python -m visalign simulate recordings --name {wildcards.recording} --table {input.table} "
         "--features {input.features} --fit-features {input.fit} {params.options} "
-        "--output {output.assembly} --truth {output.truth} &> {log}"
+        "--output {output.assembly} --truth {output.truth} "
+        "--benchmark results/benchmarks/simulate_recordings/{wildcards.recording}.tsv &> {log}"
 
 
 rule simulate_grid:
@@ -44,8 +43,6 @@ rule simulate_grid:
         ),
     log:
         "logs/simulate_grid/{recording}.log",
-    benchmark:
-        "results/benchmarks/simulate_grid/{recording}.tsv"
     resources:
         mem_mb=MEMORY.of("simulate_grid"),
     conda:
@@ -53,7 +50,8 @@ rule simulate_grid:
     shell:
         "python -m visalign simulate grid --name {wildcards.recording} --table {input.table} "
         "--features {input.features} --fit-features {input.fit} {params.options} "
-        "--output {output.card} --truth {output.truth} &> {log}"
+        "--output {output.card} --truth {output.truth} "
+        "--benchmark results/benchmarks/simulate_grid/{wildcards.recording}.tsv &> {log}"
 
 
 rule simulate_clicks:
@@ -71,8 +69,6 @@ rule simulate_clicks:
         ),
     log:
         "logs/simulate_clicks/{maps}.log",
-    benchmark:
-        "results/benchmarks/simulate_clicks/{maps}.tsv"
     resources:
         mem_mb=MEMORY.of("simulate_clicks"),
     conda:
@@ -80,4 +76,5 @@ rule simulate_clicks:
     shell:
         "python -m visalign simulate clicks --name {wildcards.maps} --table {input.table} --saliency {input.saliency} "
         "--transform {params.transform} {params.options} "
-        "--output {output.log} --shards {output.shards} --truth {output.truth} &> {log}"
+        "--output {output.log} --shards {output.shards} --truth {output.truth} "
+        "--benchmark results/benchmarks/simulate_clicks/{wildcards.maps}.tsv &> {log}"

@@ -14,8 +14,6 @@ rule stimuli:
         listing=lambda w: fetched.listing(STUDY.stimuli[w.stimuli].get("path", "")),
     log:
         "logs/stimuli/{stimuli}.log",
-    benchmark:
-        "results/benchmarks/stimuli/{stimuli}.tsv"
     resources:
         mem_mb=MEMORY.of("stimuli"),
     priority: 3  # images to train on are compared with those to score before any training
@@ -23,4 +21,5 @@ rule stimuli:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign stimuli --name {wildcards.stimuli} {params.row} "
-        "--images {output.images} --table {output.table} &> {log}"
+        "--images {output.images} --table {output.table} "
+        "--benchmark results/benchmarks/stimuli/{wildcards.stimuli}.tsv &> {log}"

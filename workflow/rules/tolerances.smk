@@ -13,12 +13,11 @@ rule tolerances:
         seed=config["seed"],
     log:
         "logs/tolerances/{maps}.log",
-    benchmark:
-        "results/benchmarks/tolerances/{maps}.tsv"
     resources:
         mem_mb=MEMORY.of("tolerances"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign tolerances --directory results/attacks --dataset {wildcards.maps} "
-        "--models {params.models} {params.options} --seed {params.seed} --output {output} &> {log}"
+        "--models {params.models} {params.options} --seed {params.seed} --output {output} "
+        "--benchmark results/benchmarks/tolerances/{wildcards.maps}.tsv &> {log}"

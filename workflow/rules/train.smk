@@ -13,8 +13,6 @@ rule train_apart:
         version=version("train", "apart"),
     log:
         "logs/train_apart/{model}.log",
-    benchmark:
-        "results/benchmarks/train_apart/{model}.tsv"
     resources:
         mem_mb=MEMORY.of("train_apart"),
     priority: 3
@@ -22,7 +20,8 @@ rule train_apart:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign train apart --model {wildcards.model} --trained {input.trained} "
-        "--scored {input.scored} --output {output} &> {log}"
+        "--scored {input.scored} --output {output} "
+        "--benchmark results/benchmarks/train_apart/{wildcards.model}.tsv &> {log}"
 
 
 rule train_fit:
@@ -40,8 +39,6 @@ rule train_fit:
         cost=lambda w, input: of_command(config["train"], section("train"), "fit", cost=True),
     log:
         "logs/train_fit/{model}.log",
-    benchmark:
-        "results/benchmarks/train_fit/{model}.tsv"
     resources:
         gpu=GPU * config["train"]["devices"],
         mem_mb=MEMORY.of("train_fit"),
@@ -51,7 +48,8 @@ rule train_fit:
     shell:
         "python -m visalign train fit --model {wildcards.model} --card {input.card} --weights {input.weights} "
         "--mapped {input.mapped} --maps {input.maps} {params.recipe} {params.cost} "
-        "--output {output.weights} --trained-card {output.card} --metrics {output.metrics} &> {log}"
+        "--output {output.weights} --trained-card {output.card} --metrics {output.metrics} "
+        "--benchmark results/benchmarks/train_fit/{wildcards.model}.tsv &> {log}"
 
 
 rule train_rows:
@@ -64,14 +62,13 @@ rule train_rows:
         config=json.dumps({name: config[name] for name in ("seed", *SHEETS, "accuracy")}, sort_keys=True),
     log:
         "logs/train_rows.log",
-    benchmark:
-        "results/benchmarks/train_rows.tsv"
     resources:
         mem_mb=MEMORY.of("train_rows"),
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign train rows --config /dev/stdin --output {output} <<< {params.config:q} &> {log}"
+        "python -m visalign train rows --config /dev/stdin --output {output} <<< {params.config:q} "
+        "--benchmark results/benchmarks/train_rows.tsv &> {log}"
 
 
 rule train_evaluate:
@@ -86,8 +83,6 @@ rule train_evaluate:
         transform=lambda w: STUDY.transform(w.model, STUDY.stimuli_of(w.maps)),
     log:
         "logs/train_evaluate/{model}/{maps}.log",
-    benchmark:
-        "results/benchmarks/train_evaluate/{model}/{maps}.tsv"
     resources:
         gpu=GPU,
         mem_mb=MEMORY.of("train_evaluate"),
@@ -95,7 +90,8 @@ rule train_evaluate:
         "../../envs/vision.yaml"
     shell:
         "python -m visalign train evaluate --card {input.card} --weights {input.weights} --table {input.table} "
-        "--pixels {input.pixels} --maps {input.maps} --transform {params.transform} --output {output} &> {log}"
+        "--pixels {input.pixels} --maps {input.maps} --transform {params.transform} --output {output} "
+        "--benchmark results/benchmarks/train_evaluate/{wildcards.model}/{wildcards.maps}.tsv &> {log}"
 
 
 rule train_compare:
@@ -113,12 +109,11 @@ rule train_compare:
         seed=config["seed"],
     log:
         "logs/train_compare.log",
-    benchmark:
-        "results/benchmarks/train_compare.tsv"
     resources:
         mem_mb=MEMORY.of("train_compare"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign train compare --models {input.models} --map-sets {params.maps} --directory results "
-        "{params.options} --seed {params.seed} --output {output.table} --text {output.text} &> {log}"
+        "{params.options} --seed {params.seed} --output {output.table} --text {output.text} "
+        "--benchmark results/benchmarks/train_compare.tsv &> {log}"

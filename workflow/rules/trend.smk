@@ -13,15 +13,16 @@ rule trend:
         version=version("trend"),
         options=of_command(config["trend"] | axis.of_study(STUDY), section("trend"), "trend"),
         sides=json.dumps(STUDY.sides(), sort_keys=True),
+        titles=json.dumps(STUDY.titles(), sort_keys=True),
         seed=config["seed"],
     log:
         "logs/trend.log",
-    benchmark:
-        "results/benchmarks/trend.tsv"
     resources:
         mem_mb=MEMORY.of("trend"),
     conda:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign trend --scores {input.scores} --models {input.sheet} --tables {input.tables} "
-        "{params.options} --sides {params.sides:q} --seed {params.seed} --output {output} &> {log}"
+        "{params.options} --sides {params.sides:q} --titles {params.titles:q} --seed {params.seed} "
+        "--output {output} "
+        "--benchmark results/benchmarks/trend.tsv &> {log}"

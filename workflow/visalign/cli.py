@@ -8,6 +8,7 @@ import sys
 import time
 
 from visalign.errors import InputError
+from visalign.io.benchmark import write_benchmark
 from visalign.measures import MEASURES
 
 #: Stage name -> one line of help, in pipeline order. The module ``visalign.stages.STAGE`` has ``VERSIONS`` of
@@ -47,9 +48,18 @@ def module_of(command: str) -> str:
     return f"visalign.{'stages' if command in STAGES else 'tools'}.{command.replace('-', '_')}"
 
 
+def common_options() -> argparse.ArgumentParser:
+    """Return a parser of the options that every command has, anywhere among its own."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(
+        "--benchmark", metavar="TSV", help="table to write of the time and memory of a command"
+    )
+    return parser
+
+
 def build_parser(stage: str | None = None) -> argparse.ArgumentParser:
     """Return the parser; only the module of `stage` is imported, so that help is quick."""
-    parser = argparse.ArgumentParser(prog="visalign", description=__doc__)
+    parser = argparse.ArgumentParser(prog="visalign", description=__doc__, parents=[common_options()])
     subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
     for name, summary in (STAGES | TOOLS).items():
         subparser = subparsers.add_parser(
@@ -69,6 +79,7 @@ def build_parser(stage: str | None = None) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run one stage; bad input ends with a line for each fault on stderr and exit status 2."""
     argv = sys.argv[1:] if argv is None else argv
+    common, argv = common_options().parse_known_args(argv)
     stage = argv[0] if argv and argv[0] in STAGES | TOOLS else None
     args = build_parser(stage).parse_args(argv)
     start = time.perf_counter()
@@ -81,4 +92,6 @@ def main(argv: list[str] | None = None) -> None:
     except FileNotFoundError as error:
         print(f"visalign {args.stage}: error: {error.filename}: no such file", file=sys.stderr)
         sys.exit(2)
+    if common.benchmark:
+        write_benchmark(common.benchmark, time.perf_counter() - start)
     print(f"visalign {args.stage}: done in {time.perf_counter() - start:.1f} s", file=sys.stderr)

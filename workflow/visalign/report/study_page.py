@@ -232,7 +232,7 @@ def versions(scores: pd.DataFrame) -> dict[str, str]:
 
 
 def timings(directory: Path | None) -> list[Timing]:
-    """Return jobs, seconds and peak memory of each rule from Snakemake's benchmark files.
+    """Return jobs, seconds and peak memory of each rule from the timings of its jobs.
 
     A file belongs to the rule named by its first folder, or by its own name.
     """
@@ -241,7 +241,7 @@ def timings(directory: Path | None) -> list[Timing]:
     rules: dict[str, list[tuple[float, float]]] = {}
     for path in sorted(directory.rglob("*.tsv")):
         rule = path.relative_to(directory).parts[0].removesuffix(".tsv")
-        table = pd.read_csv(path, sep="\t", na_values="-")
+        table = pd.read_csv(path, sep="\t", na_values="-")  # which Snakemake wrote for jobs of a moment
         for seconds, memory in zip(table["s"], table["max_rss"], strict=True):
             rules.setdefault(rule, []).append((float(seconds), float(memory)))
     return [

@@ -123,6 +123,7 @@ class Config(TypedDict):
 
     seed: int
     allow_missing: bool
+    forkserver: bool
     models: Models
     train: Train
     stimuli: Sheet

@@ -111,7 +111,7 @@ def make_scratch(study: Study, scratch: Path) -> None:
 
 
 def dry_run(config: Path, scratch: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield (rule, names) of each job, from the path of its timings, results/benchmarks/RULE/NAMES.tsv.
+    """Yield (rule, names) of each job, from the path of its log, logs/RULE/NAMES.log.
 
     Raises
     ------
@@ -124,14 +124,12 @@ def dry_run(config: Path, scratch: Path) -> Iterator[tuple[str, tuple[str, ...]]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise InputError(f"{config}: {(result.stdout + result.stderr).strip()[-1500:]}")
-    for match in re.finditer(
-        r"^    benchmark: results/benchmarks/(.+)\.tsv$", result.stdout + result.stderr, re.M
-    ):
+    for match in re.finditer(r"^    log: logs/(.+)\.log\b", result.stdout + result.stderr, re.M):
         yield job_of(match[1])
 
 
 def job_of(path: str) -> tuple[str, tuple[str, ...]]:
-    """Rule and names of a job, from the path of its timings without its suffix."""
+    """Rule and names of a job, from the path of its log or its timings, RULE/NAMES without suffix."""
     rule, *names = path.split("/")
     return (rule, ("/".join(names),)) if rule == "downloads" else (rule, tuple(names))
 

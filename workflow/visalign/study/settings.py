@@ -103,11 +103,11 @@ def recipe_options(study: Study, model: str, files: dict[str, str]) -> str:
 
 def of_methods(config: Mapping[str, object]) -> Json:
     """The settings that the methods of a study speak of; others change nothing in them."""
-    silent = ("gpus", "allow_missing", "check", "dask", "downloads", "figures")
+    silent = ("gpus", "allow_missing", "check", "dask", "downloads", "figures", "forkserver")
     return {name: value for name, value in config.items() if name not in silent}
 
 
 def config_hash(config: Json) -> str:
-    """Short hash of a config, the same whether or not its files were checked."""
-    content = json.dumps(config | {"check": True}, sort_keys=True)
+    """Short hash of a config, the same however its files were checked and its jobs started."""
+    content = json.dumps(config | {"check": True, "forkserver": True}, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
