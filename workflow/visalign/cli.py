@@ -93,5 +93,5 @@ def main(argv: list[str] | None = None) -> None:
         print(f"visalign {args.stage}: error: {error.filename}: no such file", file=sys.stderr)
         sys.exit(2)
     if common.benchmark:
-        write_benchmark(common.benchmark, time.perf_counter() - start)
+        write_benchmark(common.benchmark)
     print(f"visalign {args.stage}: done in {time.perf_counter() - start:.1f} s", file=sys.stderr)

@@ -16,7 +16,7 @@ import pytest
 
 from visalign.cli import STAGES
 from visalign.forkserver import client, protocol
-from visalign.forkserver.start import ONE_THREAD, Servers
+from visalign.forkserver.start import ONE_THREAD, Servers, serve_run
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = str(ROOT / "workflow")
@@ -118,7 +118,7 @@ def test_bad_input_ends_a_forked_job_with_the_same_line_and_status(servers, here
 def test_a_forked_job_has_the_folder_variables_and_mask_of_its_client(servers, here):
     process, job = blocked(servers)
     assert os.readlink(f"/proc/{job}/cwd") == os.getcwd()
-    assert os.getpgid(job) == job
+    assert os.getpgid(job) == job and Path(f"/proc/{job}/comm").read_text() == "visalign trend\n"
     assert os.readlink(f"/proc/{job}/fd/1") == os.readlink(f"/proc/{process.pid}/fd/1")
     process.kill()
     process.communicate()
@@ -173,6 +173,16 @@ def test_without_a_server_behind_the_socket_a_job_is_done_by_itself(here, tmp_pa
         [sys.executable, "-m", "visalign", *TREND], env=environment, capture_output=True, text=True
     )
     assert found.returncode == 0 and found.stdout.startswith("{")
+
+
+def test_where_servers_cannot_be_none_are_started(monkeypatch):
+    def refused(pid):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.delenv(protocol.VARIABLE, raising=False)
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    serve_run(LIBRARY, {})
+    assert protocol.VARIABLE not in os.environ
 
 
 def test_only_their_user_may_ask_servers_and_they_run_no_threads(servers, here):

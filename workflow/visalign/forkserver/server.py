@@ -19,8 +19,8 @@ from visalign.forkserver import protocol
 
 #: Seconds for a client to say what it wants.
 PATIENCE = 10
-#: Of prctl: a signal to a process whose parent has ended.
-PR_SET_PDEATHSIG = 1
+#: Of prctl: a signal to a process whose parent has ended; its name in lists of processes.
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,9 @@ def forked(
 def become(request: protocol.Request, files: list[int], server: int) -> None:
     """Take the place of a client: its folder, variables, files; in a group that ends with the server."""
     os.setpgid(0, 0)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    kernel = ctypes.CDLL(None)
+    kernel.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    kernel.prctl(PR_SET_NAME, f"visalign {request.argv[0]}".encode())
     if os.getppid() != server:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a client passes on what it does not ignore

@@ -75,7 +75,7 @@ OF_THIS_RUN: list[Servers] = []
 def serve_run(library: str, environment: dict[str, str]) -> None:
     """Start servers for the jobs of this process, and tell the jobs by a variable.
 
-    Only on Linux: elsewhere a process cannot be forked safely once it has imported what networks use.
+    None where they are not `supported`.
 
     Parameters
     ----------
@@ -84,8 +84,21 @@ def serve_run(library: str, environment: dict[str, str]) -> None:
     environment : dict of str to str
         What they have besides this process's own.
     """
-    if sys.platform != "linux":
+    if not supported():
         return
     path = ":".join(filter(None, (library, os.environ.get("PYTHONPATH"))))
     OF_THIS_RUN.append(Servers(os.environ | ONE_THREAD | environment | {"PYTHONPATH": path}))
     os.environ[protocol.VARIABLE] = OF_THIS_RUN[0].folder
+
+
+def supported() -> bool:
+    """Whether this machine can have servers.
+
+    Linux from 5.3 on: elsewhere a process cannot be forked safely once it has imported what networks use, and
+    before a server could not wait for its jobs and their clients at a time.
+    """
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
