@@ -86,10 +86,12 @@ if GPUS and "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", GPUS)
 
 
-MEMORY = Memory(STUDY, gpu=GPUS > 0 if workflow.local_exec else None)
+# Snakemake does not say yet which executor it will have; one that sends jobs elsewhere is told how many (`--jobs`).
+HERE = workflow.resource_settings.nodes is None
+MEMORY = Memory(STUDY, gpu=GPUS > 0 if HERE else None)
 
 # Jobs that run here side by side share this machine's memory; of a cluster it is not known.
-if workflow.is_main_process and workflow.local_exec and "mem_mb" not in workflow.global_resources:
+if workflow.is_main_process and HERE and "mem_mb" not in workflow.global_resources:
     workflow.register_resource("mem_mb", machine_mb())
 
 

@@ -88,6 +88,19 @@ def test_the_slurm_profile_plans_the_same_jobs(fresh):
     assert counts(fresh.run("--dry-run", "--workflow-profile", "profiles/slurm")) == local
 
 
+def memory_of_features(result):
+    """Memory that jobs of features ask for, as a dry run prints it."""
+    printed = result.stdout + result.stderr
+    return list(map(int, re.findall(r"^ *(?:local)?rule features\b.*?\bmem_mb=(\d+)", printed, re.M | re.S)))
+
+
+def test_jobs_of_a_cluster_ask_for_the_memory_of_gpus(fresh):
+    local = memory_of_features(fresh.run("--dry-run"))
+    cluster = memory_of_features(fresh.run("--dry-run", "--workflow-profile", "profiles/slurm"))
+    assert len(local) == len(cluster) > 5
+    assert min(cluster) > max(local) and min(cluster) > 3000  # libraries of CUDA
+
+
 def test_the_workflow_runs_from_another_folder(finished, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

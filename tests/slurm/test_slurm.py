@@ -1,6 +1,7 @@
 """Studies through the Slurm profile, on a Slurm that the tests start."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -155,6 +156,7 @@ def test_a_failing_job_shows_its_log_asks_for_more_memory_and_no_gpu_is_shared(
     assert process.returncode != 0
     assert "told to fail" in said(preprocessed)
     assert "slurm_logs" in said(preprocessed)
+    assert not re.search("^Provided resources:.*mem_mb", said(preprocessed), re.M)  # not this machine's
     assert sorted(path.parent.name for path in preprocessed.glob("results/features/*/*.json")) == sorted(
         set(MODELS) - {"lite0_112"}
     )
