@@ -37,16 +37,17 @@ def place(trials: list[Trial], settings: Settings = SIGMA, sizes: dict = SIZES) 
 # --- maps ---
 
 
-def test_a_map_is_the_histogram_of_fixations_filtered_by_scipy():
+@pytest.mark.parametrize("sigma", [(12.0, 12.0), (16.0, 12.0)])
+def test_a_map_is_the_histogram_of_fixations_filtered_by_scipy(sigma):
     """SciPy samples a Gaussian at whole pixels, here it is integrated: up to 1 / (24 σ²) = 3e-4 apart."""
     rng = np.random.default_rng(0)
     pixels = np.column_stack([rng.integers(0, WIDTH, 60), rng.integers(0, HEIGHT, 60)])
     weights = rng.uniform(0.5, 2, 60)
     histogram = np.zeros((HEIGHT, WIDTH))
     np.add.at(histogram, (pixels[:, 1], pixels[:, 0]), weights)
-    filtered = ndimage.gaussian_filter(histogram, 12, mode="constant", truncate=4)
+    filtered = ndimage.gaussian_filter(histogram, sigma[::-1], mode="constant", truncate=4)
     expected = filtered.reshape(64, HEIGHT // 64, 64, WIDTH // 64).mean(axis=(1, 3))
-    found = smoothed(Person(pixels + 0.5, weights))
+    found = fixations.smoothed(Person(pixels + 0.5, weights), (HEIGHT, WIDTH), np.array(sigma))
     np.testing.assert_allclose(found, expected, atol=1e-3 * expected.max())
 
 
