@@ -223,5 +223,5 @@ def test_every_rule_has_the_server_of_its_environment():
         if argv[0] not in ("train", "downloads"):  # long; or nothing to import
             found.setdefault((protocol.server_of(argv), environment[1]), argv)
     assert set(found) == {("network", "vision"), ("arrays", "analysis")}, found
-    named = {name.split()[0] for name in protocol.NETWORK_COMMANDS | protocol.OTHER_COMMANDS}
+    named = {name.split()[0] for name in protocol.NETWORK_COMMANDS | protocol.ARRAY_COMMANDS}
     assert named <= set(STAGES)

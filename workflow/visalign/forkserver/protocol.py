@@ -16,7 +16,7 @@ SERVERS = ("arrays", "network")
 NETWORK_COMMANDS = frozenset(
     {"models weights", "features", "saliency", "attacks perturb", "attacks curve", "clickme reveal"}
 )
-OTHER_COMMANDS = frozenset(
+ARRAY_COMMANDS = frozenset(
     {
         "simulate grid",
         "simulate recordings",
@@ -64,7 +64,7 @@ class Request(NamedTuple):
 def server_of(argv: list[str]) -> str | None:
     """Name of the server of a command; None where no server does it."""
     names = {argv[0], " ".join(argv[:2])} if argv else set()
-    found = zip(SERVERS, (OTHER_COMMANDS, NETWORK_COMMANDS), strict=True)
+    found = zip(SERVERS, (ARRAY_COMMANDS, NETWORK_COMMANDS), strict=True)
     return next((server for server, commands in found if names & commands), None)
 
 

@@ -40,9 +40,7 @@ class Servers:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self.folder = tempfile.mkdtemp(
-            prefix="visalign-"
-        )  # which only its user may enter; a server removes it
+        self.folder = tempfile.mkdtemp(prefix="visalign-")  # for its user only; a server removes it
         listeners = []
         for name in protocol.SERVERS:
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -312,7 +312,9 @@ def _floors(
     own = _of_responses(responses.mean, comparison)
     found = np.empty((len(layers), len(deranged)))
     if complete := len(own) >= MIN_RELATED and all(map(_complete, [own, *layers])):
-        own, layers = comparison.deviations(own), list(map(comparison.deviations, layers))
+        own = comparison.deviations(own)
+        for number, a in enumerate(layers):  # one at a time: they are as large as relations
+            layers[number] = comparison.deviations(a)
     for column, order in zip(found.T, deranged, strict=True):
         other = own[np.ix_(order, order)]
         if complete:  # deviations of deranged stimuli are the deviations, deranged
