@@ -13,7 +13,7 @@ from visalign.gram import matrix
 from visalign.io import dask_client
 from visalign.io.scores import Score
 from visalign.neural.response_halves import filled, halved, reliability
-from visalign.neural.similarity_scores import score_similarities
+from visalign.neural.similarity_scores import _draws, score_similarities
 from visalign.neural.unit_draws import derangements, draw, halve
 from visalign.stats.bootstrap import expanded_quantiles
 
@@ -318,3 +318,16 @@ def test_draws_repeat_some_neuroids_and_lack_others():
     drawn = draw(np.arange(40), 20, 20, np.random.default_rng(1))
     assert all(len(set(each.neuroids)) < 20 for each in drawn)
     assert len({tuple(each.neuroids) for each in drawn}) == 20
+
+
+@pytest.mark.parametrize("metric", ["cka", "rsa"])
+def test_a_draw_is_the_agreement_of_its_stimuli_and_neuroids(metric):
+    X, _, responses = planted(3)
+    comparison, mean = chosen(metric, **PATTERN), responses.mean(axis=1)
+    halves = halved(responses, np.random.default_rng(0))
+    drawn = draw(np.arange(len(X)), mean.shape[1], 3, np.random.default_rng(1))
+    found = _draws(halves, comparison, [partial(dict, X=X)], drawn)[0]
+    whole = comparison.relations(matrix.gram([X], np.float64))
+    for value, (stimuli, neuroids, _) in zip(found, drawn, strict=True):
+        own = comparison.relations(matrix.gram([mean[stimuli][:, neuroids]], np.float64))
+        assert value == pytest.approx(comparison.agreement(whole[np.ix_(stimuli, stimuli)], own), abs=1e-12)
