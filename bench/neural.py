@@ -22,6 +22,7 @@ from visalign.gram import ridge
 from visalign.gram.matrix import BLOCK_BYTES, blocks, gram
 from visalign.gram.pls import predict_splits
 from visalign.io import stores
+from visalign.io.benchmark import peak_of_process
 from visalign.stats.correlations import pearson
 
 STIMULI, NEUROIDS, COMPONENTS = 2560, 168, 25
@@ -51,20 +52,12 @@ def recorded_features(count: int) -> np.ndarray:
     return X
 
 
-def extra_memory(store: str) -> int:
-    """Bytes that scoring the features of a store adds to the peak of a process that has only imported.
-
-    Linux's own figure of this program: ``ru_maxrss`` would count the process that started it.
-    """
-
-    def peak() -> int:
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-
-    imported = peak()
+def extra_memory(store: str) -> float:
+    """Bytes that scoring the features of a store adds to the peak of a process that has only imported."""
+    imported = peak_of_process()
     layer = stores.array(stores.open_store(store), "layer")
     predict_splits(gram(blocks(layer))["K"], responses(), SPLITS, COMPONENTS)
-    return peak() - imported
+    return (peak_of_process() - imported) * 2**20
 
 
 def memory_row(features: int) -> dict:

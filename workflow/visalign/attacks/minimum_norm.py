@@ -33,8 +33,9 @@ from visalign.attacks.projection import inner, l2
 from visalign.attacks.protocol import MIN_BUDGET, N_CANDIDATES, WARM_UP
 from visalign.attacks.records import Records
 
-#: Rows of every call of the model, by type of device.
-ROWS_PER_CALL = {"cpu": 4, "cuda": 32}
+#: Rows of every call of the model, by type of device. Half of the calls are for fewer rows than are attacked, and are
+#: filled up: on a processor more rows cost more than they are faster a row.
+ROWS_PER_CALL = {"cpu": 2, "cuda": 32}
 #: How many of the classes that were linearised at the image may be descended.
 N_SLOTS = 6
 #: Where a boundary is (relative) near where it was expected, see `protocol.WARM_UP`.

@@ -8,15 +8,18 @@ import numpy as np
 import torch
 
 from visalign.attacks import minimum_norm
-from visalign.attacks.minimum_norm import ROWS_PER_CALL, Finished, MinimumNorm
+from visalign.attacks.minimum_norm import Finished, MinimumNorm
 from visalign.maps.revelation import N_ANIMALS
 from visalign.zoo.device import device
 from visalign.zoo.inputs import Inputs
 
+#: Images that are attacked together, by type of device.
+BATCH_SIZE = {"cpu": 8, "cuda": 64}
+
 
 def batch_size(asked: int | None) -> int:
-    """Images to attack together: as asked, or two calls of the network, so that few rows idle at the end."""
-    return asked or 2 * ROWS_PER_CALL[device().type]
+    """Images to attack together: as asked, or some calls of the network, so that few rows idle at the end."""
+    return asked or BATCH_SIZE[device().type]
 
 
 def searcher(

@@ -37,7 +37,7 @@ from visalign.zoo import inputs as zoo_inputs
 from visalign.zoo import low_level
 from visalign.zoo.inputs import Inputs
 
-VERSIONS = {"perturb": 6, "score": 6, "curve": 6, "control": 1}
+VERSIONS = {"perturb": 7, "score": 6, "curve": 7, "control": 1}
 EXAMPLES = """\
   python -m visalign attacks perturb --card lite0.json --weights lite0.safetensors --pixels clickme.zarr \\
       --pixels-manifest clickme.json --table clickme.csv --budget 40 \\
