@@ -1,8 +1,8 @@
 """What Snakemake adds to its jobs: a real run of 40 small networks through every stage.
 
-The share of the cores' time in which no job ran, 1 − Σ job seconds / (wall seconds × cores), and what starts of
-jobs take, measured apart: until a job has its arguments. Two of timm's test networks under 40 names at 64 pixels,
-on the default study with one recording; minutes on two cores.
+The share of the cores' time in which no job ran, 1 − Σ job seconds / (wall seconds × cores), and what starts
+of jobs take, measured apart: until a job has its arguments. Two of timm's test networks under 40 names at 64
+pixels, on the default study with one recording; minutes on two cores.
 """
 
 from __future__ import annotations
@@ -114,11 +114,9 @@ def main() -> None:
         result("share of the cores' time without a job", idle, "", "<= 0.30", idle <= 0.30),
         result("starts of jobs, by their time", of_jobs, "", "<= 0.25", of_jobs <= 0.25),
         result("imports without servers, all together", sum(alone[rule] for rule, _ in jobs), "s"),
-        *(
-            result(f"{what} of {whose}", mean(of[rule] for rule in rules if runs_network(rule) == network), "s")
-            for what, of in (("start", starts), ("imports without servers", alone))
-            for whose, network in (("a job that runs a network", True), ("another job", False))
-        ),
+        *(result(f"{what} of {whose}", mean(of[rule] for rule in rules if runs_network(rule) == network), "s")
+          for what, of in (("start", starts), ("imports without servers", alone))
+          for whose, network in (("a job that runs a network", True), ("another job", False))),
     ])  # fmt: skip
 
 

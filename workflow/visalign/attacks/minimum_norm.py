@@ -33,8 +33,8 @@ from visalign.attacks.projection import inner, l2
 from visalign.attacks.protocol import MIN_BUDGET, N_CANDIDATES, WARM_UP
 from visalign.attacks.records import Records
 
-#: Rows of every call of the model, by type of device. Half of the calls are for fewer rows than are attacked, and are
-#: filled up: on a processor more rows cost more than they are faster a row.
+#: Rows of every call of the model, by type of device. Calls for fewer images are filled up: on a processor,
+#: larger ones lose more by that than they gain.
 ROWS_PER_CALL = {"cpu": 2, "cuda": 32}
 #: How many of the classes that were linearised at the image may be descended.
 N_SLOTS = 6
