@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+
+
+#: Names that a message lists at most.
+LISTED = 20
 
 
 class InputError(ValueError):
@@ -37,3 +42,11 @@ def raise_any(faults: list[str]) -> None:
     """Raise InputError of all faults, if there are any."""
     if faults:
         raise InputError(*faults)
+
+
+def unknown(name: object, known: Collection[str]) -> str:
+    """Say that a name is unknown, and which ones are known: of very many, how many, and those most like it."""
+    if len(known) <= LISTED:
+        return f"{name!r} is unknown (known: {', '.join(known)})"
+    near = difflib.get_close_matches(str(name), known, 3, 0) or list(known)[:3]
+    return f"{name!r} is unknown (known: {len(known)}, such as {', '.join(near)})"

@@ -54,14 +54,6 @@ def test_slurm_jobs_are_submitted_with_their_options_and_cancelled_at_the_end(sl
     assert not os.path.exists(f"/proc/{job}")
 
 
-def test_clusters_beside_each_other_say_nothing_of_ports(recwarn):
-    with dask_client.connect() as one, dask_client.connect() as other:
-        assert [client.submit(np.add, 2, 3).result(timeout=60) for client in (one, other)] == [5, 5]
-        hosts = [client.cluster.scheduler.http_server.address for client in (one, other)]
-    assert hosts == ["127.0.0.1"] * 2
-    assert not [warning for warning in recwarn if "Port" in str(warning.message)]
-
-
 # A worker of a machine where nobody installed visalign.
 BARE_WORKER = """
 import sys

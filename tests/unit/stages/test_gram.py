@@ -74,6 +74,31 @@ def test_the_gram_of_a_reduction_is_that_of_one_block(features, monkeypatch):
         np.testing.assert_array_equal(found[0][name], found[1][name])
 
 
+class Counted(dict):
+    """Matrices that are counted while they are there."""
+
+    alive = most = 0
+
+    def __init__(self, *values):
+        super().__init__(*values)
+        Counted.alive += 1
+        Counted.most = max(Counted.most, Counted.alive)
+
+    def __del__(self):
+        Counted.alive -= 1
+
+
+def test_few_matrices_of_many_blocks_are_held_at_a_time(features, monkeypatch):
+    layer = stores.array(stores.open_store(features / "f.zarr"), "wide")
+    for name in ("block_gram", "add"):
+        function = getattr(reduction, name)
+        monkeypatch.setattr(reduction, name, lambda *given, of=function: Counted(of(*given)))
+    monkeypatch.setattr(reduction, "column_ranges", lambda a: [slice(i, i + 1) for i in range(32)])
+    with dask_client.connect() as client:
+        reduction.reduce_gram(client, layer, np.float64)
+    assert 1 < Counted.most <= 5 + 2  # one for each doubling to 32, and the two of a sum
+
+
 def test_features_without_layers_are_refused(tmp_path, capsys):
     group = stores.open_partial(tmp_path / "f.zarr", {})
     stores.write_strings(group, "stimulus_id", ["a"], "stimulus")

@@ -264,10 +264,7 @@ def test_the_terminal_of_neural_holds_scores_only(capfd, recwarn):
     X, Y = population(30)
     np.save("X.npy", X)
     np.save("Y.npy", Y)
-    from distributed import LocalCluster
-
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=":8787"):
-        cli.main(["neural", "--features", "X.npy", "--responses", "Y.npy"])
+    cli.main(["neural", "--features", "X.npy", "--responses", "Y.npy"])
     printed = capfd.readouterr()
     assert printed.out.startswith("pls ") and not recwarn.list
     assert [line for line in printed.err.splitlines() if not line.startswith("visalign")] == []

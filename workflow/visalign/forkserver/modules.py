@@ -16,7 +16,7 @@ _BOTH = (
 ARRAYS = (
     *_BOTH,
     *("scipy.ndimage", "scipy.optimize", "scipy.signal", "scipy.special", "scipy.stats"),
-    *("sklearn.model_selection", "xarray", "h5netcdf", "dask.array", "distributed", "jinja2"),
+    *("sklearn.model_selection", "xarray", "h5netcdf", "dask.array", "jinja2"),
     *("pandas.io.formats.csvs", "pyarrow.parquet", "contourpy"),
     *("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
     *("visalign.stages.accuracy", "visalign.stages.attacks", "visalign.stages.clickme"),

@@ -1,16 +1,14 @@
-"""Gram matrix of a stored layer as a dask reduction over feature chunks."""
+"""Gram matrix of a stored layer as a sum over blocks of its features, a task each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import zarr
 
 from visalign.gram.matrix import column_ranges, gram
-
-if TYPE_CHECKING:
-    from distributed import Client
+from visalign.io.tasks import Client
 
 
 def block_gram(layer: zarr.Array, columns: slice, dtype: type) -> dict[str, np.ndarray]:
@@ -26,10 +24,16 @@ def add(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, n
 def reduce_gram(client: Client, layer: zarr.Array, dtype: type) -> dict[str, np.ndarray]:
     """Gram matrix of a layer: one task per block of features, summed two by two in a fixed order.
 
-    The order does not depend on the workers, so neither does the result.
+    The order does not depend on the workers, so neither does the result. Sums are handed over as soon as they
+    can be, so that few matrices are held at a time: a worker's, and one for each doubling of the blocks.
     """
-    parts = [client.submit(block_gram, layer, c, dtype, pure=False) for c in column_ranges(layer)]
-    while len(parts) > 1:
-        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-        parts = [client.submit(add, *pair, pure=False) if len(pair) == 2 else pair[0] for pair in pairs]
-    return parts[0].result()
+    blocks = list(column_ranges(layer))
+
+    def of(first: int, count: int) -> Any:
+        """Sum of the blocks from `first` to the next `count`, a power of two, as far as there are any."""
+        if count == 1:
+            return client.submit(block_gram, layer, blocks[first], dtype, pure=False)
+        one, half = of(first, count // 2), first + count // 2
+        return client.submit(add, one, of(half, count // 2), pure=False) if half < len(blocks) else one
+
+    return of(0, 1 << (len(blocks) - 1).bit_length()).result()

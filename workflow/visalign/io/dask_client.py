@@ -1,4 +1,4 @@
-"""Where dask runs: this machine, a scheduler that is there already, or jobs of a Slurm cluster."""
+"""Where tasks are done: threads of this process, a scheduler of dask that is there already, or Slurm jobs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from visalign.errors import InputError
 from visalign.io.files import Json
+from visalign.io.tasks import Client, Threads
 
 if TYPE_CHECKING:
-    from distributed import Client
-
+    from distributed import Client as DaskClient
 
 #: Seconds to wait for a scheduler.
 TIMEOUT = 30
@@ -37,45 +37,36 @@ def connect(where: str = "local", threads: int = 1, options: Json | None = None)
     InputError
         No scheduler answers at the address, or a worker of it has no visalign.
     """
+    if where == "local":
+        with Threads(threads) as client:
+            yield client
+        return
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client as DaskClient
 
     # Arguments travel with tasks on purpose: a worker that dies costs only the tasks that it had.
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"})
-    if where == "local":
-        with (
-            LocalCluster(
-                n_workers=1,
-                threads_per_worker=threads,
-                processes=False,
-                # Without an address its HTTP server would try port 8787, and warn where that is taken.
-                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                silence_logs=40,
-            ) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client
-    elif where == "slurm":
+    if where == "slurm":
         from dask_jobqueue import SLURMCluster
 
         settings = dict(options or {})
         jobs = settings.pop("jobs", 1)
         # Several stages may have clusters at a time: each takes a port that is free, unless one is asked for.
         settings["scheduler_options"] = {"dashboard_address": ":0"} | settings.get("scheduler_options", {})
-        with SLURMCluster(**settings) as cluster, Client(cluster) as client:
+        with SLURMCluster(**settings) as cluster, DaskClient(cluster) as connected:
             cluster.scale(jobs=jobs)
-            yield client
+            yield connected
     else:
         try:
-            client = Client(where, timeout=TIMEOUT)
+            connected = DaskClient(where, timeout=TIMEOUT)
         except (OSError, ValueError) as error:
             raise InputError(f"dask: {where!r}: no scheduler answers: {error}") from None
-        with client:
-            check_workers(client, where)
-            yield client
+        with connected:
+            check_workers(connected, where)
+            yield connected
 
 
-def check_workers(client: Client, where: str) -> None:
+def check_workers(client: DaskClient, where: str) -> None:
     """Raise InputError where a worker cannot read its tasks: whoever waits for these would wait for ever."""
     specs = client.run(importlib.util.find_spec, "visalign")
     without = sorted(worker for worker, spec in specs.items() if spec is None)

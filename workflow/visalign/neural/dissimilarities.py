@@ -16,6 +16,7 @@ import pandas as pd
 from visalign.comparisons.comparison import Comparison, Similarity
 from visalign.gram.matrix import with_gram
 from visalign.io.scores import Score
+from visalign.io.tasks import Client
 from visalign.neural.layers import Read
 from visalign.neural.rows import Result, of_similarity
 from visalign.neural.similarity_scores import (
@@ -37,7 +38,6 @@ from visalign.stats.resampling import numbered
 
 if TYPE_CHECKING:
     import xarray as xr
-    from distributed import Client
 
 NO_NEUROIDS = "a dissimilarity matrix has no neuroids that could be predicted"
 

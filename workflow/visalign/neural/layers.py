@@ -1,24 +1,21 @@
 """Scores of every layer on every split, by a regression of responses on features.
 
-A layer is one dask task per block of splits; results do not depend on where tasks run.
+A layer is one task per block of splits; results do not depend on where tasks run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from visalign.comparisons import pls
 from visalign.comparisons.comparison import Layer, Regression
 from visalign.gram.missing_responses import pearson_present
+from visalign.io.tasks import Client
 from visalign.stats.cross_validation import Split
 from visalign.stats.defined import median_of_defined
-
-if TYPE_CHECKING:
-    from distributed import Client, Future
 
 #: Splits of one task: enough tasks for many workers, few enough reads of a Gram matrix.
 BLOCK = 5
@@ -154,7 +151,7 @@ def score_layers(
     """
     blocks = [splits[first : first + BLOCK] for first in range(0, len(splits), BLOCK)]
     responses = client.submit(np.asarray, Y, pure=False)
-    futures: list[list[Future]] = [
+    futures = [
         [
             client.submit(score_block, read, responses, block, comparison, groups, pure=False)
             for block in blocks

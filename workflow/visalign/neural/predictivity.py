@@ -5,12 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from visalign.comparisons.comparison import Regression
 from visalign.io.scores import Score
+from visalign.io.tasks import Client
 from visalign.neural.layers import (
     LayerScores,
     Read,
@@ -23,9 +24,6 @@ from visalign.neural.unit_draws import derangements
 from visalign.stats import bootstrap, resampling
 from visalign.stats.cross_validation import Split
 from visalign.stats.resampling import Draws, mean_over_units, weighted_pearson
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 #: Assignments of responses to the wrong stimuli whose mean score is the floor.
 FLOORS = 20

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from visalign.comparisons.comparison import Comparison, Regression, Similarity
 from visalign.io.scores import Score
+from visalign.io.tasks import Client
 from visalign.neural import predictivity, similarity_scores
 from visalign.neural.attainable import attainable
 from visalign.neural.grid import grid_spearman
@@ -23,9 +24,6 @@ from visalign.recordings.ceilings import Trials
 from visalign.recordings.site_pairs import site_pair_ceiling
 from visalign.stats.cross_validation import Split
 from visalign.stats.defined import mean_of_defined
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 SITE_PAIRS = "the ceiling is the likeness of site pairs, no reliability"
 

@@ -2,14 +2,14 @@
 
 Nothing is fitted, so all stimuli count; but no layer is chosen on the stimuli that it is reported on: units
 are halved many times, the layer is chosen on one half and measured on the other, in both directions. Layers
-of a dask task share the relations of responses; results depend neither on how many tasks there are nor where.
+of a task share the relations of responses; results depend neither on how many tasks there are nor where.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +17,12 @@ from visalign.comparisons.comparison import Similarity
 from visalign.gram.matrix import gram, with_gram
 from visalign.gram.similarity import cosine
 from visalign.io.scores import Score
+from visalign.io.tasks import Client
 from visalign.neural.layers import Read
 from visalign.neural.response_halves import Halved, filled, halved, reliability
 from visalign.neural.unit_draws import MIN_UNITS, Draw, derangements, draw, halve, spread
 from visalign.stats.bootstrap import expanded_interval
 from visalign.stats.resampling import numbered
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 #: Halvings of the units that choose a layer, draws of the interval, derangements of the floor.
 HALVINGS = 50

@@ -1,10 +1,9 @@
-"""Stage gram: one Gram matrix per layer and protocol, a dask reduction over feature chunks."""
+"""Stage gram: one Gram matrix per layer and protocol, a sum over blocks of features."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 import numpy as np
 import zarr
@@ -15,12 +14,10 @@ from visalign.gram import store
 from visalign.gram.reduction import reduce_gram
 from visalign.io import dask_client, stores
 from visalign.io.files import inputs_hash
+from visalign.io.tasks import Client
 from visalign.neural.grid import Protocol, pooled, positions
 from visalign.study.options import add_dask_arguments, add_settings
 from visalign.study.schemas import section
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 VERSIONS = {"gram": 4}
 EXAMPLES = """\

@@ -26,6 +26,7 @@ from visalign.gram import store as gram_store
 from visalign.io import dask_client, stores
 from visalign.io.files import inputs_hash, read_json, write_atomic
 from visalign.io.scores import Source, rows_of, write_scores
+from visalign.io.tasks import Client
 from visalign.neural import arrays, dissimilarities, recorded
 from visalign.neural.grid import Protocol
 from visalign.neural.layers import Read, component_curve
@@ -38,7 +39,6 @@ from visalign.study.schemas import definition, section
 
 if TYPE_CHECKING:
     import xarray as xr
-    from distributed import Client
 
     from visalign.recordings.card import RecordingCard
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from visalign.errors import InputError, collected, raise_any
+from visalign.errors import InputError, collected, raise_any, unknown
 from visalign.io.rows import MapsRow, ModelRow, RecipeRow, StimuliRow
 from visalign.study.config import Config
 from visalign.zoo import low_level
@@ -99,9 +99,7 @@ def model_row(
     references = {"base": known, "maps": maps, "validation": maps, "stimuli": stimuli}
     for column, rows in references.items():
         if column in row and row.get(column) not in rows:
-            raise InputError(
-                f"{where}: {name}: {column}: {row.get(column)!r} is unknown (known: {', '.join(rows)})"
-            )
+            raise InputError(f"{where}: {name}: {column}: {unknown(row.get(column), rows)}")
     if row.get("baseline", name) not in known | trained:
         raise InputError(f"{where}: {name}: baseline: {row['baseline']!r} is unknown")
     sets = [maps[row["maps"]]["stimuli"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from visalign.errors import unknown
 from visalign.io.files import Json
 from visalign.io.sheets import Sheet
 from visalign.measures import MEASURES, Measure
@@ -42,7 +43,7 @@ def check(config: Json, sheets: dict[str, Sheet], where: str, faults: list[str])
 def known(sheet: Sheet, place: str, name: str, faults: list[str]) -> bool:
     """Whether a sheet has a row of a name that is right; one that it does not have at all is a fault."""
     if not sheet.knows(name):
-        faults.append(f"{place}: {name!r} is unknown (known: {', '.join(sheet.rows)})")
+        faults.append(f"{place}: {unknown(name, sheet.rows)}")
     return name in sheet.rows
 
 
