@@ -44,7 +44,7 @@ def raise_any(faults: list[str]) -> None:
 
 
 def unknown(name: object, known: Collection[str]) -> str:
-    """Say that a name is unknown, and what is known: of very many how many, and those most like it."""
+    """Say that a name is unknown, and which ones are known; of many how many, and those most like it."""
     if len(known) <= LISTED:
         return f"{name!r} is unknown (known: {', '.join(known)})"
     near = difflib.get_close_matches(str(name), known, 3, 0) or list(known)[:3]
