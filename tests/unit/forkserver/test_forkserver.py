@@ -160,6 +160,17 @@ def test_a_job_whose_environment_matters_at_start_is_done_by_itself(servers, her
     process.communicate()
 
 
+@pytest.mark.parametrize("name", sorted(protocol.BY_IMPORTS))
+def test_what_an_import_has_set_in_the_process_that_starts_jobs_does_not_matter(servers, here, name):
+    os.mkfifo("pipe.csv")
+    before = set(forked(servers))
+    process = start(servers, "trend", "pipe.csv", *TREND[2:], **{name: "True"})
+    until(lambda: set(forked(servers)) - before)
+    process.kill()
+    process.communicate()
+    until(lambda: set(forked(servers)) == before)
+
+
 def test_until_its_server_has_imported_a_job_is_done_by_itself(here):
     servers = Servers(ENVIRONMENT)
     first = start(servers, *TREND)

@@ -45,6 +45,8 @@ ARRAY_COMMANDS = frozenset(
 )
 #: First letters of variables that count when a process starts or imports: a server with others says no.
 AT_START = ("LD_", "PYTHON", "MALLOC_", "OMP_", "OPENBLAS_", "MKL_", "GOTO_", "NUMEXPR_", "VECLIB_", "KMP_")
+#: But not these, which threadpoolctl and scikit-learn set in whichever process imports them.
+BY_IMPORTS = {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}
 #: First answer of a server that does a command. It is followed by the status of the job.
 YES = b"y"
 STATUS = struct.Struct("<i")
@@ -70,7 +72,8 @@ def server_of(argv: list[str]) -> str | None:
 
 def at_start(environment: dict[str, str]) -> dict[str, str]:
     """Variables that count when a process starts."""
-    return {name: value for name, value in environment.items() if name.startswith(AT_START)}
+    counted = (name for name in environment if name.startswith(AT_START) and name not in BY_IMPORTS)
+    return {name: environment[name] for name in counted}
 
 
 def send(connection: socket.socket, request: Request, files: list[int]) -> None:
