@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import linalg
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.linear_model import LinearRegression
 
@@ -178,3 +179,12 @@ def test_held_out_stimuli_tell_a_fit_nothing():
     K = X @ X.T
     ours = pls.predict(K, elsewhere, train, test, COMPONENTS)
     np.testing.assert_allclose(ours, pls.predict(K, Y, train, test, COMPONENTS), atol=1e-8 * Y.std())
+
+
+@pytest.mark.parametrize(("s", "m"), [(3, 1), (4, 2), (6, 60)])
+def test_the_dominant_eigenvectors_are_those_of_scipy_bit_by_bit(s, m):
+    A = np.random.default_rng(m).standard_normal((s, 90, m)) * np.geomspace(1, 0.01, m)
+    M = A.mT @ A
+    M[0] = 0  # exhausted
+    expected = [linalg.eigh(each, subset_by_index=[m - 1, m - 1])[1][:, 0] for each in M]
+    np.testing.assert_array_equal(pls.dominant(M), expected)

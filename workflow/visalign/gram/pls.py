@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import lapack
 
 
 @dataclass(frozen=True)
@@ -161,9 +162,24 @@ def scores(
 
 
 def dominant(M: np.ndarray) -> np.ndarray:
-    """Eigenvectors of the largest eigenvalue of symmetric matrices (s, m, m), shape (s, m)."""
-    last = M.shape[-1] - 1
-    return linalg.eigh(M, subset_by_index=[last, last], check_finite=False)[1][..., 0]
+    """Eigenvectors of the largest eigenvalue of symmetric matrices (s, m, m) of float64, shape (s, m).
+
+    As ``scipy.linalg.eigh`` finds them, which asks LAPACK for its needs anew for each of many small matrices.
+
+    Raises
+    ------
+    LinAlgError
+        LAPACK finds none.
+    """
+    m, found = M.shape[-1], np.empty(M.shape[:-1])
+    lwork, liwork, _ = lapack.dsyevr_lwork(m, lower=True)
+    work = {"lwork": int(lwork), "liwork": int(liwork)}
+    for vector, matrix in zip(found, M, strict=True):
+        _, vectors, _, _, info = lapack.dsyevr(matrix, lower=True, range="I", il=m, iu=m, **work)
+        if info:
+            raise linalg.LinAlgError(f"dsyevr: info {info}")
+        vector[:] = vectors[:, 0]
+    return found
 
 
 def deflate(M: np.ndarray, Q: np.ndarray, YKt: np.ndarray, overlap: np.ndarray) -> None:

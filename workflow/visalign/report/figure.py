@@ -143,7 +143,8 @@ def accuracy_vs_alignment(trend: StudyTrend, panels: list[Panel], styles: Styles
         title_fontproperties={"size": 7.5},
     )
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # names are placed for this layout; it must not move under them
+    # Names are placed for this layout: it must not move under them. Without an engine nothing is drawn twice.
+    figure.set_layout_engine(None)
     for axes, texts, panel in zip(grid, names, panels, strict=False):
         place_names(axes, texts, panel)
     return figure

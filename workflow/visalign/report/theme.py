@@ -55,6 +55,8 @@ RC: Any = {  # matplotlib types each key by name
     "legend.fontsize": 8,
     "svg.fonttype": "none",  # text stays text: searchable, and editable
     "pdf.fonttype": 42,
+    "figure.autolayout": False,  # whatever the user's matplotlibrc says
+    "figure.constrained_layout.use": False,
     "svg.hashsalt": "visalign",  # same input, same bytes
 }
 
