@@ -18,10 +18,10 @@ class Result(Protocol):
 class Client(Protocol):
     """Does tasks: a client of dask, or `Threads`."""
 
-    def submit(self, function: Callable[..., Any], *arguments: Any, pure: bool) -> Any:
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, pure: bool) -> Any:
         """Hand over a task; arguments that are results of others stand for what these give."""
 
-    def gather(self, results: Any) -> Any:
+    def gather(self, results: Any, /) -> Any:
         """Wait for results in a list, or in lists of it; returns what they give, in the same lists."""
 
     def ncores(self) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from visalign.stimuli.transforms import DataConfig
 from visalign.study.study import Study
 from visalign.zoo.callables import is_callable
-from visalign.zoo.weights import trained_here, weights_id
 
 
 def input_of(study: Study, weights: str) -> DataConfig | None:
@@ -13,7 +12,5 @@ def input_of(study: Study, weights: str) -> DataConfig | None:
 
     By it the outputs are counted, of which there are as many at any size.
     """
-    for model, row in study.models.items():
-        if not trained_here(row) and weights_id(row) == weights and is_callable(row["architecture"]):
-            return study.data_configs[model]
-    return None
+    model = study.models_of_weights[weights][0]
+    return study.data_configs[model] if is_callable(study.models[model]["architecture"]) else None

@@ -19,7 +19,7 @@ from visalign.recordings import readers as recording_readers
 from visalign.stimuli import sources
 from visalign.study import fetched, layout
 from visalign.study.study import Study
-from visalign.zoo.weights import NamedWeights, files_of, trained_here, weights_id
+from visalign.zoo.weights import NamedWeights, files_of
 
 #: Sheets that say what a study is of.
 SHEETS = ("models", "train", "stimuli", "recordings", "maps")
@@ -308,10 +308,10 @@ class Inputs:
 def weights_of(study: Study) -> dict[str, NamedWeights]:
     """What weights are made from, for those that are not trained, by their name."""
     found: dict[str, NamedWeights] = {}
-    for row in study.models.values():
-        if not trained_here(row):
-            named: NamedWeights = {"architecture": row["architecture"], "weights": row["weights"]}
-            if "source" in row:
-                named["source"] = row["source"]
-            found[weights_id(row)] = named
+    for weights, models in study.models_of_weights.items():
+        row = study.models[models[-1]]
+        named: NamedWeights = {"architecture": row["architecture"], "weights": row["weights"]}
+        if "source" in row:
+            named["source"] = row["source"]
+        found[weights] = named
     return found

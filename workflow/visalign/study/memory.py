@@ -20,7 +20,7 @@ from visalign.study import layout
 from visalign.study.costs import FEATURE_BYTES, Sizes, transform_pixels
 from visalign.study.study import Study
 from visalign.zoo.origins import package_weights
-from visalign.zoo.weights import files_of, weights_id
+from visalign.zoo.weights import files_of
 
 MB = 10**6
 #: What a job takes with its imports: of the standard ones, of xarray or dask, of torch with timm. Measured:
@@ -289,8 +289,7 @@ def _preprocess(memory: Memory, threads: int, stimuli: str, transform: str) -> f
 
 
 def _weights(memory: Memory, _: int, name: str) -> float:
-    models = memory.study.models
-    found = [memory.parameters(model) for model, row in models.items() if weights_id(row) == name]
+    found = map(memory.parameters, memory.study.models_of_weights.get(name, []))
     return TORCH + 2 * weights(max(found, default=PARAMETERS))
 
 

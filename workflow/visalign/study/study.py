@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
@@ -244,6 +245,15 @@ class Study:
         """Path of a model's weights; its card is their manifest."""
         row = self.models[model]
         return layout.trained_weights(model) if trained_here(row) else layout.weights(weights_id(row))
+
+    @cached_property
+    def models_of_weights(self) -> dict[str, list[str]]:
+        """Models by the name of their weights, but for those that are trained."""
+        found: dict[str, list[str]] = {}
+        for model, row in self.models.items():
+            if not trained_here(row):
+                found.setdefault(weights_id(row), []).append(model)
+        return found
 
     def unavailable_config(self, model: str) -> str | None:
         """Why the data config of a model is not known yet: its repository of the hub could not be reached."""
