@@ -16,7 +16,7 @@ from typing import NamedTuple
 import psutil
 
 #: Seconds between looks at processes, and at the disk.
-LOOK, DISK_LOOK = 0.5, 10.0
+LOOK, DISK_LOOK = 2.0, 10.0
 
 
 @dataclass
