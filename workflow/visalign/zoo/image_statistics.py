@@ -44,8 +44,12 @@ DEFINITIONS = {
 
 
 def luma(pixels: np.ndarray) -> np.ndarray:
-    """Luma (n, height, width) float32 in [0, 1] of pixels (n, 3, height, width) uint8."""
-    return np.tensordot(LUMA / 255, pixels.astype(np.float32), axes=(0, 1))
+    """Luma (n, height, width) float32 in [0, 1] of pixels (n, 3, height, width) uint8.
+
+    By sums, since a matrix product would be rounded otherwise in a batch of another size.
+    """
+    red, green, blue = (weight * pixels[:, i] for i, weight in enumerate(LUMA / 255))
+    return red + green + blue
 
 
 # --- features ---
