@@ -44,7 +44,7 @@ lint: setup  ## check style, types, rules and what a repository of Python should
 	$(IN) ruff check workflow tests bench
 	$(IN) ruff format --check workflow tests bench
 	$(IN) snakefmt --check --no-sort Snakefile workflow/rules
-	$(IN) snakemake --lint --sdm conda --config check=False > .venv/lint.txt 2>&1 || { cat .venv/lint.txt; exit 1; }
+	$(IN) snakemake --lint --config check=False > .venv/lint.txt 2>&1 || { cat .venv/lint.txt; exit 1; }
 	$(IN) mypy
 	$(IN) sp-repo-review . > .venv/repo-review.txt || { cat .venv/repo-review.txt; exit 1; }
 

@@ -128,9 +128,3 @@ rule all:
 for stage in STAGES:
 
     include: f"workflow/rules/{stage}.smk"
-
-
-# Snakemake looks at the environment of every job, also where it makes none: a tenth of planning.
-if not workflow.deployment_settings.deployment_method:
-    for each in workflow.rules:
-        each.conda_env = None
