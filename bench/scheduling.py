@@ -69,6 +69,14 @@ def imports(rule: str) -> str:
     return f"{stage}, torch, timm" if runs_network(rule) else stage
 
 
+def serve() -> None:
+    """Start servers as a run does, and let this process and those that it starts be like its jobs."""
+    library = str(ROOT / "workflow")
+    os.environ.pop("PYTHONPATH", None)
+    start.serve_run(library, {})
+    os.environ.update(start.ONE_THREAD, PYTHONPATH=library)
+
+
 def start_of(rule: str) -> float:
     """Seconds until a job of a rule has its arguments: of its client, of the process that a server forks."""
     command, end = [*rule.split("_"), "--help"], time.monotonic() + PATIENCE
@@ -101,8 +109,7 @@ def main() -> None:
         planned = int(re.search(r"^total +(\d+)$", process.stderr, re.M)[1])  # type: ignore[index]
     rules = sorted({rule for rule, _ in jobs})
     alone = {rule: seconds_of(sys.executable, "-c", f"import {imports(rule)}") for rule in rules}
-    os.environ.update(start.ONE_THREAD, PYTHONPATH=str(ROOT / "workflow"))
-    start.serve_run(str(ROOT / "workflow"), {})
+    serve()
     starts = {rule: start_of(rule) for rule in rules}
     busy, started = sum(seconds for _, seconds in jobs), sum(starts[rule] for rule, _ in jobs)
     idle, of_jobs = 1 - busy / (wall * CORES), started / busy
