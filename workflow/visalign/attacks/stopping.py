@@ -1,9 +1,9 @@
 """When enough images are attacked: once the mean log norm of a model is known as precisely as was asked.
 
-Images are attacked in an order that is drawn once for all models. What decides is the spread of the log norms
-so far, not their mean, so that the interval at the stop holds about as often as one of a number that was fixed
-before (Chow & Robbins 1965, doi:10.1214/aoms/1177700156). Where log norms are skewed, a small spread goes with
-a mean that is off, the less so the more images there are at least.
+Images are attacked in an order that is drawn once for all models. What decides is the spread of the log
+norms so far, not their mean, so that the interval at the stop holds about as often as one of a number that
+was fixed before (Chow & Robbins 1965, doi:10.1214/aoms/1177700156). Where log norms are skewed, a small
+spread goes with a mean that is off, the less so the more images there are at least.
 """
 
 from __future__ import annotations
