@@ -25,11 +25,6 @@ def saturated(model):
     return lambda x: (20 * model(x)).softmax(dim=1)
 
 
-def probabilities(model):
-    """The same answers everywhere, as probabilities."""
-    return lambda x: model(x).softmax(dim=1)
-
-
 def certain(model):
     """The same answers everywhere, as probabilities that are 0 or 1 in float32."""
     return lambda x: (1e4 * model(x)).softmax(dim=1)

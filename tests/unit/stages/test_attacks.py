@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import synthetic_scores
 import zarr
+from scipy import stats
 
 from visalign import cli
 from visalign.attacks import alignment, descent, minimum_norm, protocol, search, stopping, tolerance
@@ -166,10 +167,12 @@ DRAWN = [IDS[row] for row in protocol.in_order(10, None, 0)]
 
 
 @pytest.fixture
-def precise(monkeypatch):
-    """Options of an attack that stops within its ten images."""
+def precise(whole, monkeypatch):
+    """Options of an attack that stops within its ten images: as precise as the first six norms are."""
     monkeypatch.setattr(stopping, "MIN_IMAGES", 4)
-    return ["--precision", "0.5"]
+    norm = stores.values(stores.open_store(whole / "a.zarr"), "norm")[[IDS.index(name) for name in DRAWN]]
+    log = np.log(norm[np.isfinite(norm)][:6])
+    return ["--precision", str(1.01 * np.expm1(stats.t.ppf(0.975, 5) * stats.sem(log)))]
 
 
 def held(folder: Path) -> list[str]:
@@ -187,7 +190,7 @@ def test_images_are_attacked_in_the_order_drawn_until_the_mean_log_norm_is_known
     for name in ("norm", "adversarial_label", "clean_correct", "success"):
         np.testing.assert_allclose(store[name][:], every[name][:][rows[:n]], rtol=1e-4)
     found = {name: every[name][:][rows] for name in ("norm", "clean_correct", "success")}
-    assert stopping.enough(found, 0.5) == n
+    assert stopping.enough(found, float(precise[1])) == n
     assert {array.shape[0] for name, array in store.arrays() if name != attack_store.SPARED} == {n}
 
 
@@ -261,7 +264,7 @@ def test_a_precision_that_no_ten_images_reach_attacks_all(files, whole, precise,
     rows, _ = score(files, tmp_path)
     expected, _ = score(files, whole)
     assert set(rows["status"]) == {"ok"}
-    np.testing.assert_allclose(rows["value"], expected["value"], rtol=1e-3)
+    np.testing.assert_allclose(rows["value"], expected["value"], rtol=1e-3, atol=1e-3)
 
 
 # --- resuming ---
