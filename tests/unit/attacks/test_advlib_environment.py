@@ -28,7 +28,7 @@ def environment(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def wheel(monkeypatch, tmp_path):
+def wheel(environment, monkeypatch, tmp_path):
     """A package of the same name and version where pip looks."""
     info = "adv_lib-0.2.8.dist-info"
     with zipfile.ZipFile(tmp_path / "adv_lib-0.2.8-py3-none-any.whl", "w") as archive:
@@ -56,7 +56,7 @@ def test_one_that_shares_other_packages_is_made_anew(environment):
     right = shared.read_text()
     shared.write_text("/elsewhere")
     environment.interpreter()
-    assert shared.read_text() == right
+    assert shared.read_text() == right and environment.made()
 
 
 def test_where_it_cannot_be_installed_the_benchmark_says_so_and_has_none(environment, capfd):
