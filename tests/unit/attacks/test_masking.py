@@ -15,9 +15,19 @@ def rounded(model):
     return lambda x: model((x * 255).round() / 255)
 
 
+def coarse(model):
+    """Answers to images of 8 levels, whose gradient is zero almost everywhere."""
+    return lambda x: model((x * 7).round() / 7)
+
+
 def saturated(model):
     """The same answers everywhere, with gradients that are nearly zero."""
     return lambda x: (20 * model(x)).softmax(dim=1)
+
+
+def certain(model):
+    """The same answers everywhere, as probabilities that are 0 or 1 in float32."""
+    return lambda x: (1e4 * model(x)).softmax(dim=1)
 
 
 def disconnected(model):
@@ -31,6 +41,7 @@ def disconnected(model):
         (rounded, "gradient vanished on 12 of 12 images"),
         (disconnected, "gradient vanished on 12 of 12 images"),
         (saturated, "gradient"),
+        (certain, "gradient vanished on 12 of 12 images"),
     ],
 )
 def test_a_masked_network_is_known_by_its_gradients(case, mask, status):
@@ -39,6 +50,16 @@ def test_a_masked_network_is_known_by_its_gradients(case, mask, status):
     result = minimum_norm(mask(model), images, labels, budget=20, batch_size=14)
     clean = result.clean_correct
     assert status in masking.reason({name: getattr(result, name)[clean] for name in masking.SIGNS})
+
+
+def test_a_network_that_rounds_its_input_to_8_levels_is_known_by_its_gradients(case):
+    """Its own answers are the labels, since rounding changes some."""
+    model, images, _ = case
+    labels = coarse(model)(images).argmax(dim=1)
+    result = minimum_norm(coarse(model), images, labels, budget=20, batch_size=14)
+    assert result.clean_correct.all()
+    reason = masking.reason({name: getattr(result, name) for name in masking.SIGNS})
+    assert reason == "gradient vanished on 14 of 14 images"
 
 
 def test_an_ordinary_network_is_believed(attacked):
@@ -69,7 +90,7 @@ def test_a_constant_network_has_no_gradient_and_one_whose_classes_tie_is_not_att
     assert not tied.clean_correct.any()
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e-16, 1e15, 1e30])
+@pytest.mark.parametrize("scale", [1e-30, 1e-16, 1e-6, 1e4, 1e15, 1e30])
 def test_the_scale_of_the_logits_changes_no_norm(case, attacked, scale):
     """To 1 %: products with a scale that is no power of two are rounded, which may turn a search."""
     model, images, labels = case

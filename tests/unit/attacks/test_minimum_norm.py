@@ -9,8 +9,9 @@ from scipy.optimize import minimize
 from small_networks import boundary_distances, constant, linear_classifier, network, pixels
 from torch import nn
 
-from visalign.attacks.minimum_norm import MIN_BUDGET, minimum_norm
+from visalign.attacks.minimum_norm import MIN_BUDGET, minimum_norm, minimum_norms
 from visalign.attacks.projection import l2, smallest_step
+from visalign.attacks.records import CONFIRMING
 
 
 def box_distance(weight, bias, image, label):
@@ -185,6 +186,51 @@ def test_counted_evaluations_are_those_made_and_within_the_budget(case, budget):
     assert calls["forward"] + 1 == alone.forward_evaluations[0] == result.forward_evaluations[0]
 
 
+def test_one_search_finds_what_a_search_of_each_budget_finds(case):
+    """But for sums that are rounded otherwise once other images have left; 12 to 200 end in every way."""
+    budgets = [60, MIN_BUDGET, 25, 24, 35, 200, 45]
+    together = minimum_norms(*case, budgets=budgets, batch_size=5)
+    ended = set()
+    for budget, found in zip(budgets, together, strict=True):
+        alone = minimum_norm(*case, budget=budget, batch_size=5)
+        for name, values in vars(alone).items():
+            np.testing.assert_allclose(
+                np.asarray(getattr(found, name), float),
+                np.asarray(values, float),
+                rtol=1e-3 if name == "delta" else 1e-6,
+                atol=1e-6 if name == "delta" else 0,
+                err_msg=f"{name} within {budget}",
+            )
+        ended |= {bool(n < budget) for n in alone.gradient_evaluations[alone.clean_correct]}
+    assert ended == {True, False}, "some searches end before their budget"
+    assert len({found.norm.tobytes() for found in together}) > 4, "larger budgets find more"
+
+
+def test_one_search_takes_the_gradients_of_the_largest_budget_and_few_passes_more(case):
+    model, images, labels = case
+    calls = {"forward": 0, "gradient": 0}
+
+    def counted(x):
+        x.requires_grad and x.register_hook(lambda g: calls.__setitem__("gradient", calls["gradient"] + 1))
+        calls["forward"] += not x.requires_grad
+        return model(x)
+
+    found = minimum_norms(counted, images[:1], labels[:1], budgets=[12, 20, 35, 100], batch_size=1)
+    assert calls["gradient"] == found[-1].gradient_evaluations[0]
+    # rows of a call are two: image and perturbed image, run again once a budget
+    assert calls["forward"] + 1 - found[-1].forward_evaluations[0] == 3 * CONFIRMING // 2
+
+
+def test_images_are_handed_over_with_the_result_of_the_largest_budget(case):
+    seen = {}
+
+    def finished(index, result):
+        seen.update(zip(index.tolist(), result.norm.tolist(), strict=True))
+
+    found = minimum_norms(*case, budgets=[60, 12], batch_size=5, finished=finished)
+    np.testing.assert_array_equal([seen[image] for image in range(14)], found[0].norm)
+
+
 def test_parameters_gather_no_gradient_and_calling_under_no_grad_works(case, attacked):
     model, images, labels = case
     with torch.no_grad():
@@ -295,6 +341,11 @@ def test_smooth_network_solution_is_perpendicular_to_the_boundary():
 def test_arguments_out_of_range_are_named(case, change, message):
     with pytest.raises(ValueError, match=message):
         minimum_norm(*case, **({"budget": 20, "batch_size": 4} | change))
+
+
+def test_no_budget_at_all_is_refused(case):
+    with pytest.raises(ValueError, match="budgets: none"):
+        minimum_norms(*case, budgets=[], batch_size=4)
 
 
 def test_images_out_of_the_pixel_box_or_without_labels_are_refused(case):

@@ -265,6 +265,11 @@ def test_what_is_simulated_is_said_first_and_how(write):
         ({"clickme": {"bootstrap": 1234}, "seed": 21}, "1234 bootstrap draws over images (seed 21)"),
         ({"attacks": {"budget": 77, "count": 6}, "seed": 3}, "For 6 images (seed 3) of clicks"),
         ({"attacks": {"budget": 77}}, "at most 77 gradient evaluations per image"),
+        (
+            {"attacks": {"precision": 0.05}},
+            "attacked in an order drawn once for all models until the geometric mean of a model's norms was "
+            "known to within 5 %",
+        ),
         ({"trend": {"bootstrap": 777}, "seed": 4}, "777 draws, seed 4"),
         ({"trend": {"metric": "top5"}}, "The x axis is top-5 accuracy."),
         ({"trend": {"roles": ["model", "control"]}}, "The statistics are of 2 models, 1 control."),

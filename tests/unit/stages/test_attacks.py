@@ -15,9 +15,10 @@ import pandas as pd
 import pytest
 import synthetic_scores
 import zarr
+from scipy import stats
 
 from visalign import cli
-from visalign.attacks import alignment, descent, minimum_norm, search, tolerance
+from visalign.attacks import alignment, descent, minimum_norm, protocol, search, stopping, tolerance
 from visalign.attacks import store as attack_store
 from visalign.io import stores, tables
 from visalign.maps.revelation import N_ANIMALS
@@ -157,6 +158,113 @@ def test_results_of_score_are_those_of_its_version(files, whole, tmp_path):
     rows, images = score(files, tmp_path)
     columns = ["rms", "clean_correct", "success", "rho", "floor", "reason", *list(alignment.REDUCTIONS)[1:]]
     golden.check("attacks", "score", digests.of_scores(rows) | {"images": images[columns].to_dict("list")})
+
+
+# --- stopping when enough is known ---
+
+#: Names of the stimuli as they are attacked.
+DRAWN = [IDS[row] for row in protocol.in_order(10, None, 0)]
+
+
+@pytest.fixture
+def precise(whole, monkeypatch):
+    """Options of an attack that stops within its ten images: as precise as the first six norms are."""
+    monkeypatch.setattr(stopping, "MIN_IMAGES", 4)
+    norm = stores.values(stores.open_store(whole / "a.zarr"), "norm")[[IDS.index(name) for name in DRAWN]]
+    log = np.log(norm[np.isfinite(norm)][:6])
+    return ["--precision", str(1.01 * np.expm1(stats.t.ppf(0.975, 5) * stats.sem(log)))]
+
+
+def held(folder: Path) -> list[str]:
+    return stores.strings(stores.open_store(folder / "a.zarr"))
+
+
+def test_images_are_attacked_in_the_order_drawn_until_the_mean_log_norm_is_known(
+    files, whole, precise, tmp_path
+):
+    store, every = perturb(files, tmp_path, *precise), stores.open_store(whole / "a.zarr")
+    n = len(held(tmp_path))
+    assert 4 <= n < 9 and held(tmp_path) == DRAWN[:n]
+    assert attack_store.spared(store) == DRAWN[n:] and attack_store.spared(every) == []
+    rows = [IDS.index(name) for name in DRAWN]
+    for name in ("norm", "adversarial_label", "clean_correct", "success"):
+        np.testing.assert_allclose(store[name][:], every[name][:][rows[:n]], rtol=1e-4)
+    found = {name: every[name][:][rows] for name in ("norm", "clean_correct", "success")}
+    assert stopping.enough(found, float(precise[1])) == n
+    assert {array.shape[0] for name, array in store.arrays() if name != attack_store.SPARED} == {n}
+
+
+def test_the_batch_size_does_not_decide_where_an_attack_stops(files, precise, tmp_path):
+    for size in ("1", "3", "10"):
+        perturb(files, tmp_path / size, *precise, "--batch-size", size)
+    assert held(tmp_path / "1") == held(tmp_path / "3") == held(tmp_path / "10") != DRAWN
+    norms = [stores.values(stores.open_store(tmp_path / size / "a.zarr"), "norm") for size in ("1", "10")]
+    np.testing.assert_allclose(*norms, rtol=1e-4)
+
+
+def test_a_larger_count_continues_the_same_order(files, precise, tmp_path):
+    for count in ("9", "10"):
+        perturb(files, tmp_path / count, *precise, "--count", count)
+    assert held(tmp_path / "9") == held(tmp_path / "10")
+    manifests = [(tmp_path / count / "a.json").read_text() for count in ("9", "10")]
+    assert manifests[0] != manifests[1], "a score says of how many images"
+
+
+@pytest.mark.parametrize("power", [1, 3, 5])
+def test_an_attack_that_was_cut_stops_at_the_same_image(files, precise, watched, tmp_path, power):
+    perturb(files, tmp_path / "whole", *precise)
+    watched |= {"power": len(watched["done"]) + power}
+    with pytest.raises(PowerCut):
+        perturb(files, tmp_path, *precise, "--batch-size", "3")
+    watched |= {"searched": [], "power": np.inf}
+    perturb(files, tmp_path, *precise, "--batch-size", "3")
+    assert held(tmp_path) == held(tmp_path / "whole")
+    assert_same_results(tmp_path, tmp_path / "whole")
+
+
+def test_an_attack_cut_while_its_arrays_are_cut_is_published_the_same(
+    files, precise, watched, tmp_path, monkeypatch
+):
+    perturb(files, tmp_path / "whole", *precise)
+    resize, cuts = zarr.Array.resize, []
+
+    def cut(array, shape):
+        cuts.append(shape)
+        if len(cuts) == 4:
+            raise PowerCut
+        resize(array, shape)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zarr.Array, "resize", cut)
+        with pytest.raises(PowerCut):
+            perturb(files, tmp_path, *precise)
+    watched |= {"searched": []}
+    perturb(files, tmp_path, *precise)
+    assert watched["searched"] == []
+    assert content(tmp_path) == content(tmp_path / "whole")
+
+
+def test_scores_count_what_was_spared_in_their_status_and_not_as_excluded(files, precise, tmp_path):
+    perturb(files, tmp_path, *precise)
+    rows, images = score(files, tmp_path)
+    n = len(held(tmp_path))
+    valued = rows[rows["value"].notna()]
+    assert len(valued) > 10 and set(valued["status"]) == {f"ok, stopped after {n} of 10 images"}
+    assert (rows["n"] + rows["n_excluded"] == n).all()
+    spared = images.set_index("stimulus_id").loc[DRAWN[n:]]
+    assert set(spared["reason"]) == {protocol.SPARED}
+    assert spared[["norm", "clean_correct", "rho", "floor"]].isna().all(axis=None)
+    attacked = images.set_index("stimulus_id").loc[DRAWN[:n]]
+    assert attacked["clean_correct"].notna().all() and not attacked["reason"].eq(protocol.SPARED).any()
+
+
+def test_a_precision_that_no_ten_images_reach_attacks_all(files, whole, precise, tmp_path):
+    store = perturb(files, tmp_path, "--precision", "0.001")
+    assert held(tmp_path) == DRAWN and attack_store.spared(store) == []
+    rows, _ = score(files, tmp_path)
+    expected, _ = score(files, whole)
+    assert set(rows["status"]) == {"ok"}
+    np.testing.assert_allclose(rows["value"], expected["value"], rtol=1e-3, atol=1e-3)
 
 
 # --- resuming ---

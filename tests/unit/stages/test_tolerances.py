@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from visalign import cli
+from visalign.attacks import protocol
 from visalign.attacks.across_models import COMMON_IMAGES, IMAGE_EFFECTS
 from visalign.io import tables
 from visalign.io.scores import read_scores
@@ -24,6 +25,7 @@ def table(rms, **changes):
         "rms": rms,
         "success": clean,
         "clean_correct": clean,
+        "reason": np.where(clean, "", "not clean-correct"),
         "first_order_distance": 10 * rms,
         "gradient_vanished": np.zeros(n, bool),
         "gradients_not_finite": np.zeros(n, int),
@@ -76,6 +78,32 @@ def test_a_factor_between_models_is_found_on_whichever_images_they_have(three, t
     assert (rows["n"] + rows["n_excluded"]).unstack()["rms/common_images"]["strong"] == 35
     assert ((rows["ci_low"] < rows["value"]) & (rows["value"] < rows["ci_high"])).all()
     assert not rows["simulated"].astype(bool).any()
+
+
+def test_models_that_stopped_at_other_images_are_compared_on_those_they_share_and_say_so(three, tmp_path):
+    """Of 40 images in the order of the attack, the weak model has the first 24, the strong one 34."""
+    order = np.random.default_rng(1).permutation(40)
+    for name, n in (("weak", 24), ("strong", 34)):
+        spared = order[n:]
+        three[name].loc[spared, ["success", "clean_correct"]] = False
+        three[name].loc[spared, "reason"] = protocol.SPARED
+    three["other"].loc[order[39:], ["success", "clean_correct"]] = False
+    three["other"].loc[order[39:], "reason"] = protocol.NOT_DRAWN
+    rows = run(tmp_path, three)
+    values = rows["value"].unstack()["rms/image_effects"]
+    assert values["strong"] / values["weak"] == pytest.approx(2, rel=1e-6)
+    assert values["other"] / values["weak"] == pytest.approx(1.5, rel=1e-6)
+    statuses = rows["status"].unstack()["rms/image_effects"].to_dict()
+    assert statuses == {
+        "weak": "ok, stopped after 24 of 40 images",
+        "strong": "ok, stopped after 34 of 40 images",
+        "other": "ok",
+    }
+    both = three["weak"]["success"] & three["strong"]["success"] & three["other"]["success"]
+    assert set(rows["n"].unstack()["rms/common_images"]) == {int(both.sum())}
+    assert set(rows.xs("rms/common_images", level="convention")["status"]) == {
+        f"{both.sum()} images common to all 3 models, fewer than 20"
+    }
 
 
 def test_a_model_added_does_not_change_how_the_others_differ_and_superclasses_have_their_benchmark(

@@ -17,6 +17,8 @@ from visalign.study.schemas import of_section
         ("attacks curve", "--budgets", "5", "5 is not at least 12"),
         ("attacks perturb", "--count", "0", "0 is not at least 1"),
         ("attacks perturb", "--batch-size", "-2", "-2 is not at least 1"),
+        ("attacks perturb", "--precision", "0", "0 is not above 0"),
+        ("attacks perturb", "--precision", "5", "5 is not at most 1"),
         ("attacks score", "--bootstrap", "99", "99 is not at least 100"),
         ("train fit", "--steps", "0", "0 is not at least 1"),
         ("train fit", "--batch-size", "1.5", "invalid whole number value: '1.5'"),

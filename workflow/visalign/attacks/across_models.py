@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from visalign.attacks import image_effects, masking
+from visalign.attacks import image_effects, masking, stopping
 from visalign.attacks.image_effects import Sizes
+from visalign.attacks.protocol import NOT_DRAWN, SPARED
 from visalign.attacks.tolerance import METRIC, NOTHING
 from visalign.errors import InputError
 from visalign.io.scores import Score
@@ -31,7 +32,7 @@ ALONE = "shares no image with the other models"
 #: The first is the one in figures.
 IMAGE_EFFECTS, COMMON_IMAGES = "rms/image_effects", "rms/common_images"
 #: Columns of a per-image table of the stage attacks that are read.
-COLUMNS = ("stimulus_id", "rms", "clean_correct", *masking.SIGNS)
+COLUMNS = ("stimulus_id", "rms", "clean_correct", "reason", *masking.SIGNS)
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -72,6 +73,16 @@ def gather(tables: Mapping[str, pd.DataFrame], where: str) -> tuple[Sizes, dict[
             log[row, success] = np.log(table["rms"].to_numpy()[success])
             censored[row] = clean & ~success
     return Sizes(log, censored), reasons
+
+
+def remarks(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Say of each model whether it was attacked on all images that were drawn, see `stopping.remark`."""
+    found = {}
+    for model, table in tables.items():
+        spared = int((table["reason"] == SPARED).sum())
+        drawn = int((table["reason"] != NOT_DRAWN).sum())
+        found[model] = stopping.remark(drawn - spared, spared)
+    return found
 
 
 def summarise(

@@ -4,15 +4,15 @@ The search linearises the boundaries of the likeliest classes, descends those th
 (`descent.Frontier`), refines the result (`descent.Refinement`) and, while the budget lasts,
 does so for the other classes. Whatever promises to be smaller than the image's record is bisected along its
 ray in the form in which it will be stored (`records.Records`) at once, so that a larger budget,
-which only continues the same sequence of steps, never gives a larger norm. Nothing is random and no image
-depends on another: the model always runs on the same number of rows (`in_equal_batches`), because a network's
-sums are rounded differently in batches of another size, and that difference of 1e-6 can send a search to
-another class.
+which only continues the same sequence of steps, never gives a larger norm, and one search tells what each of
+several budgets finds. Nothing is random and no image depends on another: the model always runs on the same
+number of rows (`in_equal_batches`), because a network's sums are rounded differently in batches of another
+size, and that difference of 1e-6 can send a search to another class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ from visalign.attacks.descent import (
 )
 from visalign.attacks.projection import inner, l2
 from visalign.attacks.protocol import MIN_BUDGET, N_CANDIDATES, WARM_UP
-from visalign.attacks.records import Records
+from visalign.attacks.records import CONFIRMING, Records
 
 #: Rows of every call of the model, by type of device. Calls for fewer images are filled up: on a processor,
 #: larger ones lose more by that than they gain.
@@ -122,7 +122,7 @@ class MinimumNorm:
         self.adversarial_label[index] = of(records.label)
         self.largest_tried_norm[index] = of(records.largest_tried)
         self.gradient_evaluations[index] = of(records.gradients)
-        self.forward_evaluations[index] += of(records.forwards)
+        self.forward_evaluations[index] += of(records.forwards) + CONFIRMING
         self.first_order_distance[index] = of(screening.first_order)
         self.gradient_vanished[index] = of(screening.vanished)
         self.gradients_not_finite[index] = of(screening.not_finite)
@@ -196,7 +196,58 @@ def minimum_norm(
     ValueError
         An argument is out of range, named with its value.
     """
-    _check(images, labels, budget, batch_size, tolerance)
+    (result,) = minimum_norms(
+        model,
+        images,
+        labels,
+        budgets=(budget,),
+        batch_size=batch_size,
+        tolerance=tolerance,
+        stored_dtype=stored_dtype,
+        groups=groups,
+        finished=finished,
+    )
+    return result
+
+
+def minimum_norms(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    budgets: Sequence[int],
+    batch_size: int,
+    tolerance: float = 1e-3,
+    stored_dtype: torch.dtype = torch.float16,
+    groups: Tensor | None = None,
+    finished: Finished | None = None,
+) -> list[MinimumNorm]:
+    """Find what `minimum_norm` finds within each of several budgets, by the one search of the largest.
+
+    Where a smaller budget ends, the search notes what it holds and goes on. Beyond the gradients of the
+    largest budget this takes `CONFIRMING` forward passes per image and smaller budget; the evaluations of a
+    result are those that its own budget takes alone.
+
+    Parameters
+    ----------
+    model, images, labels, batch_size, tolerance, stored_dtype, groups
+        As of `minimum_norm`.
+    budgets : sequence of int
+        Gradient evaluations per image at most, in any order.
+    finished : callable, optional
+        As of `minimum_norm`, about the largest budget.
+
+    Returns
+    -------
+    list of MinimumNorm
+        One per budget, in their order.
+
+    Raises
+    ------
+    ValueError
+        An argument is out of range, named with its value.
+    """
+    _check(images, labels, budgets, batch_size, tolerance)
     model = in_equal_batches(model, ROWS_PER_CALL.get(images.device.type, 32))
     with torch.no_grad():
         logits = torch.cat([model(chunk) for chunk in images.split(batch_size)])
@@ -206,33 +257,37 @@ def minimum_norm(
     if n_others == 0:
         raise ValueError("groups: every class is in the same one, so no change of label counts")
     correct = margin(logits, group[None, :] == group[labels][:, None])[0] > 0
-    result = MinimumNorm.unattacked(images, correct, stored_dtype)
+    results = [MinimumNorm.unattacked(images, correct, stored_dtype) for _ in budgets]
+    largest = int(np.argmax(budgets))
 
     def leave(index: np.ndarray) -> None:
         if finished is not None and len(index):
-            finished(index, result.of(index))
+            finished(index, results[largest].of(index))
 
-    leave(np.flatnonzero(~result.clean_correct))
+    leave(np.flatnonzero(~results[largest].clean_correct))
     attacked = correct.nonzero()[:, 0]
     for rows in attacked.split(batch_size) if len(attacked) else ():
         same = group[None, :] == group[labels[rows]][:, None]
         records = Records.empty(model, images[rows], same, logits[rows], stored_dtype)
-        for left in _search(records, budget, min(N_CANDIDATES, n_others), tolerance):
+        for at, left in _search(records, budgets, min(N_CANDIDATES, n_others), tolerance):
             index = rows[left].cpu().numpy()
-            result.enter(index, records, left)
-            leave(index)
-    return result
+            results[at].enter(index, records, left)
+            if at == largest:
+                leave(index)
+    return results
 
 
-def _check(images: Tensor, labels: Tensor, budget: int, batch_size: int, tolerance: float) -> None:
-    """Raise ValueError for the first argument of `minimum_norm` that is out of range."""
+def _check(images: Tensor, labels: Tensor, budgets: Sequence[int], batch_size: int, tolerance: float) -> None:
+    """Raise ValueError for the first argument of `minimum_norms` that is out of range."""
     if images.dim() != 4 or len(images) == 0 or len(images) != len(labels):
         shapes = f"images: shape {tuple(images.shape)} with labels {tuple(labels.shape)}"
         raise ValueError(f"{shapes}; expected (N, C, H, W) with (N,), N > 0")
     if not (bool((images >= 0).all()) and bool((images <= 1).all())):
         low, high = float(images.min()), float(images.max())
         raise ValueError(f"images: pixels from {low} to {high}; expected [0, 1]")
-    if budget < MIN_BUDGET:
+    if not len(budgets):
+        raise ValueError("budgets: none; expected numbers of gradient evaluations per image")
+    if (budget := min(budgets)) < MIN_BUDGET:
         raise ValueError(f"budget: {budget} gradient evaluations per image; expected at least {MIN_BUDGET}")
     if batch_size < 1:
         raise ValueError(f"batch_size: {batch_size}; expected at least 1")
@@ -240,31 +295,44 @@ def _check(images: Tensor, labels: Tensor, budget: int, batch_size: int, toleran
         raise ValueError(f"tolerance: {tolerance}; expected between 0 and 0.1")
 
 
-def _search(records: Records, budget: int, n_candidates: int, tolerance: float) -> Iterator[Tensor]:
-    """Attack the images of one batch, and yield the rows of those that are finished as they leave it."""
-    counts = records.gradients
+def _search(
+    records: Records, budgets: Sequence[int], n_candidates: int, tolerance: float
+) -> Iterator[tuple[int, Tensor]]:
+    """Attack the images of one batch, and yield them as they come to the end of each budget.
+
+    Yields
+    ------
+    (at, rows) : int, Tensor of int64
+        Images that the search within ``budgets[at]`` leaves with what the records now hold.
+    """
+    counts, limits = records.gradients, torch.tensor(budgets, device=records.gradients.device)
     n_slots = min(n_candidates, N_SLOTS)
     frontier, records.screening = screen(records.model, records.images, records.same, n_candidates, n_slots)
     counts += n_candidates
     idle = torch.zeros_like(counts)
     refinement = Refinement.idle(records.images)
     rows = torch.arange(len(counts), device=counts.device)
+    within = torch.ones(len(counts), len(limits), dtype=torch.bool, device=counts.device)
     while len(rows):
         before = records.norm[rows]
         warm = counts[rows] + 1 >= n_candidates + WARM_UP
         refining = ((idle[rows] >= PATIENCE) | (refinement.started[rows])) & before.isfinite()
         _step(records, frontier, refinement, rows, refining, warm, tolerance)
         idle[rows] = torch.where(records.norm[rows] < before * (1 - tolerance), 0, idle[rows] + 1)
-        finished = counts[rows] >= budget
-        over = rows[refinement.finished[rows] & ~finished]
-        slots = frontier.neglected(over)
-        again = (budget - counts[over] >= COURSE) & (frontier.steps[over, slots] < COURSE)
-        _start_anew(records, frontier, refinement, over[again], slots[again])
-        finished |= torch.isin(rows, over[~again])
-        if bool(finished.any()):
-            records.confirm(rows[finished])
-            yield rows[finished]
-            rows = rows[~finished]
+        on = within[rows] & (counts[rows, None] < limits)
+        over = (refinement.finished[rows] & on.any(dim=1)).nonzero()[:, 0]
+        slots = frontier.neglected(rows[over])
+        neglected = frontier.steps[rows[over], slots] < COURSE
+        on[over] &= neglected[:, None] & (limits - counts[rows[over], None] >= COURSE)
+        again = on[over].any(dim=1)
+        _start_anew(records, frontier, refinement, rows[over[again]], slots[again])
+        ends = within[rows] & ~on
+        within[rows] = on
+        if bool(ends.any()):
+            records.confirm(rows[ends.any(dim=1)])
+            for at in ends.any(dim=0).nonzero()[:, 0].tolist():
+                yield at, rows[ends[:, at]]
+            rows = rows[on.any(dim=1)]
 
 
 def _start_anew(

@@ -13,6 +13,8 @@ import numpy as np
 N_CANDIDATES, WARM_UP = 9, 3
 #: The smallest budget that reaches a record.
 MIN_BUDGET = N_CANDIDATES + WARM_UP
+#: Reasons of stimuli that are not attacked: not among those that are drawn; drawn, but see `stopping`.
+NOT_DRAWN, SPARED = "not drawn", "spared, since the images before it were enough"
 
 
 def benchmark(dataset: str, target: str) -> str:
@@ -22,4 +24,9 @@ def benchmark(dataset: str, target: str) -> str:
 
 def choose(n: int, count: int | None, seed: int) -> np.ndarray:
     """Rows of the stimuli that are attacked, sorted: all `n`, or `count` of them, alike for every model."""
-    return np.sort(np.random.default_rng(seed).permutation(n)[:count])
+    return np.sort(in_order(n, count, seed))
+
+
+def in_order(n: int, count: int | None, seed: int) -> np.ndarray:
+    """Rows that `choose` chooses as they were drawn: a larger `count` continues the same order."""
+    return np.random.default_rng(seed).permutation(n)[:count]

@@ -22,6 +22,9 @@ WIDENING = 4.0
 #: logits) − SLACK[2]·(largest of them), so that it still fools the model in another batch, whose sums may be
 #: rounded otherwise. The last is the resolution of float32, below which logits with an offset tell nothing.
 SLACK = (1e-4, 1e-6, 2.0**-23)
+#: Forward passes per image of `Records.confirm`, which `Records.forwards` does not count: a search of several
+#: budgets takes them once for each.
+CONFIRMING = 2
 #: Slacks by which a margin may differ when the model runs again: a hundredth of the clean margin, and more.
 REPEATABLE = 100
 
@@ -49,7 +52,7 @@ class Records:
         Whether the model gave the same answers again, as `confirm` found.
     largest_tried : Tensor of float64, shape (n,)
     gradients, forwards : Tensor of int64, shape (n,)
-        Gradient evaluations, and forward passes without gradient.
+        Gradient evaluations, and forward passes without gradient, but those of `confirm`.
     screening : Screening
         What the gradients at the image said.
     """
@@ -124,7 +127,6 @@ class Records:
         stored = (clean + self.delta[rows].to(clean.dtype)).clamp(0, 1)
         with torch.no_grad():
             value, _ = margin(self.model(torch.cat([clean, stored])), self.same[rows].repeat(2, 1))
-        self.forwards[rows] += 2
         value, again = value.split(len(rows))
         near = (again - self.value[rows]).abs() <= REPEATABLE * self.slack[rows]
         self.reproduced[rows] = (value > 0) & (self.norm[rows].isinf() | ((again < 0) & near))

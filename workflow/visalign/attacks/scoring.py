@@ -11,6 +11,7 @@ import zarr
 
 from visalign.attacks import alignment as adversarial_alignment
 from visalign.attacks import masking, tolerance
+from visalign.attacks.protocol import NOT_DRAWN, SPARED
 from visalign.attacks.store import PER_IMAGE
 from visalign.io.scores import Score
 from visalign.maps import alignment as map_alignment
@@ -19,8 +20,8 @@ from visalign.maps.alignment import Alignment
 from visalign.maps.scores import People
 from visalign.stimuli.transforms import Transform
 
-#: Reason of stimuli that are not attacked.
-NOT_DRAWN = "not drawn"
+#: Rows of no stimulus.
+NONE = np.empty(0, np.int64)
 
 
 def masked(found: Mapping[str, np.ndarray]) -> str | None:
@@ -35,6 +36,7 @@ def align(
     table: pd.DataFrame,
     attacked: np.ndarray,
     transform: Transform,
+    spared: np.ndarray = NONE,
 ) -> dict[str, Alignment]:
     """Compare where perturbations fall with human maps; one alignment of all stimuli per reduction.
 
@@ -50,10 +52,12 @@ def align(
         Rows of the attacked ones.
     transform : Transform
         That of the stimuli, which the maps go through too.
+    spared : ndarray of int, shape (n_spared,)
+        Rows of those that were drawn and not attacked.
     """
     human = map_alignment.mover(maps[attacked], table.iloc[attacked], transform)
     aligned = adversarial_alignment.align(delta, human)
-    return {metric: in_table(own, attacked, len(table), found) for metric, own in aligned.items()}
+    return {metric: in_table(own, attacked, len(table), found, spared) for metric, own in aligned.items()}
 
 
 def align_importance(
@@ -82,10 +86,12 @@ def align_importance(
 
 
 def in_table(
-    alignment: Alignment, attacked: np.ndarray, n: int, found: Mapping[str, np.ndarray]
+    alignment: Alignment, attacked: np.ndarray, n: int, found: Mapping[str, np.ndarray], spared: np.ndarray
 ) -> Alignment:
-    """Alignment of all `n` stimuli of the table, from that of the drawn ones, or the reason for none."""
+    """Alignment of all `n` stimuli of the table, from that of the attacked ones, or the reason for none."""
     placed = alignment.placed(attacked, n, NOT_DRAWN)
+    for row in spared:
+        placed.reason[row] = SPARED
     failed = ~found["success"]
     for row, clean in zip(attacked[failed], found["clean_correct"][failed], strict=True):
         placed.reason[row] = "no perturbation" if clean else "not clean-correct"
@@ -99,7 +105,7 @@ def places(
     draws: int,
     reason: str | None = None,
 ) -> list[Score]:
-    """Scores of where perturbations fall, of stimuli that were drawn.
+    """Scores of where perturbations fall, of stimuli that were attacked.
 
     Parameters
     ----------
@@ -111,7 +117,8 @@ def places(
     result = []
     for metric, alignment in alignments.items():
         for score in map_scores.summarise(metric, alignment, people, rng, draws):
-            score = replace(score, n_excluded=score.n_excluded - alignment.reason.count(NOT_DRAWN))
+            elsewhere = alignment.reason.count(NOT_DRAWN) + alignment.reason.count(SPARED)
+            score = replace(score, n_excluded=score.n_excluded - elsewhere)
             if reason:
                 score = replace(score, value=None, ci_low=None, ci_high=None, status=reason)
             result.append(score)
@@ -138,8 +145,8 @@ def per_image(
     images = pd.DataFrame({"stimulus_id": table["stimulus_id"], **whole})
     images.insert(2, "rms", images["norm"] * dimension**-0.5)
     images = images.assign(**map_alignment.per_image(alignments, adversarial_alignment.HEADLINE))
-    drawn = images["reason"] != NOT_DRAWN
-    images["clean_correct"] = images["clean_correct"].astype("boolean").where(drawn)
+    known = ~images["reason"].isin((NOT_DRAWN, SPARED))
+    images["clean_correct"] = images["clean_correct"].astype("boolean").where(known)
     return images
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -24,8 +24,8 @@ def batch_size(asked: int | None) -> int:
 
 def searcher(
     inputs: Inputs, labels: np.ndarray, weights: str, target: str, size: int
-) -> Callable[..., MinimumNorm]:
-    """Return the search, within a budget, for the perturbations of some rows of the stimuli.
+) -> Callable[..., list[MinimumNorm]]:
+    """Return the search, within budgets, for the perturbations of some rows of the stimuli.
 
     Parameters
     ----------
@@ -43,11 +43,13 @@ def searcher(
     superclass = torch.arange(inputs.classes).ge(N_ANIMALS).long()
     groups = superclass if target == "superclass" else None
 
-    def search(budget: int, rows: np.ndarray, finished: Finished | None = None) -> MinimumNorm:
+    def search(
+        budgets: Sequence[int], rows: np.ndarray, finished: Finished | None = None
+    ) -> list[MinimumNorm]:
         images = inputs.images(rows)
         targets = torch.as_tensor(labels[rows], device=images.device)
-        return minimum_norm.minimum_norm(
-            model, images, targets, budget=budget, batch_size=size, groups=groups, finished=finished
+        return minimum_norm.minimum_norms(
+            model, images, targets, budgets=budgets, batch_size=size, groups=groups, finished=finished
         )
 
     return search

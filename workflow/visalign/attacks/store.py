@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,8 @@ PER_IMAGE = {
 }
 #: Array that is created and written last: 0 where a partial store does not hold a stimulus, else at least 1.
 DONE = "forward_evaluations"
+#: Array of the names of stimuli that were drawn and not attacked, where there are any.
+SPARED = "spared_stimulus_id"
 
 
 def attack(
@@ -43,7 +45,8 @@ def attack(
     shape: tuple[int, ...],
     size: int,
     group: zarr.Group,
-) -> None:
+    enough: Callable[[Mapping[str, np.ndarray]], int | None] | None = None,
+) -> int:
     """Attack the chosen stimuli that the partial store lacks, and write each perturbation once it is found.
 
     Memory holds the search of `size` images at a time, and their results.
@@ -58,6 +61,14 @@ def attack(
         Channels, height and width of a perturbation.
     size : int
         Images that are attacked together.
+    enough : callable, optional
+        Takes ``norm``, ``clean_correct`` and ``success`` of the first stimuli, and returns how many of them
+        are enough, or None. What was attacked beyond is dropped, so that the batch size decides nothing.
+
+    Returns
+    -------
+    int
+        How many of the chosen stimuli, from the first, the store holds.
     """
     if DONE not in group:
         dims = ("stimulus", "channel", "y", "x")
@@ -69,8 +80,25 @@ def attack(
     done = len(chosen) - len(missing)
     with tqdm(total=len(chosen), initial=done, desc="attacks", unit="image") as bar:
         for first in range(0, len(missing), size):
+            if enough and enough(leading(arrays)) is not None:
+                break
             rows = missing[first : first + size]
             search(chosen[rows], partial(write_found, arrays, bar, rows))
+    held = enough(leading(arrays)) if enough else None
+    if held is None:
+        return len(chosen)
+    for array in arrays.values():
+        array.resize((held, *array.shape[1:]))
+    return held
+
+
+def leading(arrays: Mapping[str, zarr.Array]) -> dict[str, np.ndarray]:
+    """Read what decides whether the stimuli are enough, of those before the first that is missing."""
+    names = ("norm", "clean_correct", "success", DONE)
+    n = min(arrays[name].shape[0] for name in names)  # some may be cut already, of a run that was killed
+    values = {name: np.asarray(arrays[name][:n]) for name in names}
+    n = int((values[DONE] > 0).cumprod().sum())
+    return {name: own[:n] for name, own in values.items()}
 
 
 def write_found(
@@ -82,6 +110,18 @@ def write_found(
     for name in PER_IMAGE:
         arrays[name].oindex[rows[index]] = getattr(found, name)
     bar.update(len(index))
+
+
+def name_stimuli(group: zarr.Group, names: list[str], held: int) -> None:
+    """Write the names of the chosen stimuli: of the first, which the store holds, and of those spared."""
+    stores.write_strings(group, "stimulus_id", names[:held], "stimulus")
+    if names[held:]:
+        stores.write_strings(group, SPARED, names[held:], "spared_stimulus")
+
+
+def spared(store: zarr.Group) -> list[str]:
+    """Names of the stimuli that were drawn and not attacked."""
+    return stores.strings(store, SPARED) if SPARED in store else []
 
 
 def read(store: zarr.Group) -> dict[str, np.ndarray]:

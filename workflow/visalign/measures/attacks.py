@@ -38,9 +38,15 @@ def paragraph(study: Facts, results: Results) -> str:
         if settings["count"] is None
         else f"{settings['count']} images (seed {study.config['seed']})"
     )
+    order = (
+        "the same for all models"
+        if settings["precision"] is None
+        else "attacked in an order drawn once for all models until the geometric mean of a model's norms was "
+        f"known to within {100 * settings['precision']:g} % (Student's 95 % interval of the mean log)"
+    )
     evaluated = f"{settings['budget']} gradient evaluations per image{evaluations(results.scores)}"
-    text = f"""**Adversarial perturbations.** For {images} of {listing(results.maps)}, the same for all
-    models, the smallest L2 perturbation that changes {CHANGES[settings["target"]]} was searched with at most
+    text = f"""**Adversarial perturbations.** For {images} of {listing(results.maps)}, {order},
+    the smallest L2 perturbation that changes {CHANGES[settings["target"]]} was searched with at most
     {evaluated}, in pixels of [0, 1] at the model's input size, and verified as stored. Perturbation
     tolerance is the median over correctly classified images of the root mean square of the perturbation
     over all input values, with image effects removed (log size ~ model + image, fitted to all models

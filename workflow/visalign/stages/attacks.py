@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from visalign.attacks import scoring, tolerance
+from visalign.attacks import scoring, stopping, tolerance
 from visalign.attacks import store as attack_store
 from visalign.attacks.alignment import HEADLINE
-from visalign.attacks.protocol import benchmark, choose
+from visalign.attacks.protocol import benchmark, choose, in_order
 from visalign.errors import InputError
 from visalign.io import stores
 from visalign.io.files import inputs_hash
@@ -102,7 +102,8 @@ def perturb(args: argparse.Namespace) -> None:
     from visalign.attacks import search
 
     inputs = read_inputs(args.card, args.table, args.pixels, args.target)
-    labels, chosen = inputs.labels, choose(len(inputs.table), args.count, args.seed)
+    draw = choose if args.precision is None else in_order
+    labels, chosen = inputs.labels, draw(len(inputs.table), args.count, args.seed)
     identity = {
         "model": inputs_hash(args.card),
         "pixels": inputs_hash(args.pixels_manifest, args.table),
@@ -111,12 +112,14 @@ def perturb(args: argparse.Namespace) -> None:
         "budget": args.budget,
         "target": args.target,
         "version": VERSIONS["perturb"],
-    }
+    } | ({} if args.precision is None else {"precision": args.precision})
     group = stores.open_partial(args.output, identity)
-    stores.write_strings(group, "stimulus_id", list(inputs.table["stimulus_id"].iloc[chosen]), "stimulus")
     size = search.batch_size(args.batch_size)
     within = search.searcher(inputs, labels, args.weights, args.target, size)
-    attack_store.attack(partial(within, args.budget), chosen, inputs.pixels.shape[1:], size, group)
+    enough = None if args.precision is None else partial(stopping.enough, precision=args.precision)
+    shape = inputs.pixels.shape[1:]
+    held = attack_store.attack(partial(within, (args.budget,)), chosen, shape, size, group, enough)
+    attack_store.name_stimuli(group, list(inputs.table["stimulus_id"].iloc[chosen]), held)
     card = inputs.card
     origin = {"model": card["model"], "weights_sha256": card["sha256"], "target": args.target}
     stores.publish(args.output, args.manifest, stores.provenance(**origin, **spaces.provenance(card)))
@@ -137,12 +140,16 @@ def score(args: argparse.Namespace) -> None:
     if (target := stores.attribute(store, "target")) != args.target:
         raise InputError(f"{args.perturbations}: target: {target!r} is not --target {args.target}")
     attacked = tables.rows_of(table, stores.strings(store), args.perturbations)
+    spared = tables.rows_of(table, attack_store.spared(store), args.perturbations)
     found, delta = attack_store.read(store), stores.array(store, "delta")
     people, maps = agreement.read(args.ceilings, table), alignment.read_maps(args.maps, table)
     dimension, rng = int(np.prod(delta.shape[1:])), np.random.default_rng(args.seed)
-    alignments = scoring.align(delta, found, maps, table, attacked, Transform.from_key(args.transform))
+    transform = Transform.from_key(args.transform)
+    alignments = scoring.align(delta, found, maps, table, attacked, transform, spared)
     sizes = tolerance.summarise(found, dimension, rng, args.bootstrap) + tolerance.cost(found)
     places = scoring.places(alignments, people, rng, args.bootstrap, scoring.masked(found))
+    said = stopping.remark(len(attacked), len(spared))
+    sizes, places = stopping.remarked(sizes, said), stopping.remarked(places, said)
     # The images are real whatever the maps are, so only the place of a perturbation can be simulated.
     source = Source(
         model=args.model,
@@ -160,7 +167,8 @@ def score(args: argparse.Namespace) -> None:
 def curve(args: argparse.Namespace) -> None:
     """Write median tolerance and mean alignment of one model at several budgets.
 
-    Every budget attacks anew; images, perturbations and maps of the chosen stimuli are held in memory.
+    One search, that of the largest budget, tells what each finds. Images and maps of the chosen stimuli, and
+    perturbations of every budget, are held in memory.
     """
     from visalign.attacks import search
 
@@ -172,10 +180,11 @@ def curve(args: argparse.Namespace) -> None:
     size = search.batch_size(args.batch_size)
     within = search.searcher(inputs, labels, args.weights, args.target, size)
     people, maps = agreement.read(args.ceilings, table), alignment.read_maps(args.maps, table)
+    with tqdm(total=len(chosen), desc=f"attacks {inputs.card['model']}", unit="image") as bar:
+        results = within(args.budgets, chosen, lambda index, _: bar.update(len(index)))
     rows = []
-    for budget in tqdm(args.budgets, desc=f"attacks {inputs.card['model']}", unit="budget"):
-        result, rng = within(budget, chosen), np.random.default_rng(args.seed)
-        found = vars(result)
+    for budget, result in zip(args.budgets, results, strict=True):
+        found, rng = vars(result), np.random.default_rng(args.seed)
         aligned = scoring.align(result.delta.numpy(), found, maps, table, chosen, transform)[HEADLINE]
         rows.append(scoring.at_budget(budget, found, aligned, people, rng))
     write_table(args.output, pd.DataFrame(rows))

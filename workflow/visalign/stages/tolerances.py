@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from visalign.attacks import across_models
+from visalign.attacks import across_models, stopping
 from visalign.attacks.protocol import benchmark
 from visalign.io.files import inputs_hash
 from visalign.io.scores import Source, rows_of, write_scores
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
     tables = {model: across_models.read(path) for model, path in paths.items()}
     sizes, reasons = across_models.gather(tables, args.directory)
     found = across_models.summarise(sizes, args.models, reasons, seed=args.seed, draws=args.bootstrap)
-    digest = inputs_hash(*paths.values())
+    digest, remarks = inputs_hash(*paths.values()), across_models.remarks(tables)
     rows = []
     for model, scores in found.items():
         source = Source(
@@ -52,5 +52,5 @@ def run(args: argparse.Namespace) -> None:
             version=VERSIONS["tolerances"],
             inputs_hash=digest,
         )
-        rows += rows_of(scores, source)
+        rows += rows_of(stopping.remarked(scores, remarks[model]), source)
     write_scores(args.output, rows)

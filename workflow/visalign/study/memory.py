@@ -320,7 +320,9 @@ def _perturb(memory: Memory, _: int, model: str, stimuli: str) -> float:
 
 def _curve(memory: Memory, threads: int, model: str, maps: str) -> float:
     stimuli = memory.study.stimuli_of(maps)
-    held = 3 * 4 * memory.attacked(stimuli) * memory.pixels(model)
+    budgets = max(len(memory.study.config["attacks"]["budgets"]), 1)
+    # Human maps at the input in float32, and perturbations of further budgets in float16.
+    held = 3 * (4 + 2 * (budgets - 1)) * memory.attacked(stimuli) * memory.pixels(model)
     return _perturb(memory, threads, model, stimuli) + held + 2 * MAP * memory.maps(maps)
 
 
