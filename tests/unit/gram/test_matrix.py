@@ -67,3 +67,27 @@ def test_features_that_do_not_vary_make_the_others_no_larger():
     X = np.random.default_rng(9).standard_normal((60, 200))
     X[:, :150] = 0
     assert not matrix.uneven(X)
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (3, 400_000), (1, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_squares_of_float32_are_summed_in_float64(shape, dtype):
+    X = (1e-30 * np.random.default_rng(10).standard_normal(shape)).astype(dtype)
+    expected = X.astype(np.float64) ** 2
+    for found, axis in zip(matrix.squares(X), (0, 1), strict=True):
+        assert found.all()
+        np.testing.assert_allclose(found, expected.sum(axis=axis), rtol=1e-13)
+
+
+def test_features_of_a_caller_are_left_as_they_are():
+    X = np.random.default_rng(11).standard_normal((20, 30)).astype(np.float32)
+    before = X.copy()
+    matrix.gram([X[:, :10], X[:, 10:]])
+    np.testing.assert_array_equal(X, before)
+
+
+def test_features_in_float16_have_the_gram_of_the_same_in_float32():
+    X = np.random.default_rng(12).standard_normal((30, 9000)).astype(np.float16) + np.float16(2)
+    stored, wide = (matrix.gram([x[:, :4500], x[:, 4500:]]) for x in (X, X.astype(np.float32)))
+    for name, value in wide.items():
+        np.testing.assert_array_equal(stored[name], value)

@@ -256,7 +256,8 @@ def group(tmp_path) -> zarr.Group:
 
 
 def write_batches(group: zarr.Group, values: np.ndarray, layer: str = "x") -> FeatureWriter:
-    writer = FeatureWriter(group, len(values), BATCH, {layer: ("stimulus", "channel")})
+    dtypes = {layer: getattr(torch, str(values.dtype))}
+    writer = FeatureWriter(group, len(values), BATCH, {layer: ("stimulus", "channel")}, dtypes)
     for start in range(writer.complete, len(values), BATCH):
         rows = slice(start, min(start + BATCH, len(values)))
         writer.submit(rows, {layer: torch.from_numpy(values[rows])})

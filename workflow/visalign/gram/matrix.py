@@ -14,6 +14,8 @@ BLOCK_BYTES = 128 << 20
 #: Features this many times as large as the median one, and stimuli likewise, leave little of the others to
 #: float32 products, whose rounding goes with the largest.
 UNEVEN_FEATURES, UNEVEN_STIMULI = 100, 30
+#: Bytes that are squared together.
+CACHE_BYTES = 1 << 20
 
 
 def column_ranges(array: zarr.Array, block_bytes: int = BLOCK_BYTES) -> list[slice]:
@@ -55,35 +57,44 @@ def gram(feature_blocks: Iterable[np.ndarray], dtype: type = np.float32) -> dict
     """
     result: dict[str, np.ndarray] = {}
     for block in feature_blocks:
-        shift, shifted = _shifted(block, dtype)
-        if dtype != np.float64 and uneven(shifted):
-            shift, shifted = _shifted(block, np.float64)
-        mean = shift.astype(np.float64)
-        product = shifted @ shifted.T
-        eps = np.finfo(np.float32).eps if product.dtype == np.float32 else 0.0
-        parts = {
-            "K": product.astype(np.float64, copy=False),
-            "row_sum": block.sum(axis=1, dtype=np.float64),
-            "row_dot_mean": shifted @ shift + mean @ mean,
-            "mean_dot_mean": np.asarray(mean @ mean),
-            "n_features": np.asarray(block.shape[1]),
-            "rounding": np.asarray(eps and eps * np.linalg.norm(product), np.float64),
-        }
-        result = {name: result[name] + part for name, part in parts.items()} if result else parts
+        parts = _of_block(block, dtype)
+        if not result:
+            result = parts | {"K": parts["K"].astype(np.float64, copy=False)}
+            continue
+        for name, part in parts.items():
+            result[name] += part
     if not result:
         raise InputError("features: no features")
     return result
 
 
+def _of_block(block: np.ndarray, dtype: type) -> dict[str, np.ndarray]:
+    """What `gram` gives of one block, ``K`` in the type of the product."""
+    # Float16 is converted once, not by every sum, and that copy shifted in place.
+    own = block.dtype == np.float16 and dtype == np.float32
+    wide = block.astype(np.float32) if own else block
+    row_sum = wide.sum(axis=1, dtype=np.float64)
+    mean = wide.mean(axis=0, dtype=np.float64)
+    shift = mean.astype(dtype)
+    shifted = np.subtract(wide, shift, out=wide if own else None, dtype=dtype)
+    if dtype != np.float64 and uneven(shifted):
+        shift, shifted = mean, np.subtract(block, mean, dtype=np.float64)
+    mean = shift.astype(np.float64)
+    product = shifted @ shifted.T
+    eps = np.finfo(np.float32).eps if product.dtype == np.float32 else 0.0
+    return {
+        "K": product,
+        "row_sum": row_sum,
+        "row_dot_mean": shifted @ shift + mean @ mean,
+        "mean_dot_mean": np.asarray(mean @ mean),
+        "n_features": np.asarray(block.shape[1]),
+        "rounding": np.asarray(eps and eps * np.linalg.norm(product), np.float64),
+    }
+
+
 def with_gram(layer: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """What `gram` gives of a layer, formed where only its features X (n, p) are there."""
     return layer if "K" in layer else gram([layer["X"]], np.float64)
-
-
-def _shifted(block: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of each feature, rounded to `dtype`, and the features without it."""
-    shift = block.mean(axis=0, dtype=np.float64).astype(dtype)
-    return shift, np.subtract(block, shift, dtype=dtype)
 
 
 def uneven(shifted: np.ndarray) -> bool:
@@ -92,8 +103,23 @@ def uneven(shifted: np.ndarray) -> bool:
     Then eps of float32 times the largest is no longer small beside the others. Those that do not vary at all
     count for nothing.
     """
-    for axes, factor in (("ij,ij->j", UNEVEN_FEATURES), ("ij,ij->i", UNEVEN_STIMULI)):
-        size = np.einsum(axes, shifted, shifted, dtype=np.float64)
+    for size, factor in zip(squares(shifted), (UNEVEN_FEATURES, UNEVEN_STIMULI), strict=True):
         if size.any() and size.max() > factor**2 * np.median(size[size > 0]):
             return True
     return False
+
+
+def squares(shifted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of squares of (n_stimuli, n_features) in float64: of each feature, of each stimulus.
+
+    A few stimuli at a time, so that their squares stay in the cache of the processor.
+    """
+    of_features, of_stimuli = np.zeros(shifted.shape[1]), np.empty(len(shifted))
+    step = max(1, CACHE_BYTES // max(1, 8 * shifted.shape[1]))
+    for start in range(0, len(shifted), step):
+        rows = slice(start, start + step)
+        squared = shifted[rows].astype(np.float64)
+        squared *= squared
+        of_features += squared.sum(axis=0)
+        of_stimuli[rows] = squared.sum(axis=1)
+    return of_features, of_stimuli

@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> None:
     shown: stores.Manifest = read_json(args.pixels_manifest)
     batch_size = None if args.batch_size == "auto" else args.batch_size
     settings = {"dtype": args.dtype, "autocast": args.autocast, "layers": args.layers}
+    # Only where they are on, so that stores of before they were there go on.
+    settings |= {name: True for name in ("fuse", "compile") if getattr(args, name)}
     identity = settings | {
         "model": inputs_hash(args.card),
         "pixels": inputs_hash(args.pixels_manifest),

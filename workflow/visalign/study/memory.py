@@ -90,10 +90,13 @@ def gradient(parameters: float, pixels: float, batch: int, gpu: bool) -> float:
 
 
 def forward(parameters: float, pixels: float, batch: int, recorded: float, gpu: bool) -> float:
-    """A network that is shown batches, of which `recorded` bytes an image are kept; two batches at a time."""
+    """A network that is shown batches, of which `recorded` bytes an image are kept in float16.
+
+    Two batches are there at a time, in float32.
+    """
     alive = 0 if gpu else FORWARD * batch * activations(parameters, pixels)
     shown = (6 if gpu else 40) * pixels  # as bytes, of which a GPU makes floats
-    return TORCH + CUDA * gpu + weights(parameters) + alive + batch * (2 * recorded + shown)
+    return TORCH + CUDA * gpu + weights(parameters) + alive + batch * (4 * recorded + shown)
 
 
 def training(parameters: float, pixels: float, batch: int, devices: int, maps: int, gpu: bool) -> float:

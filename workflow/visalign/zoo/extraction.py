@@ -9,19 +9,25 @@ from contextlib import contextmanager
 
 import torch
 import zarr
+from torch import Tensor, nn
 from tqdm import tqdm
 
+from visalign.errors import InputError
 from visalign.io import stores
+from visalign.zoo import compilation, deviation, fusion, network
 from visalign.zoo import layers as layers_of
-from visalign.zoo import network
 from visalign.zoo import pixels as batches
+from visalign.zoo.activations import Recorded, recorded
 from visalign.zoo.card import ModelCard
 from visalign.zoo.device import device
 from visalign.zoo.feature_writer import FeatureWriter, Overflow
 
-#: A layer that loses a larger share of its variance over stimuli in float16 is kept in float32. Small values
-#: are rounded to steps of 6e-8, values far from zero to 1 in 2000 of their distance from it.
-MOST_LOST = 1e-3
+#: Stimuli on which a network with fused batch norms is compared with the network, and how much a layer may
+#: differ (`zoo.deviation`).
+COMPARED, FUSED_TOLERANCE = 8, 1e-6
+#: The same of a compiled forward pass, by type of its convolutions: each keeps other intermediate results in
+#: float32.
+COMPILED_TOLERANCE = {"off": 1e-5, "float16": 1e-2, "bfloat16": 1e-1}
 
 
 class Pass:
@@ -37,6 +43,8 @@ class Pass:
         Comma-separated names, or ``auto``; None: only logits.
     dtype, autocast : str
         As on the command line.
+    fuse, compile : bool
+        Whether batch norms are fused into convolutions, and the forward pass is compiled.
     """
 
     def __init__(
@@ -47,12 +55,18 @@ class Pass:
         layers: str | None,
         dtype: str,
         autocast: str,
+        fuse: bool = False,
+        compile: bool = False,
     ) -> None:
-        self.card, self.dtype, self.autocast = card, dtype, autocast
+        self.card, self.dtype, self.autocast, self.fuse, self.compile = card, dtype, autocast, fuse, compile
         self.size = tuple(card["data_config"]["input_size"][1:])
-        self.model = network.load(card, weights)
-        self.forward = network.Normalised(self.model, card["data_config"])
+        self.use(network.load(card, weights))
         self.shapes = layers_of.layer_shapes(self.model, layers, self.size) if layers else {}
+
+    def use(self, model: nn.Module) -> None:
+        """Take a network for the forward passes."""
+        self.model = model
+        self.normalise = network.Normalised(model, self.card["data_config"]).normalise
 
     def described(self) -> dict[str, object]:
         """What a store says of the pass that filled it."""
@@ -60,40 +74,96 @@ class Pass:
             "layers": [*self.shapes, "logits"],
             "dtype": self.dtype,
             "autocast": self.autocast,
+            "fuse": self.fuse,
+            "compile": self.compile,
             "device": str(device()),
             **layers_of.token_layout(self.model),
         }
 
     @contextmanager
-    def recording(
-        self, wide: list[str], lost: dict[str, torch.Tensor] | None = None
-    ) -> Iterator[dict[str, torch.Tensor]]:
-        """Record the layers of each forward pass of the block, those of `wide` in float32.
-
-        `lost` gets the share of variance that the others lose in float16.
-        """
-        narrow = getattr(torch, self.dtype)
-        dtypes = {layer: torch.float32 if layer in wide else narrow for layer in self.shapes}
+    def recording(self) -> Iterator[Recorded]:
+        """Record the layers of each forward pass of the block, in the type of convolutions asked for."""
         on = self.autocast != "off"
         autocast = torch.autocast(device().type, getattr(torch, self.autocast) if on else None, enabled=on)
-        with torch.inference_mode(), autocast, layers_of.recorded(self.model, dtypes, lost) as outputs:
-            yield outputs
+        with autocast, recorded(self.model, self.shapes) as shown:
+            yield shown
 
-    def batch_size(self, n_stimuli: int) -> int:
+    def first(self, pixels: zarr.Array, count: int) -> Tensor:
+        """Input of the network for the first stimuli."""
+        return next(batches.pixel_batches(pixels, min(count, pixels.shape[0]), prepare=self.normalise))[1]
+
+    def fuse_norms(self, pixels: zarr.Array, group: zarr.Group) -> None:
+        """Fuse batch norms into convolutions unless a layer, or the logits, then differs too much.
+
+        What is found on the first stimuli stands in the store, so that a pass that is resumed goes on
+        as it began: `fused`, how many were fused, and `not_fused`, why none was.
+        """
+        found = fusion.pairs(self.model, list(self.shapes), self.size)
+        model = fusion.fused(self.model, found)
+        if stores.attribute(group, "fused") is None:
+            group.attrs.update({"fused": len(found)} | self.refused(model, pixels))
+        if stores.attribute(group, "fused"):
+            self.use(model)
+
+    def refused(self, model: nn.Module, pixels: zarr.Array) -> dict[str, object]:
+        """Why a network with fused batch norms is not used, as a store has it; empty where it is."""
+        batch = self.first(pixels, COMPARED)
+        by = deviation.largest(self.outputs(model, batch), self.outputs(self.model, batch))
+        if by.size <= FUSED_TOLERANCE:
+            return {}
+        reason = f"{by}, more than {FUSED_TOLERANCE:.0e}"
+        print(f"fuse: batch norms of {self.card['model']} are not fused: {reason}", file=sys.stderr)
+        return {"fused": 0, "not_fused": reason}
+
+    def outputs(self, model: nn.Module, batch: Tensor) -> dict[str, Tensor]:
+        """Outputs of all layers and the logits of a batch, in float32 whatever the type of convolutions."""
+        with recorded(model, self.shapes) as shown:
+            return shown(batch)
+
+    def compile_forward(self, shown: Recorded, pixels: zarr.Array, rows: int) -> None:
+        """Let the forward passes of the block be compiled.
+
+        Raises
+        ------
+        InputError
+            The network cannot be compiled, or a layer, or the logits, of the first batch then differs
+            too much.
+        """
+        batch, architecture = self.first(pixels, rows), self.card["architecture"]
+        expected = shown(batch)
+        with compilation.refused(architecture):
+            shown.forward = compilation.compiled(self.model, rows)
+            found = shown(batch)
+        by, most = deviation.largest(found, expected), COMPILED_TOLERANCE[self.autocast]
+        if by.size > most:
+            raise InputError(
+                f"compile: {architecture}: {by} when compiled, more than {most:.0e}; --compile false runs it "
+                "as it is"
+            )
+
+    def batch_size(self, shown: Recorded, n_stimuli: int) -> int:
         """Batch size for this device, model and layers."""
         if device().type == "cpu":
             values = sum(math.prod(shape) for shape in self.shapes.values()) + 3 * math.prod(self.size)
             return min(batches.cpu_batch_size(4 * values), n_stimuli)
-        with self.recording([]):
-            return batches.gpu_batch_size(
-                lambda size: batches.stimuli_per_second(self.forward, size, self.size), n_stimuli
-            )
+        held: dict[str, Tensor] = {}  # of the batch before, as while it is written
 
-    def extract(self, pixels: zarr.Array, group: zarr.Group, rows: int) -> dict[str, stores.Digest]:
+        def forward(pixels: Tensor) -> None:
+            held.update(shown(self.normalise(pixels)))
+
+        return batches.gpu_batch_size(
+            lambda size: batches.stimuli_per_second(forward, size, self.size), n_stimuli
+        )
+
+    def extract(
+        self, shown: Recorded, pixels: zarr.Array, group: zarr.Group, rows: int
+    ) -> dict[str, stores.Digest]:
         """Fill the partial store from its last complete batch on.
 
         Parameters
         ----------
+        shown : Recorded
+            The network, in a block of `recording`.
         rows : int
             Stimuli a batch.
 
@@ -113,22 +183,19 @@ class Pass:
             name: layers_of.dimensions(self.model, name, shape) for name, shape in self.shapes.items()
         }
         dimensions["logits"] = ("stimulus", "logits_channel")
-        writer = FeatureWriter(group, pixels.shape[0], rows, dimensions)
+        wide = {*stores.attribute(group, "float32_layers", []), "logits"}
+        narrow = getattr(torch, self.dtype)
+        dtypes = {name: torch.float32 if name in wide else narrow for name in dimensions}
+        writer = FeatureWriter(group, pixels.shape[0], rows, dimensions, dtypes)
         bar = tqdm(
             total=pixels.shape[0],
             initial=writer.complete,
             desc=f"features {self.card['model']}",
             unit="image",
         )
-        lost: dict[str, torch.Tensor] = {}
-        with bar, self.recording(stores.attribute(group, "float32_layers", []), lost) as outputs:
-            prepare = self.forward.normalise
-            for stimuli, batch in batches.pixel_batches(pixels, rows, writer.complete, prepare):
-                logits = self.model(batch).float()
-                if damaged := [layer for layer, share in lost.items() if share > MOST_LOST]:
-                    writer.wait()
-                    raise Overflow(damaged)
-                writer.submit(stimuli, {**outputs, "logits": logits})
+        with bar:
+            for stimuli, batch in batches.pixel_batches(pixels, rows, writer.complete, self.normalise):
+                writer.submit(stimuli, shown(batch))
                 bar.update(len(batch))
             writer.wait()
         return writer.digests
@@ -140,12 +207,17 @@ def record(work: Pass, pixels: zarr.Array, group: zarr.Group, rows: int | None) 
     Starting again keeps the store the same whenever a run was interrupted. It happens at most once
     a layer, and nearly always in the first batch.
     """
-    rows = rows or stores.attribute(group, "batch_size") or work.batch_size(pixels.shape[0])
-    group.attrs["batch_size"] = rows
-    while True:
-        try:
-            return work.extract(pixels, group, rows)
-        except Overflow as overflow:
-            wide = sorted({*stores.attribute(group, "float32_layers", []), *overflow.layers})
-            group.attrs.update({"float32_layers": wide, "complete": 0})
-            print(f"beyond float16, so kept in float32: {overflow}; starting again", file=sys.stderr)
+    if work.fuse:
+        work.fuse_norms(pixels, group)
+    with work.recording() as shown:
+        rows = rows or stores.attribute(group, "batch_size") or work.batch_size(shown, pixels.shape[0])
+        group.attrs["batch_size"] = rows
+        if work.compile:
+            work.compile_forward(shown, pixels, min(rows, pixels.shape[0]))
+        while True:
+            try:
+                return work.extract(shown, pixels, group, rows)
+            except Overflow as overflow:
+                wide = sorted({*stores.attribute(group, "float32_layers", []), *overflow.layers})
+                group.attrs.update({"float32_layers": wide, "complete": 0})
+                print(f"beyond float16, so kept in float32: {overflow}; starting again", file=sys.stderr)
