@@ -25,21 +25,13 @@ def ordered(fresh_copy, monkeypatch, capsys):
 
 
 def test_each_step_has_the_jobs_that_snakemake_runs_for_it(ordered):
+    """From nothing the first step takes what it adds, and the last takes all."""
     workflow, order = ordered
-    assert [step["measure"] for step in order["steps"]][0] == "accuracy"
-    assert {step["measure"] for step in order["steps"]} == {
-        "accuracy",
-        "neural",
-        "clickme",
-        "attacks",
-        "rest",
-    }
     steps = order["steps"]
-    # From nothing, a step takes what its measure rests on; the first what it adds, the last all.
-    first, last = (
-        counted(workflow.run(*shlex.split(step["command"])[1:], "--dry-run"))
-        for step in (steps[0], steps[-1])
-    )
+    assert steps[0]["measure"] == "accuracy"
+    assert {step["measure"] for step in steps} == {"accuracy", "neural", "clickme", "attacks", "rest"}
+    commands = [shlex.split(step["command"])[1:] for step in (steps[0], steps[-1])]
+    first, last = (counted(workflow.run(*command, "--dry-run")) for command in commands)
     assert first == steps[0]["jobs"]
     assert last == sum(step["jobs"] for step in steps)
 

@@ -1,4 +1,4 @@
-"""Claims about the smallest fall: with fewer models it is larger, with fewer images by their errors' share."""
+"""Claims about the smallest fall: fewer models make it larger, fewer images by the share of their errors."""
 
 from __future__ import annotations
 

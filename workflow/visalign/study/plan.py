@@ -44,10 +44,10 @@ ASSUMPTIONS = (
     "Hours are those of jobs on the machine and device of the measured run, with its metrics. For GPU-hours, "
     "give the timings of a run of a few networks on the GPU (--timings, --measured-config, --measured-gpu).",
     f"On kinds of GPUs (--gpu), where nothing ran on one, a job takes {gpus.START} s to start (assumed), and "
-    "each pass the time of its multiplications at the published peak of float32, and of moving its activations "
-    f"{gpus.MOVED} times through memory of the published bandwidth. That law foretells four published "
-    "throughputs of convolutional networks on V100 and T4 to a sixth; it was checked on no other GPU and no "
-    "transformer. Reading images and writing stores, for which the GPU waits, is not in it.",
+    "each pass the time of its multiplications at the published peak of float32, and of moving its "
+    f"activations {gpus.MOVED} times through memory of the published bandwidth. That law foretells four "
+    "published throughputs of convolutional networks on V100 and T4 to a sixth; it was checked on no other "
+    "GPU and no transformer. Reading images and writing stores, for which the GPU waits, is not in it.",
 )
 
 
