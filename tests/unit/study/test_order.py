@@ -70,14 +70,17 @@ def test_commands_ask_for_the_rules_that_make_the_scores(study):
 
 def test_where_hours_are_not_known_measures_come_as_declared(study):
     found = ordering.order(study, JOBS, lambda job: None if job.rule == "gram" else 1.0, "study.yaml")
-    assert [step["measure"] for step in found["steps"]] == [
-        "accuracy",
-        "neural",
-        "clickme",
-        "attacks",
-        "rest",
-    ]
+    names = [step["measure"] for step in found["steps"]]
+    assert names == ["accuracy", "neural", "clickme", "attacks", "rest"]
     assert [step["hours"] is None for step in found["steps"]] == [False, True, False, False, False]
+
+
+def test_jobs_without_a_cost_count_as_nothing_where_they_were_not_measured(study):
+    def not_of_all(job):
+        return None if job.rule in ("tolerances", "report_study") else seconds(job)
+
+    known, unknown = (ordering.order(study, JOBS, of, "study.yaml") for of in (seconds, not_of_all))
+    assert unknown == known
 
 
 def test_a_dearer_measure_with_more_panels_may_come_first():
@@ -89,8 +92,8 @@ def test_a_dearer_measure_with_more_panels_may_come_first():
 
 def test_panels_are_counted_by_window_and_headline(study):
     study.recordings = {
-        "grid": {"reader": "arcaro", "windows": "51-90,91-130"},
-        "whole": {"reader": "assembly"},
+        "grid": {"stimuli": "scenes", "windows": "51-90,91-130"},
+        "whole": {"stimuli": "scenes"},
     }
     study.maps = {"people": {"stimuli": "photos", "scored": True}, "train": {"stimuli": "x", "scored": False}}
     counts = {name: ordering.panels(study, measure) for name, measure in BY_NAME.items()}

@@ -14,6 +14,7 @@ from typing import TypedDict
 
 from visalign.measures import MEASURES, Measure
 from visalign.study import layout
+from visalign.study.costs import COSTS
 from visalign.study.jobs import Job
 from visalign.study.study import Study
 
@@ -30,7 +31,7 @@ class Step(TypedDict):
     command: str
     panels: int
     jobs: int
-    hours: float | None  # None: some job's are not known
+    hours: float | None  # None: those of some job with a cost are not known
 
 
 class Order(TypedDict):
@@ -75,6 +76,12 @@ def needed(jobs: list[Job], goal: Iterable[int]) -> set[int]:
     return found
 
 
+def cost(job: Job, seconds: Callable[[Job], float | None]) -> float | None:
+    """Seconds of a job; nothing where they are not known of a rule without a cost, such as downloads."""
+    time = seconds(job)
+    return 0 if time is None and job.rule not in COSTS else time
+
+
 def total(seconds: Iterable[float | None]) -> float | None:
     """Hours of jobs, None where those of some job are not known."""
     known = list(seconds)
@@ -92,13 +99,13 @@ def order(
     jobs : iterable of Job
         Those of a dry run of it, with their files.
     seconds : callable
-        Of a job, None where not known. Where those of a measure are not known, measures come as they are
-        declared.
+        Of a job, None where not known, see `cost`. Where those of some job are not known, measures come as
+        they are declared.
     config : path
         Of the study, for the commands.
     """
     jobs = list(jobs)
-    times, goal = [seconds(job) for job in jobs], goals(jobs)
+    goal, times = goals(jobs), [cost(job, seconds) for job in jobs]
     left = {measure.name: needed(jobs, goal[measure.name]) for measure in MEASURES if measure.name in goal}
     left[REST] = set(range(len(jobs)))
     more = {measure.name: panels(study, measure) for measure in MEASURES}
@@ -106,7 +113,8 @@ def order(
     made: set[int] = set()
     while left:
         hours = {name: total(times[number] for number in numbers - made) for name, numbers in left.items()}
-        name = best({name: (more.get(name, 0), time) for name, time in hours.items()})
+        known = None not in times
+        name = best({name: (more.get(name, 0), time if known else None) for name, time in hours.items()})
         rules = sorted({jobs[number].rule for number in goal.get(name, ())})
         steps.append(
             {
