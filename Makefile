@@ -48,7 +48,7 @@ lint: setup  ## check style, types, rules and what a repository of Python should
 	$(IN) mypy
 	$(IN) sp-repo-review . > .venv/repo-review.txt || { cat .venv/repo-review.txt; exit 1; }
 
-bench: setup $(patsubst bench/%.py,bench-%,$(filter-out bench/macs.py,$(wildcard bench/[a-z]*.py)))  ## run all benchmarks; JSON in results/bench
+bench: setup $(patsubst bench/%.py,bench-%,$(wildcard bench/[a-z]*.py))  ## run all benchmarks; JSON in results/bench
 
 bench-%: setup  ## run one benchmark, bench/NAME.py
 	$(IN) python bench/$*.py

@@ -23,7 +23,7 @@ from visalign.io import delimited
 from visalign.io.sheets import read_sheet
 from visalign.study.costs import Sizes
 
-#: What a forward pass of architectures takes: multiplications and activations, see bench/macs.py.
+#: What a forward pass of architectures takes: multiplications and activations, as timm publishes them.
 TABLE = Path(__file__).parents[3] / "config/models/macs.tsv"
 #: How often a number of four bytes is moved for each output of a convolution or product.
 MOVED = 8
@@ -98,7 +98,7 @@ def counted() -> dict[str, tuple[int, Pass]]:
     """Architectures whose forward pass was counted: name -> (pixels of the input, pass)."""
     rows = read_sheet(TABLE, "macs", "architecture")
     return {
-        name: (row["side"] ** 2, Pass(1e6 * row["mmacs"], 1e6 * row["mactivations"]))
+        name: (row["side"] ** 2, Pass(1e9 * row["gmacs"], 1e6 * row["mactivations"]))
         for name, row in rows.items()
     }
 
