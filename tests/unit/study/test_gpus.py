@@ -5,9 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-import timm
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from visalign.errors import InputError
 from visalign.study import gpus
@@ -59,6 +56,10 @@ def test_more_peak_and_more_bandwidth_are_never_slower():
 
 @pytest.mark.parametrize("architecture", ["resnet18", "vit_tiny_patch16_224"])
 def test_the_table_has_what_torch_counts(architecture):
+    import timm
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
     timm.layers.set_fused_attn(False)
     try:
         with torch.device("meta"):
