@@ -71,7 +71,7 @@ def scatters(results: Path, needed: Iterable[Need], told: Mapping[str, Spread]) 
     """
     trend = results / "trend.json"
     panels: list[Panel] = read_json(trend)["panels"] if trend.is_file() else []
-    found = []
+    found: list[Scatter] = []
     for need in needed:
         own = [panel for panel in panels if panel["measure"] == need["panel"] and panel["trend"]]
         spread = told[need["panel"]]

@@ -88,15 +88,13 @@ def total(seconds: Iterable[float | None]) -> float | None:
     return None if None in known else sum(filter(None, known)) / 3600
 
 
-def order(
-    study: Study, jobs: Iterable[Job], seconds: Callable[[Job], float | None], config: str | Path
-) -> Order:
+def order(study: Study, jobs: list[Job], seconds: Callable[[Job], float | None], config: str | Path) -> Order:
     """Return the cheapest order.
 
     Parameters
     ----------
     study : Study
-    jobs : iterable of Job
+    jobs : list of Job
         Those of a dry run of it, with their files.
     seconds : callable
         Of a job, None where not known, see `cost`. Where those of some job are not known, measures come as
@@ -104,7 +102,6 @@ def order(
     config : path
         Of the study, for the commands.
     """
-    jobs = list(jobs)
     goal, times = goals(jobs), [cost(job, seconds) for job in jobs]
     left = {measure.name: needed(jobs, goal[measure.name]) for measure in MEASURES if measure.name in goal}
     left[REST] = set(range(len(jobs)))

@@ -112,15 +112,15 @@ def plan(jobs: Iterable[tuple], sizes: Memory, timed: Timed, kinds: Iterable[Gpu
     kinds : iterable of Gpu, optional
         For which hours of networks are computed.
     """
-    jobs = [(rule, names) for rule, names, *_ in jobs]
+    named = [(rule, names) for rule, names, *_ in jobs]
     seconds: Counter[str] = Counter()
     disk: Counter[str] = Counter()
-    for rule, names in jobs:
+    for rule, names in named:
         disk[rule] += round(sizes.disk(rule, names))
         seconds[rule] += timed.seconds(sizes, rule, names) or 0  # type: ignore[assignment]
-    counts = Counter(rule for rule, _ in jobs)
+    counts = Counter(rule for rule, _ in named)
     largest = dict.fromkeys(counts, 0)
-    for rule, names in jobs:
+    for rule, names in named:
         largest[rule] = max(largest[rule], sizes.mb(rule, names))
     hub = {
         pretrained_name(row): sizes.parameters(model)
@@ -133,8 +133,8 @@ def plan(jobs: Iterable[tuple], sizes: Memory, timed: Timed, kinds: Iterable[Gpu
         "hours": hours,
         "network_hours": sum(seconds[rule] for rule in NETWORK) / 3600,
         "other_hours": sum(time for rule, time in seconds.items() if rule not in NETWORK) / 3600,
-        "stages": stages(jobs, sizes, hours),
-        "gpus": {gpu.kind: timed.hours_on(gpu, jobs, sizes) for gpu in kinds},
+        "stages": stages(named, sizes, hours),
+        "gpus": {gpu.kind: timed.hours_on(gpu, named, sizes) for gpu in kinds},
         "disk_bytes": {rule: size for rule, size in disk.items() if size},
         "memory_mb": largest,
         "downloads": {

@@ -229,7 +229,8 @@ def hits_needed(half_width: float, share: float) -> int:
 
 def needs(sizes: Memory, wanted: Mapping[str, float], told: Mapping[str, Spread]) -> list[Need]:
     """Return what each panel of a study needs, of those that are asked for; never more than there is."""
-    study, found = sizes.study, []
+    study = sizes.study
+    found: list[Need] = []
     for panel, width in wanted.items():
         measure = ASSUMED[panel][0]
         if not (study.enabled(measure) and (sets := chosen_sets(study, measure))):

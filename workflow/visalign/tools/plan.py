@@ -23,7 +23,7 @@ EXAMPLES = """\
   python -m visalign plan config/paper.yaml --gpu
   python -m visalign plan config/paper.yaml --gpu a100 mine=1500 --order
   python -m visalign plan config/paper.yaml --gpu a100 --half-width 0.02 perturbation_tolerance=0.1
-  python -m visalign plan config/paper.yaml --models 400 200 100
+  python -m visalign plan config/paper.yaml --models 300 200 100
   python -m visalign plan config/paper.yaml --scratch scratch --json
   snakemake -n --directory scratch --configfile config/paper.yaml --config check=False
 """
