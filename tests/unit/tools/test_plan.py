@@ -280,3 +280,28 @@ def test_a_study_that_cannot_be_planned_is_an_error(study):
     Path("scratch").mkdir()
     with pytest.raises(InputError, match=r"(?s)study.yaml: .*models.tsv: no such file"):
         list(dry_run(Path("study.yaml"), Path("scratch")))
+
+
+def test_the_text_has_order_smaller_study_and_falls_where_they_are_asked_for(sizes):
+    jobs = [("saliency", ("net", "clickme")), ("attacks_perturb", ("net", "clickme"))]
+    kinds, wanted = gpus.parse(["a100"]), {"clickme": 0.07, "adversarial_alignment": 0.3}
+    planned = planning.plan(jobs, sizes, Timed({}), kinds)
+    plain = text(planned)
+    assert "Cheapest order" not in plain and "Images for" not in plain and "Smallest fall" not in plain
+    step = {"measure": "clickme", "command": "snakemake --until x", "panels": 3, "jobs": 7, "hours": 1.5}
+    planned["order"] = {"steps": [step, step | {"hours": None}], "draw": "snakemake figure.png"}
+    planned["smaller"] = planning.of_smaller(jobs, sizes, Timed({}), kinds, wanted)
+    planned["falls"] = [
+        {"models": 60, "fall": 2.04, "share": 0.5},
+        {"models": 20, "fall": None, "share": 1 / 6},
+    ]
+    written = text(planned)
+    assert re.search(r"clickme +3 panels +1\.5 hours +7 jobs: +snakemake --until x\n", written)
+    assert re.search(r"clickme +3 panels +\? hours", written)
+    assert "drawn by: snakemake figure.png" in written
+    assert re.search(r"clickme +0\.070 +21 +30 \(±0\.057\) +0\.160 assumed\n", written)
+    assert "images of clickme: 21" in written
+    assert re.search(r"hours of networks on a100: [\d.]+ instead of [\d.]+\n", written)
+    assert "60 models (50% of the study's, and of its hours): 2.0 SD" in written
+    assert "20 models (17% of the study's, and of its hours): none" in written
+    assert "Fewer than 10 models have no trend." in text(planned | {"falls": []})
