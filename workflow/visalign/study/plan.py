@@ -158,7 +158,7 @@ def stages(
         )
         if time is not None:
             stage["hours"] = (stage["hours"] or 0) + time
-            stage["share"] = stage["hours"] / total if total else None
+            stage["share"] = (stage["share"] or 0) + time / total if total else None
     for rule, names in jobs:
         stage = found[stage_of(rule)]
         stage["jobs"] += 1
