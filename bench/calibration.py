@@ -20,6 +20,7 @@ from visalign.trend import mean_decline, segmented
 from visalign.trend.correlation import correlation, family_interval
 from visalign.trend.covariates import clustered_regression
 from visalign.trend.envelope_decline import MANY, TAU_OF_FEW, TAU_OF_MANY, envelope_decline
+from visalign.trend.power import accuracies, noise_of
 
 DRAWS = 299
 CELLS = ((60, 60), (60, 12), (360, 360), (360, 40))
@@ -36,18 +37,6 @@ def families_of(rng: np.random.Generator, n: int, n_families: int, sizes: str = 
     share = rng.dirichlet(np.ones(n_families))
     codes = np.concatenate([np.arange(n_families), rng.choice(n_families, n - n_families, p=share)])
     return np.unique(codes, return_inverse=True)[1]
-
-
-def accuracies(rng: np.random.Generator, families: np.ndarray, spread: float) -> np.ndarray:
-    """Return x, uniform in 0 … 1, of families that differ in it; a small `spread` makes them narrow."""
-    place = rng.uniform(size=families.max() + 1)[families] + spread * rng.standard_normal(len(families))
-    return (np.argsort(np.argsort(place)) + rng.uniform(size=len(families))) / len(families)
-
-
-def noise_of(rng: np.random.Generator, families: np.ndarray, shared: float) -> np.ndarray:
-    """Return normal noise of variance 1, of which families share a part."""
-    common = rng.standard_normal(families.max() + 1)[families]
-    return np.sqrt(shared) * common + np.sqrt(1 - shared) * rng.standard_normal(len(families))
 
 
 def tau_of(n: int) -> float:

@@ -1,4 +1,5 @@
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,10 @@ def test_the_workflow_runs_from_another_folder(finished, tmp_path):
     result = finished.run("--dry-run", *where, folder=elsewhere)
     assert "Nothing to be done" in result.stdout + result.stderr
     assert list(elsewhere.iterdir()) == []
+
+
+def test_jobs_of_a_local_run_start_at_any_rate(finished):
+    """Four jobs in turn, of which one a minute may start, would take three minutes."""
+    before = time.monotonic()
+    finished.run("--forcerun", "trend", "--max-jobs-per-timespan", "1/1m")
+    assert time.monotonic() - before < 120

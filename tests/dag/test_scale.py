@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from visalign.study import plan
+from visalign.study.jobs import load, make_scratch
 from visalign.study.study import NEEDS
 
 ROOT = Path(__file__).parents[2]
@@ -70,8 +70,8 @@ def test_a_thousand_networks_are_planned_in_time_and_memory_per_job(fresh, tmp_p
 def test_the_full_study_is_planned_offline_with_stubs_in_the_place_of_its_sources(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "config", tmp_path / "config")
     monkeypatch.chdir(tmp_path)
-    study = plan.load(Path("config/paper.yaml"))
-    plan.make_scratch(study, tmp_path)
+    study = load(Path("config/paper.yaml"))
+    make_scratch(study, tmp_path)
     jobs, seconds, megabytes = dry_run(
         tmp_path, "--configfile", "config/paper.yaml", "--snakefile", str(ROOT / "Snakefile"),
         "--config", "check=False",

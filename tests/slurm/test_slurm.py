@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from visalign.study import plan
+from visalign.study.jobs import load
 from visalign.study.memory import Memory
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
@@ -162,7 +162,7 @@ def test_a_failing_job_shows_its_log_asks_for_more_memory_and_no_gpu_is_shared(
     )
     assert most == 2
     monkeypatch.chdir(preprocessed)
-    own = Memory(plan.load(Path("config/config.yaml")), gpu=None)
+    own = Memory(load(Path("config/config.yaml")), gpu=None)
     asked = {model: own.mb("features", (model, "photographs")) for model in MODELS}
     assert memory == {f"{mb}M" for mb in (*asked.values(), 2 * asked["lite0_112"])}
 

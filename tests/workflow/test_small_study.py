@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from visalign.study.jobs import job_of, load
 from visalign.study.memory import MB, Memory
-from visalign.study.plan import job_of, load
 
 pytestmark = pytest.mark.timeout(1200)
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from visalign.errors import InputError
-from visalign.study import costs
+from visalign.study import costs, gpus, hours
 from visalign.study import plan as planning
+from visalign.study.hours import Timed
+from visalign.study.jobs import dry_run, load
+from visalign.study.memory import Memory
+from visalign.study.plan_text import text
 from visalign.tools import plan as tool
 
 ROOT = Path(__file__).parents[3]
@@ -59,12 +63,12 @@ def study(tmp_path, monkeypatch, known_models):
     for name, content in {"study.yaml": CONFIG, **SHEETS}.items():
         Path(name).write_text(content)
     known_models(DATA_CONFIG)
-    return planning.load(Path("study.yaml"))
+    return load(Path("study.yaml"))
 
 
 @pytest.fixture
 def sizes(study):
-    return planning.Memory(study, Path("results"))
+    return Memory(study, Path("results"))
 
 
 def plan(*arguments):
@@ -97,13 +101,99 @@ def test_the_jobs_are_those_that_snakemake_counts(study, capsys):
 def test_work_is_what_a_network_does(sizes):
     forward = 224**2 * 11_000_000
     assert sizes.work("features", ("net", "photos")) == 100 * forward
-    assert sizes.work("attacks_perturb", ("net", "clickme")) == 5 * 20 * forward
+    assert sizes.work("attacks_perturb", ("net", "clickme")) == 5 * 20 * 3 * forward
     assert sizes.work("clickme_reveal", ("net", "clickme")) == 8 * 3 * forward
     assert sizes.work("gram", ("net", "views", "grid-9")) == (14 * 81) ** 2
     assert sizes.work("neural", ("net", "sites")) == 100**2
     assert sizes.work("report_study", ()) == 0
     with pytest.raises(KeyError):
         sizes.work("features", ("other", "photos"))
+
+
+def test_a_gradient_takes_as_long_backward_as_forward_and_a_training_is_all_its_batches(sizes):
+    assert sizes.passes("saliency", ("net", "clickme")) == (30, 30)
+    assert sizes.passes("attacks_perturb", ("net", "clickme")) == (2 * 5 * 20, 5 * 20)
+    assert sum(sizes.passes("gram", ("net", "photos", "whole_image"))) == 0
+    recipe = {"steps": 7, "batch_size": 4, "supervision": "harmonizer"}
+    sizes.study.trained["net"] = recipe
+    assert sizes.passes("train_fit", ("net",)) == (28, 5 * 28)
+    sizes.study.trained["net"] = recipe | {"supervision": "none"}
+    assert sizes.passes("train_fit", ("net",)) == (28, 2 * 28)
+
+
+def test_stages_sum_their_rules_and_share_what_was_measured(sizes):
+    jobs = [
+        ("clickme_score", ("net", "clickme")),
+        ("clickme_reveal", ("net", "clickme")),
+        ("features", ("net", "photos")),
+        ("gram", ("net", "photos", "whole_image")),
+    ]
+    times = {
+        "clickme_score": ([1.0], [60.0]),
+        "clickme_reveal": ([1.0], [120.0]),
+        "features": ([1.0], [540.0]),
+    }
+    stages = planning.plan(jobs, sizes, Timed.of(times))["stages"]
+    assert list(stages) == ["clickme", "features", "gram"]
+    assert stages["clickme"]["jobs"] == 2
+    assert stages["clickme"]["hours"] == pytest.approx(180 / 3600)
+    assert stages["clickme"]["share"] == pytest.approx(0.25)
+    assert (stages["clickme"]["passes"], stages["features"]["passes"]) == (8 * 3, 100)
+    multiplications = 1.81e9  # of ResNet-18 (timm's table of benchmarks: 1.82)
+    assert stages["features"]["operations"] == pytest.approx(2 * 100 * multiplications, rel=0.02)
+    assert stages["gram"] == {"jobs": 1, "hours": None, "share": None, "passes": 0, "operations": 0}
+
+
+def test_hours_on_gpus_are_those_of_passes_and_starts(sizes):
+    jobs = [("features", ("net", "photos")), ("saliency", ("net", "clickme")), ("trend", ())]
+    planned = planning.plan(jobs, sizes, Timed({}), gpus.parse(["v100"]))
+    each = gpus.GPUS["v100"].seconds(gpus.of_model(sizes, "net"))
+    found = planned["gpus"]["v100"]
+    assert found["origin"] == "published"
+    assert found["hours"] == pytest.approx(
+        {"features": (gpus.START + 100 * each) / 3600, "saliency": (gpus.START + 60 * each) / 3600}
+    )
+    assert "v100: published; 15.7 TFLOPS, 900 GB/s" in text(planned)
+
+
+def test_hours_on_other_gpus_are_scaled_from_a_measured_one(sizes):
+    """Jobs of 3 s, and 2 s per image, on one GPU: on one of half its speed 3 s, and 4 s per image."""
+    work = [images * 224**2 * 11_000_000 for images in (10, 30)]
+    fast, slow = gpus.parse(["mine=1000", "other=500"])
+    timed = Timed.of({"features": (work, [23.0, 63.0])}, ran_on=fast)
+    planned = planning.plan([("features", ("net", "photos"))], sizes, timed, [fast, slow])
+    assert planned["gpus"]["mine"]["hours"]["features"] == pytest.approx(203 / 3600)
+    assert planned["gpus"]["other"]["hours"]["features"] == pytest.approx(403 / 3600)
+    assert planned["gpus"]["mine"]["origin"] == "measured"
+    assert planned["gpus"]["other"]["origin"] == "scaled from mine"
+
+
+def test_a_low_level_model_takes_no_gpu(study):
+    with Path("models.tsv").open("a") as sheet:
+        sheet.write("bank\tgabor-energy\tlow-level\t\t\n")
+    sizes = Memory(load(Path("study.yaml")), Path("results"))
+    planned = planning.plan([("features", ("bank", "photos"))], sizes, Timed({}), gpus.parse(["v100"]))
+    assert planned["gpus"]["v100"]["hours"] == {}
+    assert planned["stages"]["features"]["passes"] == 0
+
+
+def test_a_gpu_of_the_timings_needs_timings(study):
+    with pytest.raises(
+        InputError, match=r"--measured-gpu 'a100': --timings results/benchmarks: no such folder"
+    ):
+        plan("study.yaml", "--measured-gpu", "a100")
+
+
+def test_one_call_plans_order_smaller_study_and_falls(study, capsys):
+    plan("study.yaml", "--json", "--gpu", "t4", "--order", "--half-width", "0.1", "clickme=0.07")
+    planned = json.loads(capsys.readouterr().out)
+    assert [step["measure"] for step in planned["order"]["steps"]][-1] == "rest"
+    assert sum(step["jobs"] for step in planned["order"]["steps"]) == sum(planned["jobs"].values())
+    widths = {need["panel"]: need["half_width"] for need in planned["smaller"]["needs"]}
+    assert widths == {"clickme": 0.07, "adversarial_alignment": 0.1, "perturbation_tolerance": 0.1}
+    assert planned["smaller"]["images"] == {"clickme": 21}  # (1.96 × .16 / .07)² = 20.1
+    assert planned["smaller"]["gpu_hours"]["t4"] < sum(planned["gpus"]["t4"]["hours"].values())
+    assert "falls" in planned and planned["falls"] == []  # two models have no trend
 
 
 def test_disk_is_the_size_of_the_stores(sizes):
@@ -131,7 +221,7 @@ def test_hours_follow_the_law_of_the_measured_run(sizes):
         ("features", ("twin", "photos")),
         ("saliency", ("net", "clickme")),
     ]
-    planned = planning.plan(jobs, sizes, times)
+    planned = planning.plan(jobs, sizes, Timed.of(times))
     assert planned["hours"]["features"] == pytest.approx(2 * 203 / 3600)
     assert planned["network_hours"] == pytest.approx(2 * 203 / 3600)
     assert planned["hours"]["saliency"] is None
@@ -140,32 +230,33 @@ def test_hours_follow_the_law_of_the_measured_run(sizes):
 def test_low_level_models_are_sized_and_timed_apart_from_networks(study):
     with Path("models.tsv").open("a") as sheet:
         sheet.write("bank\tgabor-energy\tlow-level\t\t\n")
-    sizes = planning.Memory(planning.load(Path("study.yaml")), Path("results"))
+    sizes = Memory(load(Path("study.yaml")), Path("results"))
     jobs = [("features", ("net", "photos")), ("features", ("bank", "photos"))]
     assert sizes.work(*jobs[1]) == 100 * 224**2
     assert sizes.disk(*jobs[1]) == 100 * 32 * 28**2 * 4
     assert sizes.disk("models_weights", ("gabor-energy-low-level-1",)) == 0
     times = {"features": ([sizes.work(*jobs[0])], [60.0]), "features of low-level models": ([5e6], [5.0])}
-    assert planning.plan(jobs, sizes, times)["hours"]["features"] == pytest.approx(65 / 3600)
+    planned = planning.plan(jobs, sizes, Timed.of(times))
+    assert planned["hours"]["features"] == pytest.approx(65 / 3600)
 
 
 def test_memory_is_that_of_the_largest_job_of_a_rule(sizes):
     jobs = [("saliency", ("net", "clickme")), ("gram", ("net", "views", "grid-9")), ("models_card", ("net",))]
-    own = planning.Memory(sizes.study, sizes.results)
-    planned = planning.plan([*jobs, ("gram", ("net", "photos", "whole_image"))], sizes, {})
+    own = Memory(sizes.study, sizes.results)
+    planned = planning.plan([*jobs, ("gram", ("net", "photos", "whole_image"))], sizes, Timed({}))
     assert planned["memory_mb"].keys() == {"saliency", "gram", "models_card"}
     assert planned["memory_mb"]["gram"] == max(
         own.mb("gram", ("net", "views", "grid-9")), own.mb("gram", ("net", "photos", "whole_image"))
     )
     assert planned["memory_mb"]["saliency"] > planned["memory_mb"]["models_card"] > 0
     largest = max(planned["memory_mb"].values()) / 1000
-    assert f"Memory of the largest job: {largest:.1f} GB" in planning.text(planned)
+    assert f"Memory of the largest job: {largest:.1f} GB" in text(planned)
 
 
 def test_a_fit_never_foretells_less_than_nothing():
-    assert planning.fit([1, 2, 3], [5, 4, 3]) == pytest.approx((4, 0))
-    assert planning.fit([1, 2, 3], [1, 3, 5]) == pytest.approx((0, 22 / 14))  # through the origin
-    assert planning.fit([0, 0], [2, 4]) == (3, 0)
+    assert hours.fit([1, 2, 3], [5, 4, 3]) == pytest.approx((4, 0))
+    assert hours.fit([1, 2, 3], [1, 3, 5]) == pytest.approx((0, 22 / 14))  # through the origin
+    assert hours.fit([0, 0], [2, 4]) == (3, 0)
 
 
 def test_timings_are_read_and_those_of_other_studies_left_out(sizes):
@@ -173,12 +264,12 @@ def test_timings_are_read_and_those_of_other_studies_left_out(sizes):
     for name, seconds in {"features/net/photos": 7.5, "features/other/photos": 9, "trend": 2}.items():
         Path(f"results/benchmarks/{name}.tsv").parent.mkdir(parents=True, exist_ok=True)
         Path(f"results/benchmarks/{name}.tsv").write_text(f"{header}{seconds}\t0:00:01\t3.2\n")
-    found = planning.measured(Path("results/benchmarks"), sizes)
+    found = hours.measured(Path("results/benchmarks"), sizes)
     assert found == {"features": ([sizes.work("features", ("net", "photos"))], [7.5]), "trend": ([0], [2])}
 
 
 def test_the_text_names_every_rule_and_assumption(sizes):
-    written = planning.text(planning.plan([("features", ("net", "photos"))], sizes, {}))
+    written = text(planning.plan([("features", ("net", "photos"))], sizes, Timed({})))
     assert "features" in written and "?" in written
     assert all(assumption in written for assumption in planning.ASSUMPTIONS)
 
@@ -188,4 +279,29 @@ def test_a_study_that_cannot_be_planned_is_an_error(study):
         plan("absent.yaml")
     Path("scratch").mkdir()
     with pytest.raises(InputError, match=r"(?s)study.yaml: .*models.tsv: no such file"):
-        list(planning.dry_run(Path("study.yaml"), Path("scratch")))
+        list(dry_run(Path("study.yaml"), Path("scratch")))
+
+
+def test_the_text_has_order_smaller_study_and_falls_where_they_are_asked_for(sizes):
+    jobs = [("saliency", ("net", "clickme")), ("attacks_perturb", ("net", "clickme"))]
+    kinds, wanted = gpus.parse(["a100"]), {"clickme": 0.07, "adversarial_alignment": 0.3}
+    planned = planning.plan(jobs, sizes, Timed({}), kinds)
+    plain = text(planned)
+    assert "Cheapest order" not in plain and "Images for" not in plain and "Smallest fall" not in plain
+    step = {"measure": "clickme", "command": "snakemake --until x", "panels": 3, "jobs": 7, "hours": 1.5}
+    planned["order"] = {"steps": [step, step | {"hours": None}], "draw": "snakemake figure.png"}
+    planned["smaller"] = planning.of_smaller(jobs, sizes, Timed({}), kinds, wanted)
+    planned["falls"] = [
+        {"models": 60, "fall": 2.04, "share": 0.5},
+        {"models": 20, "fall": None, "share": 1 / 6},
+    ]
+    written = text(planned)
+    assert re.search(r"clickme +3 panels +1\.5 hours +7 jobs: +snakemake --until x\n", written)
+    assert re.search(r"clickme +3 panels +\? hours", written)
+    assert "drawn by: snakemake figure.png" in written
+    assert re.search(r"clickme +0\.070 +21 +30 \(±0\.057\) +0\.160 assumed\n", written)
+    assert "images of clickme: 21" in written
+    assert re.search(r"hours of networks on a100: [\d.]+ instead of [\d.]+\n", written)
+    assert "60 models (50% of the study's, and of its hours): 2.0 SD" in written
+    assert "20 models (17% of the study's, and of its hours): none" in written
+    assert "Fewer than 10 models have no trend." in text(planned | {"falls": []})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Sizes, Void
+from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Passes, Results, Sizes, Void
 from visalign.measures.wording import enumeration, listing, span
 
 if TYPE_CHECKING:
@@ -13,11 +13,15 @@ if TYPE_CHECKING:
 #: Target of the config -> what a perturbation changes.
 CHANGES = {"label": "a correct answer", "superclass": "a correct answer from animate to inanimate, or back,"}
 
+#: Passes forward without gradient for each gradient evaluation: the median of 15 networks at a budget of 20,
+#: .75 to 1.55.
+FORWARDS = 1.0
 
-def searched(sizes: Sizes, model: str, stimuli: str) -> float:
-    """Work of the search for perturbations."""
-    images = sizes.attacked(stimuli) * sizes.study.config["attacks"]["budget"]
-    return images * sizes.pixels(model) * sizes.parameters(model)
+
+def searched(sizes: Sizes, model: str, stimuli: str) -> Passes:
+    """Passes of the search for perturbations, if it uses up its budget on all images."""
+    gradients = sizes.attacked(stimuli) * sizes.study.config["attacks"]["budget"]
+    return Passes(forward=(1 + FORWARDS) * gradients, backward=gradients)
 
 
 def stored(sizes: Sizes, model: str, stimuli: str) -> float:
@@ -131,7 +135,7 @@ MEASURE = Measure(
     across_models="tolerances",
     of_training={"perturbation_tolerance": ("perturbation_tolerance", "l2")},
     costs=(
-        Cost("attacks_perturb", work=searched, disk=stored, network=True),
+        Cost("attacks_perturb", passes=searched, disk=stored),
         Cost("attacks_score", work=scored),
         Cost("attacks_control", work=scored),
     ),

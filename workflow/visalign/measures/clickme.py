@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Sizes
+from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Passes, Results, Sizes
 from visalign.measures.wording import listing, of_maps
 
 #: Levels of a revelation where the config names none.
@@ -19,12 +19,11 @@ GRADIENT_OF = {
 }
 
 
-def revealed(sizes: Sizes, model: str, maps: str) -> float:
-    """Work of showing ever more of each image to a model."""
+def revealed(sizes: Sizes, model: str, maps: str) -> Passes:
+    """Passes that show ever more of each image to a model."""
     settings = sizes.study.config["clickme"]["revelation"]
     images = min(settings["count"] or sys.maxsize, sizes.images(sizes.study.maps[maps]["stimuli"]))
-    levels = len(settings["levels"] or range(LEVELS))
-    return images * levels * sizes.pixels(model) * sizes.parameters(model)
+    return Passes(forward=images * len(settings["levels"] or range(LEVELS)))
 
 
 def scored(sizes: Sizes, model: str, maps: str) -> float:
@@ -118,6 +117,6 @@ MEASURE = Measure(
     ),
     reason_metrics=("spearman",),
     low_level="importance maps",
-    costs=(Cost("clickme_score", work=scored), Cost("clickme_reveal", work=revealed, network=True)),
+    costs=(Cost("clickme_score", work=scored), Cost("clickme_reveal", passes=revealed)),
     methods=paragraph,
 )

@@ -151,6 +151,13 @@ class Headline:
     stage: str = ""
 
 
+class Passes(NamedTuple):
+    """How often a job shows an image to its network: forward, and backward in units of a pass forward."""
+
+    forward: float
+    backward: float = 0
+
+
 @dataclass(frozen=True)
 class Cost:
     """What the jobs of a rule of a measure take; see `tools.plan`.
@@ -158,18 +165,22 @@ class Cost:
     Attributes
     ----------
     rule : str
-    work : callable
-        (sizes, *names of the job) -> units of work, proportional to time.
+    work : callable, optional
+        (sizes, *names of the job) -> units of work, proportional to time; of a rule that runs no network.
+    passes : callable, optional
+        The same -> `Passes`; of a rule that runs a network, the first of whose names is the model.
     disk : callable, optional
         The same -> bytes of the store that the job makes.
-    network : bool
-        Whether it runs a network.
     """
 
     rule: str
-    work: Callable[..., float]
+    work: Callable[..., float] | None = None
+    passes: Callable[..., Passes] | None = None
     disk: Callable[..., float] | None = None
-    network: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.work is None) == (self.passes is None):
+            raise TypeError(f"cost of {self.rule}: either its work or its passes")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from visalign import measures
 from visalign.io.files import read_json
-from visalign.measures.measure import Cost
+from visalign.measures.measure import Cost, Passes
 from visalign.study.study import Study
 from visalign.zoo.weights import trained_here, weights_id
 
@@ -18,6 +18,9 @@ from visalign.zoo.weights import trained_here, weights_id
 FEATURE_BYTES, LAYERS = 2.5e6, 12
 #: Bytes of the features of an image that a low-level model gives, at most.
 LOW_LEVEL_BYTES = 4 * 32 * 28**2
+#: Passes backward of an image in a training, by its supervision: with respect to activations and to weights;
+#: with the harmonizer to the image too, and then through all of that once more.
+TRAINED = {"none": 2, "gala": 2, "harmonizer": 5}
 #: Reductions of a saliency store.
 REDUCTIONS = 2
 
@@ -77,12 +80,30 @@ class Sizes:
     def work(self, rule: str, names: tuple[str, ...]) -> float:
         """Work of a job, in units of its rule; 0 for jobs of constant time.
 
+        That of a network is passes × pixels × parameters; of an image statistic, passes × pixels.
+
         Raises
         ------
         KeyError
             Names that are not of this study.
         """
-        return COSTS[rule].work(self, *names) if rule in COSTS else 0
+        cost = COSTS.get(rule)
+        if cost is None:
+            return 0
+        if cost.work is not None:
+            return cost.work(self, *names)
+        model = names[0]
+        each = 1 if self.study.is_low_level(model) else self.parameters(model)
+        return sum(self.passes(rule, names)) * self.pixels(model) * each
+
+    def passes(self, rule: str, names: tuple[str, ...]) -> Passes:
+        """How often a job shows an image to its model; none where it runs no model."""
+        passes = COSTS[rule].passes if rule in COSTS else None
+        return passes(self, *names) if passes else Passes(0)
+
+    def on_gpu(self, rule: str, names: tuple[str, ...]) -> bool:
+        """Whether a job runs a network, for which it asks for a GPU."""
+        return rule in NETWORK and not self.study.is_low_level(names[0])
 
     def disk(self, rule: str, names: tuple[str, ...]) -> float:
         """Bytes that a job's store takes; 0 where it is small."""
@@ -96,16 +117,26 @@ def transform_pixels(transform: str) -> int:
     return int(height) * int(width)
 
 
-def seen(sizes: Sizes, model: str, stimuli: str) -> float:
-    """Work of showing images to a model, forward or backward."""
-    each = 1 if sizes.study.is_low_level(model) else sizes.parameters(model)
-    return sizes.images(stimuli) * sizes.pixels(model) * each
+def shown(sizes: Sizes, _: str, stimuli: str) -> Passes:
+    """Passes of showing images to a model."""
+    return Passes(forward=sizes.images(stimuli))
 
 
-def trained(sizes: Sizes, model: str) -> float:
-    """Work of a training: images of all its batches."""
+def differentiated(sizes: Sizes, _: str, stimuli: str) -> Passes:
+    """Passes of the gradient with respect to images, which takes as long backward as forward."""
+    return Passes(forward=sizes.images(stimuli), backward=sizes.images(stimuli))
+
+
+def evaluated(sizes: Sizes, model: str, maps: str) -> Passes:
+    """Passes of the gradients of a trained model on the images of a map set."""
+    return differentiated(sizes, model, sizes.study.stimuli_of(maps))
+
+
+def trained(sizes: Sizes, model: str) -> Passes:
+    """Passes of a training: of the images of all its batches."""
     recipe = sizes.study.trained[model]
-    return recipe["steps"] * recipe["batch_size"] * sizes.pixels(model) * sizes.parameters(model)
+    images = recipe["steps"] * recipe["batch_size"]
+    return Passes(forward=images, backward=TRAINED[recipe["supervision"]] * images)
 
 
 def preprocessed(sizes: Sizes, stimuli: str, transform: str) -> float:
@@ -148,15 +179,16 @@ COSTS: dict[str, Cost] = {
     cost.rule: cost
     for cost in (
         Cost("models_weights", work=lambda sizes, weights: 0, disk=weights_bytes),
-        Cost("train_fit", work=trained, network=True),
+        Cost("train_fit", passes=trained),
+        Cost("train_evaluate", passes=evaluated),
         Cost("stimuli", work=lambda sizes, stimuli: sizes.images(stimuli)),
         Cost("preprocess", work=preprocessed, disk=lambda *job: 3 * preprocessed(*job)),
-        Cost("features", work=seen, disk=features_bytes, network=True),
+        Cost("features", passes=shown, disk=features_bytes),
         Cost("gram", work=lambda sizes, _, *rows: sizes.rows(*rows) ** 2, disk=gram_bytes),
         Cost("maps_read", work=lambda sizes, maps: sizes.images(sizes.study.maps[maps]["stimuli"])),
         Cost("maps_ceilings", work=agreed),
-        Cost("saliency", work=seen, disk=saliency_bytes, network=True),
+        Cost("saliency", passes=differentiated, disk=saliency_bytes),
     )
 } | measures.COSTS
 #: Rules whose jobs run a network.
-NETWORK = tuple(rule for rule, cost in COSTS.items() if cost.network)
+NETWORK = tuple(rule for rule, cost in COSTS.items() if cost.passes)
