@@ -1,0 +1,1 @@
+"""Probes: what frozen features know of the answers to visual tasks."""
