@@ -1,1 +1,1 @@
-"""Visual tasks beyond recognition: images drawn so that their labels are certain, and what re-derives them."""
+"""Visual tasks beyond recognition: images whose labels are certain, and what re-derives them."""

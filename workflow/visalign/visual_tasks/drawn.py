@@ -1,4 +1,4 @@
-"""What a generator of a visual task gives: an image, its parts, what is asked of it; and its random numbers."""
+"""What a generator of a visual task gives: an image, its parts, what is asked of it; its random numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Asked(NamedTuple):
-    """What one image is asked: a task, its answer (0 or 1, or degrees), and how hard it is ('' if unknown)."""
+    """A task, its answer (0 or 1, or degrees), and how hard it is ('' if unknown)."""
 
     task: str
     label: float

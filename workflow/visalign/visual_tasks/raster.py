@@ -1,11 +1,12 @@
 """Strokes, discs and polygons on a grid of pixels, each pixel by how much of it is covered.
 
-Coordinates are (x, y) in pixels, y down, the centre of the first pixel at 0. Coverage follows from the distance
-of a pixel's centre to the edge, which is exact for straight edges along the axes and within .1 elsewhere.
+Coordinates are (x, y) in pixels, y down, the centre of the first pixel at 0. Coverage follows from how far
+a pixel's centre is from the edge: exact for straight edges along the axes, within .1 elsewhere.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -73,7 +74,7 @@ def _distances(
     shape: tuple[int, ...], line: np.ndarray, reach: float
 ) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
     """For each segment, the window within `reach` of it and the distances of its pixels to the segment."""
-    for start, end in zip(line[:-1], line[1:], strict=True):
+    for start, end in itertools.pairwise(line):
         low = np.floor(np.minimum(start, end) - reach).astype(int)
         high = np.ceil(np.maximum(start, end) + reach).astype(int) + 1
         x = np.arange(max(low[0], 0), min(high[0], shape[1]))
