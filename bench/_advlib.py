@@ -63,7 +63,7 @@ def main(model_path: str, case_path: str, scale: float, output: str, attacks: li
         found[name] = attacked(attack, counted, images, labels, int(evaluations), scale).detach().numpy()
         found[f"{name} evaluations"] = np.array(counted.images / len(images))
         found[f"{name} propagations"] = np.array((counted.images + counted.gradients) / len(images))
-    np.savez(output, **found)
+    np.savez(output, allow_pickle=False, **found)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from visalign.measures.wording import of_regions
 
 
 def scored(sizes: Sizes, model: str, recording: str) -> float:
-    """Work of the scores on a recording."""
-    stimuli = sizes.study.recordings[recording]["stimuli"]
-    return sizes.rows(stimuli, sizes.study.protocol(recording)) ** 2
+    """Work of the scores on a recording: rows², for each time window and way to compare."""
+    row, ways = sizes.study.recordings[recording], sizes.study.config["neural"]["metrics"]
+    windows = row.get("windows", "").count(",") + 1
+    return windows * len(ways) * sizes.rows(row["stimuli"], sizes.study.protocol(recording)) ** 2
 
 
 def regions(benchmark: str) -> list[str]:

@@ -98,6 +98,8 @@ class Attacks(TypedDict):
     """Smallest perturbations."""
 
     count: int | None
+    budget: int
+    budgets: list[int]
 
 
 class Scores(TypedDict):

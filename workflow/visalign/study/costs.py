@@ -12,7 +12,7 @@ from visalign import measures
 from visalign.io.files import read_json
 from visalign.measures.measure import Cost, Passes
 from visalign.study.study import Study
-from visalign.zoo.weights import trained_here, weights_id
+from visalign.zoo.weights import trained_here
 
 #: Bytes of the automatic layers of an image of 224 pixels, and how many layers.
 FEATURE_BYTES, LAYERS = 2.5e6, 12
@@ -151,8 +151,8 @@ def agreed(sizes: Sizes, maps: str, transform: str) -> float:
 
 def weights_bytes(sizes: Sizes, weights: str) -> float:
     """Bytes of a weight file, and of its like in the cache of the hub."""
-    models = sizes.study.models
-    row, model = next((row, model) for model, row in models.items() if weights_id(row) == weights)
+    model = sizes.study.models_of_weights[weights][0]
+    row = sizes.study.models[model]
     return 4 * sizes.parameters(model) * (2 if row["weights"] == "hub" else 1)
 
 

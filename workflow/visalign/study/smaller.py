@@ -35,7 +35,7 @@ ASSUMED = {
     "accuracy": ("accuracy", 0.5),
     "clickme": ("clickme", 0.16),
     "adversarial_alignment": ("attacks", 0.19),
-    "perturbation_tolerance": ("attacks", 0.5),
+    "perturbation_tolerance": ("attacks", 0.8),
 }
 #: Of the images that are drawn, share that is named correctly and hence attacked, where no run tells.
 CORRECT = 0.8

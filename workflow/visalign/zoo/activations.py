@@ -72,22 +72,6 @@ def recorded(model: nn.Module, layers: Iterable[str]) -> Iterator[Recorded]:
         yield found
 
 
-def in_rows(values: Tensor) -> Tensor:
-    """Return values in the order of their axes in memory, as they are where they have it.
-
-    Channels of a convolution on a CPU are its last axis in memory. Image by image they are a matrix to be
-    transposed, which torch does several times as fast as it copies four axes in another order.
-    """
-    channels_last = values.ndim == 4 and values.is_contiguous(memory_format=torch.channels_last)
-    if values.is_contiguous() or values.is_cuda or not channels_last:
-        return values.contiguous()
-    n, channels = values.shape[:2]
-    rows = torch.empty(values.shape, dtype=values.dtype)
-    for image, row in zip(values.permute(0, 2, 3, 1).reshape(n, -1, channels), rows, strict=True):
-        row.view(channels, -1).copy_(image.T)
-    return rows
-
-
 def share_lost(values: Tensor, narrow: Tensor) -> Tensor:
     """Share of the variance over stimuli that is lost by keeping values in a narrower type.
 

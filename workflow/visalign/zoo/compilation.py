@@ -29,7 +29,9 @@ def compiled(model: nn.Module, rows: int) -> Callable[[Tensor], Tensor]:
         Takes a batch (n, 3, height, width), n ≤ rows, to logits (rows, classes).
     """
     torch.compiler.reset()  # a change of hooks is not looked for in what was compiled before
-    options = {"compile_threads": torch.get_num_threads()}
+    options: dict[str, str | int | bool | Callable[..., object]] = {
+        "compile_threads": torch.get_num_threads()
+    }
     forward = torch.compile(model, dynamic=False, options=options)
 
     def whole(batch: Tensor) -> Tensor:

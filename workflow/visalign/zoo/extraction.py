@@ -101,19 +101,20 @@ class Pass:
         found = fusion.pairs(self.model, list(self.shapes), self.size)
         model = fusion.fused(self.model, found)
         if stores.attribute(group, "fused") is None:
-            group.attrs.update({"fused": len(found)} | self.refused(model, pixels))
+            reason = self.refused(model, pixels)
+            group.attrs.update({"fused": 0, "not_fused": reason} if reason else {"fused": len(found)})
         if stores.attribute(group, "fused"):
             self.use(model)
 
-    def refused(self, model: nn.Module, pixels: zarr.Array) -> dict[str, object]:
-        """Why a network with fused batch norms is not used, as a store has it; empty where it is."""
+    def refused(self, model: nn.Module, pixels: zarr.Array) -> str:
+        """Why a network with fused batch norms is not used; '' where it is."""
         batch = self.first(pixels, COMPARED)
         by = deviation.largest(self.outputs(model, batch), self.outputs(self.model, batch))
         if by.size <= FUSED_TOLERANCE:
-            return {}
+            return ""
         reason = f"{by}, more than {FUSED_TOLERANCE:.0e}"
         print(f"fuse: batch norms of {self.card['model']} are not fused: {reason}", file=sys.stderr)
-        return {"fused": 0, "not_fused": reason}
+        return reason
 
     def outputs(self, model: nn.Module, batch: Tensor) -> dict[str, Tensor]:
         """Outputs of all layers and the logits of a batch, in float32 whatever the type of convolutions."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from visalign.errors import InputError
 from visalign.io import stores
-from visalign.zoo.activations import in_rows, share_lost
+from visalign.zoo.activations import share_lost
 
 #: A layer that loses a larger share of its variance over stimuli in float16 is kept in float32. Small values
 #: are rounded to steps of 6e-8, values far from zero to 1 in 2000 of their distance from it.
@@ -109,7 +109,7 @@ class FeatureWriter:
     def kept(self, layer: str, values: Tensor) -> np.ndarray | None:
         """Activations of a layer as they are kept; None: float16 does not hold them."""
         narrow = values.to(self.dtypes[layer])
-        found = in_rows(narrow).cpu().numpy()
+        found = narrow.contiguous().cpu().numpy()
         fits = narrow.dtype != torch.float16 or (finite(found) and not share_lost(values, narrow) > MOST_LOST)
         return found if fits else None
 
