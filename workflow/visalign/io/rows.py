@@ -99,6 +99,24 @@ class RecordingRow(TypedDict):
     licence: NotRequired[str]
 
 
+class ProbeRow(TypedDict):
+    """A probe: trials of visual tasks on a stimulus set, and what of a model is probed."""
+
+    probe: str
+    stimuli: str
+    trials: NotRequired[str]
+    people: NotRequired[str]
+    tasks: NotRequired[str]
+    layer: str
+    pool: str
+    probe_kind: str
+    curve: bool
+    simulated: bool
+    scored: bool
+    citation: NotRequired[str]
+    licence: NotRequired[str]
+
+
 class MapsRow(TypedDict):
     """A set of human importance maps."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visalign.measures import accuracy, attacks, clickme, neural
+from visalign.measures import accuracy, attacks, clickme, neural, probes
 from visalign.measures.measure import Cost, Headline, Measure, Metric
 
 #: All measures, in the order of score table, figure and methods.
@@ -11,6 +11,7 @@ MEASURES: tuple[Measure, ...] = (
     neural.MEASURE,
     clickme.MEASURE,
     attacks.MEASURE,
+    probes.MEASURE,
 )
 NAMES = tuple(measure.name for measure in MEASURES)
 BY_NAME = {measure.name: measure for measure in MEASURES}

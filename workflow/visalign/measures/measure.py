@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 if TYPE_CHECKING:
     import pandas as pd
 
-    from visalign.io.rows import MapsRow, RecordingRow
+    from visalign.io.rows import MapsRow, ProbeRow, RecordingRow
     from visalign.maps.card import MapsCard
     from visalign.recordings.card import RecordingCard
 
@@ -35,6 +35,10 @@ class Facts(Protocol):
     @property
     def maps(self) -> Mapping[str, MapsRow]:
         """Rows of the sheet of maps."""
+
+    @property
+    def probes(self) -> Mapping[str, ProbeRow]:
+        """Rows of the sheet of probes."""
 
     def protocol(self, recording: str) -> str:
         """Name of the protocol of a recording."""
@@ -194,7 +198,7 @@ class Measure:
     title : str
     summary : str
         One line for the help of its command.
-    over : {'stimuli', 'recordings', 'maps'}
+    over : {'stimuli', 'recordings', 'maps', 'probes'}
         What its datasets are: ``stimuli`` of its section of the config, or rows of a sheet.
     labelled : bool
         Whether its scores need labels that the outputs of a model name.
@@ -220,7 +224,7 @@ class Measure:
     name: str
     title: str
     summary: str
-    over: Literal["stimuli", "recordings", "maps"]
+    over: Literal["stimuli", "recordings", "maps", "probes"]
     labelled: bool
     needs: tuple[str, ...]
     metrics: tuple[Metric, ...]

@@ -13,6 +13,7 @@ from visalign.study.options import add_settings
 from visalign.study.schemas import definition, section
 from visalign.zoo import low_level, low_level_stores
 from visalign.zoo.card import ModelCard
+from visalign.zoo.pools import POOLS
 
 VERSIONS = {"features": 3}
 EXAMPLES = """\
@@ -31,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     layers = parser.add_mutually_exclusive_group()
     add_settings(layers, definition("models"), "features")
     layers.add_argument("--logits-only", dest="layers", action="store_const", const=None, help="record none")
+    parser.add_argument(
+        "--pools",
+        nargs="+",
+        choices=POOLS,
+        help="keep layers pooled too: their mean over positions, over the cells of a grid, or the centre",
+    )
+    parser.add_argument("--pooled-only", action="store_true", help="keep layers with positions only pooled")
     parser.add_argument("--output", required=True, help="store to write (.zarr)")
     parser.add_argument("--manifest", required=True, help="manifest to write (.json)")
 
@@ -43,6 +51,8 @@ def run(args: argparse.Namespace) -> None:
     settings = {"dtype": args.dtype, "autocast": args.autocast, "layers": args.layers}
     # Only where they are on, so that stores of before they were there go on.
     settings |= {name: True for name in ("fuse", "compile") if getattr(args, name)}
+    if args.pools:
+        settings |= {"pools": args.pools, "whole": not args.pooled_only}
     identity = settings | {
         "model": inputs_hash(args.card),
         "pixels": inputs_hash(args.pixels_manifest),

@@ -131,6 +131,7 @@ class Config(TypedDict):
     stimuli: Sheet
     recordings: Sheet
     maps: Sheet
+    probes: Sheet
     simulate: Simulate
     accuracy: Accuracy
     dask: Dask

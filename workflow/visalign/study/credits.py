@@ -22,7 +22,12 @@ def of(study: Study) -> list[Credit]:
     Recordings come first, then maps, then stimuli. Data sets without either are left out.
     """
     used, found = study.in_use(), dict[tuple[str, str], list[str]]()
-    sheets = {"recordings": study.recordings, "maps": study.maps, "stimuli": study.stimuli}
+    sheets = {
+        "recordings": study.recordings,
+        "maps": study.maps,
+        "probes": study.probes,
+        "stimuli": study.stimuli,
+    }
     for sheet, rows in sheets.items():
         for name, row in cast(Mapping[str, Mapping[str, str]], rows).items():
             origin = row.get("citation", ""), row.get("licence", "")

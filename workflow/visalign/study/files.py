@@ -36,6 +36,7 @@ FILES = {
     "stimuli": ("path", "labels", "multi_labels", "archive"),
     "recordings": ("path", "order"),
     "maps": ("path", "labels", "clicks"),
+    "probes": ("trials", "people"),
 }
 
 Row = TypeVar("Row", bound=Mapping[str, object])

@@ -18,11 +18,12 @@ from visalign.maps import readers as map_readers
 from visalign.recordings import readers as recording_readers
 from visalign.stimuli import sources
 from visalign.study import fetched, layout
+from visalign.study.settings import options
 from visalign.study.study import Study
 from visalign.zoo.weights import NamedWeights, files_of
 
 #: Sheets that say what a study is of.
-SHEETS = ("models", "train", "stimuli", "recordings", "maps")
+SHEETS = ("models", "train", "stimuli", "recordings", "maps", "probes")
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,23 @@ class Inputs:
             return {}
         people = self.study.config["clickme"]["revelation"]["human_curve"]
         return {"revelation": layout.revelation(model, maps)} | ({"human_curve": people} if people else {})
+
+    # --- probes ---
+
+    def probed(self, model: str, probe: str) -> dict[str, str]:
+        """Pooled layers of a model on the stimuli of a probe, its pixels, and what people answered."""
+        row = self.study.probes[probe]
+        store = layout.features(model, row["stimuli"])
+        files = {"features": ancient(store), "features_manifest": layout.manifest(store)}
+        files |= self.pixels(model, row["stimuli"]) | {"table": layout.stimuli(row["stimuli"])}
+        given = {"trials": row.get("trials", ""), "people": row.get("people", "")}
+        return files | {name: path for name, path in given.items() if path and not layout.made(path)}
+
+    def answers_of_probe(self, probe: str) -> str:
+        """Options that name the trials of a probe, or those that its source writes, and people's answers."""
+        row = self.study.probes[probe]
+        trials = row.get("trials", layout.trials(row["stimuli"]))
+        return options({"trials": trials, "people": row.get("people")}, "trials", "people")
 
     # --- simulation ---
 

@@ -64,7 +64,9 @@ def fetched(study: Study) -> list[str]:
 
 def make_scratch(study: Study, scratch: Path) -> None:
     """Give a folder all that a dry run reads: links to what is here, empty files for sources that are not."""
-    sheets = [study.config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps", "train")]
+    sheets = [
+        study.config[kind]["sheet"] for kind in ("models", "stimuli", "recordings", "maps", "probes", "train")
+    ]
     sources = study.sources()
     patterns = {path for path in sources if "*" in path or downloads.is_several(path)} | set(fetched(study))
     for path in {*filter(None, sheets), *sources, CACHE} - patterns:

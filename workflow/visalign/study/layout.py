@@ -45,6 +45,11 @@ def images(name: str) -> str:
     return f"{RESULTS}/stimuli/{name}"
 
 
+def trials(stimuli: str) -> str:
+    """Trials of visual tasks that a stimulus set makes itself."""
+    return f"{images(stimuli)}/trials.csv"
+
+
 def pixels(stimuli: str, transform: str) -> str:
     """Store of a stimulus set after a transform."""
     return f"{RESULTS}/preprocess/{stimuli}/{transform}.zarr"

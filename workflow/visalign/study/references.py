@@ -19,7 +19,7 @@ def check(config: Json, sheets: dict[str, Sheet], where: str, faults: list[str])
     where : str
         File of the config, which faults name.
     """
-    for kind in ("recordings", "maps"):
+    for kind in ("recordings", "maps", "probes"):
         for name, row in list(sheets[kind].rows.items()):
             place = f"{config[kind]['sheet']}: {name}: stimuli"
             if not known(sheets["stimuli"], place, row["stimuli"], faults):

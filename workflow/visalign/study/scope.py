@@ -56,6 +56,7 @@ NONE = {
     "recordings": "no recordings in this study",
     "maps": "no importance maps in this study",
     "stimuli": "no labelled images in this study",
+    "probes": "no probes in this study",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from visalign.io.files import Json
 from visalign.io.schemas import Schema
@@ -61,12 +61,12 @@ def json_option(name: str, value: object) -> str:
     return f"--{name} {shlex.quote(json.dumps(value, sort_keys=True))}" if value else ""
 
 
-def words(values: list[object]) -> str:
+def words(values: Sequence[object]) -> str:
     """Values of an option that takes several."""
     return " ".join(shlex.quote(str(value)) for value in values)
 
 
-def several(name: str, values: list[object]) -> str:
+def several(name: str, values: Sequence[object]) -> str:
     """Command-line option that takes several values, or nothing where there is none."""
     return f"--{name} {words(values)}" if values else ""
 
@@ -78,10 +78,12 @@ def dask_options(settings: Dask) -> str:
 
 
 def layers_option(study: Study, model: str, stimuli: str) -> str:
-    """Which layers a model's features on a stimulus set are of: those of its row, or none."""
-    if not study.needs_layers(stimuli):
+    """Which layers a model's features on a stimulus set are of, and how they are kept, or none."""
+    whole, pools = study.needs_layers(stimuli), study.pools(stimuli)
+    if not whole and not pools:
         return "--logits-only"
-    return of_command(study.models[model], definition("models"), "features")
+    parts = [of_command(study.models[model], definition("models"), "features"), several("pools", pools)]
+    return " ".join(filter(None, [*parts, "" if whole else "--pooled-only"]))
 
 
 def recipe_options(study: Study, model: str, files: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from visalign.errors import collected, raise_any
 from visalign.io.files import Json
-from visalign.io.rows import MapsRow, ModelRow, RecipeRow, RecordingRow, StimuliRow
+from visalign.io.rows import MapsRow, ModelRow, ProbeRow, RecipeRow, RecordingRow, StimuliRow
 from visalign.io.schemas import row_defaults
 from visalign.io.sheets import Sheet, read_published, read_rows, usable_config
 from visalign.labels import spaces
@@ -45,12 +45,21 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "figures": ("trend",),
     "report": ("figures",),
 }
+#: Why a model has no score of a measure that others have.
+NOT_CHOSEN = "not among {}.models"
 #: Cache of what is known of models without their weights.
 CACHE = layout.DATA_CONFIGS
 #: Columns of sheets that name files and folders.
-SOURCES = ("path", "labels", "multi_labels", "archive", "clicks", "order")
+SOURCES = ("path", "labels", "multi_labels", "archive", "clicks", "order", "trials", "people")
 #: Sheets, and the column that names their rows.
-KEYS = {"models": "model", "train": "model", "stimuli": "stimuli", "recordings": "recording", "maps": "maps"}
+KEYS = {
+    "models": "model",
+    "train": "model",
+    "stimuli": "stimuli",
+    "recordings": "recording",
+    "maps": "maps",
+    "probes": "probe",
+}
 #: Kinds of simulated datasets, and the measure of what their teachers give.
 SIMULATED: tuple[tuple[Literal["recordings", "clicks"], str], ...] = (
     ("recordings", "neural"),
@@ -76,6 +85,7 @@ class Study:
     stimuli: dict[str, StimuliRow]
     recordings: dict[str, RecordingRow]
     maps: dict[str, MapsRow]
+    probes: dict[str, ProbeRow] = field(default_factory=dict)
     data_configs: dict[str, DataConfig] = field(default_factory=dict)
     published_top1: dict[str, float] = field(default_factory=dict)
     added: list[AddedScores] = field(default_factory=list)  # tables of scores that others measured
@@ -127,7 +137,8 @@ class Study:
                 sheets["train"].rows, models.rows, stimuli, maps, config["train"]["sheet"]
             )
             models.rows |= trained
-        study = cls(cast(Config, config), models.rows, stimuli, recordings, maps)
+        probes = sheets["probes"].rows
+        study = cls(cast(Config, config), models.rows, stimuli, recordings, maps, probes)
         study.trained = {
             name: recipes.complete(row, study.config)
             for name, row in sheets["train"].rows.items()
@@ -206,7 +217,7 @@ class Study:
 
     def in_use(self) -> dict[str, set[str]]:
         """Names of the stimulus sets, recordings and map sets that some stage will read."""
-        used: dict[str, set[str]] = {"stimuli": set(), "recordings": set(), "maps": set()}
+        used: dict[str, set[str]] = {"stimuli": set(), "recordings": set(), "maps": set(), "probes": set()}
         for measure in filter(lambda measure: self.enabled(measure.name), MEASURES):
             used[measure.over] |= set(self.datasets(measure))
         maps = used["maps"]
@@ -214,6 +225,7 @@ class Study:
         maps |= {row["validation"] for row in self.trained.values() if "validation" in row}
         stimuli = used["stimuli"]
         stimuli |= {self.recordings[name]["stimuli"] for name in used["recordings"]}
+        stimuli |= {self.probes[name]["stimuli"] for name in used["probes"]}
         stimuli |= {self.stimuli_of(name) for name in maps}
         stimuli |= {row["stimuli"] for row in self.trained.values() if "stimuli" in row}
         simulate = self.config["simulate"]
@@ -224,7 +236,12 @@ class Study:
 
     def sources(self) -> set[str]:
         """Paths and patterns of files and folders that sheets and config name, but for those in results."""
-        sheets: tuple[Mapping[str, Mapping[str, object]], ...] = (self.stimuli, self.recordings, self.maps)
+        sheets: tuple[Mapping[str, Mapping[str, object]], ...] = (
+            self.stimuli,
+            self.recordings,
+            self.maps,
+            self.probes,
+        )
         rows = [row for sheet in sheets for row in sheet.values()]
         named = {str(row[key]) for row in rows for key in SOURCES if key in row}
         tables = (self.config["models"].get("published"), self.config["trend"].get("overlay"))
@@ -332,12 +349,19 @@ class Study:
         read |= {name for row in simulated for name in (row["stimuli"], row["fit_stimuli"])}
         return stimuli in read
 
+    def pools(self, stimuli: str) -> list[str]:
+        """Ways in which layer activations on a stimulus set are pooled, for what probes them."""
+        rows = self.probes.values() if self.enabled("probes") else ()
+        return sorted({row["pool"] for row in rows if row["scored"] and row["stimuli"] == stimuli})
+
     def datasets(self, measure: Measure) -> dict[str, str]:
         """Datasets of a measure, each with its stimulus set."""
         if measure.over == "stimuli":
             return {name: name for name in self.section(measure.name)["stimuli"] or ()}
         if measure.over == "recordings":
             return {name: row["stimuli"] for name, row in self.recordings.items()}
+        if measure.over == "probes":
+            return {name: row["stimuli"] for name, row in self.probes.items() if row["scored"]}
         return {name: row["stimuli"] for name, row in self.maps.items() if row["scored"]}
 
     def benchmarks(self) -> Iterator[tuple[str, str, str]]:
@@ -348,9 +372,10 @@ class Study:
 
     def describe_benchmarks(self) -> list[Entry]:
         """The benchmarks as data for the stage that gathers scores."""
-        sheets: dict[str, Mapping[str, RecordingRow | MapsRow]] = {
+        sheets: dict[str, Mapping[str, RecordingRow | MapsRow | ProbeRow]] = {
             "recordings": self.recordings,
             "maps": self.maps,
+            "probes": self.probes,
         }
         return [
             {
@@ -377,6 +402,9 @@ class Study:
 
     def lacking(self, measure: str, model: str, stimuli: str) -> str | None:
         """Why a model cannot have a score on a benchmark, or None."""
+        patterns = self.section(measure).get("models", ["*"])
+        if not any(fnmatch.fnmatchcase(model, pattern) for pattern in patterns):
+            return NOT_CHOSEN.format(measure)
         if self.is_low_level(model):
             return low_level.lacks(self.models[model]["architecture"], BY_NAME[measure].low_level)
         if self.needs_labels(BY_NAME[measure], stimuli):

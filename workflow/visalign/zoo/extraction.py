@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 from visalign.errors import InputError
 from visalign.io import stores
-from visalign.zoo import compilation, deviation, fusion, network
+from visalign.zoo import compilation, deviation, fusion, network, pooling
 from visalign.zoo import layers as layers_of
 from visalign.zoo import pixels as batches
 from visalign.zoo.activations import Recorded, recorded
 from visalign.zoo.card import ModelCard
 from visalign.zoo.device import device
 from visalign.zoo.feature_writer import FeatureWriter, Overflow
+from visalign.zoo.pools import array_of
 
 #: Stimuli on which a network with fused batch norms is compared with the network, and how much a layer may
 #: differ (`zoo.deviation`).
@@ -45,6 +46,10 @@ class Pass:
         As on the command line.
     fuse, compile : bool
         Whether batch norms are fused into convolutions, and the forward pass is compiled.
+    pools : sequence of str
+        Ways in which layers are kept pooled too, see `zoo.pooling`.
+    whole : bool
+        Whether layers are kept as they are.
     """
 
     def __init__(
@@ -57,11 +62,18 @@ class Pass:
         autocast: str,
         fuse: bool = False,
         compile: bool = False,
+        pools: Sequence[str] = (),
+        whole: bool = True,
     ) -> None:
         self.card, self.dtype, self.autocast, self.fuse, self.compile = card, dtype, autocast, fuse, compile
         self.size = tuple(card["data_config"]["input_size"][1:])
         self.use(network.load(card, weights))
         self.shapes = layers_of.layer_shapes(self.model, layers, self.size) if layers else {}
+        self.tokens = layers_of.token_layout(self.model)
+        self.axes = {
+            name: layers_of.dimensions(self.model, name, shape) for name, shape in self.shapes.items()
+        }
+        self.pools, self.whole, self.not_pooled = tuple(pools), whole, dict[str, str]()
 
     def use(self, model: nn.Module) -> None:
         """Take a network for the forward passes."""
@@ -71,14 +83,46 @@ class Pass:
     def described(self) -> dict[str, object]:
         """What a store says of the pass that filled it."""
         return {
-            "layers": [*self.shapes, "logits"],
+            "layers": [*self.arrays()],
             "dtype": self.dtype,
             "autocast": self.autocast,
             "fuse": self.fuse,
             "compile": self.compile,
             "device": str(device()),
-            **layers_of.token_layout(self.model),
+            **self.tokens,
+            **({"not_pooled": self.not_pooled} if self.not_pooled else {}),
         }
+
+    def arrays(self) -> dict[str, tuple[str, ...]]:
+        """Dimension names of all arrays of the store: layers, their pools, logits.
+
+        What cannot be pooled is left out, said, and kept in `not_pooled` with the reason.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for layer, shape in self.shapes.items():
+            axes = self.axes[layer]
+            if self.whole or len(shape) == 1:
+                found[layer] = axes
+            for pool in self.pools if len(shape) > 1 else ():
+                name = array_of(layer, pool)
+                if reason := pooling.unpoolable(shape, layers_of.names_of(axes), pool, self.tokens):
+                    self.not_pooled[name] = reason
+                else:
+                    found[name] = ("stimulus", f"{name}_channel")
+        return found | {"logits": ("stimulus", "logits_channel")}
+
+    def pool(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Pool the layers of a batch; those that are not kept as they are leave."""
+        for layer, shape in self.shapes.items() if self.pools else ():
+            if len(shape) == 1:
+                continue
+            values = outputs[layer] if self.whole else outputs.pop(layer)
+            for pool in self.pools:
+                name = array_of(layer, pool)
+                if name not in self.not_pooled:
+                    axes = layers_of.names_of(self.axes[layer])
+                    outputs[name] = pooling.pooled(values, axes, pool, self.tokens)
+        return outputs
 
     @contextmanager
     def recording(self) -> Iterator[Recorded]:
@@ -180,11 +224,10 @@ class Pass:
         visalign.zoo.feature_writer.Overflow
             Layers that need float32.
         """
-        dimensions = {
-            name: layers_of.dimensions(self.model, name, shape) for name, shape in self.shapes.items()
-        }
-        dimensions["logits"] = ("stimulus", "logits_channel")
-        wide = {*stores.attribute(group, "float32_layers", []), "logits"}
+        dimensions = self.arrays()
+        # Pooled layers are small.
+        pooled = [name for name in dimensions if name not in self.shapes]
+        wide = {*stores.attribute(group, "float32_layers", []), *pooled}
         narrow = getattr(torch, self.dtype)
         dtypes = {name: torch.float32 if name in wide else narrow for name in dimensions}
         writer = FeatureWriter(group, pixels.shape[0], rows, dimensions, dtypes)
@@ -196,7 +239,7 @@ class Pass:
         )
         with bar:
             for stimuli, batch in batches.pixel_batches(pixels, rows, writer.complete, self.normalise):
-                writer.submit(stimuli, shown(batch))
+                writer.submit(stimuli, self.pool(shown(batch)))
                 bar.update(len(batch))
             writer.wait()
         return writer.digests

@@ -69,6 +69,11 @@ def dimensions(model: nn.Module, layer: str, shape: tuple[int, ...]) -> tuple[st
     return ("stimulus", *(f"{layer}_{name}" for name in rest))
 
 
+def names_of(dimensions: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of axes after the first, without that of their layer: channel, y, x, token."""
+    return tuple(name.rsplit("_", 1)[1] for name in dimensions[1:])
+
+
 class TokenLayout(TypedDict):
     """How the token axis of a transformer is ordered."""
 

@@ -1,0 +1,102 @@
+"""Probes: what frozen features know of visual tasks beyond recognition."""
+
+from __future__ import annotations
+
+from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Sizes
+from visalign.measures.wording import enumeration
+
+
+def probed(sizes: Sizes, model: str, probe: str) -> float:
+    """Work of the probes of a model: an eigendecomposition of the trials a fold and draw."""
+    row, settings = sizes.study.probes[probe], sizes.study.config["probes"]
+    return settings["draws"] * settings["folds"] * sizes.images(row["stimuli"]) ** 3
+
+
+def task_of(benchmark: str) -> str:
+    """Task of a benchmark, probes/DATASET/TASK[/difficulty]."""
+    return " ".join(benchmark.split("/")[2:])
+
+
+def title_of(benchmark: str) -> str:
+    """Title of the panel of a benchmark: its task and, where there is one, its difficulty."""
+    return f"Probe: {task_of(benchmark)}"
+
+
+def paragraph(study: Facts, results: Results) -> str:
+    """Describe the probes."""
+    settings, rows = study.config["probes"], results.scores
+    tasks = sorted({task_of(benchmark) for benchmark in rows["benchmark"]})
+    people = rows["metric"].isin(["human_gap", "error_consistency"]) & rows["value"].notna()
+    simulated = " (simulated)" if rows.loc[people, "simulated"].any() else ""
+    answered = (
+        f" Where people{simulated} answered the same images, their accuracy is the ceiling, human_gap theirs "
+        "less the model's, and error consistency Cohen's κ of which trials are right (Geirhos et al. 2020), "
+        "median over people."
+    )
+    kinds = enumeration(sorted({row["probe_kind"] for row in study.probes.values()}))
+    return (
+        f"**Probes.** {len(tasks)} tasks: {enumeration(tasks)}. Linear probes ({kinds}) read the answer from "
+        "frozen features; ridge has its penalty from exact leave-one-out (whole groups of images that are no "
+        f"independent witnesses) on training trials. Without a split of their own, trials are divided into "
+        f"{settings['folds']} folds that keep groups and pairs whole and labels balanced, "
+        f"{settings['draws']} times. The floor is the mean accuracy after {settings['permutations']} "
+        "permutations of training labels; the same probe on 28 × 28 pixels and on image statistics stands "
+        f"beside it. 95 % intervals: {settings['bootstrap']} draws of test groups and of training draws "
+        f"(seed {study.config['seed']}).{answered if people.any() else ''}"
+    )
+
+
+MEASURE = Measure(
+    name="probes",
+    title="Probes",
+    summary="probe frozen features for depth, perspective, contours, sameness and tilt",
+    over="probes",
+    labelled=False,
+    needs=("features",),
+    metrics=(
+        Metric("probe_accuracy", "accuracy of the probe on held-out trials; n images"),
+        Metric("probe_auc", "area under its ROC curve; n images"),
+        Metric("curve_area", "mean accuracy over the logarithm of the number of training trials"),
+        Metric("n80", "training trials at which the accuracy first reaches .80; n images"),
+        Metric("pixel_accuracy", "accuracy of the same probe on 28 × 28 pixels; n images", simulated="never"),
+        Metric("statistics_accuracy", "the same on image statistics; n images", simulated="never"),
+        Metric("human_gap", "people's accuracy less the model's on the same images; n images"),
+        Metric("error_consistency", "Cohen's κ of which trials model and people get right; n images"),
+        Metric("threshold", "difficulty at which half of what is above chance is right; n images"),
+        Metric("slope", "of the logistic function of difficulty; n images"),
+        Metric("sd_gap", "accuracy on spatial tasks less that on same-different tasks; n tasks"),
+        Metric(
+            "tilt_correlation", "Pearson r of the tilt illusion with people's; n cells", simulated="never"
+        ),
+        Metric("tilt_slope", "of the regression of the illusion on people's; n cells", simulated="never"),
+        Metric("tilt_repulsion", "mean illusion at 10° to 30°, degrees; n cells", simulated="never"),
+        Metric("tilt_attraction", "mean illusion at 60° to 90°, degrees; n cells", simulated="never"),
+        Metric(
+            "tilt_zero", "difference at which the illusion changes sign, degrees; n cells", simulated="never"
+        ),
+        Metric("tilt_averaging", "weight of the surround in a vector average; n cells", simulated="never"),
+        Metric("decoder_error", "mean error of decoded orientation, degrees; n images", simulated="never"),
+    ),
+    headlines=(
+        Headline(
+            panel="probes",
+            title="Probe",
+            metric="probe_accuracy",
+            convention="accuracy",
+            label="accuracy of a linear probe",
+            raw="accuracy",
+            title_of=title_of,
+        ),
+        Headline(
+            panel="tilt",
+            title="Tilt illusion",
+            metric="tilt_correlation",
+            convention="r",
+            label="correlation with people's tilt illusion",
+            raw="r",
+        ),
+    ),
+    reason_metrics=("probe_accuracy",),
+    costs=(Cost("probes", work=probed),),
+    methods=paragraph,
+)
