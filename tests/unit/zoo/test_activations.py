@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from visalign.zoo.activations import in_rows, recorded, share_lost
+from visalign.zoo.activations import recorded, share_lost
 
 
 class Small(nn.Sequential):
@@ -80,25 +80,6 @@ def test_what_a_batch_was_filled_up_with_is_not_returned():
         found = shown(inputs(3))
     for layer, values in expected.items():
         torch.testing.assert_close(found[layer], values)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-@pytest.mark.parametrize(
-    "shape", [(3, 5), (3, 4, 5), (3, 8, 6, 7), (1, 1, 9, 9), (3, 8, 1, 1), (2, 70, 61, 3)]
-)
-def test_values_come_into_the_order_of_their_axes(shape, dtype):
-    values = torch.from_numpy(np.random.default_rng(0).standard_normal(shape)).to(dtype)
-    orders = [values, values.mT.contiguous().mT]
-    if values.ndim == 4:
-        orders += [
-            values.contiguous(memory_format=torch.channels_last),
-            values.permute(0, 3, 1, 2).contiguous(),
-        ]
-        orders[-1] = orders[-1].permute(0, 2, 3, 1)
-    for ordered in orders:
-        found = in_rows(ordered)
-        assert found.is_contiguous()
-        np.testing.assert_array_equal(found.numpy(), values.numpy())
 
 
 @pytest.mark.parametrize(("mean", "sd"), [(1000, 0.3), (3000, 1), (0, 1e-5), (0, 1e-7), (0, 1e-8), (0, 1)])

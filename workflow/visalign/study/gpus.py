@@ -24,7 +24,7 @@ from visalign.io.sheets import read_sheet
 from visalign.study.costs import Sizes
 
 #: What a forward pass of architectures takes: multiplications and activations, as timm publishes them.
-TABLE = Path(__file__).parents[3] / "config/models/macs.tsv"
+TABLE = Path(__file__).with_name("macs.tsv")
 #: How often a number of four bytes is moved for each output of a convolution or product.
 MOVED = 8
 #: Seconds of a job before its first batch: Python, libraries, the network on its GPU. An assumption.
