@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import kstest, ks_2samp
+from scipy.stats import ks_2samp, kstest
 
 from visalign.errors import InputError
 from visalign.visual_tasks import pathfinder, pathfinder_oracle, segments

@@ -1,4 +1,4 @@
-"""Claims about the synthetic visual reasoning test: labels that an oracle reads off the image, and nothing simpler."""
+"""Claims about the synthetic visual reasoning test: an oracle reads its labels off the image."""
 
 from __future__ import annotations
 

@@ -73,6 +73,7 @@ class StimuliRow(TypedDict):
     transform: str
     count: int
     seed: int
+    tasks: NotRequired[str]
     cue: NotRequired[float]
     size: int
     citation: NotRequired[str]

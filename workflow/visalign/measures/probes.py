@@ -17,6 +17,16 @@ def task_of(benchmark: str) -> str:
     return " ".join(benchmark.split("/")[2:])
 
 
+#: Problems of the synthetic visual reasoning test that ask for sameness, as published (Kim et al. 2018).
+SAMENESS = (1, 5, 7, 15, 16, 19, 20, 21, 22)
+
+
+def is_sameness(task: str) -> bool | None:
+    """Whether a task is a problem of sameness or of spatial relations; None of other tasks."""
+    name, _, number = task.rpartition("-")
+    return int(number) in SAMENESS if name == "svrt" and number.isdigit() else None
+
+
 def title_of(benchmark: str) -> str:
     """Title of the panel of a benchmark: its task and, where there is one, its difficulty."""
     return f"Probe: {task_of(benchmark)}"

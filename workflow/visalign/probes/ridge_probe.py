@@ -129,9 +129,9 @@ def left_out_errors(
 ) -> np.ndarray:
     """Mean squared errors of trials that are left out, alone or with their group, in closed form.
 
-    With H = 1 1ᵀ / n + U diag(s² / (s² + α)) Uᵀ and residuals r = y − H y, what is left out of group g errs by
-    (I − H_gg)⁻¹ r_g, of a trial alone by r / (1 − h): that of a ridge regression with an intercept, which is
-    fitted anew without them (features keep the scale of all training trials).
+    With H = 1 1ᵀ / n + U diag(s² / (s² + α)) Uᵀ and residuals r = y − H y, what is left out of group g errs
+    by (I − H_gg)⁻¹ r_g, of a trial alone by r / (1 − h): that of a ridge regression with an intercept, which
+    is fitted anew without them (features keep the scale of all training trials).
 
     Parameters
     ----------

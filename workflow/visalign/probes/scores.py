@@ -24,7 +24,7 @@ SHUFFLES = 200
 
 
 class Task(NamedTuple):
-    """What is known of a task when it is scored: its trials, people's answers, features that need no model."""
+    """What is known of a task: its trials, people's answers, and features that need no model."""
 
     trials: Trials
     people: People | None

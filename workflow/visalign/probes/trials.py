@@ -55,6 +55,12 @@ class Trials:
         return Trials(self.task, *(part[chosen] for part in parts))
 
 
+def images(path: str | Path) -> list[str]:
+    """Images of a table of trials, in the order in which it first shows them."""
+    table = read_table(path, required=("stimulus_id",), dtype={"stimulus_id": str}, keep_default_na=False)
+    return list(dict.fromkeys(table["stimulus_id"]))
+
+
 def read(path: str | Path, stimulus_ids: Sequence[str], tasks: Iterable[str] = ()) -> list[Trials]:
     """Read a table of trials, task by task in the order in which they first appear.
 
@@ -71,8 +77,8 @@ def read(path: str | Path, stimulus_ids: Sequence[str], tasks: Iterable[str] = (
     ------
     InputError
         A column that is missing, an image that is not there, a trial twice, a label that is neither 0, 1 nor
-        degrees below 360, a split of another name, a pattern without a task, one class only, or a group on both
-        sides of the table's own split.
+        degrees below 360, a split of another name, a pattern without a task, one class only, or a group on
+        both sides of the table's own split.
     """
     table = read_table(
         path,

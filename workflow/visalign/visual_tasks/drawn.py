@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Drawn:
     asked : tuple of Asked
     group : str
         Images of one group are no independent witnesses; '' if it stands alone.
-    geometry : dict
+    geometry : mapping
         Coordinates in pixels (x to the right, y down, centre of the first pixel at 0) of all that was drawn.
     """
 
@@ -37,7 +38,7 @@ class Drawn:
     parts: np.ndarray
     asked: tuple[Asked, ...]
     group: str = ""
-    geometry: dict[str, object] = field(default_factory=dict)
+    geometry: Mapping[str, Any] = field(default_factory=dict)
 
 
 def generator(seed: int, task: str, index: int) -> np.random.Generator:

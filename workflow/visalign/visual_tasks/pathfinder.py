@@ -1,8 +1,8 @@
 """Pathfinder (Linsley et al. 2018): are two markers on one dashed contour, or on two?
 
-Two target contours of equal length grow from neighbouring places among shorter ones; the label only decides whether
-the second marker is at the end of the first target or of the other. Both ends are equally far from the first marker,
-which in the released generator they are not: there the answer can be told from distances.
+Two target contours of equal length grow from neighbouring places among shorter ones; the label only decides
+whether the second marker is at the end of the first target or of the other. Both ends are equally far from
+the first marker, which in the released generator they are not: there the answer can be told from distances.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def turning_angles(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def contour(rng: np.random.Generator, start: np.ndarray, length: int, scale: Scale) -> np.ndarray | None:
-    """Vertices (length + 1, 2) of a contour from a place on, or None where it leaves the image or meets itself."""
+    """Vertices (length + 1, 2) of a contour, or None where it leaves the image or meets itself."""
     turns = turning_angles(rng, length)
     turns[0] = rng.uniform(0, 2 * np.pi)
     heading, edge = np.cumsum(turns), scale.of(PADDLE + 2 * MARGIN)

@@ -1,4 +1,4 @@
-"""The answer to Pathfinder from the image: what is near enough to be one contour joins the markers, or does not."""
+"""The answer to Pathfinder from the image: whether ink joined over small gaps connects the markers."""
 
 from __future__ import annotations
 

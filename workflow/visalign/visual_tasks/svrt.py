@@ -1,4 +1,4 @@
-"""The synthetic visual reasoning test (Fleuret et al. 2011, PNAS): 23 problems, each with a rule to be found."""
+"""The synthetic visual reasoning test (Fleuret et al. 2011, PNAS): 23 problems, each with a rule."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Problem(NamedTuple):
     same : bool
         Whether it asks for sameness; else for a spatial relation (SD and SR of Kim et al. 2018).
     published : (float, float, float)
-        Accuracy of the convolutional network of Kim et al. 2018 that was trained on a million images, and of a
-        ResNet-50 that was fine-tuned on 1,000 and on 100 images (Funke et al. 2021).
+        Accuracy of the convolutional network of Kim et al. 2018 that was trained on a million images, and of
+        a ResNet-50 that was fine-tuned on 1,000 and on 100 images (Funke et al. 2021).
     """
 
     scene: Scene

@@ -1,8 +1,8 @@
 """Answers to the problems of the synthetic visual reasoning test from what was drawn, by other means.
 
-Reads the parts of an image (the number of the shape that each pixel shows) and nothing of how it was made. Shapes
-become filled masks; equal ones overlap after their centroids are aligned, and are scaled, turned or mirrored where
-the problem says so.
+Reads the parts of an image (the number of the shape that each pixel shows) and nothing of how it was made.
+Shapes become filled masks; equal ones overlap after their centroids are aligned, and are scaled, turned or
+mirrored where the problem says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ SAME_SIZE = 0.14
 class Shape(NamedTuple):
     """A shape as the image has it.
 
-    ``ink``, ``filled``: masks of the image; ``centroid`` (x, y) and ``radius`` (root mean square) of ``filled``.
+    ``ink``, ``filled``: masks of the image; ``centroid`` (x, y) and ``radius`` (root mean square) of
+    ``filled``.
     """
 
     ink: np.ndarray

@@ -1,4 +1,4 @@
-"""Where the shapes of a problem of the synthetic visual reasoning test go: apart, aligned, in contact, inside."""
+"""Where the shapes of the synthetic visual reasoning test go: apart, aligned, in contact, inside."""
 
 from __future__ import annotations
 

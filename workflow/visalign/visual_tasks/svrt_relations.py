@@ -1,7 +1,7 @@
 """Problems of the synthetic visual reasoning test that ask how shapes lie to each other.
 
-Each function draws one scene of a problem, see `svrt_sameness`. No two shapes of a scene are alike unless the problem
-says so.
+Each function draws one scene of a problem, see `svrt_sameness`. No two shapes of a scene are alike unless the
+problem says so.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def contact(canvas: Canvas, label: int) -> list[Placed]:
 
 
 def opposite(canvas: Canvas, label: int) -> list[Placed]:
-    """12: two small shapes and a big one on a circle; the big one opposite the small, or next to one of them."""
+    """12: two small shapes and a big one on a circle, opposite the small ones or next to one of them."""
     big, *small = [canvas.shape(1.9, 0.8), canvas.shape(1, 0.4), canvas.shape(1, 0.4)]
     reach = common_reach([big, *small])
 
@@ -195,8 +195,6 @@ def one_inside(canvas: Canvas, label: int) -> list[Placed]:
 
     within = [centre + offset for offset in canvas.until(inner)]
     out = canvas.apart([near] * 2, [(centre, far)])
-    if label:
-        chosen = [within[0], out[0]]
-    else:
-        chosen = within if canvas.rng.integers(2) else out
+    both_or_none = within if canvas.rng.integers(2) else out
+    chosen = [within[0], out[0]] if label else both_or_none
     return put([big, first, second], [centre, *chosen])

@@ -1,10 +1,12 @@
 """Problems of the synthetic visual reasoning test that ask which shapes are the same.
 
-Each function draws one scene of a problem: all that both answers need is drawn first, where either fits, and only
-then does the label choose. Where shapes may be exchanged, all have room for the largest.
+Each function draws one scene of a problem: all that both answers need is drawn first, where either fits, and
+only then does the label choose. Where shapes may be exchanged, all have room for the largest.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 
@@ -21,7 +23,6 @@ from visalign.visual_tasks.svrt_places import (
     holds,
     reaches,
 )
-
 
 #: Size of the shape inside of problem 8.
 INNER = 0.42
@@ -63,7 +64,7 @@ def distance_within_pairs(canvas: Canvas, label: int) -> list[Placed]:
             centres += [first, np.rint(first + far * direction(canvas.angle()))]
         return centres if canvas.all_free(centres, [reach] * 4) else None
 
-    both = [canvas.until(lambda equal=equal: places(equal)) for equal in (False, True)]
+    both = [canvas.until(partial(places, equal)) for equal in (False, True)]
     return put([a, a, b, b], both[label])
 
 
@@ -115,7 +116,7 @@ def large_at_end(canvas: Canvas, label: int) -> list[Placed]:
 
 
 def same_offset(canvas: Canvas, label: int) -> list[Placed]:
-    """13: two equal big and two equal small shapes, at the same offset, or at ones that differ by a quarter."""
+    """13: two equal big and two equal small shapes, at one offset, or at two that differ by a quarter."""
     big, small = canvas.shape(1.8, 0.6), canvas.shape(0.9)
     (far, near), least = reaches([big, small]), canvas.side / 4
 

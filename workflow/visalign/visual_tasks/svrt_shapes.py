@@ -1,4 +1,4 @@
-"""Closed contours of the synthetic visual reasoning test (Fleuret et al. 2011), as points around their centre."""
+"""Closed contours of the synthetic visual reasoning test (Fleuret et al. 2011), around their centre."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SMOOTHED = 6
 def contour(rng: np.random.Generator, radius: float, hole: float) -> np.ndarray:
     """Draw a contour that stays within an annulus.
 
-    One point in each quadrant, then midpoints that are displaced within discs, again and again, until points are
-    a quarter pixel apart; turned at random. A contour that leaves the annulus is drawn anew.
+    One point in each quadrant, then midpoints that are displaced within discs, again and again, until points
+    are a quarter pixel apart; turned at random. A contour that leaves the annulus is drawn anew.
 
     Parameters
     ----------

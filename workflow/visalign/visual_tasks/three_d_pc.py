@@ -1,9 +1,10 @@
-"""The 3D-PC (Linsley et al. 2024): depth order and perspective taking, in the layouts in which it is published.
+"""The 3D-PC (Linsley et al. 2024): depth order and perspective taking, in its published layouts.
 
-Depth order asks whether the ball is farther than the green camera; VPT-basic, whether it can be seen from there;
-VPT-Strategy is VPT-basic while the ball moves behind an object. Scenes are images/CATEGORY/OBJECT/SETTING/VIEW.png.
-The label of VPT-basic depends on the setting only, so images of one setting are a group: of 3,848 test images
-there are 101 independent witnesses. Labels of -1, unclear, are left out and counted.
+Depth order asks whether the ball is farther than the green camera; VPT-basic, whether it can be seen from
+there; VPT-Strategy is VPT-basic while the ball moves behind an object. Scenes are
+images/CATEGORY/OBJECT/SETTING/VIEW.png. The label of VPT-basic depends on the setting only, so images of one
+setting are a group: of 3,848 test images there are 101 independent witnesses. Labels of -1, unclear, are left
+out and counted.
 """
 
 from __future__ import annotations
@@ -132,8 +133,8 @@ def from_folders(root: str | Path) -> Found:
 def from_parquet(root: str | Path) -> Iterator[StoredImage]:
     """Yield the images of local copies of the parquet files ``CONFIG/SPLIT*.parquet``, with their trials.
 
-    Columns are image (bytes and path), label, category, scene, setting, img_id. A file is read one row group at
-    a time, which bounds memory.
+    Columns are image (bytes and path), label, category, scene, setting, img_id. A file is read one row group
+    at a time, which bounds memory.
 
     Raises
     ------
@@ -205,8 +206,8 @@ def _labelled(table: Path, path: str, label: str) -> Iterator[tuple[str, float]]
 def answers(files: list[str | Path], shown: list[str], inverted: bool) -> tuple[pd.DataFrame, dict[str, int]]:
     """People's answers, from one table a person; nothing else of these files is kept.
 
-    They hold names and addresses: five columns are read (video_url, response, label, correctness, timeout), and
-    people are numbered in the order of the files' names.
+    They hold names and addresses: five columns are read (video_url, response, label, correctness, timeout),
+    and people are numbered in the order of the files' names.
 
     Parameters
     ----------
