@@ -115,6 +115,16 @@ def test_floor_of_permuted_labels_is_chance_and_p_counts_what_reaches():
     assert floor == pytest.approx(0.5, abs=0.03) and floor < high < 0.7 and p == 1 / 41
 
 
+def test_p_values_of_null_data_are_uniform():
+    """A permutation for each fold would average over them, and find 12 of 40 null data sets below .05."""
+    rng, found = np.random.default_rng(13), []
+    for seed in range(40):
+        labels = rng.permutation(np.repeat([0, 1], 20))
+        own = Setting(draws=3, permutations=39, seed=seed)
+        found.append(probes.chance(probes.probe({"x": rng.normal(size=(40, 15))}, trials_of(labels), own))[2])
+    assert np.mean(np.array(found) <= 0.05) < 0.16 and 0.35 < np.mean(found) < 0.65
+
+
 def test_a_layer_is_chosen_by_training_trials_of_each_fold():
     rng = np.random.default_rng(6)
     labels = np.tile([0, 1], 40)

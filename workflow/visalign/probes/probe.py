@@ -121,14 +121,14 @@ def probe(layers: Layers, trials: Trials, setting: Setting) -> Probed:
     draws = 1 + max(fold.draw for fold in divided)
     decisions, hits = (np.full((draws, len(trials.label)), np.nan) for _ in range(2))
     null = np.zeros((len(trials.label), setting.permutations))
-    rng, chosen = setting.generator(trials.task, "permutations"), []
+    labels, chosen = permuted_labels(trials, setting, "permutations"), []
     for fold in divided:
         layer = best_layer(layers, trials, fold)
-        decided, by_chance = fold_of(layers[layer], trials, fold, setting, rng)
-        signs = 2 * trials.label[fold.test] - 1
-        decisions[fold.draw, fold.test] = decided
-        hits[fold.draw, fold.test] = ridge_probe.correct(decided[:, None], signs)[:, 0]
-        null[fold.test] += ridge_probe.correct(by_chance, signs) / draws
+        decided = fold_of(layers[layer], trials, fold, setting, labels)
+        decisions[fold.draw, fold.test] = decided[:, 0]
+        right = ridge_probe.correct(decided, labels[fold.test])
+        hits[fold.draw, fold.test] = right[:, 0]
+        null[fold.test] += right[:, 1:] / draws
         chosen.append(layer)
     return Probed(trials.of(tested), decisions[:, tested], hits[:, tested], null[tested], tuple(chosen))
 
@@ -140,13 +140,26 @@ def transferred(layers: Layers, trials: Trials, setting: Setting) -> Probed | No
         return None
     finite(layers)
     train = np.flatnonzero((trials.split == "train") | (trials.split == ""))
-    fold, rng = Fold(0, train, test), setting.generator(trials.task, "transfer permutations")
+    fold, labels = Fold(0, train, test), permuted_labels(trials, setting, "transfer permutations")
     layer = best_layer(layers, trials, fold)
-    decided, by_chance = fold_of(layers[layer], trials, fold, setting, rng)
-    signs = 2 * trials.label[test] - 1
-    hits = ridge_probe.correct(decided[:, None], signs)[:, 0]
-    null = ridge_probe.correct(by_chance, signs)
-    return Probed(trials.of(test), decided[None], hits[None], null, (layer,))
+    decided = fold_of(layers[layer], trials, fold, setting, labels)
+    right = ridge_probe.correct(decided, labels[test])
+    return Probed(trials.of(test), decided[None, :, 0], right[None, :, 0], right[:, 1:], (layer,))
+
+
+def permuted_labels(trials: Trials, setting: Setting, purpose: str) -> np.ndarray:
+    """Labels of ±1, first the true ones, then permutations (n_trials, 1 + n_permutations).
+
+    A permutation is of all trials that take turns in training and in test, and the same in all folds and
+    draws, so that an accuracy under it varies as the true one would if features told nothing. Of a table with
+    a split of its own training trials are permuted only; test trials keep their labels.
+    """
+    signs = 2 * trials.label - 1
+    columns = np.repeat(signs[:, None], 1 + setting.permutations, axis=1)
+    own = np.flatnonzero((trials.split == "train") | (trials.split == ""))
+    rng = setting.generator(trials.task, purpose)
+    columns[own, 1:] = divisions.permuted(signs[own], trials.group[own], setting.permutations, rng)
+    return columns
 
 
 def best_layer(layers: Layers, trials: Trials, fold: Fold) -> str:
@@ -162,29 +175,31 @@ def best_layer(layers: Layers, trials: Trials, fold: Fold) -> str:
     return min(errors, key=lambda layer: errors[layer])
 
 
-def fold_of(
-    X: np.ndarray, trials: Trials, fold: Fold, setting: Setting, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Decisions on the test trials of a fold, and those after permutations of the training labels.
+def fold_of(X: np.ndarray, trials: Trials, fold: Fold, setting: Setting, labels: np.ndarray) -> np.ndarray:
+    """Decisions on the test trials of a fold, trained on each column of labels.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (n_trials, 1 + n_permutations)
+        Of `permuted_labels`.
 
     Returns
     -------
-    decisions : ndarray, shape (n_test,)
-    by_chance : ndarray, shape (n_test, n_permutations)
+    ndarray, shape (n_test, 1 + n_permutations)
+        Permutations are of the ridge probe, whatever the kind.
     """
-    signs, groups = 2 * trials.label[fold.train] - 1, trials.group[fold.train]
-    train, test = X[trials.row[fold.train]], X[trials.row[fold.test]]
+    columns, groups = labels[fold.train], trials.group[fold.train]
+    signs, train, test = columns[:, 0], X[trials.row[fold.train]], X[trials.row[fold.test]]
     Z, Z_test = ridge_probe.scaled(train, test)
-    columns = np.column_stack([signs, divisions.permuted(signs, groups, setting.permutations, rng)])
-    fitted = ridge_probe.fit(ridge_probe.decompose(Z, Z_test), columns, groups)
-    own = fitted.decisions[:, 0]
+    decided = ridge_probe.fit(ridge_probe.decompose(Z, Z_test), columns, groups).decisions
     if setting.kind == "logistic":
-        own = other_probes.logistic(Z, signs, Z_test)
+        decided[:, 0] = other_probes.logistic(Z, signs, Z_test)
     if setting.kind == "published":
         validation = trials.split == "val"
         shown = (X[trials.row[validation]], 2 * trials.label[validation] - 1) if validation.any() else None
-        own = other_probes.published(train, signs, test, setting.generator(trials.task, "published"), shown)
-    return own, fitted.decisions[:, 1:]
+        rng = setting.generator(trials.task, "published")
+        decided[:, 0] = other_probes.published(train, signs, test, rng, shown)
+    return decided
 
 
 def finite(layers: Layers) -> None:

@@ -185,8 +185,8 @@ def correct(decisions: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     decisions : ndarray, shape (n, n_columns)
-    labels : ndarray, shape (n,)
+    labels : ndarray, shape (n,) or (n, n_columns)
         -1 and 1.
     """
-    agreeing = decisions * labels[:, None] > 0
+    agreeing = decisions * (labels if labels.ndim > 1 else labels[:, None]) > 0
     return np.where(np.abs(decisions) < UNDECIDED, 0.5, agreeing)

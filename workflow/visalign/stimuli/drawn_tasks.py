@@ -48,6 +48,7 @@ def source(name: str, meaning: str, tasks: str) -> Source:
         described=f"{meaning}, {{count}} images of each task, seed {{seed}}, {{size}} pixels",
         listed=listed,
         images=images,
+        counted=lambda row: len(asked(row)) * row["count"],
         columns=COLUMNS,
     )
 

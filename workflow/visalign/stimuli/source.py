@@ -51,6 +51,8 @@ class Source:
         Row to `Listed`, without decoding an image.
     images : callable
         (row, folder to write images to) to the rows of the stimulus table, in the same order.
+    counted : callable
+        Row to the number of images that its columns ask for; of sets that lie on disk, a guess.
     columns : tuple of str
         Of the sheet that it reads, beside those that every source has.
     needs : tuple of str
@@ -69,6 +71,7 @@ class Source:
     described: str
     listed: Callable[[Row], Listed]
     images: Callable[[Row, Path], Iterator[StimulusRow]]
+    counted: Callable[[Row], int] = lambda row: row["count"]
     columns: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     files: Callable[[Row], list[str]] = lambda row: []

@@ -11,6 +11,7 @@ from pathlib import Path
 from visalign import measures
 from visalign.io.files import read_json
 from visalign.measures.measure import Cost, Passes
+from visalign.stimuli import sources
 from visalign.study.study import Study
 from visalign.zoo.weights import trained_here
 
@@ -45,7 +46,8 @@ class Sizes:
         if table.exists():
             with table.open(newline="") as file:
                 return sum(1 for _ in csv.reader(file)) - 1
-        return self.study.stimuli[stimuli]["count"]
+        row = self.study.stimuli[stimuli]
+        return sources.of(row).counted(row)
 
     def parameters(self, model: str) -> int:
         """Number of parameters of a model: the sheet's, or its card's."""

@@ -51,6 +51,8 @@ BLOCK, CHUNK, COPIES = 128 << 20, 4 << 20, 2.5
 RELATIONS, LAYERS = 512 << 20, 24
 #: Bytes of one processed map.
 MAP = 4 * 64**2
+#: Bytes of an image whose features are probed, and trials beyond which features are fewer.
+PROBED, LARGEST_PROBE = 120_000, 4000
 #: Bytes of a stimulus table by row, as text and in memory.
 ROW = 3000
 #: Bytes of a panel of a figure as it is drawn: 19 of them took 290 MB.
@@ -366,6 +368,11 @@ def _neural(memory: Memory, threads: int, model: str, recording: str) -> float:
     return predictions(rows, memory.recording(recording, internal=True), threads)
 
 
+def _probes(memory: Memory, _: int, model: str, probe: str) -> float:
+    images = memory.images(memory.study.probes[probe]["stimuli"])
+    return PLAIN + PROBED * images + 24 * min(images, LARGEST_PROBE) ** 2
+
+
 def _read_maps(memory: Memory, _: int, maps: str) -> float:
     return maps_of(memory.maps(maps))
 
@@ -401,6 +408,7 @@ OF_RULES: dict[str, Callable[..., float]] = {
     "gram": _gram,
     "recordings": lambda memory, _, recording: recorded(memory.recording(recording, internal=False)),
     "neural": _neural,
+    "probes": _probes,
     "maps_read": _read_maps,
     "maps_ceilings": _ceilings,
     "saliency": _saliency,
