@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 #: Status of the scores of a measure whose stage, its name, is off.
+NOT_CHOSEN = "not among {}.models"
 SWITCHED_OFF = "stage {} is switched off"
 
 

@@ -29,13 +29,14 @@ def is_sameness(task: str) -> bool | None:
 
 def title_of(benchmark: str) -> str:
     """Title of the panel of a benchmark: its task and, where there is one, its difficulty."""
-    return f"Probe: {task_of(benchmark)}"
+    return f"Probe {task_of(benchmark)}"
 
 
 def paragraph(study: Facts, results: Results) -> str:
     """Describe the probes."""
     settings, rows = study.config["probes"], results.scores
-    tasks = sorted({task_of(benchmark) for benchmark in rows["benchmark"]})
+    rows = rows[rows["benchmark"].str.startswith("probes/") & rows["value"].notna()]
+    tasks = sorted({benchmark.split("/")[2] for benchmark in rows["benchmark"]} - {"svrt"})
     people = rows["metric"].isin(["human_gap", "error_consistency"]) & rows["value"].notna()
     simulated = " (simulated)" if rows.loc[people, "simulated"].any() else ""
     answered = (
@@ -93,7 +94,7 @@ MEASURE = Measure(
             title="Probe",
             metric="probe_accuracy",
             convention="accuracy",
-            label="accuracy of a linear probe",
+            label="accuracy",
             raw="accuracy",
             title_of=title_of,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,14 +20,20 @@ from visalign.io.scores import SCORE_COLUMNS, Score, ScoreRow, Source, read_scor
 from visalign.labels.spaces import label_mismatch
 from visalign.measures import BY_NAME, METRICS
 from visalign.measures.added_scores import AddedScores, key_of
-from visalign.measures.measure import Measure
+from visalign.measures.measure import NOT_CHOSEN, Measure
 from visalign.zoo import low_level
 from visalign.zoo.weights import weights_id
 
 NUMBERS = ["value", "ci_low", "ci_high", "n", "n_excluded", "floor", "ceiling", "seed", "version"]
 
 
-class Entry(TypedDict):
+class Chosen(TypedDict, total=False):
+    """Of which models a measure is."""
+
+    models: list[str]
+
+
+class Entry(Chosen):
     """An entry of the option ``--benchmarks``, see `Benchmark`."""
 
     measure: str
@@ -48,6 +55,8 @@ class Benchmark:
     simulated : bool
     reason : str or None
         Why no model has scores on it.
+    models : tuple of str
+        Shell patterns of the models that have.
     """
 
     measure: str
@@ -55,6 +64,7 @@ class Benchmark:
     label_space: str | None = None
     simulated: bool = False
     reason: str | None = None
+    models: tuple[str, ...] = ("*",)
 
     @classmethod
     def of(cls, entry: Entry) -> Benchmark:
@@ -65,6 +75,7 @@ class Benchmark:
             label_space=entry.get("label_space"),
             simulated=bool(entry.get("simulated")),
             reason=entry.get("reason"),
+            models=tuple(entry.get("models", ["*"])),
         )
 
     @property
@@ -79,6 +90,8 @@ class Benchmark:
         """
         if self.reason:
             return self.reason
+        if not any(fnmatch.fnmatchcase(row["model"], pattern) for pattern in self.models):
+            return NOT_CHOSEN.format(self.measure)
         if row["weights"] == low_level.WEIGHTS:
             return low_level.lacks(row["architecture"], self.declared.low_level)
         if self.label_space is None:

@@ -17,6 +17,8 @@ from visalign.probes.probe import Layers, Probed, Setting
 from visalign.probes.trials import Trials
 from visalign.stats.bootstrap import expanded_interval
 
+#: What follows the task where there are levels of difficulty beside all together.
+ALL = "all"
 #: Convention of an accuracy.
 ACCURACY = "accuracy"
 #: Draws of shuffled trials for the floor of κ.
@@ -33,7 +35,10 @@ class Task(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """Scores by what follows the task in their benchmark ('' or /difficulty, /transfer), and each trial."""
+    """Scores by what follows the task in their benchmark, and each trial.
+
+    '' or, of tasks with levels of difficulty, /all; /LEVEL; /transfer.
+    """
 
     scores: list[tuple[str, Score]]
     trials: pd.DataFrame
@@ -74,7 +79,8 @@ def score(layers: Layers, task: Task, setting: Setting) -> Scored:
     """
     trials = task.trials
     probed = probe.probe(layers, trials, setting)
-    scores = [("", one) for one in of_task(layers, task, probed, setting)]
+    whole = f"/{ALL}" if levels(probed.trials) else ""
+    scores = [(whole, one) for one in of_task(layers, task, probed, setting)]
     for level in levels(probed.trials):
         own = probed.of(probed.trials.difficulty == level)
         scores.append((f"/{level}", accuracy_of(own, setting, level)))

@@ -21,7 +21,7 @@ from visalign.labels import spaces
 from visalign.maps import readers as map_readers
 from visalign.measures import BY_NAME, MEASURES, Measure
 from visalign.measures.added_scores import AddedScores, published_rows
-from visalign.measures.measure import SWITCHED_OFF
+from visalign.measures.measure import NOT_CHOSEN, SWITCHED_OFF
 from visalign.stimuli.transforms import DataConfig, Transform
 from visalign.study import axis, layout, recipes, references, scope
 from visalign.study.config import Config
@@ -31,7 +31,7 @@ from visalign.zoo import low_level
 from visalign.zoo.weights import trained_here, weights_id
 
 if TYPE_CHECKING:
-    from visalign.measures.score_table import Entry
+    from visalign.measures.score_table import Chosen, Entry
 
 #: Stages that can be switched off, each with the stages that it needs.
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -45,8 +45,6 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "figures": ("trend",),
     "report": ("figures",),
 }
-#: Why a model has no score of a measure that others have.
-NOT_CHOSEN = "not among {}.models"
 #: Cache of what is known of models without their weights.
 CACHE = layout.DATA_CONFIGS
 #: Columns of sheets that name files and folders.
@@ -384,10 +382,16 @@ class Study:
                 "label_space": self.label_space(measure, stimuli),
                 "simulated": sheets[measure.over][dataset]["simulated"] if measure.over in sheets else False,
                 "reason": None if self.enabled(measure.name) else SWITCHED_OFF.format(measure.name),
+                **self.chosen(measure),
             }
             for measure in MEASURES
             for dataset, stimuli in self.datasets(measure).items()
         ]
+
+    def chosen(self, measure: Measure) -> Chosen:
+        """Patterns of the models that a measure is of, where its section has some."""
+        settings = self.section(measure.name)
+        return {"models": settings["models"]} if "models" in settings else {}
 
     def label_space(self, measure: Measure, stimuli: str) -> str | None:
         """Label space of a stimulus set for a measure, None where labels play no part."""
