@@ -90,13 +90,16 @@ class Benchmark:
         """
         if self.reason:
             return self.reason
-        if not any(fnmatch.fnmatchcase(row["model"], pattern) for pattern in self.models):
-            return NOT_CHOSEN.format(self.measure)
         if row["weights"] == low_level.WEIGHTS:
             return low_level.lacks(row["architecture"], self.declared.low_level)
         if self.label_space is None:
             return head if self.declared.labelled else None
         return label_mismatch(row["label_space"], self.label_space, self.dataset) or head
+
+    def not_chosen(self, model: str) -> str | None:
+        """Why a model has no score on it that others have, or None."""
+        chosen = any(fnmatch.fnmatchcase(model, pattern) for pattern in self.models)
+        return None if chosen or self.reason else NOT_CHOSEN.format(self.measure)
 
     def without_value(self, model: str, reason: str) -> pd.DataFrame:
         """Rows that only give a reason, one per headline metric of the measure."""
@@ -141,7 +144,7 @@ def of_each_model(
     """Yield the scores of each model on each benchmark, or rows with the reason. See `gather`."""
     for (model, row), benchmark in itertools.product(models.items(), benchmarks):
         path = directory / benchmark.measure / model / f"{benchmark.dataset}.csv"
-        reason = benchmark.why_undefined(row, heads.get(model))
+        reason = benchmark.not_chosen(model) or benchmark.why_undefined(row, heads.get(model))
         if reason is None and path.exists():
             yield read_scores(path)
             continue
