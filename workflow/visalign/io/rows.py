@@ -73,7 +73,6 @@ class StimuliRow(TypedDict):
     transform: str
     count: int
     seed: int
-    tasks: NotRequired[str]
     cue: NotRequired[float]
     size: int
     citation: NotRequired[str]

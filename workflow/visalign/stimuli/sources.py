@@ -15,12 +15,9 @@ from visalign.stimuli import (
     brainscore,
     folders,
     matlab_images,
-    pathfinder,
     photographs,
-    probes,
     procedural,
     shards,
-    svrt,
 )
 from visalign.stimuli.source import Listed, Row, Source, space
 
@@ -38,9 +35,6 @@ SOURCES: tuple[Source, ...] = (
     brainscore.SOURCE,
     archives.SOURCE,
     matlab_images.SOURCE,
-    svrt.SOURCE,
-    pathfinder.SOURCE,
-    probes.SOURCE,
 )
 NAMES = tuple(source.name for source in SOURCES)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,7 +29,7 @@ class Drawn:
     asked : tuple of Asked
     group : str
         Images of one group are no independent witnesses; '' if it stands alone.
-    geometry : mapping
+    geometry : dict
         Coordinates in pixels (x to the right, y down, centre of the first pixel at 0) of all that was drawn.
     """
 
@@ -38,7 +37,7 @@ class Drawn:
     parts: np.ndarray
     asked: tuple[Asked, ...]
     group: str = ""
-    geometry: Mapping[str, Any] = field(default_factory=dict)
+    geometry: dict[str, object] = field(default_factory=dict)
 
 
 def generator(seed: int, task: str, index: int) -> np.random.Generator:

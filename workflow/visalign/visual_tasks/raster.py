@@ -87,29 +87,3 @@ def _distances(
         share = np.clip((dx * along[0] + dy * along[1]) / length, 0, 1) if length else 0.0
         distance = np.hypot(dx - share * along[0], dy - share * along[1])
         yield (slice(y[0], y[-1] + 1), slice(x[0], x[-1] + 1)), distance
-
-
-def outline(canvas: np.ndarray, points: np.ndarray, thickness: float) -> None:
-    """Draw a line through points that are at most a quarter pixel apart, by their distances.
-
-    As `stroke`, but faster for many points; distances are at most .02 pixels too large between two of them.
-
-    Parameters
-    ----------
-    canvas : ndarray of float32, shape (height, width)
-    points : ndarray, shape (n_points, 2)
-    thickness : float
-        Up to 3 pixels.
-    """
-    height, width = canvas.shape
-    reach = int(np.ceil(thickness / 2 + 0.5))
-    steps = np.arange(-reach, reach + 1)
-    nearest = np.rint(points).astype(int)
-    x, y = (nearest[:, axis, None] + steps for axis in (0, 1))
-    squared = (x - points[:, :1])[:, None, :] ** 2 + (y - points[:, 1:])[:, :, None] ** 2
-    columns, rows = np.broadcast_arrays(x[:, None, :], y[:, :, None])
-    there = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    distance = np.full(height * width, np.inf)
-    np.minimum.at(distance, (rows * width + columns)[there], squared[there])
-    covered = np.clip(thickness / 2 + 0.5 - np.sqrt(distance), 0, 1).reshape(height, width)
-    np.maximum(canvas, covered, out=canvas, casting="unsafe")
