@@ -45,6 +45,7 @@ def stratified_folds(
     InputError
         A stratum is in fewer units than there are folds, or is missing in a fold or in the others.
     """
+    unit = np.unique(unit, return_inverse=True)[1]
     content = _content(strata, unit)
     names = np.unique(strata)
     for name, column in zip(names, content.T, strict=True):

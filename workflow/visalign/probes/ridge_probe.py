@@ -50,7 +50,7 @@ def classify(
     Parameters
     ----------
     labels : ndarray, shape (n_train, m)
-        1 and 0, both in every column.
+        1 and 0.
     penalties : ndarray, shape (count,)
         To choose from, positive.
     groups : ndarray, shape (n_train,), optional
@@ -59,7 +59,7 @@ def classify(
     Returns
     -------
     Fit
-        Decision values: above 0 for label 1.
+        Decision values: above 0 for label 1, 0 in a column that has one label only.
     """
     Y = np.where(labels > 0, 1.0, -1.0)
     projected = spectrum.basis.T @ (Y - Y.mean(axis=0))
@@ -67,9 +67,11 @@ def classify(
     shrunk = projected / (spectrum.eigenvalues[:, None] + chosen)
     # Fitted values sum to 0 over all stimuli, so their sum over label 1 is half of Σ y · fitted.
     ones = (Y > 0).sum(axis=0)
+    zeros = len(Y) - ones
     total = (projected * spectrum.eigenvalues[:, None] * shrunk).sum(axis=0) / 2
-    middle = total * (1 / ones - 1 / (len(Y) - ones)) / 2
-    return Fit(spectrum.test @ shrunk - middle, chosen)
+    middle = total * (1 / np.maximum(ones, 1) - 1 / np.maximum(zeros, 1)) / 2
+    values = spectrum.test @ shrunk - middle
+    return Fit(np.where((ones > 0) & (zeros > 0), values, 0), chosen)
 
 
 def regress(
