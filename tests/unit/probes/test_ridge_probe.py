@@ -118,7 +118,10 @@ def test_splits_share_products_and_give_what_each_gives_alone():
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(110)
         train, test = order[:80], order[80:]
-        ours, alone = shared.spectrum(train, test), Features(X[order]).spectrum(np.arange(80), np.arange(80, 110))
+        ours, alone = (
+            shared.spectrum(train, test),
+            Features(X[order]).spectrum(np.arange(80), np.arange(80, 110)),
+        )
         grid = ridge_probe.penalty_grid(alone)
         np.testing.assert_allclose(
             ridge_probe.classify(ours, labels[train], grid).values,

@@ -17,5 +17,5 @@ def decoded(values: np.ndarray) -> np.ndarray:
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a − b of orientations in degrees, from −90 to 90."""
+    """Difference a − b of orientations in degrees, from −90 to 90."""
     return (a - b + 90) % 180 - 90

@@ -17,7 +17,7 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
 def grey(images: np.ndarray) -> np.ndarray:
-    """Grey levels (n, height, width) float64 of images, (n, height, width) or (n, height, width, 3), by Rec. 601."""
+    """Grey levels (n, height, width) of images, grey ones or (n, height, width, 3), by Rec. 601; float64."""
     if images.ndim == 3:
         return images.astype(np.float64)
     return images.astype(np.float64) @ _LUMINANCE
@@ -44,8 +44,8 @@ def statistics(images: np.ndarray, markers: np.ndarray | None = None) -> np.ndar
     """Statistics of each image, and their squares.
 
     Share of ink (pixels that differ from the median grey), mean and standard deviation, histogram of 8 bins,
-    centroid and second moments of what differs from the median, power in 8 rings of spatial frequency (log₁₀),
-    and, where given, places of markers and the distances between them.
+    centroid and second moments of what differs from the median, power in 8 rings of spatial frequency
+    (log₁₀), and, where given, places of markers and the distances between them.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ STEEPEST = 50.0
 
 @dataclass(frozen=True)
 class DifficultyFit:
-    """Threshold (in units of difficulty) and slope (logits per unit) with 95 % intervals, NaN where undefined.
+    """Threshold (a difficulty) and slope (logits per unit of it) with 95 % intervals; NaN where undefined.
 
     ``reason`` says why there is no fit, '' where there is one; ``levels`` is how many there are.
     """

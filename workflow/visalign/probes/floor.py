@@ -19,9 +19,9 @@ class Floor(NamedTuple):
 
 
 def permuted_labels(
-    label: np.ndarray, unit: np.ndarray, split: np.ndarray, count: int, rng: np.random.Generator
+    label: np.ndarray, unit: np.ndarray, block: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Labels permuted within each split, those of whole units where every unit has one label.
+    """Labels permuted within each block, those of whole units where every unit has one label.
 
     Labels of test trials are permuted too, among themselves. With them as they are, the question would be how
     far a random direction happens to be the one of the task: with one strong feature it is right in .9 or in
@@ -32,7 +32,9 @@ def permuted_labels(
     label : ndarray, shape (n,)
     unit : ndarray of int, shape (n,)
         Trials that are no independent witnesses have one number.
-    split : ndarray, shape (n,)
+    block : ndarray, shape (n,)
+        The split of each trial or, where trials are cross-validated, what is whole in every fold, see
+        `folds`.
     count : int
         Of permutations.
 
@@ -40,15 +42,14 @@ def permuted_labels(
     -------
     ndarray, shape (n, count)
     """
-    result = np.repeat(label[:, None], count, axis=1)
-    for name in np.unique(split):
-        own = np.flatnonzero(split == name)
-        _, first, member = np.unique(unit[own], return_index=True, return_inverse=True)
-        if (label[own][first][member] != label[own]).any():  # labels differ within units
-            first = member = np.arange(len(own))
-        drawn = rng.permuted(np.tile(label[own][first], (count, 1)), axis=1)
-        result[own] = drawn[:, member].T
-    return result
+    _, first, member = np.unique(unit, return_index=True, return_inverse=True)
+    if (label[first][member] != label).any():  # labels differ within units
+        first = member = np.arange(len(label))
+    own = np.repeat(label[first][:, None], count, axis=1)  # of units
+    for name in np.unique(block):
+        units = np.flatnonzero(block[first] == name)
+        own[units] = rng.permuted(own[units], axis=0)
+    return own[member]
 
 
 def floor_of(value: float, permuted: np.ndarray) -> Floor:

@@ -1,7 +1,9 @@
 """Folds and training subsets that have the labels of all trials and keep groups and pairs together.
 
 Folds that do not balance the labels give scores below chance where features know nothing: the label that is
-commoner in a test fold is rarer in its training set.
+commoner in a test fold is rarer in its training set. The same holds of permuted labels, whose counts in the
+folds of every draw should be those of the true ones. So trials are first dealt to blocks, which have the
+labels of all: folds are made of whole blocks, and labels are permuted within blocks.
 """
 
 from __future__ import annotations
@@ -14,8 +16,37 @@ from visalign.errors import InputError
 
 FOLDS = 5
 DRAWS = 10
+#: Blocks at most.
+BLOCKS = 40
 #: Sizes of training subsets; the last point of a curve is all.
 SIZES = (50, 100, 200, 400, 800, 1600)
+
+
+def blocks(
+    strata: np.ndarray, unit: np.ndarray, rng: np.random.Generator, folds: int = FOLDS, where: str = "trials"
+) -> np.ndarray:
+    """Deal whole units to blocks, as many as have every stratum, up to 40; see `stratified_folds`.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Block of each trial.
+
+    Raises
+    ------
+    InputError
+        A stratum is in fewer units than there are folds.
+    """
+    content = _content(strata, np.unique(unit, return_inverse=True)[1])
+    units = (content > 0).sum(axis=0)
+    least = int(units.argmin())
+    if units[least] < folds:
+        raise InputError(
+            f"{where}: label {_shown(np.unique(strata)[least])} is in {units[least]} groups, too few for "
+            f"{folds} folds: bring more, or give the trials a split"
+        )
+    count = int(units[least]) // -(-int(units[least]) // BLOCKS)
+    return _dealt(strata, unit, rng, max(count, folds))
 
 
 def stratified_folds(
@@ -43,37 +74,17 @@ def stratified_folds(
     Raises
     ------
     InputError
-        A stratum is in fewer units than there are folds, or is missing in a fold or in the others.
+        A stratum is missing in a fold.
     """
-    unit = np.unique(unit, return_inverse=True)[1]
-    content = _content(strata, unit)
-    names = np.unique(strata)
-    for name, column in zip(names, content.T, strict=True):
-        if (column > 0).sum() < folds:
+    fold = _dealt(strata, unit, rng, folds)
+    for name in np.unique(strata):
+        found = len(np.unique(fold[strata == name]))
+        if found < folds:
             raise InputError(
-                f"{where}: label {_shown(name)} is in {int((column > 0).sum())} groups, too few for {folds} folds: "
-                "bring more, or give the trials a split"
+                f"{where}: label {_shown(name)} is in {found} of {folds} folds: its groups are too few or too "
+                "unlike in size: bring more, or give the trials a split"
             )
-    weight = 1 / content.sum(axis=0)  # of the squares: rare strata count as much
-    order = rng.permutation(len(content))
-    order = order[np.argsort(-content[order].sum(axis=1), kind="stable")]
-    place = rng.permutation(folds)
-    counts, fold = np.zeros((folds, content.shape[1])), np.empty(len(content), dtype=int)
-    for index in order:
-        own = content[index]
-        # (counts + own)² − counts², but for what is the same in all folds
-        cost = np.rint(2 * counts @ (own * weight) * 1e9)
-        best = np.lexsort((-counts.sum(axis=1), cost))[0]
-        counts[best] += own
-        fold[index] = place[best]
-    total = counts.sum(axis=0)
-    for name, column, every in zip(names, counts.T, total, strict=True):
-        if (column == 0).any() or (column == every).any():
-            raise InputError(
-                f"{where}: label {_shown(name)} is missing in a fold: its groups are too unlike in size for "
-                f"{folds} folds"
-            )
-    return fold[unit]
+    return fold
 
 
 def nested_order(strata: np.ndarray, unit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -118,6 +129,25 @@ def subset_ends(unit: np.ndarray, sizes: Sequence[int]) -> dict[int, int]:
     ends = np.flatnonzero(np.append(unit[1:] != unit[:-1], True)) + 1
     found = {size: int(ends[ends <= size].max(initial=0)) for size in sizes if size < len(unit)}
     return {size: end for size, end in found.items() if end}
+
+
+def _dealt(strata: np.ndarray, unit: np.ndarray, rng: np.random.Generator, parts: int) -> np.ndarray:
+    """Part (n,) of each trial, see `stratified_folds`."""
+    unit = np.unique(unit, return_inverse=True)[1]
+    content = _content(strata, unit)
+    weight = 1 / content.sum(axis=0)  # of the squares: rare strata count as much
+    order = rng.permutation(len(content))
+    order = order[np.argsort(-content[order].sum(axis=1), kind="stable")]
+    place = rng.permutation(parts)
+    counts, part = np.zeros((parts, content.shape[1])), np.empty(len(content), dtype=int)
+    for index in order:
+        own = content[index]
+        # (counts + own)² − counts², but for what is the same in all parts
+        cost = np.rint(2 * counts @ (own * weight) * 1e9)
+        best = np.lexsort((-counts.sum(axis=1), cost))[0]
+        counts[best] += own
+        part[index] = place[best]
+    return part[unit]
 
 
 def _content(strata: np.ndarray, unit: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ DRAWS = 2000
 
 
 class Resamples(NamedTuple):
-    """``unit`` (n,): of each test trial; ``training`` (draws,): training draw; ``weights`` (draws, n_units)."""
+    """``unit`` (n,) of each trial; of each draw, ``training`` (draws,) and ``weights`` (draws, n_units)."""
 
     unit: np.ndarray
     training: np.ndarray

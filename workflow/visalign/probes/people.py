@@ -50,8 +50,8 @@ class People(NamedTuple):
     """Answers to the images of a task.
 
     ``right`` (participants, n): 1 or 0, NaN where not asked; ``participants``: their names; ``timed_out``:
-    answers that came too late, among those; ``elsewhere``: stimuli that people saw and that are not asked here,
-    ``n_elsewhere`` answers in all.
+    answers that came too late, among those; ``elsewhere``: stimuli that people saw and that are not asked
+    here, ``n_elsewhere`` answers in all.
     """
 
     right: np.ndarray
@@ -66,7 +66,9 @@ class People(NamedTuple):
         said = [f"{self.timed_out} time-outs count as wrong"] if self.timed_out else []
         if self.n_elsewhere:
             some = ", ".join(self.elsewhere[:3]) + (", …" if len(self.elsewhere) > 3 else "")
-            said.append(f"{self.n_elsewhere} answers to {len(self.elsewhere)} other stimuli left out ({some})")
+            said.append(
+                f"{self.n_elsewhere} answers to {len(self.elsewhere)} other stimuli left out ({some})"
+            )
         return "; ".join(said)
 
 
@@ -100,7 +102,9 @@ def read_answers(path: str | Path) -> Answers:
     counted = Counter(zip(task.tolist(), participant.tolist(), stimulus.tolist(), strict=True))
     (_, who, what), times = counted.most_common(1)[0]
     if times > 1:
-        raise InputError(f"{path}: stimulus_id: participant {who!r} answered {what!r} {times} times: keep one")
+        raise InputError(
+            f"{path}: stimulus_id: participant {who!r} answered {what!r} {times} times: keep one"
+        )
     return Answers(participant, stimulus, task, (response == label) & ~late, late, str(path))
 
 

@@ -1,8 +1,8 @@
 """The published probe: one linear layer trained by AdamW, the best of thirty epochs on a validation set.
 
-As in the released code of the 3D-PC (serre-lab/VPT): batch norm without affine (eps 1e-6), dropout .3, a linear
-layer with one output, binary cross-entropy, AdamW at rate 5e-5 with decay 1e-4, batches of 16, the last incomplete
-one dropped, 30 epochs without a schedule. Starts and running statistics are torch's.
+As in the released code of the 3D-PC (serre-lab/VPT): batch norm without affine (eps 1e-6), dropout .3, a
+linear layer with one output, binary cross-entropy, AdamW at rate 5e-5 with decay 1e-4, batches of 16, the
+last incomplete one dropped, 30 epochs without a schedule. Starts and running statistics are torch's.
 """
 
 from __future__ import annotations

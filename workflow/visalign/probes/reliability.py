@@ -19,8 +19,8 @@ def spread_reliability(scores: np.ndarray, errors: np.ndarray) -> float:
     Returns
     -------
     float
-        Below 0 where models differ less than their errors promise; NaN for fewer than two models, or for equal
-        scores.
+        Below 0 where models differ less than their errors promise; NaN for fewer than two models, or for
+        equal scores.
     """
     known = ~(np.isnan(scores) | np.isnan(errors))
     if known.sum() < 2:
@@ -37,7 +37,7 @@ def binomial_errors(accuracy: np.ndarray, n: int) -> np.ndarray:
 
 
 def attainable(reliability: float) -> float:
-    """The largest |ρ| that scores of this reliability can have with anything, √rel; NaN where there is none."""
+    """The largest |ρ| that scores of this reliability can have with anything, √rel; NaN without any."""
     return float(np.sqrt(reliability)) if reliability > 0 else float("nan")
 
 

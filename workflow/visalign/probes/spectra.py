@@ -75,10 +75,9 @@ class Features:
         basis /= root
         return Spectrum(basis, eigenvalues, held_out @ (V * root))
 
-    def standardised(self, train: np.ndarray, stimuli: np.ndarray) -> np.ndarray:
-        """Features (n_stimuli, p) of `stimuli`, z-scored by the stimuli `train`."""
-        _, mean, scale = self._scaled_by(train)
-        return (self._X[stimuli] - mean) * scale
+    def rows(self, stimuli: np.ndarray) -> np.ndarray:
+        """Features (n_stimuli, p) of `stimuli`, less the mean of all."""
+        return self._X[stimuli]
 
     def _scaled_by(self, train: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Shifted features of `train`, their mean (p,), and what they are multiplied by (p,)."""
@@ -123,6 +122,10 @@ class Gram:
     def __len__(self) -> int:
         """Return the number of stimuli."""
         return len(self._K)
+
+    def take(self, rows: np.ndarray) -> Gram:
+        """Gram matrix of some stimuli."""
+        return Gram(self._K[np.ix_(rows, rows)])
 
     def spectrum(self, train: np.ndarray, test: np.ndarray) -> Spectrum:
         """Spectrum of a split, `train` and `test` being indices of stimuli."""

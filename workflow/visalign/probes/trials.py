@@ -164,7 +164,9 @@ def check(trials: Trials, known: Collection[str] | None = None) -> None:
         names = set(known)
         strange = sorted({name for name in trials.stimulus_id.tolist() if name not in names})
         if strange:
-            faults.append(f"{trials.where}: stimulus_id: {_some(strange)} {_are(strange)} no stimulus of the set")
+            faults.append(
+                f"{trials.where}: stimulus_id: {_some(strange)} {_are(strange)} no stimulus of the set"
+            )
     for name in dict.fromkeys(trials.split.tolist()):
         if name not in SPLITS:
             allowed = ", ".join(split or "empty" for split in SPLITS)
@@ -184,7 +186,8 @@ def _check_task(trials: Trials, where: str) -> None:
     empty = int((trials.split == "").sum())
     if empty not in (0, len(trials)):
         raise InputError(
-            f"{where}: split: empty in {empty} of {len(trials)} trials: give all one, or none to cross-validate"
+            f"{where}: split: empty in {empty} of {len(trials)} trials: give all one, or none of them to "
+            "cross-validate"
         )
     for split in ("train", "test") if not empty else ():
         if not (trials.split == split).any():
@@ -206,8 +209,8 @@ def _check_sides(trials: Trials, where: str) -> None:
         field = "group" if (trials.group[first] != "").any() else "pair"
         names = sorted(set(getattr(trials, field)[first]) - {""})
         raise InputError(
-            f"{where}: {field}: {_some(names)} {_are(names)} in train and in test ({len(both)} such): what was "
-            "seen in training is no test"
+            f"{where}: {field}: {_some(names)} {_are(names)} in train and in test ({len(both)} such): what "
+            "was seen in training is no test"
         )
 
 
