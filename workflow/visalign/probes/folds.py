@@ -81,8 +81,8 @@ def stratified_folds(
         found = len(np.unique(fold[strata == name]))
         if found < folds:
             raise InputError(
-                f"{where}: label {_shown(name)} is in {found} of {folds} folds: its groups are too few or too "
-                "unlike in size: bring more, or give the trials a split"
+                f"{where}: label {_shown(name)} is in {found} of {folds} folds: its groups are too few or "
+                "too unlike in size: bring more, or give the trials a split"
             )
     return fold
 

@@ -68,7 +68,7 @@ def means(values: np.ndarray, resamples: Resamples) -> np.ndarray:
     size = np.bincount(resamples.unit, minlength=resamples.groups).astype(float)
     flat = values.reshape(*values.shape[:2], -1)
     sums = np.zeros((len(values), resamples.groups, flat.shape[2]))
-    np.add.at(sums, (slice(None), resamples.unit), flat)
+    np.add.at(sums.swapaxes(0, 1), resamples.unit, flat.swapaxes(0, 1))
     result = np.empty((len(resamples.weights), flat.shape[2]))
     for number, own in enumerate(sums):
         drawn = resamples.training == number
