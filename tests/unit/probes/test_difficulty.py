@@ -61,7 +61,7 @@ def test_groups_widen_the_interval():
         (
             ["1", "2", "3"],
             [1, 1, 1],
-            "undefined: levels are told apart without error, or all are answered alike",
+            "without error, or all are answered alike",
         ),
     ],
 )

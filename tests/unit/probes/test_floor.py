@@ -1,4 +1,4 @@
-"""Claims about the floor: what is permuted stays within blocks and groups, and p is uniform without signal."""
+"""Claims about the floor: what is permuted stays within blocks and groups, and what p is."""
 
 import numpy as np
 import pytest

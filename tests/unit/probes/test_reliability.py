@@ -29,9 +29,7 @@ def test_what_cannot_be_known_is_no_number():
     assert np.isnan(reliability.spread_reliability(np.array([0.5, 0.6]), nothing))
     assert np.isnan(reliability.spread_reliability(np.full(5, 0.7), np.full(5, 0.1)))
     assert np.isnan(reliability.attainable(-0.1)) and np.isnan(reliability.disattenuated(0.4, 0.3))
-    kept = reliability.spread_reliability(
-        np.array([0.5, 0.6, 0.8, np.nan]), np.array([0.01, 0.01, 0.01, 0.2])
-    )
+    kept = reliability.spread_reliability(np.array([0.5, 0.6, 0.8, np.nan]), np.full(4, 0.01))
     assert kept == pytest.approx(1 - 1e-4 / np.var([0.5, 0.6, 0.8], ddof=1))
 
 

@@ -13,14 +13,14 @@ BINS = 8
 BANDS = 8
 #: Grey levels from the ground that are ink.
 INK = 25.5
-_LUMINANCE = np.array([0.299, 0.587, 0.114])
+_LUMINANCE = np.array([299.0, 587.0, 114.0])  # thousandths, so that grey stays exact
 
 
 def grey(images: np.ndarray) -> np.ndarray:
     """Grey levels (n, height, width) of images, grey ones or (n, height, width, 3), by Rec. 601; float64."""
     if images.ndim == 3:
         return images.astype(np.float64)
-    return images.astype(np.float64) @ _LUMINANCE
+    return images.astype(np.float64) @ _LUMINANCE / 1000
 
 
 def pixels(images: np.ndarray, side: int = SIDE) -> np.ndarray:

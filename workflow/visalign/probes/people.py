@@ -84,7 +84,7 @@ def read_answers(path: str | Path) -> Answers:
     table = read_table(path, required=COLUMNS, dtype=str, keep_default_na=False)
     if not len(table):
         raise InputError(f"{path}: no answers below the header")
-    participant, stimulus = (np.array(words(table, name, path)) for name in COLUMNS[:2])
+    participant, stimulus = (np.array(words(table, name, path), dtype=object) for name in COLUMNS[:2])
     task = np.array([cell.strip() for cell in table["task"]] if "task" in table else [""] * len(table))
     cells = [cell.strip().lower() for cell in table["timed_out"]]
     for cell in cells:

@@ -238,9 +238,7 @@ def _part(
         accuracy = replace(accuracy, ceiling=seen.ceiling)
     scores = [accuracy, _auc_score(task, found, index)]
     if answers is not None:
-        drawn = resample(
-            task.unit[index][seen.index], len(right), task.protocol.seed, task.protocol.resamples
-        )
+        drawn = _resamples(task, index[seen.index], len(right)) if len(seen.index) else None
         scores += people_scores(right, seen, drawn, task.protocol, task.layer)
     if baseline is not None:
         from_pixels = correct(baseline[:, index], trials.label[index])

@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg
 
 from visalign.probes.spectra import Spectrum
 
@@ -133,7 +132,7 @@ def _errors(
     squared = U * U
     alone = (1 - 1 / n - squared.sum(axis=1)) + kept @ squared.T  # 1 − h, (count, n)
     several = [] if groups is None else _several(groups)
-    blocks = [np.eye(len(g)) - 1 / n - U[g] @ U[g].T for g in several]
+    blocks = [np.eye(g.shape[1]) - 1 / n - U[g] @ U[g].swapaxes(1, 2) for g in several]
     errors = np.full((len(penalties), Y.shape[1]), np.inf)
     possible = np.ones(errors.shape, dtype=bool)
     if least and not several:
@@ -145,7 +144,7 @@ def _errors(
         left_out = residual / left[:, None]
         for members, block in zip(several, blocks, strict=True):
             half = U[members] * np.sqrt(f)
-            left_out[members] = linalg.solve(block + half @ half.T, residual[members], assume_a="pos")
+            left_out[members] = np.linalg.solve(block + half @ half.swapaxes(1, 2), residual[members])
         row[columns] = np.einsum("ij,ij->j", left_out, left_out) / n
     return errors
 
@@ -163,8 +162,12 @@ def _possible(kept: np.ndarray, alone: np.ndarray, projected: np.ndarray, beyond
 
 
 def _several(groups: np.ndarray) -> list[np.ndarray]:
-    """Positions of the members of each group (n,) of more than one; none where all are in one group."""
+    """Positions (n_groups, size) of the members of groups of each size above 1; none where all are one group."""
     names, group, size = np.unique(groups, return_inverse=True, return_counts=True)
     if len(names) == 1:
         return []
-    return [np.flatnonzero(group == index) for index in np.flatnonzero(size > 1)]
+    order = np.argsort(group, kind="stable")
+    parts = np.split(order, np.cumsum(size)[:-1])
+    return [
+        np.array([part for part in parts if len(part) == length]) for length in np.unique(size) if length > 1
+    ]
