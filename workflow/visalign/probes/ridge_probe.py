@@ -162,7 +162,7 @@ def _possible(kept: np.ndarray, alone: np.ndarray, projected: np.ndarray, beyond
 
 
 def _several(groups: np.ndarray) -> list[np.ndarray]:
-    """Positions (n_groups, size) of the members of groups of each size above 1; none where all are one group."""
+    """Positions (n_groups, size) of the members of groups of each size above 1; none of one group."""
     names, group, size = np.unique(groups, return_inverse=True, return_counts=True)
     if len(names) == 1:
         return []
