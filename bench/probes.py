@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from sklearn.linear_model import RidgeClassifierCV, RidgeCV
@@ -89,13 +90,13 @@ def against_scikit_learn() -> list[dict]:
     equal, compared, one_by_one, together, penalties = 0, 0, 0.0, 0.0, 0
     for (train, test), fit in list(zip(every, fits, strict=True))[:TIMED]:
         classifier = make_pipeline(StandardScaler(), RidgeClassifierCV(grid))
-        one_by_one += seconds(lambda c=classifier, t=train: c.fit(X64[t], label[t]))
+        one_by_one += seconds(partial(classifier.fit, X64[train], label[train]))
         equal += int((classifier.predict(X64[test]) == (fit.values[:, 0] > 0)).sum())
         compared += len(test)
         targets = 2 * labels - 1
         balanced = np.flatnonzero(targets[train].sum(axis=0) == 0)
         all_at_once = make_pipeline(StandardScaler(), RidgeCV(grid, alpha_per_target=True))
-        together += seconds(lambda c=all_at_once, t=train, y=targets: c.fit(X64[t], y[t]))
+        together += seconds(partial(all_at_once.fit, X64[train], targets[train]))
         predicted = all_at_once.predict(X64[test])[:, balanced]
         equal += int(((predicted > 0) == (fit.values[:, balanced] > 0)).sum())
         compared += predicted.size

@@ -235,6 +235,14 @@ def test_levels_of_difficulty_have_scores_of_their_own():
     assert all(s.floor == pytest.approx(0.5, abs=0.05) for s in part.levels.values())
 
 
+def test_a_continuum_of_difficulty_is_fitted_and_not_cut_into_levels():
+    own = trials(100, difficulty=np.arange(100) / 7)
+    part = probe(planted(own.label, 2.0), own).parts["test"]
+    assert not part.levels and part.difficulty.levels == 100
+    few = trials(100, difficulty=np.arange(100) % 4 * 5)
+    assert list(probe(planted(own.label, 2.0), few).parts["test"].levels) == ["0", "5", "10", "15"]
+
+
 def test_a_table_has_every_draw_and_trial():
     own = trials(60, group=np.arange(60) // 2, difficulty="3")
     table = probe(planted(own.label, 1.0), own).trials

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from visalign.errors import InputError, unknown
+from visalign.io.delimited import number
 from visalign.io.scores import Score
 from visalign.probes import angles, decisions, learning_curve
 from visalign.probes.comparison_with_people import Seen, people_scores, seen_by_people
@@ -24,6 +25,8 @@ from visalign.probes.trials import Trials
 
 #: Mean error of random orientations, degrees.
 RANDOM_ANGLE = 45.0
+#: Levels of difficulty that are scored one by one; more of them are a continuum, which is fitted only.
+MOST_LEVELS = 12
 NO_CURVE = "one training size: the smallest subset of a curve has {} trials"
 
 
@@ -38,7 +41,7 @@ class Part:
     floor : Floor or None
         With permuted labels.
     levels : dict
-        Accuracy at each level of difficulty, where there are several.
+        Accuracy at each level of difficulty, where there are 2 to 12.
     difficulty : DifficultyFit or None
         Where there are several levels.
     """
@@ -123,11 +126,11 @@ def probe_task(
     if protocol.classifier not in CLASSIFIERS:
         raise InputError(f"probe: {unknown(protocol.classifier, CLASSIFIERS)}")
     own = trials.of(task)
-    place = {name: number for number, name in enumerate(stimuli)}
-    strange = sorted({name for name in own.stimulus_id.tolist() if name not in place})
+    row = {name: position for position, name in enumerate(stimuli)}
+    strange = sorted({name for name in own.stimulus_id.tolist() if name not in row})
     if strange:
         raise InputError(f"{own.where}: stimulus_id: {strange[0]!r} has no features ({len(strange)} such)")
-    rows = np.array([place[name] for name in own.stimulus_id.tolist()])
+    rows = np.array([row[name] for name in own.stimulus_id.tolist()])
     used = {name: _of_trials(name, values, rows) for name, values in layers.items()}
     unit = own.units()
     splits, block = splits_of(own, unit, protocol)
@@ -144,7 +147,7 @@ def probe_task(
     places = _places(own, parts)
     found = decisions.decide(used, own, unit, shared.splits, protocol, permuted, list(places.values()))
     shared = replace(shared, layer=_most(found.layers))
-    floors = {name: found.permuted[:, number].mean(axis=0) for number, name in enumerate(places)}
+    floors = {name: found.permuted[:, place].mean(axis=0) for place, name in enumerate(places)}
     baseline = None
     if pixels is not None:
         grey = {"pixels": Features(pixels[rows])}
@@ -172,15 +175,21 @@ def _of_trials(layer: str, values: np.ndarray | Gram, rows: np.ndarray) -> Featu
 
 
 def _places(trials: Trials, parts: dict[str, np.ndarray]) -> dict[tuple[str, str], np.ndarray]:
-    """Positions of each part, and of its levels of difficulty where there are several."""
+    """Positions of each part, and of its levels of difficulty where there are several, lowest first."""
     places = {}
     for name, index in parts.items():
         places[name, ""] = index
-        levels = sorted(set(trials.difficulty[index].tolist()) - {""})
-        if len(levels) > 1:
-            for level in levels:
+        levels = set(trials.difficulty[index].tolist()) - {""}
+        if 1 < len(levels) <= MOST_LEVELS:
+            for level in sorted(levels, key=_by_number):
                 places[name, level] = index[trials.difficulty[index] == level]
     return places
+
+
+def _by_number(level: str) -> tuple[float, str]:
+    """Order of levels: by number, then words."""
+    found = number(level)
+    return (np.inf if found is None else found, level)
 
 
 def _resamples(task: _Task, index: np.ndarray, draws: int) -> Resamples:
@@ -251,7 +260,7 @@ def _part(
             "probe_accuracy", task, right[:, members], index[members], own, task.layer
         )
     fit = None
-    if levels:
+    if len(set(trials.difficulty[index].tolist())) > 1:
         fit = fit_difficulty(trials.difficulty[index], right, _resamples(task, index, len(right)))
     return Part(scores, floor, at_levels, fit)
 
