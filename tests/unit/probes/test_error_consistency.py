@@ -113,6 +113,14 @@ def test_a_model_is_summarised_over_people_between_floor_and_ceiling(simulated):
     assert found["kappa/highest"].value > found["kappa/median"].value
 
 
+def test_draws_vary_with_the_people_where_images_stay(simulated):
+    model, people = simulated
+    kappa = ec.consistency(model[:1], people).kappa[0]
+    rng = np.random.default_rng(0)
+    found, _ = ec.with_people(model[:1], people, np.zeros(2000, int), np.ones((2000, 400)), rng)
+    assert found["kappa/mean"].draws.std() == pytest.approx(kappa.std() / np.sqrt(10), rel=0.1)
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_person_who_errs_as_little_as_the_model_is_counted_and_left_out(simulated):
     people = np.vstack([simulated[1], np.ones(400)])
