@@ -1,0 +1,108 @@
+"""How a probe is trained and tested: its settings, and which trials train and test it in each draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from visalign.probes import folds as dealing
+from visalign.probes import intervals
+from visalign.probes.floor import PERMUTATIONS
+from visalign.probes.trials import Trials
+
+CLASSIFIERS = ("ridge", "logistic", "published")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """Settings of a probe.
+
+    Attributes
+    ----------
+    classifier : {"ridge", "logistic", "published"}
+    draws, folds : int
+        Of the folds where trials have no split; `draws` also of the subsets of learning curves.
+    permutations : int
+        Of the labels, for the floor; of the ridge probe only.
+    sizes : sequence of int
+        Of training subsets of the learning curve; none for no curve.
+    resamples : int
+        Draws of the intervals.
+    seed : int
+    """
+
+    classifier: str = "ridge"
+    draws: int = dealing.DRAWS
+    folds: int = dealing.FOLDS
+    permutations: int = PERMUTATIONS
+    sizes: Sequence[int] = dealing.SIZES
+    resamples: int = intervals.DRAWS
+    seed: int = 0
+
+    def rng(self, *stream: int) -> np.random.Generator:
+        """Random numbers of a purpose, which depend on the seed only."""
+        return np.random.default_rng([self.seed, *stream])
+
+
+#: What the random numbers are for.
+BLOCKS, FOLDS, SUBSETS, LABELS, PEOPLE, TRAINING = range(2, 8)
+
+
+class Split(NamedTuple):
+    """Positions of trials: ``train``, ``test`` (with transfer) and ``validation`` (where given) of a draw."""
+
+    draw: int
+    fold: int
+    train: np.ndarray
+    test: np.ndarray
+    validation: np.ndarray
+
+
+def splits_of(trials: Trials, unit: np.ndarray, protocol: Protocol) -> tuple[list[Split], np.ndarray]:
+    """Splits of the trials of one task: its own, or every fold of every draw.
+
+    Parameters
+    ----------
+    unit : ndarray of int, shape (n,)
+        What is kept together.
+
+    Returns
+    -------
+    splits : list of Split
+    block : ndarray, shape (n,)
+        Within which labels may be permuted: the split, or what is whole in every fold.
+
+    Raises
+    ------
+    InputError
+        Too few groups for the folds.
+    """
+    nothing = np.empty(0, dtype=int)
+    if not trials.cross_validated:
+        train, validation = (np.flatnonzero(trials.split == name) for name in ("train", "val"))
+        test = np.flatnonzero(np.isin(trials.split, ("test", "transfer")))
+        return [Split(0, 0, train, test, validation)], trials.split
+    strata = np.zeros(len(trials)) if trials.angular else trials.label
+    where = f"{trials.where}: task {trials.task[0]}"
+    block = dealing.blocks(strata, unit, protocol.rng(BLOCKS), protocol.folds, where)
+    result = []
+    for draw in range(protocol.draws):
+        fold = dealing.stratified_folds(strata, block, protocol.rng(FOLDS, draw), protocol.folds, where)
+        for number in range(protocol.folds):
+            train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+            result.append(Split(draw, number, train, test, nothing))
+    return result, block
+
+
+def parts_of(trials: Trials) -> dict[str, np.ndarray]:
+    """Positions of the trials of each part that is scored: ``test``, and ``transfer`` where there is one.
+
+    All trials are tested where they are cross-validated.
+    """
+    if trials.cross_validated:
+        return {"test": np.arange(len(trials))}
+    parts = {name: np.flatnonzero(trials.split == name) for name in ("test", "transfer")}
+    return {name: index for name, index in parts.items() if len(index)}
