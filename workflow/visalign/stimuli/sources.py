@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visalign.errors import InputError
-from visalign.stimuli import archives, brainscore, folders, matlab_images, photographs, procedural, shards
+from visalign.stimuli import (
+    archives,
+    brainscore,
+    cluttered_letters,
+    folders,
+    matlab_images,
+    pathfinder,
+    perspective,
+    photographs,
+    procedural,
+    shards,
+)
 from visalign.stimuli.source import Listed, Row, Source, space
 
 if TYPE_CHECKING:
@@ -27,6 +38,11 @@ SOURCES: tuple[Source, ...] = (
     brainscore.SOURCE,
     archives.SOURCE,
     matlab_images.SOURCE,
+    pathfinder.SOURCE,
+    pathfinder.PUBLISHED,
+    cluttered_letters.SOURCE,
+    perspective.SOURCE,
+    perspective.TRACKS,
 )
 NAMES = tuple(source.name for source in SOURCES)
 

@@ -1,4 +1,4 @@
-"""Twenty-six capital letters as polylines on a grid of 4 × 6, x to the right, y down; drawn for this project."""
+"""Capital letters as polylines on a grid of 4 × 6, x to the right, y down; drawn for this project."""
 
 from __future__ import annotations
 

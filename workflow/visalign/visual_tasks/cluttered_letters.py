@@ -1,9 +1,9 @@
 """Cluttered letters (cABC): do two markers lie on one letter, or on two that overlap?
 
-After Kim, Linsley et al. (2020) and their generator (github.com/drewlinsley/cabc), with letters drawn for this
-project, a first letter in any direction and the start on either letter. The second marker may stand at two
-places, one on each letter, that are as far from the first marker and from the centre of the image; the answer
-chooses between them last.
+After Kim, Linsley et al. (2020) and their generator (github.com/drewlinsley/cabc), with letters drawn for
+this project, a first letter in any direction and the start on either letter. The second marker may stand at
+two places, one on each letter, that are as far from the first marker and from the centre of the image; the
+answer chooses between them last.
 
 Lengths are those of an image of 350 pixels; an image of another side shows the same, larger or smaller.
 """
@@ -46,8 +46,8 @@ SMALLEST, TRIES, STARTS = 112, 3000, 12
 class Level:
     """Where letters lie, and by how much they are scaled (log₂), turned (degrees) and sheared.
 
-    `radii` of their centres from that of the image; `angle` is the least between them, in degrees. `shared` and
-    `own` are the standard deviations of what both letters have, and of what each has; all is cut at two.
+    `radii` of their centres from that of the image; `angle` is the least between them, in degrees. `shared`
+    and `own` are the standard deviations of what both letters have, and of what each has; all is cut at two.
     """
 
     radii: tuple[float, float]
@@ -226,7 +226,7 @@ def _cover(canvas: np.ndarray, points: np.ndarray, thickness: float) -> None:
 def _places(
     rng: np.random.Generator, letters: list[Letter], squares: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Centre of the first marker, and of the second on the same letter and on the other; None if there are none."""
+    """Centres of the first marker, of the second on the same and on the other letter; None if there are none."""
     first = int(rng.integers(2))
     alone = [_alone(squares[k], letters[1 - k], squares[1 - k]) for k in (0, 1)]
     own, other = alone[first], alone[1 - first]
@@ -249,7 +249,7 @@ def _places(
 
 
 def _alone(squares: np.ndarray, other: Letter, others: np.ndarray) -> np.ndarray:
-    """Those squares of a letter that are away from the other letter, a marker on them from all its squares."""
+    """Squares of a letter that are away from the other one, a marker on them from all squares of that."""
     columns, rows = np.clip(((squares + 0.5) / SQUARE).astype(int), 0, GRID - 1).T
     alone = squares[other.away[rows, columns] > STROKE / 2 + ALONE * STROKE]
     nearest = np.abs(alone[:, None] - others).max(axis=2).min(axis=1)

@@ -1,4 +1,4 @@
-"""What solves cluttered letters from the image of their parts: of which letter is the ink under each marker?"""
+"""What solves cluttered letters from the image of their parts: of which letter is the ink under a marker?"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Pathfinder: do two markers lie on one dashed contour, among other dashed contours?
 
 After Linsley et al. (2018) and their generator (github.com/drewlinsley/pathfinder), with rules that leave no
-other cue: the answer is drawn after the geometry, and the geometry is one whose end marker may stand on either
-of two contours, at distances from the start marker that differ by at most 8 %.
+other cue: the answer is drawn after the geometry, and the geometry is one whose end marker may stand on
+either of two contours, at distances from the start marker that differ by at most 8 %.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def draw(seed: int, index: int, side: int, *, length: int = 6, convention: str =
     -------
     Drawn
         Its parts are 1 for the contour with the start marker, 2 for the other target, then the distractors,
-        then the two markers. ``geometry`` has the middle lines of the contours, whose edges carry a dash each,
-        the markers, and the sizes of the oracle.
+        then the two markers. ``geometry`` has the middle lines of the contours, whose edges carry a dash
+        each, the markers, and sizes that an oracle needs.
 
     Raises
     ------
@@ -243,14 +243,14 @@ def _distractors(
 def _within(contours: np.ndarray, sizes: Look) -> np.ndarray:
     """Which contours, or pairs of them, leave the border free; the first axis stays."""
     low, high = sizes.border, sizes.side - 1 - sizes.border
-    return ((contours >= low) & (contours <= high)).reshape(len(contours), -1).all(axis=1)
+    return np.all((contours >= low) & (contours <= high), axis=tuple(range(1, contours.ndim)))
 
 
 def _open(lines: np.ndarray, sizes: Look) -> np.ndarray:
     """Which contours, by their dashes (n, length, 2, 2), do not come near themselves."""
     first, second = np.triu_indices(lines.shape[1], 2)
     apart = distances(lines[:, first], lines[:, second])
-    return (apart >= 2 * sizes.margin + sizes.thickness).all(axis=1)
+    return np.all(apart >= 2 * sizes.margin + sizes.thickness, axis=1)
 
 
 def _ends(pairs: np.ndarray, sizes: Look) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""Depth order and visual perspective in ray-cast scenes: is the ball farther than the viewer, does it see the ball?
+"""Depth order and visual perspective: is a ball farther away than a viewer, and does the viewer see it?
 
-A stand-in for the 3D-PC (Bonnen et al., 2024), without its images. For each scene there are two places of the
-ball, one that the viewer sees and one that it does not; in the observer's image they are as far from the viewer,
-as high, as far from the middle and as large. The answer chooses between them last. A line of sight that is
-blocked always crosses a box in the image; with ``control="matched"`` one that is free does so too, in front of
-the box or behind it.
+A stand-in for the 3D-PC (arXiv 2406.04138), without its images. For each scene there are two places of the
+ball, one that the viewer sees and one that it does not; in the observer's image they are as far from the
+viewer, as high, as far from the middle and as large. The answer chooses between them last. A line of sight
+that is blocked always crosses a box in the image; with ``control="matched"`` one that is free does so too, in
+front of the box or behind it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from visalign.visual_tasks.perspective_scene import (
 
 DEPTH, BASIC, STRATEGY = "depth", "vpt-basic", "vpt-strategy"
 CONTROLS = ("matched", "none")
-#: Points of a disc by which visibility is judged; what counts as seen and as hidden; what the observer must see.
+#: Points of a disc by which visibility is judged; what is seen, what is hidden; what the observer must see.
 POINTS, SEEN, HIDDEN, SHOWN = 24, 0.95, 0.05, 0.9
-#: Ball and viewer: least distance, least distance from boxes (viewer: beyond its nose), least difference in depth.
+#: Ball and viewer: least distance, least distance from boxes (of the nose too), least difference in depth.
 APART, FREE, DEEPER = 1.2, 0.1, 0.35
 #: Image of 112 pixels on which places are judged: least distance of ball and viewer, and from its edge.
 SIDE, APART_IN_IMAGE, EDGE = 112, 14.0, 8.0
@@ -38,8 +38,8 @@ SIDE, APART_IN_IMAGE, EDGE = 112, 14.0, 8.0
 #: distance from the middle line in the image (pixels), distance to the observer.
 ALIKE = (0.08, 5.0, 8.0, 0.15)
 BALLS, TRIES = 500, 1000
-#: Steps of a track, how many of them are hidden, and places on it that are tried.
-STEPS, HIDDEN_STEPS, PLACES = 10, 5, 81
+#: Steps of a track, how many of them are hidden, places on it that are tried, lines that are drawn at once.
+STEPS, HIDDEN_STEPS, PLACES, LINES = 10, 5, 81, 24
 SMALLEST = 48
 
 
@@ -59,8 +59,8 @@ def draw(seed: int, index: int, side: int, *, control: str = "matched") -> drawn
     Drawn
         Label 1 of depth: the ball is farther from the observer than the viewer; of vpt-basic: the viewer sees
         it. Difficulty of depth is the difference of both distances over their mean. Its parts are 1 for the
-        ball, 2 for the viewer, then the boxes. ``geometry`` has the scene in its own units and where viewer and
-        ball are in the image.
+        ball, 2 for the viewer, then the boxes. ``geometry`` has the scene in its own units and where viewer
+        and ball are in the image.
 
     Raises
     ------
@@ -92,8 +92,8 @@ def draw(seed: int, index: int, side: int, *, control: str = "matched") -> drawn
 def draw_track(seed: int, index: int, side: int) -> drawn.Drawn:
     """Draw image `index` of tracks, on which the ball moves behind a box in STEPS steps and out again.
 
-    Image i is step i mod 10 of track i div 10. Two or three steps are seen, five hidden, the others seen; they
-    are evenly spaced in each part, so that in no step the ball is hidden in part.
+    Image i is step i mod 10 of track i div 10. Two or three steps are seen, five hidden, the others seen;
+    they are evenly spaced in each part, so that in no step the ball is hidden in part.
 
     Returns
     -------
@@ -227,24 +227,30 @@ def _alike(hidden: np.ndarray, free: np.ndarray, base: Scene) -> np.ndarray:
 def _track(seed: int, number: int) -> tuple[Scene, np.ndarray, np.ndarray]:
     """Scene of a track, places of the ball (STEPS, 3), and in which steps the viewer sees it."""
     rng = drawn.generator(seed, STRATEGY, number)
-    for _ in range(TRIES * 5):
+    for _ in range(TRIES):
         base = scene(rng)
         if not _viewer_shown(base):
             continue
-        start, end = bodies(rng, 2)
         before = int(rng.integers(2, 4))
-        line = start + np.linspace(0, 1, PLACES)[:, None] * (end - start)
-        if not _admissible(line, base).all():
-            continue
-        share = seen(eyes(base.viewer, line), line, base)
-        steps = _steps(share, before)
-        if steps is not None:
-            return base, line[steps], share[steps] >= SEEN
-    raise InputError(f"seed: {seed}: no track {number} in {TRIES * 5} scenes")
+        for line in _lines(rng, base):
+            share = seen(eyes(base.viewer, line), line, base)
+            steps = _steps(share, before)
+            if steps is not None and _admissible(line, base).all():
+                return base, line[steps], share[steps] >= SEEN
+    raise InputError(f"seed: {seed}: no track {number} in {TRIES} scenes")
+
+
+def _lines(rng: np.random.Generator, base: Scene) -> np.ndarray:
+    """Straight lines of PLACES places, (n, PLACES, 3), whose ends are admissible and seen by the viewer."""
+    ends = bodies(rng, 2 * LINES)
+    good = _admissible(ends, base)
+    good[good] = seen(eyes(base.viewer, ends[good]), ends[good], base) >= SEEN
+    both = ends.reshape(LINES, 2, 1, 3)[good.reshape(LINES, 2).all(axis=1)]
+    return both[:, 0] + np.linspace(0, 1, PLACES)[:, None] * (both[:, 1] - both[:, 0])
 
 
 def _steps(share: np.ndarray, before: int) -> np.ndarray | None:
-    """Places of the steps on a track that is seen, hidden and seen, by the visible shares; None if it is not."""
+    """Places of the steps on a track that is seen, hidden and seen, by the shares seen; None if it is not."""
     hidden = np.flatnonzero(share <= HIDDEN)
     if len(hidden) < HIDDEN_STEPS or not (share[hidden[0] : hidden[-1] + 1] <= HIDDEN).all():
         return None

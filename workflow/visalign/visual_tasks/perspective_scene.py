@@ -29,8 +29,8 @@ BALL, VIEWER, FIRST_BOX = 1, 2, 3
 class Scene:
     """What stands on the plane, who looks at it, and colours (0 to 1).
 
-    `checks` are how many there are per unit of length, and the shift of their corner. `light` is the direction
-    to the light.
+    `checks` are how many there are per unit of length, and the shift of their corner. `light` is the
+    direction to the light.
     """
 
     boxes: list[Box]
@@ -159,7 +159,8 @@ def render(shown: Scene, side: int) -> tuple[np.ndarray, np.ndarray]:
     light = shown.light.astype(np.float32)
     facing = np.maximum(normals[lit] @ light, 0) * ~_shadowed(shown, points, light)
     colours[lit] *= (AMBIENT + (1 - AMBIENT) * facing)[:, None]
-    blocks = colours.reshape(side, SAMPLES, side, SAMPLES, 3).mean(axis=(1, 3))
+    samples = colours.reshape(side, SAMPLES, side, SAMPLES, 3)
+    blocks = sum(samples[:, i, :, j] for i in range(SAMPLES) for j in range(SAMPLES)) / SAMPLES**2
     image = np.rint(255 * np.clip(blocks, 0, 1)).astype(np.uint8)
     return image, _commonest(index.reshape(side, SAMPLES, side, SAMPLES))
 
@@ -182,7 +183,7 @@ def _window(shape: Box | tuple[np.ndarray, float], camera: Camera, side: int) ->
     else:
         centre, radius = shape
         # The cube around a sphere covers it in every view.
-        points = Box(centre[0], centre[1], radius, radius, 2 * radius, 0).corners + [0, 0, centre[2] - radius]
+        points = Box(0, 0, radius, radius, 2 * radius, 0).corners + centre - np.array([0, 0, radius])
     at = camera.seen_at(points, side)
     low = np.clip(np.floor(at.min(axis=0)), 0, side).astype(int)
     high = np.clip(np.ceil(at.max(axis=0)) + 1, 0, side).astype(int)
