@@ -226,7 +226,7 @@ def _cover(canvas: np.ndarray, points: np.ndarray, thickness: float) -> None:
 def _places(
     rng: np.random.Generator, letters: list[Letter], squares: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Centres of the first marker, of the second on the same and on the other letter; None if there are none."""
+    """Centres of the first marker, of the second on the same and on the other letter; None without any."""
     first = int(rng.integers(2))
     alone = [_alone(squares[k], letters[1 - k], squares[1 - k]) for k in (0, 1)]
     own, other = alone[first], alone[1 - first]

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
-#: Images are enlarged by this, so that gaps are measured to a fraction of a pixel.
-ENLARGED = 4
+#: Images are enlarged to about so many pixels a side, so that gaps are measured to a fraction of a pixel.
+ENLARGED = 448
 #: A line of thickness 1 that runs between two rows of pixels covers half of each; this is a little less.
 THIN = 0.42
 
 
 def answer(image: np.ndarray, markers: np.ndarray, reach: float, thickness: float) -> int:
-    """Whether two markers lie on one contour.
+    """Whether two markers lie on one contour, see `answers`."""
+    return answers(image, markers, [reach], thickness)[0]
+
+
+def answers(image: np.ndarray, markers: np.ndarray, reaches: Sequence[float], thickness: float) -> list[int]:
+    """Whether two markers lie on one contour, by what counts as a gap within a contour.
 
     Parameters
     ----------
@@ -20,37 +27,26 @@ def answer(image: np.ndarray, markers: np.ndarray, reach: float, thickness: floa
         White on black.
     markers : ndarray, shape (2, 2)
         Their centres (x, y) in pixels.
-    reach : float
+    reaches : sequence of float
         Dashes are one contour where the gap between their edges is at most twice this, in pixels.
     thickness : float
         Of dashes, in pixels.
 
     Returns
     -------
-    int
-        1 if a chain of such gaps leads from one marker to the other, else 0.
+    list of int
+        For each reach 1 if a chain of such gaps leads from one marker to the other, else 0.
     """
-    groups = contours(image, reach, thickness)
-    first, second = (_at(groups, marker) for marker in np.asarray(markers, dtype=float))
-    return int(first == second and first > 0)
-
-
-def contours(image: np.ndarray, reach: float, thickness: float) -> np.ndarray:
-    """Number of the contour that is within `reach` of each point, 0 where none is.
-
-    Returns
-    -------
-    ndarray of int, shape (ENLARGED (height - 1) + 1, ENLARGED (width - 1) + 1)
-    """
-    height, width = image.shape
-    shape = (ENLARGED * (height - 1) + 1, ENLARGED * (width - 1) + 1)
-    # Twice linear along an axis: what lies half way between two pixels has half of each.
-    levels = _between(_between(image.astype(np.float32)).T).T
-    assert levels.shape == shape
-    level = _level(thickness)
-    away = ndimage.distance_transform_edt(levels < 255 * level)
-    # An edge of level .5 is where it was drawn, and one of a lower level as much farther out.
-    return ndimage.label(away <= (reach - 0.5 + level) * ENLARGED, structure=np.ones((3, 3)))[0]
+    times, level = _times(image), _level(thickness)
+    away = ndimage.distance_transform_edt(_enlarged(image, times) < 255 * level)
+    found = []
+    for reach in reaches:
+        # An edge of level .5 is where it was drawn, and one of a lower level as much farther out.
+        near = away <= (reach - 0.5 + level) * times
+        groups = ndimage.label(near, structure=np.ones((3, 3)))[0]
+        first, second = (_at(groups, marker * times) for marker in np.asarray(markers, dtype=float))
+        found.append(int(first == second and first > 0))
+    return found
 
 
 def markers(image: np.ndarray, thickness: float) -> np.ndarray | None:
@@ -61,15 +57,16 @@ def markers(image: np.ndarray, thickness: float) -> np.ndarray | None:
     ndarray, shape (2, 2), or None
         (x, y) in pixels; None where there are not two blobs thicker than any line.
     """
-    levels = _between(_between(np.pad(image, 1).astype(np.float32)).T).T
+    times = _times(image)
+    levels = _enlarged(np.pad(image, 1), times)
     inside = ndimage.distance_transform_edt(levels >= 255 * _level(thickness))
-    groups, count = ndimage.label(inside > 0.75 * thickness * ENLARGED)
+    groups, count = ndimage.label(inside > 0.75 * thickness * times)
     if count < 2:
         return None
     depths = ndimage.maximum(inside, groups, range(1, count + 1))
     two = np.sort(np.argsort(depths)[-2:]) + 1
     centres = np.array(ndimage.center_of_mass(inside, groups, two))
-    return centres[:, ::-1] / ENLARGED - 1
+    return centres[:, ::-1] / times - 1
 
 
 def _level(thickness: float) -> float:
@@ -77,14 +74,23 @@ def _level(thickness: float) -> float:
     return min(0.5, THIN * thickness)
 
 
-def _between(levels: np.ndarray) -> np.ndarray:
-    """Levels with ENLARGED - 1 more rows between each two, linear."""
-    steps = np.arange(ENLARGED, dtype=np.float32)[None, :, None] / ENLARGED
+def _times(image: np.ndarray) -> int:
+    return max(1, round(ENLARGED / max(image.shape)))
+
+
+def _enlarged(image: np.ndarray, times: int) -> np.ndarray:
+    """Levels at `times` as many points along each axis, linear between pixels."""
+    return _between(_between(image.astype(np.float32), times).T, times).T
+
+
+def _between(levels: np.ndarray, times: int) -> np.ndarray:
+    """Levels with times - 1 more rows between each two, linear."""
+    steps = np.arange(times, dtype=np.float32)[None, :, None] / times
     rows = levels[:-1, None] * (1 - steps) + levels[1:, None] * steps
     return np.concatenate([rows.reshape(-1, levels.shape[1]), levels[-1:]])
 
 
 def _at(groups: np.ndarray, point: np.ndarray) -> int:
-    column, row = np.rint(point * ENLARGED).astype(int)
+    column, row = np.rint(point).astype(int)
     height, width = groups.shape
     return int(groups[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)])
