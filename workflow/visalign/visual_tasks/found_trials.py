@@ -43,7 +43,7 @@ class Line(NamedTuple):
 
 
 def metadata(path: Path, columns: Sequence[str]) -> Iterator[Line]:
-    """Yield the rows of a file of metadata: a NumPy array of text, or text itself, whatever the file is called.
+    """Yield the rows of a file of metadata: a NumPy array of text, or text itself, whatever its name.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ AREA = 1.35
 
 
 def read(folder: str | Path) -> Found:
-    """List the images of a folder with their labels, and compare some labels with the images where that can be.
+    """List the images of a folder with their labels, and compare some with the images where that can be.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def markers(image: np.ndarray) -> np.ndarray | None:
 
 
 def numbered(levels: np.ndarray) -> np.ndarray:
-    """Number of the letter at each pixel of an image whose two commonest grey levels, but for 0, are letters."""
+    """Number of the letter at each pixel of an image; the two commonest grey levels, but for 0, are letters."""
     counts = np.bincount(levels[levels > 0], minlength=256)
     first, second = np.argsort(-counts, kind="stable")[:2]
     found = np.where(levels > 0, 3, 0).astype(np.uint8)
