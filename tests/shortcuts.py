@@ -1,4 +1,4 @@
-"""What an image gives away without being understood: coarse pixels and simple statistics, and a ridge on them."""
+"""What an image gives away without being understood: coarse pixels, simple statistics, a ridge on them."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def markers(image: np.ndarray) -> np.ndarray | None:
 
 
 def numbered(levels: np.ndarray) -> np.ndarray:
-    """Number of the letter at each pixel of an image; the two commonest grey levels, but for 0, are letters."""
+    """Number of the letter at each pixel of an image; its two commonest levels above 0 are letters."""
     counts = np.bincount(levels[levels > 0], minlength=256)
     first, second = np.argsort(-counts, kind="stable")[:2]
     found = np.where(levels > 0, 3, 0).astype(np.uint8)

@@ -1,8 +1,9 @@
 """Pathfinder: do two markers lie on one dashed contour, among other dashed contours?
 
 After Linsley et al. (2018) and their generator (github.com/drewlinsley/pathfinder), with rules that leave no
-other cue: the answer is drawn after the geometry, and the geometry is one whose end marker may stand on
-either of two contours, at distances from the start marker that differ by at most 8 %.
+other cue: the answer is drawn after the geometry, and the end marker may stand on either of two contours, at
+places that are as far from the start marker and from the middle of the image. (Distances that differ by up to
+8 % would tell 61 % of the answers alone, since those to the own end are less spread.)
 """
 
 from __future__ import annotations
@@ -23,12 +24,10 @@ DISTRACTORS = {3: (12, 1), 6: (8, 2), 9: (6, 3)}
 CLEARANCE = {"separate": 1.5, "published": 0.0}
 #: Least side: in smaller images gaps within contours and between them are less than two pixels apart.
 SMALLEST = 112
-#: The distances from the start to the two ends where a marker may stand differ by this share at most.
-TOLERANCE = 0.08
 #: Turning angles have density cos²(CONTINUITY δ) up to a right angle of CONTINUITY δ.
 CONTINUITY = 1.8
 #: Pairs of targets, and distractors, that are drawn at once; how often until it is given up.
-PAIRS, CANDIDATES, TRIES = 512, 160, 200
+PAIRS, CANDIDATES, TRIES = 256, 160, 400
 _ANGLES = np.linspace(-np.pi / 2, np.pi / 2, 4097)
 _SHARES = (_ANGLES + np.sin(_ANGLES) * np.cos(_ANGLES)) / np.pi + 0.5
 
@@ -200,22 +199,54 @@ def dashes(contours: np.ndarray, sizes: Look) -> np.ndarray:
 
 
 def _targets(rng: np.random.Generator, sizes: Look, length: int) -> np.ndarray | None:
-    """Two targets, (2, length + 1, 2): the first has the start marker; None if no pair was admissible."""
-    starts = rng.uniform(sizes.border, sizes.side - 1 - sizes.border, (PAIRS, 2))
+    """Two targets, (2, length + 1, 2): the first has the start marker; None if no pair was admissible.
+
+    The second is turned so that its end is as far from the start marker as that of the first; then both are
+    turned so that both ends are as far from the middle of the image.
+    """
+    firsts = contours_from(rng, np.zeros((PAIRS, 2)), length, sizes.edge)
     angle = rng.uniform(0, 2 * np.pi, PAIRS)
-    others = starts + sizes.apart * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    firsts = contours_from(rng, starts, length, sizes.edge)
-    pairs = np.stack([firsts, contours_from(rng, others, length, sizes.edge)], axis=1)
-    # The cheapest conditions come first.
-    pairs = pairs[_within(pairs, sizes)]
+    others = sizes.apart * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    seconds = contours_from(rng, others, length, sizes.edge)
+    pairs = np.stack([firsts, seconds], axis=1)
     start, own, other = np.moveaxis(_ends(pairs, sizes), 1, 0)
-    to_own, to_other = np.linalg.norm(own - start, axis=-1), np.linalg.norm(other - start, axis=-1)
-    pairs = pairs[np.abs(to_own - to_other) <= TOLERANCE * np.minimum(to_own, to_other)]
+    offset, chord, wanted = others - start, other - others, np.linalg.norm(own - start, axis=1)
+    # The law of cosines, for the triangle of start marker, start of the second contour and its end.
+    a, b = np.linalg.norm(offset, axis=1), np.linalg.norm(chord, axis=1)
+    cosine = (wanted**2 - a**2 - b**2) / (2 * a * b)
+    possible = np.abs(cosine) < 1
+    turn = np.arccos(np.clip(cosine, -1, 1)) * rng.choice([-1, 1], PAIRS)
+    turn += np.arctan2(offset[:, 1], offset[:, 0]) - np.arctan2(chord[:, 1], chord[:, 0])
+    pairs[:, 1] = _turned(seconds - others[:, None], turn) + others[:, None]
+    places = rng.uniform(sizes.border, sizes.side - 1 - sizes.border, (PAIRS, 2))
+    pairs = _placed(pairs, places, sizes)
+    pairs = pairs[possible & _within(pairs, sizes)]
     lines = dashes(pairs, sizes)
     apart = distances(lines[:, 0, :, None], lines[:, 1, None, :]).min(axis=(1, 2)) >= sizes.between
     free = apart & _open(lines[:, 0], sizes) & _open(lines[:, 1], sizes) & _markers_apart(pairs, sizes)
     found = pairs[free]
     return found[0] if len(found) else None
+
+
+def _placed(pairs: np.ndarray, places: np.ndarray, sizes: Look) -> np.ndarray:
+    """Pairs whose start marker is at a place each, (n, 2), turned so that both ends mirror each other.
+
+    The line that halves the angle of the ends goes through the middle of the image.
+    """
+    start, own, other = np.moveaxis(_ends(pairs, sizes), 1, 0)
+    halving = (own + other) / 2 - start
+    to_middle = (sizes.side - 1) / 2 - places
+    turn = np.arctan2(to_middle[:, 1], to_middle[:, 0]) - np.arctan2(halving[:, 1], halving[:, 0])
+    # Away from the middle as often as towards it, where there is room.
+    turn += np.pi * (np.arange(len(pairs)) % 2)
+    return _turned(pairs - start[:, None, None], turn) + places[:, None, None]
+
+
+def _turned(points: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Points (n, ..., 2) turned around the origin by an angle each."""
+    cosine, sine = (each(angles).reshape(-1, *[1] * (points.ndim - 2)) for each in (np.cos, np.sin))
+    x, y = points[..., 0], points[..., 1]
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)
 
 
 def _distractors(

@@ -1,10 +1,10 @@
 """Depth order and visual perspective: is a ball farther away than a viewer, and does the viewer see it?
 
 A stand-in for the 3D-PC (arXiv 2406.04138), without its images. For each scene there are two places of the
-ball, one that the viewer sees and one that it does not; in the observer's image they are as far from the
-viewer, as high, as far from the middle and as large. The answer chooses between them last. A line of sight
-that is blocked always crosses a box in the image; with ``control="matched"`` one that is free does so too, in
-front of the box or behind it.
+ball, one that the viewer sees and one that it does not, on one ray of the observer: they lie at the same place
+of the image and differ in depth alone, the seen one nearer in half of the images. The answer chooses between
+them last. A line of sight that is blocked always crosses a box in the image, and so does the free one, in front
+of the box or behind it. With ``control="none"``, half of the free ones are elsewhere and cross none.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 from visalign.errors import InputError
 from visalign.visual_tasks import drawn, ray_cast
 from visalign.visual_tasks.perspective_scene import (
+    AWAY,
+    HEIGHTS,
     RADIUS,
     VIEW,
     Scene,
@@ -34,10 +36,9 @@ POINTS, SEEN, HIDDEN, SHOWN = 24, 0.95, 0.05, 0.9
 APART, FREE, DEEPER = 1.2, 0.1, 0.35
 #: Image of 112 pixels on which places are judged: least distance of ball and viewer, and from its edge.
 SIDE, APART_IN_IMAGE, EDGE = 112, 14.0, 8.0
-#: By how much two places of the ball differ at most: distance to the viewer in the image (share), height and
-#: distance from the middle line in the image (pixels), distance to the observer.
-ALIKE = (0.08, 5.0, 8.0, 0.15)
-BALLS, TRIES = 500, 1000
+#: How far the ball may be moved along a ray of the observer, in steps.
+MOVES = np.concatenate([-np.arange(1, 17)[::-1], np.arange(1, 17)]) * 0.1
+BALLS, PLACES_TRIED, TRIES = 300, 8, 3000
 #: Steps of a track, how many of them are hidden, places on it that are tried, lines that are drawn at once.
 STEPS, HIDDEN_STEPS, PLACES, LINES = 10, 5, 81, 24
 SMALLEST = 48
@@ -73,9 +74,11 @@ def draw(seed: int, index: int, side: int, *, control: str = "matched") -> drawn
     name = f"perspective/{control}"
     rng = drawn.generator(seed, name, index)
     farther = drawn.label(seed, f"{name}/{DEPTH}", index)
+    # Thrown before all scenes, so that scenes where it is easier do not decide.
+    nearer = rng.random(2) < 0.5
     for _ in range(TRIES):
         base = scene(rng)
-        balls = _hidden_and_seen(rng, base, farther, control) if _viewer_shown(base) else None
+        balls = _hidden_and_seen(rng, base, farther, nearer, control) if _viewer_shown(base) else None
         if balls is not None:
             break
     else:
@@ -179,24 +182,48 @@ def _admissible(balls: np.ndarray, base: Scene) -> np.ndarray:
 
 
 def _hidden_and_seen(
-    rng: np.random.Generator, base: Scene, farther: int, control: str
+    rng: np.random.Generator, base: Scene, farther: int, nearer: np.ndarray, control: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Two places of the ball, (3,) each, that the viewer does not see and sees; None if there are none."""
-    crossing = control == "matched" or rng.random() < 0.5
+    """Two places of the ball, (3,) each, that the viewer does not see and sees; None if there are none.
+
+    `nearer`: whether the second is nearer to the observer, and, without control, whether it is elsewhere.
+    """
+    elsewhere = control == "none" and nearer[1]
     balls = bodies(rng, BALLS)
-    deeper = _from(base.observer.position, balls) - _from(base.observer.position, base.viewer)
-    balls = balls[deeper >= DEEPER if farther else deeper <= -DEEPER]
+    balls = balls[_deeper(balls, base, farther)]
     balls = balls[_admissible(balls, base)]
     share = seen(eyes(base.viewer, balls), balls, base)
-    hidden, free = balls[share <= HIDDEN], balls[share >= SEEN]
-    free = free[_crosses(free, base) == crossing]
-    if not len(hidden) or not len(free):
+    hidden = balls[share <= HIDDEN]
+    if not len(hidden):
         return None
-    pairs = np.argwhere(_alike(hidden, free, base))
-    if not len(pairs):
-        return None
-    one, other = pairs[rng.integers(len(pairs))]
-    return hidden[one], free[other]
+    if elsewhere:
+        free = balls[share >= SEEN]
+        free = free[~_crosses(free, base)]
+        return (hidden[0], free[0]) if len(free) else None
+    for place in hidden[:PLACES_TRIED]:
+        free = _along_ray(place, base, farther, nearer[0])
+        if len(free):
+            return place, free[rng.integers(len(free))]
+    return None
+
+
+def _along_ray(place: np.ndarray, base: Scene, farther: int, nearer: bool) -> np.ndarray:
+    """Places (n, 3) that the viewer sees, nearer to the observer than a place in its image, or farther away."""
+    ray = place - base.observer.position
+    ray = ray / np.linalg.norm(ray)
+    balls = place + MOVES[(MOVES < 0) == nearer][:, None] * ray
+    away = np.hypot(balls[:, 0], balls[:, 1])
+    balls = balls[(away >= AWAY[0]) & (away <= AWAY[1])]
+    balls = balls[(balls[:, 2] >= HEIGHTS[0]) & (balls[:, 2] <= HEIGHTS[1])]
+    balls = balls[_deeper(balls, base, farther)]
+    balls = balls[_admissible(balls, base)]
+    return balls[seen(eyes(base.viewer, balls), balls, base) >= SEEN]
+
+
+def _deeper(balls: np.ndarray, base: Scene, farther: int) -> np.ndarray:
+    """Which balls (n, 3) are farther from the observer than the viewer, or nearer, by DEEPER."""
+    found = _from(base.observer.position, balls) - _from(base.observer.position, base.viewer)
+    return found >= DEEPER if farther else found <= -DEEPER
 
 
 def _crosses(balls: np.ndarray, base: Scene) -> np.ndarray:
@@ -207,20 +234,6 @@ def _crosses(balls: np.ndarray, base: Scene) -> np.ndarray:
     rays = base.observer.rays(start + share * (at - start), SIDE)
     position = base.observer.position
     return np.any([np.isfinite(ray_cast.to_box(position, rays, box)) for box in base.boxes], axis=(0, 2))
-
-
-def _alike(hidden: np.ndarray, free: np.ndarray, base: Scene) -> np.ndarray:
-    """Which two places look alike to the observer, (n hidden, n free)."""
-    start, (apart, height, across, away) = base.observer.seen_at(base.viewer, SIDE), ALIKE
-    one, other = (base.observer.seen_at(balls, SIDE) for balls in (hidden, free))
-    to_one, to_other = (np.linalg.norm(each - start, axis=1) for each in (one, other))
-    middle = (SIDE - 1) / 2
-    mean = (to_one[:, None] + to_other) / 2
-    found = np.abs(to_one[:, None] - to_other) <= apart * mean
-    found &= np.abs(one[:, None, 1] - other[:, 1]) <= height
-    found &= np.abs(np.abs(one[:, 0] - middle)[:, None] - np.abs(other[:, 0] - middle)) <= across
-    first, second = (_from(base.observer.position, balls) for balls in (hidden, free))
-    return found & (np.abs(first[:, None] - second) <= away)
 
 
 @functools.lru_cache(maxsize=2)
