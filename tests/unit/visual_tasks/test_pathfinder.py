@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -38,7 +39,7 @@ def points_on(contour: np.ndarray, look: pathfinder.Look) -> np.ndarray:
     """Points along the middle lines of the dashes of a contour, 20 each."""
     share = np.linspace(0, 1, 20)[:, None]
     cut = (look.margin + look.thickness / 2) / look.edge
-    ends = [(a + cut * (b - a), b - cut * (b - a)) for a, b in zip(contour[:-1], contour[1:], strict=True)]
+    ends = [(a + cut * (b - a), b - cut * (b - a)) for a, b in itertools.pairwise(contour)]
     return np.concatenate([start + share * (end - start) for start, end in ends])
 
 
@@ -113,14 +114,16 @@ def test_contours_keep_their_distance_from_each_other_and_from_markers(conventio
             assert away[0] <= look.thickness and away[1] >= look.around - 0.01
 
 
-def test_the_end_marker_could_stand_on_either_target_at_nearly_the_same_distance(drawn):
+def test_the_end_marker_could_stand_on_either_target_at_the_same_distances(drawn):
     look = pathfinder.look(SIDE)
     for each in drawn:
         own, other = (np.array(contour) for contour in each.geometry["contours"][:2])
         start, shown = np.array(each.geometry["markers"])
         ends = [line[-1] + look.margin / look.edge * (line[-2] - line[-1]) for line in (own, other)]
         away = [np.linalg.norm(end - start) for end in ends]
-        assert abs(away[0] - away[1]) <= 0.0101 * min(away)
+        assert away[0] == pytest.approx(away[1], abs=0.01)
+        middle = [np.linalg.norm(end - (SIDE - 1) / 2) for end in ends]
+        assert middle[0] == pytest.approx(middle[1], abs=0.01)
         np.testing.assert_allclose(shown, ends[0 if each.asked[0].label else 1], atol=0.01)
         assert np.linalg.norm(own[0] - other[0]) == pytest.approx(look.apart, abs=0.01)
 

@@ -91,8 +91,28 @@ def test_every_line_of_sight_crosses_a_box_whether_it_is_blocked_or_not(matched)
     assert all(map(crosses, matched))
 
 
+def test_the_ball_could_be_hidden_or_seen_at_the_same_place_of_the_image(monkeypatch):
+    found, choose = [], perspective._hidden_and_seen
+
+    def noted(rng, base, farther, nearer, control):
+        balls = choose(rng, base, farther, nearer, control)
+        if balls is not None:
+            found.append((base, *balls, nearer[0]))
+        return balls
+
+    monkeypatch.setattr(perspective, "_hidden_and_seen", noted)
+    for index in range(20):
+        perspective.draw(3, index, 48)
+    for base, hidden, free, nearer in found:
+        one, other = base.observer.seen_at(np.stack([hidden, free]), SIDE)
+        np.testing.assert_allclose(one, other, atol=1e-6)
+        away = [np.linalg.norm(ball - base.observer.position) for ball in (hidden, free)]
+        assert (away[1] < away[0]) == nearer
+    assert 5 <= sum(nearer for *_, nearer in found) <= 15
+
+
 def test_without_control_half_of_the_free_lines_cross_no_box():
-    drawn = [perspective.draw(3, index, SIDE, control="none") for index in range(80)]
+    drawn = [perspective.draw(3, index, SIDE, control="none") for index in range(60)]
     free = [crosses(each) for each in drawn if answer(each, "vpt-basic") == 1]
     assert all(crosses(each) for each in drawn if answer(each, "vpt-basic") == 0)
     assert 0.25 <= np.mean(free) <= 0.75
@@ -151,7 +171,7 @@ def test_the_same_scene_is_drawn_at_any_side():
     small, large = (perspective.draw(3, 2, side) for side in (64, 128))
     assert small.asked == large.asked and small.geometry["boxes"] == large.geometry["boxes"]
     halved = large.image.reshape(64, 2, 64, 2, 3).mean(axis=(1, 3))
-    assert np.abs(halved - small.image).mean() < 6
+    assert np.abs(halved - small.image).mean() < 10
 
 
 @pytest.mark.parametrize(

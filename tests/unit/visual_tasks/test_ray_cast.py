@@ -66,7 +66,7 @@ def test_a_camera_sees_a_point_along_the_ray_through_its_pixel(side):
     away = np.linalg.norm(points - camera.position, axis=1, keepdims=True)
     np.testing.assert_allclose(camera.position + away * rays, points, atol=1e-9)
     np.testing.assert_allclose(camera.seen_at(camera.target, side), (side - 1) / 2)
-    above = camera.seen_at(camera.target + (0, 0, 0.1), side)
+    above = camera.seen_at(camera.target + np.array([0, 0, 0.1]), side)
     assert above[1] < (side - 1) / 2 == pytest.approx(above[0])  # up in the world is up in the image
     edge = camera.rays(np.array([[-0.5, (side - 1) / 2]]), side)[0]
     assert np.arccos(edge @ camera.axes[2]) == pytest.approx(np.deg2rad(22))

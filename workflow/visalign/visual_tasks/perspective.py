@@ -1,10 +1,11 @@
 """Depth order and visual perspective: is a ball farther away than a viewer, and does the viewer see it?
 
 A stand-in for the 3D-PC (arXiv 2406.04138), without its images. For each scene there are two places of the
-ball, one that the viewer sees and one that it does not, on one ray of the observer: they lie at the same place
-of the image and differ in depth alone, the seen one nearer in half of the images. The answer chooses between
-them last. A line of sight that is blocked always crosses a box in the image, and so does the free one, in front
-of the box or behind it. With ``control="none"``, half of the free ones are elsewhere and cross none.
+ball, one that the viewer sees and one that it does not, on one ray of the observer: they lie at the same
+place of the image and differ in depth alone, the seen one nearer in half of the images. The answer chooses
+between them last. A line of sight that is blocked always crosses a box in the image, and so does the free
+one, in front of the box or behind it. With ``control="none"``, half of the free ones are elsewhere and cross
+none.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ APART, FREE, DEEPER = 1.2, 0.1, 0.35
 SIDE, APART_IN_IMAGE, EDGE = 112, 14.0, 8.0
 #: How far the ball may be moved along a ray of the observer, in steps.
 MOVES = np.concatenate([-np.arange(1, 17)[::-1], np.arange(1, 17)]) * 0.1
-BALLS, PLACES_TRIED, TRIES = 300, 8, 3000
+BALLS, PLACES_TRIED, TRIES = 300, 12, 3000
 #: Steps of a track, how many of them are hidden, places on it that are tried, lines that are drawn at once.
 STEPS, HIDDEN_STEPS, PLACES, LINES = 10, 5, 81, 24
 SMALLEST = 48
@@ -200,24 +201,26 @@ def _hidden_and_seen(
         free = balls[share >= SEEN]
         free = free[~_crosses(free, base)]
         return (hidden[0], free[0]) if len(free) else None
-    for place in hidden[:PLACES_TRIED]:
-        free = _along_ray(place, base, farther, nearer[0])
-        if len(free):
-            return place, free[rng.integers(len(free))]
-    return None
+    pairs = _along_rays(hidden[:PLACES_TRIED], base, farther, nearer[0])
+    return pairs[rng.integers(len(pairs))] if pairs else None
 
 
-def _along_ray(place: np.ndarray, base: Scene, farther: int, nearer: bool) -> np.ndarray:
-    """Places (n, 3) that the viewer sees, nearer to the observer than a place in its image, or farther away."""
-    ray = place - base.observer.position
-    ray = ray / np.linalg.norm(ray)
-    balls = place + MOVES[(MOVES < 0) == nearer][:, None] * ray
-    away = np.hypot(balls[:, 0], balls[:, 1])
-    balls = balls[(away >= AWAY[0]) & (away <= AWAY[1])]
-    balls = balls[(balls[:, 2] >= HEIGHTS[0]) & (balls[:, 2] <= HEIGHTS[1])]
-    balls = balls[_deeper(balls, base, farther)]
-    balls = balls[_admissible(balls, base)]
-    return balls[seen(eyes(base.viewer, balls), balls, base) >= SEEN]
+def _along_rays(
+    places: np.ndarray, base: Scene, farther: int, nearer: bool
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Places of the ball, each with one that the viewer sees, nearer on the observer's ray or farther."""
+    rays = places - base.observer.position
+    rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    moves = MOVES[(MOVES < 0) == nearer]
+    balls = (places[:, None] + moves[:, None] * rays[:, None]).reshape(-1, 3)
+    starts = np.repeat(places, len(moves), axis=0)
+    away, height = np.hypot(balls[:, 0], balls[:, 1]), balls[:, 2]
+    possible = (away >= AWAY[0]) & (away <= AWAY[1]) & (height >= HEIGHTS[0]) & (height <= HEIGHTS[1])
+    possible &= _deeper(balls, base, farther)
+    balls, starts = balls[possible], starts[possible]
+    free = _admissible(balls, base)
+    free[free] = seen(eyes(base.viewer, balls[free]), balls[free], base) >= SEEN
+    return list(zip(starts[free], balls[free], strict=True))
 
 
 def _deeper(balls: np.ndarray, base: Scene, farther: int) -> np.ndarray:
