@@ -75,6 +75,9 @@ class StimuliRow(TypedDict):
     seed: int
     cue: NotRequired[float]
     size: int
+    length: NotRequired[int]
+    level: NotRequired[str]
+    control: NotRequired[str]
     citation: NotRequired[str]
     licence: NotRequired[str]
 

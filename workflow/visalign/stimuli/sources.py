@@ -13,8 +13,11 @@ from visalign.errors import InputError
 from visalign.stimuli import (
     archives,
     brainscore,
+    cluttered_letters,
     folders,
     matlab_images,
+    pathfinder,
+    perspective,
     photographs,
     procedural,
     shards,
@@ -35,6 +38,11 @@ SOURCES: tuple[Source, ...] = (
     brainscore.SOURCE,
     archives.SOURCE,
     matlab_images.SOURCE,
+    pathfinder.SOURCE,
+    pathfinder.PUBLISHED,
+    cluttered_letters.SOURCE,
+    perspective.SOURCE,
+    perspective.TRACKS,
 )
 NAMES = tuple(source.name for source in SOURCES)
 
