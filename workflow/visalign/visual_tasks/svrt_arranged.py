@@ -108,11 +108,11 @@ def task_13(rng: np.random.Generator, canvas: Canvas) -> Pair:
         (big,) = parts(rng, canvas, 1, (1 / 2, 1 / 4))
         (small,) = parts(rng, canvas, 1, (1 / 6, 1 / 12))
         kinds = [big, big, small, small]
-        bigs = places.anywhere(rng, canvas, [big, big], 3000)
+        bigs = places.anywhere(rng, canvas, [big, big], 600)
         bigs = bigs[places.apart(canvas, [big, big], bigs)]
         if not len(bigs):
             return None
-        bigs = bigs[rng.integers(len(bigs), size=1000)]
+        bigs = bigs[rng.integers(len(bigs), size=800)]
         smalls = places.anywhere(rng, canvas, [small, small], len(bigs))
         centres = np.concatenate([bigs, smalls], axis=1)
         same = centres.copy()

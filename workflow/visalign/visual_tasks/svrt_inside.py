@@ -17,12 +17,12 @@ from visalign.visual_tasks.svrt_shapes import Shape
 BIG = (3 / 4, 1 / 3)
 #: Big shapes of which one is chosen, and centres that are tried for each.
 BIGS = 5
-COUNT = 150
+COUNT = 100
 
 
 def several_big(rng: np.random.Generator, canvas: Canvas, size: tuple[float, float] = BIG) -> list[Shape]:
     """Big shapes, which may be alike."""
-    made = shapes.contours(rng, BIGS, size[1] / size[0])
+    made = shapes.contours(rng, BIGS, size[1] / size[0], shapes.LEVELS + 1)
     return [shapes.shape(each, size[0] * canvas.side, "big") for each in made]
 
 
@@ -148,7 +148,7 @@ def task_8(rng: np.random.Generator, canvas: Canvas) -> Pair:
     """A shape in another of the same form and twice its size; else the same outside, or another form inside."""
 
     def attempt() -> Pair | None:
-        made = shapes.several(rng, 2, BIG[1] / BIG[0])
+        made = shapes.several(rng, 2, BIG[1] / BIG[0], levels=shapes.LEVELS + 1)
         big = shapes.shape(made[0], BIG[0] * canvas.side, "a")
         half = [
             shapes.shape(each, BIG[0] / 2 * canvas.side, name) for each, name in zip(made, "ab", strict=True)

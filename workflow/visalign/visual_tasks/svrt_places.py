@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial.distance import cdist
 
 from visalign.visual_tasks import svrt_shapes
 from visalign.visual_tasks.svrt_shapes import Shape
@@ -126,15 +127,21 @@ def apart(
         near |= distance < outer[j].max() + shapes[i].reach
         rows = rows[near]
         between = centres[rows, j] - centres[rows, i]
-        free = clear(outer[i], shapes[j], between) & clear(outer[j], shapes[i], -between)
-        allowed[rows] = free
+        allowed[rows] = clear(outer[i], shapes[j], between)
+        kept = allowed[rows]
+        allowed[rows[kept]] = clear(outer[j], shapes[i], -between[kept])
     return allowed
 
 
 def clear(outer: np.ndarray, other: Shape, offsets: np.ndarray) -> np.ndarray:
     """At which offsets (count, 2) all of another shape lies beyond an outer profile, and its centre too."""
-    points = np.concatenate([other.probes, np.zeros((1, 2))])
-    return (svrt_shapes.beyond(outer, points + offsets[:, None]) >= 0).all(axis=1)
+    free = np.ones(len(offsets), dtype=bool)
+    # A few points first, which tell of most that are not.
+    for points in (np.concatenate([other.probes[::8], np.zeros((1, 2))]), other.probes):
+        rows = np.flatnonzero(free)
+        away = svrt_shapes.beyond(outer, points + offsets[rows, None])
+        free[rows] = (away >= 0).all(axis=1)
+    return free
 
 
 def within(big: Shape, small: Shape, offsets: np.ndarray, gap: float) -> np.ndarray:
@@ -160,8 +167,7 @@ def clearances(big: Shape, small: Shape, offsets: np.ndarray) -> np.ndarray:
 
 def distance(a: Shape, b: Shape, offset: np.ndarray) -> float:
     """Smallest distance of the lines of two shapes, the second at an offset (2,) from the first."""
-    away = a.probes[:, None] - (b.probes + offset)
-    return float(np.sqrt((away**2).sum(axis=2).min()))
+    return float(np.sqrt(cdist(a.probes, b.probes + offset, "sqeuclidean").min()))
 
 
 def touching(a: Shape, b: Shape, start: np.ndarray, direction: np.ndarray, gap: float) -> np.ndarray | None:

@@ -13,10 +13,12 @@ from functools import cached_property
 
 import numpy as np
 
-#: Contours have 4 × 2⁷ points: at 128 pixels the longest steps are half a pixel.
-LEVELS = 7
+#: Contours have 4 × 2⁶ points, big ones twice as many: at 128 pixels steps are a quarter or half of a pixel.
+LEVELS = 6
 #: Directions of a profile.
 TURNS = 128
+#: Contours of less area, in squares of their largest radius, are mere slivers once they are drawn.
+SLIVER = 0.4
 #: Contours that are drawn at a time, and more likeness than two different shapes may have.
 POOL = 32
 LIKENESS = 0.7
@@ -88,17 +90,19 @@ class Shape:
         return (probes[:, None] + offsets).reshape(-1, 2)
 
 
-def contours(rng: np.random.Generator, count: int, hole: float) -> np.ndarray:
+def contours(rng: np.random.Generator, count: int, hole: float, levels: int = LEVELS) -> np.ndarray:
     """Random contours in an annulus of radii `hole` and 1, each turned and about its centre of area.
 
     Parameters
     ----------
     hole : float
         Inner radius of the annulus, in (0, 1).
+    levels : int
+        How often midpoints are displaced.
 
     Returns
     -------
-    ndarray, shape (count, 4 · 2^LEVELS, 2)
+    ndarray, shape (count, 4 · 2^levels, 2)
     """
     made: list[np.ndarray] = []
     while sum(map(len, made)) < count:
@@ -106,7 +110,7 @@ def contours(rng: np.random.Generator, count: int, hole: float) -> np.ndarray:
         radius = np.sqrt(rng.uniform(hole**2, 1, (8 * count, 4)))
         angle = np.pi / 2 * (np.arange(4) + rng.uniform(size=(8 * count, 4)))
         line = radius * np.exp(1j * angle)
-        for level in range(LEVELS):
+        for level in range(levels):
             line = line[: count if level > 2 else len(line)]
             ends = np.roll(line, -1, axis=1)
             away = np.sqrt(rng.uniform(size=line.shape)) * np.exp(2j * np.pi * rng.uniform(size=line.shape))
@@ -127,6 +131,7 @@ def several(
     turned: bool = False,
     mirrored: bool = False,
     asymmetric: bool = False,
+    levels: int = LEVELS,
 ) -> np.ndarray:
     """Contours that differ from each other, and are of nearly the same length, area and extent.
 
@@ -143,7 +148,10 @@ def several(
         As of `contours`, all of the area that the first of them has.
     """
     while True:
-        pool = contours(rng, POOL, hole)
+        pool = contours(rng, POOL if count > 1 else 4, hole, levels)
+        pool = pool[area(pool) >= SLIVER]
+        if not len(pool):
+            continue
         first = np.sqrt(area(pool[:1]))
         pool *= (first / np.sqrt(area(pool)))[:, None, None]
         profile = profiles(pool, outer=True)
