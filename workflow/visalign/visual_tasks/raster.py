@@ -28,7 +28,7 @@ def stroke(canvas: np.ndarray, line: np.ndarray, thickness: float) -> None:
 
 
 def outline(canvas: np.ndarray, contour: np.ndarray, thickness: float) -> None:
-    """Draw a closed contour of many short segments, all at once; as `stroke`, but for what lies off the canvas.
+    """Draw a closed contour of many short segments, all at once; as `stroke` of it and its first point.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
-"""Tasks of the Synthetic Visual Reasoning Test that ask how shapes are arranged: in line, at distances, in symmetry.
+"""Tasks of the Synthetic Visual Reasoning Test that ask how shapes are arranged.
 
-Each gives the layout with answer 1 and that with answer 0, matched in the amount, centre and spread of their ink.
+Each gives the layout with answer 1 and that with answer 0, matched in the amount, centre and spread of
+their ink.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def task_9(rng: np.random.Generator, canvas: Canvas) -> Pair:
         small = halves(large, 0.5)
         ones = admitted(canvas, [large, small, small], lines(rng, canvas, COUNT))
         zeros = admitted(canvas, [small, large, small], lines(rng, canvas, COUNT))
-        return places.matched(canvas, [ones], [zeros])
+        return places.matched([ones], [zeros], places.of_ink(canvas))
 
     return until(attempt)
 
@@ -66,13 +67,13 @@ def task_10(rng: np.random.Generator, canvas: Canvas) -> Pair:
         ones = admitted(canvas, kinds, squares(rng, canvas, COUNT))
         centres = places.anywhere(rng, canvas, kinds, COUNT)
         zeros = admitted(canvas, kinds, centres[unsquare(centres) > 0.35])
-        return places.matched(canvas, [ones], [zeros])
+        return places.matched([ones], [zeros], places.of_ink(canvas))
 
     return until(attempt)
 
 
 def unsquare(centres: np.ndarray) -> np.ndarray:
-    """How far four centres (count, 4, 2) are from the corners of a square, in shares of its radius, (count,)."""
+    """How far four centres (count, 4, 2) are from a square's corners, in shares of its radius, (count,)."""
     corners = centres[..., 0] + 1j * centres[..., 1]
     corners = corners - corners.mean(axis=1, keepdims=True)
     corners = np.take_along_axis(corners, np.argsort(np.angle(corners), axis=1), axis=1)
@@ -95,13 +96,13 @@ def task_12(rng: np.random.Generator, canvas: Canvas) -> Pair:
         near, other, opposite = np.moveaxis(np.stack([places_of.real, places_of.imag], axis=2), 1, 0)
         ones = admitted(canvas, [big, a, b], np.stack([opposite, near, other], axis=1))
         zeros = admitted(canvas, [big, a, b], np.stack([near, other, opposite], axis=1))
-        return places.matched(canvas, [ones], [zeros])
+        return places.matched([ones], [zeros], places.of_ink(canvas))
 
     return until(attempt)
 
 
 def task_13(rng: np.random.Generator, canvas: Canvas) -> Pair:
-    """Two equal big and two equal small shapes: each small one has the same place beside its big one, or not."""
+    """Two equal big and two equal small shapes, at the same offset from each other, or not."""
     least = canvas.side / 4
 
     def attempt() -> Pair | None:
@@ -121,7 +122,7 @@ def task_13(rng: np.random.Generator, canvas: Canvas) -> Pair:
         crossed = np.hypot(*((smalls[:, 1] - bigs[:, 0]) - (smalls[:, 0] - bigs[:, 1])).T)
         ones = admitted(canvas, kinds, same)
         zeros = admitted(canvas, kinds, centres[(straight >= least) & (crossed >= least)])
-        return places.matched(canvas, [ones], [zeros])
+        return places.matched([ones], [zeros], places.of_ink(canvas))
 
     return until(attempt)
 
@@ -134,7 +135,7 @@ def task_14(rng: np.random.Generator, canvas: Canvas) -> Pair:
         ones = admitted(canvas, kinds, lines(rng, canvas, COUNT))
         centres = places.anywhere(rng, canvas, kinds, COUNT)
         zeros = admitted(canvas, kinds, centres[from_line(centres) >= canvas.side / 20])
-        return places.matched(canvas, [ones], [zeros])
+        return places.matched([ones], [zeros], places.of_ink(canvas))
 
     return until(attempt)
 
@@ -161,7 +162,7 @@ def task_17(rng: np.random.Generator, canvas: Canvas) -> Pair:
         anywhere = places.anywhere(rng, canvas, [odd], COUNT)
         off = np.hypot(*(anywhere - middle)[:, 0].T) >= NORMAL[0] * canvas.side
         zeros = admitted(canvas, kinds, np.concatenate([around, anywhere], axis=1)[off])
-        return places.matched(canvas, [ones], [zeros])
+        return places.matched([ones], [zeros], places.of_ink(canvas))
 
     return until(attempt)
 
@@ -176,16 +177,17 @@ def task_18(rng: np.random.Generator, canvas: Canvas) -> Pair:
         moved = centres.copy()
         moved[:, 3:, 0] = places.anywhere(rng, canvas, kinds[3:], len(moved))[..., 0]
         zeros = admitted(canvas, kinds, moved[asymmetry(moved, canvas.side / 25) >= canvas.side / 10])
-        return places.matched(canvas, [ones], [zeros])
+        return places.matched([ones], [zeros], places.of_ink(canvas))
 
     return until(attempt)
 
 
 def asymmetry(centres: np.ndarray, level: float) -> np.ndarray:
-    """How far the axes of three pairs of six centres (count, 6, 2) are from each other, the best way to pair them.
+    """How far the axes of three pairs of six centres are apart, paired the best way.
 
     Parameters
     ----------
+    centres : ndarray, shape (count, 6, 2)
     level : float
         Two of a pair are no farther from each other than this in height.
 

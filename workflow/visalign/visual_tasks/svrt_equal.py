@@ -30,7 +30,7 @@ def scaled(size: tuple[float, float], factor: float) -> tuple[float, float]:
 def parts(
     rng: np.random.Generator, canvas: Canvas, count: int, size: tuple[float, float], **unlike: bool
 ) -> list[Shape]:
-    """Different shapes of one size (diameter and hole in sides), called a, b, c …; see `svrt_shapes.several`."""
+    """Different shapes of one size (diameter and hole in sides), called a, b, c …; see `several`."""
     made = shapes.several(rng, count, size[1] / size[0], **unlike)
     return [shapes.shape(each, size[0] * canvas.side, "abcdefgh"[row]) for row, each in enumerate(made)]
 
@@ -68,7 +68,7 @@ def scattered(
 
 
 def fit(canvas: Canvas, either: Sequence[Sequence[Shape]], centres: np.ndarray) -> np.ndarray | None:
-    """First of many centres (count, n, 2) at which each of several lists of shapes lies on the canvas and apart."""
+    """First of many centres (count, n, 2) at which several lists of shapes are each on the canvas and apart."""
     for each in either:
         centres = centres[places.framed(canvas, each, centres)]
         centres = centres[places.apart(canvas, each, centres)]
@@ -114,7 +114,7 @@ def task_7(rng: np.random.Generator, canvas: Canvas) -> Pair:
 
 
 def task_6(rng: np.random.Generator, canvas: Canvas) -> Pair:
-    """Two pairs at one distance, or at distances that differ; the centres are the same, their pairing is not."""
+    """Two pairs at one distance, or not; the centres are the same, their pairing is not."""
     side = canvas.side
 
     def attempt() -> Pair | None:
@@ -154,7 +154,7 @@ def squares(rng: np.random.Generator, canvas: Canvas, count: int) -> np.ndarray:
 
 
 def mirrored_places(rng: np.random.Generator, canvas: Canvas, count: int) -> np.ndarray:
-    """Three centres and those at the mirrored places, (count, 6, 2), about a vertical line near the middle."""
+    """Three centres and the mirrored ones, (count, 6, 2), about a vertical line near the middle."""
     side = canvas.side
     axis = side / 2 - 0.5 + side * rng.uniform(-0.08, 0.08, count)
     left = side * rng.uniform(size=(count, 3, 2)) * [0.6, 1.0]
@@ -180,7 +180,7 @@ def task_19(rng: np.random.Generator, canvas: Canvas) -> Pair:
     def attempt() -> Pair | None:
         kinds = shapes.several(rng, 2, NORMAL[1] / NORMAL[0])
         sizes = canvas.side * NORMAL[0] * np.exp(rng.uniform(0, np.log(4), 2))
-        return _two(rng, canvas, kinds[0], kinds, sizes)
+        return _two(rng, canvas, kinds[0], list(kinds), sizes)
 
     return until(attempt)
 
@@ -212,9 +212,8 @@ def task_21(rng: np.random.Generator, canvas: Canvas) -> Pair:
 
     def attempt() -> Pair | None:
         kinds = shapes.several(rng, 2, NORMAL[1] / NORMAL[0], turned=True)
-        turned = [
-            shapes.turn(kind, angle) for kind, angle in zip(kinds, rng.uniform(0, 2 * np.pi, 2), strict=True)
-        ]
+        angle = rng.uniform(0, 2 * np.pi)
+        turned = [shapes.turn(kind, angle) for kind in kinds]
         sizes = canvas.side * NORMAL[0] * np.exp(rng.uniform(np.log(1.25), np.log(3), 2))
         return _two(rng, canvas, kinds[0], turned, sizes)
 

@@ -1,6 +1,7 @@
 """Tasks of the Synthetic Visual Reasoning Test that ask whether shapes lie in, near or against each other.
 
-Each gives the layout with answer 1 and that with answer 0, matched in their ink and in where the small shapes are.
+Each gives the layout with answer 1 and that with answer 0, matched in their ink and in where the small
+shapes are.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def into(
 def shown(
     rng: np.random.Generator, canvas: Canvas, kinds: list[Shape], offsets: np.ndarray, again: int = 3
 ) -> Admitted:
-    """Layouts of shapes at offsets (count, n, 2) from each other, each placed anywhere on the canvas `again` times."""
+    """Layouts of shapes at offsets (count, n, 2), each placed anywhere on the canvas `again` times."""
     offsets = np.repeat(offsets, again, axis=0)
     low = np.array([each.points.min(axis=0) for each in kinds]) + offsets
     high = np.array([each.points.max(axis=0) for each in kinds]) + offsets
@@ -59,18 +60,6 @@ def at_first(offsets: np.ndarray) -> np.ndarray:
     return np.stack([np.zeros_like(offsets), offsets], axis=1)
 
 
-def small_from_middle(canvas: Canvas, first: int = 1) -> places.Further:
-    """Distance from the middle of the canvas of all shapes from the `first` on, and the size of the big one."""
-
-    def further(kinds, centres: np.ndarray) -> np.ndarray:
-        away = centres[:, first:] - (canvas.side - 1) / 2
-        middle = np.hypot(away[..., 0], away[..., 1]) / canvas.side / 0.02
-        size = np.full((len(centres), 1), np.log(kinds[0].area) / 2 / 0.03)
-        return np.hstack([np.sort(middle, axis=1), size])
-
-    return further
-
-
 def task_2(rng: np.random.Generator, canvas: Canvas) -> Pair:
     """A small shape in a big one, at its border or far from it."""
     far = canvas.side / 8
@@ -85,7 +74,7 @@ def task_2(rng: np.random.Generator, canvas: Canvas) -> Pair:
             near = near[places.clearances(big, small, near) <= canvas.gap + 1.5] if len(near) else near
             ones.append(shown(rng, canvas, [big, small], at_first(near), 6))
             zeros.append(shown(rng, canvas, [big, small], at_first(offsets[clear >= far + canvas.stroke]), 6))
-        return places.matched(canvas, ones, zeros, small_from_middle(canvas))
+        return places.matched(ones, zeros, places.of_big_and_small(canvas))
 
     return until(attempt)
 
@@ -118,7 +107,7 @@ def task_3(rng: np.random.Generator, canvas: Canvas) -> Pair:
             )
             for each, split in zip((one, zero), spread, strict=True)
         )
-        return places.matched(canvas, [ones], [zeros])
+        return places.matched([ones], [zeros], places.of_ink(canvas))
 
     return until(attempt)
 
@@ -139,13 +128,13 @@ def task_4(rng: np.random.Generator, canvas: Canvas) -> Pair:
         for big in several_big(rng, canvas):
             ones.append(shown(rng, canvas, [big, small], at_first(into(rng, canvas, big, small))))
             zeros.append(beside(rng, canvas, [big, small]))
-        return places.matched(canvas, ones, zeros, small_from_middle(canvas))
+        return places.matched(ones, zeros, places.of_big_and_small(canvas))
 
     return until(attempt)
 
 
 def task_8(rng: np.random.Generator, canvas: Canvas) -> Pair:
-    """A shape in another of the same form and twice its size; else the same outside, or another form inside."""
+    """A shape in one of its form and twice its size; else the same outside, or another form inside."""
 
     def attempt() -> Pair | None:
         made = shapes.several(rng, 2, BIG[1] / BIG[0], levels=shapes.LEVELS + 1)
@@ -160,7 +149,7 @@ def task_8(rng: np.random.Generator, canvas: Canvas) -> Pair:
         if not len(outside.centres) or not len(inside.centres):
             return None
         zeros = outside if rng.uniform() < 0.5 else inside
-        return places.matched(canvas, [ones], [zeros], small_from_middle(canvas))
+        return places.matched([ones], [zeros], places.of_big_and_small(canvas))
 
     return until(attempt)
 
@@ -173,13 +162,13 @@ def task_11(rng: np.random.Generator, canvas: Canvas) -> Pair:
         (small,) = parts(rng, canvas, 1, small_size)
         ones, zeros = [], []
         for big in several_big(rng, canvas, size):
-            offsets = [against(rng, canvas, big, small) for _ in range(3)]
-            offsets = np.array([each for each in offsets if each is not None]).reshape(-1, 2)
+            met = [against(rng, canvas, big, small) for _ in range(3)]
+            offsets = np.array([each for each in met if each is not None]).reshape(-1, 2)
             ones.append(shown(rng, canvas, [big, small], at_first(offsets), 30))
             centres = places.anywhere(rng, canvas, [big, small], COUNT)
             free = places.apart(canvas, [big, small], centres, gap=canvas.stroke + canvas.side / 12)
             zeros.append(Admitted([big, small], centres[free]))
-        return places.matched(canvas, ones, zeros, small_from_middle(canvas))
+        return places.matched(ones, zeros, places.of_big_and_small(canvas))
 
     return until(attempt)
 
@@ -213,6 +202,6 @@ def task_23(rng: np.random.Generator, canvas: Canvas) -> Pair:
                 )
             else:
                 zeros.append(beside(rng, canvas, kinds))
-        return places.matched(canvas, ones, zeros, small_from_middle(canvas))
+        return places.matched(ones, zeros, places.of_big_and_small(canvas))
 
     return until(attempt)

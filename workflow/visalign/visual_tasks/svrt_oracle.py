@@ -1,12 +1,12 @@
-"""Answers to the problems of the Synthetic Visual Reasoning Test from pixels: the image and which part each shows.
+"""Answers to the problems of the Synthetic Visual Reasoning Test from pixels alone.
 
-Nothing here knows how images are drawn. Shapes are the connected components of the ink, or the parts where these
-touch; each is filled, and two are equal if the areas within their lines, laid on each other, share enough.
+Nothing here knows how images are drawn. Shapes are the connected components of the ink, or the parts where
+these touch; each is filled, and two are equal if the areas within their lines, laid on each other, share
+enough.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -64,7 +64,7 @@ def answer(
     image : ndarray of uint8, shape (side, side)
         Dark lines on a light ground.
     parts : ndarray of uint8, shape (side, side), optional
-        Number of the part that each pixel shows, 0 of the ground; needed where parts touch (problems 3 and 11).
+        Number of the part that each pixel shows, 0 of the ground; needed where parts touch (`TOUCHING`).
     stroke : float, optional
         Width of lines in pixels; by default a seventieth of the side.
 
@@ -124,10 +124,8 @@ def filled(ink: np.ndarray, own: np.ndarray, stroke: float) -> np.ndarray:
     return (ndimage.distance_transform_edt(covered) > stroke / 2 * FINE).astype(np.float32)
 
 
-def canonical(
-    shape: Seen, scale: float, mirrored: bool = False, normal: np.ndarray | None = None
-) -> np.ndarray:
-    """Mask on a grid about its centre, whose cells are in units of `scale` pixels, mirrored along a normal (2,)."""
+def canonical(shape: Seen, scale: float, normal: np.ndarray | None = None) -> np.ndarray:
+    """Mask on a grid about its centre in units of `scale` pixels, mirrored along a normal (2,) if asked."""
     axis = np.linspace(-_HALF, _HALF, _CELLS) * scale
     x, y = np.meshgrid(axis, axis)
     if normal is not None:
@@ -147,7 +145,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def likeness(a: Seen, b: Seen, *, scaled: bool = False, normal: np.ndarray | None = None) -> float:
-    """Overlap of two shapes laid on each other, brought to one area or mirrored along a normal (2,) if asked."""
+    """Overlap of two shapes on each other, of one area or mirrored along a normal (2,) if asked."""
     sizes = np.sqrt([a.area, b.area])
     if not scaled:
         sizes[:] = sizes.max()

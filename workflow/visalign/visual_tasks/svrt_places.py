@@ -1,11 +1,13 @@
 """Places of shapes on a canvas: apart, one in another, in contact; and pairs of layouts that are alike.
 
-A task draws many layouts that its rule allows with answer 1, and many with answer 0. Of them, the two are kept
-whose ink has the same amount, centre and spread. Only then is the answer thrown, so that none of these tells it.
+A task draws many layouts that its rule allows with answer 1, and many with answer 0. Of them, the two are
+kept whose ink has the same amount, centre and spread. Only then is the answer thrown, so that none of these
+tells it.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -84,7 +86,8 @@ def framed(canvas: Canvas, shapes: Sequence[Shape], centres: np.ndarray) -> np.n
     margin = canvas.stroke / 2 + CLEARANCE
     low = np.array([each.points.min(axis=0) for each in shapes]) - margin
     high = np.array([each.points.max(axis=0) for each in shapes]) + margin
-    return ((centres + low >= -0.5) & (centres + high <= canvas.side - 0.5)).all(axis=(1, 2))
+    shown = (centres + low >= -0.5) & (centres + high <= canvas.side - 0.5)
+    return np.all(shown, axis=(1, 2))
 
 
 def anywhere(rng: np.random.Generator, canvas: Canvas, shapes: Sequence[Shape], count: int) -> np.ndarray:
@@ -116,11 +119,10 @@ def apart(
     -------
     ndarray of bool, shape (count,)
     """
-    n = len(shapes)
     gap = canvas.gap if gap is None else gap
     outer = [each.outer(gap) for each in shapes]
     allowed = np.ones(len(centres), dtype=bool)
-    for i, j in pairs if pairs is not None else [(i, j) for i in range(n) for j in range(i)]:
+    for i, j in pairs if pairs is not None else itertools.combinations(range(len(shapes)), 2):
         rows = np.flatnonzero(allowed)
         distance = np.hypot(*(centres[rows, i] - centres[rows, j]).T)
         near = distance < outer[i].max() + shapes[j].reach
@@ -145,12 +147,13 @@ def clear(outer: np.ndarray, other: Shape, offsets: np.ndarray) -> np.ndarray:
 
 
 def within(big: Shape, small: Shape, offsets: np.ndarray, gap: float) -> np.ndarray:
-    """At which offsets (count, 2) from a big shape a small one lies inside it, at least `gap` from its line."""
-    return (svrt_shapes.beyond(big.inner(gap), small.probes + offsets[:, None]) <= 0).all(axis=1)
+    """At which offsets (count, 2) from a big shape a small one lies inside, at least `gap` from its line."""
+    away = svrt_shapes.beyond(big.inner(gap), small.probes + offsets[:, None])
+    return np.all(away <= 0, axis=1)
 
 
 def clearances(big: Shape, small: Shape, offsets: np.ndarray) -> np.ndarray:
-    """Smallest distance (count,) of the lines of two shapes at each of many offsets (count, 2), to half a pixel.
+    """Smallest distance (count,) of two lines at each of many offsets (count, 2), to about a pixel.
 
     From a table of distances to the first line, a pixel a cell.
     """
@@ -200,16 +203,18 @@ def joined(shapes: Sequence[Shape], offsets: Sequence[np.ndarray]) -> tuple[Shap
     return Shape(points - middle, "joined"), np.array(offsets) - middle
 
 
-#: How far apart two layouts of a pair may be: of the log of the amount, and in shares of a side or its square.
+#: How far apart two layouts of a pair may be: of the log of the amount, and in shares of a side or its
+#: square.
 SCALES = np.array([0.03, 0.02, 0.02, 0.02, 0.02, 0.02])
-#: What else of layouts (count, n, 2) is to be alike, in units in which 1 is much, (count, m).
-Further = Callable[[Sequence[Shape], np.ndarray], np.ndarray]
+#: What of layouts is to be alike: shapes and centres (count, n, 2) to (count, m), in units in which 1 is
+#: much.
+Features = Callable[[Sequence[Shape], np.ndarray], np.ndarray]
 
 
 def matched(
-    canvas: Canvas, ones: Sequence[Admitted], zeros: Sequence[Admitted], further: Further | None = None
+    ones: Sequence[Admitted], zeros: Sequence[Admitted], features: Features
 ) -> tuple[Layout, Layout] | None:
-    """The layout of either answer whose ink is most alike.
+    """The layout of either answer that are most alike in some features.
 
     Parameters
     ----------
@@ -224,8 +229,7 @@ def matched(
     if not all(sum(len(each.centres) for each in side) for side in (ones, zeros)):
         return None
     one, zero = (
-        np.concatenate([_features(canvas, each, further) for each in side if len(each.centres)])
-        for side in (ones, zeros)
+        np.concatenate([features(*each) for each in side if len(each.centres)]) for side in (ones, zeros)
     )
     cross = one @ zero.T
     difference = (one**2).sum(axis=1)[:, None] + (zero**2).sum(axis=1) - 2 * cross
@@ -233,11 +237,33 @@ def matched(
     return _row(ones, int(best)), _row(zeros, int(other))
 
 
-def _features(canvas: Canvas, admitted: Admitted, further: Further | None) -> np.ndarray:
-    moments, side = ink(admitted.shapes, admitted.centres), float(canvas.side)
-    moments[:, 0] = np.log(moments[:, 0] / side)
-    table = moments / np.array([1, side, side, side**2, side**2, side**2]) / SCALES
-    return table if further is None else np.hstack([table, further(admitted.shapes, admitted.centres)])
+def of_ink(canvas: Canvas) -> Features:
+    """Amount, centre and spread of the ink."""
+    side = float(canvas.side)
+    units = np.array([1, side, side, side**2, side**2, side**2])
+
+    def features(shapes: Sequence[Shape], centres: np.ndarray) -> np.ndarray:
+        moments = ink(shapes, centres)
+        moments[:, 0] = np.log(moments[:, 0] / side)
+        return moments / units / SCALES
+
+    return features
+
+
+def of_big_and_small(canvas: Canvas) -> Features:
+    """Size and place of the first shape, and how far from the middle of the canvas the others are."""
+    middle, unit = (canvas.side - 1) / 2, 0.02 * canvas.side
+
+    def features(shapes: Sequence[Shape], centres: np.ndarray) -> np.ndarray:
+        big = (centres[:, 0] - middle) / unit
+        # The same up to turns and mirroring of the canvas.
+        small = np.sort(np.abs(centres[:, 1:] - middle), axis=2) / unit
+        order = np.argsort(small.sum(axis=2), axis=1)[..., None]
+        small = np.take_along_axis(small, order, axis=1).reshape(len(centres), -1)
+        size = np.log([shapes[0].length, np.sqrt(shapes[0].area)]) / 0.02
+        return np.hstack([big, small, np.broadcast_to(size, (len(centres), 2))])
+
+    return features
 
 
 def _row(side: Sequence[Admitted], row: int) -> Layout:

@@ -1,9 +1,9 @@
 """Random closed contours of the Synthetic Visual Reasoning Test, and shapes of several sizes made of them.
 
 A contour has one random point in each quadrant of an annulus, joined by recursive displacement of midpoints
-(Fleuret et al. 2011, PNAS 108, 17621–17625). It is made of vectors here, many contours at once, so that side
-and stroke are free. Shapes of one image are chosen alike in length and area, and unlike in form: whether two of
-them are the same must not show in how much ink there is.
+(Fleuret et al. 2011, PNAS 108, 17621–17625). It is made of vectors here, many contours at once, so that
+side and stroke are free. Shapes of one image are chosen alike in length and area, and unlike in form:
+whether two of them are the same must not show in how much ink there is.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def several(
     Returns
     -------
     ndarray, shape (count, n, 2)
-        As of `contours`, all of the area that the first of them has.
+        As of `contours`, all of the length that the first of them has.
     """
     while True:
         pool = contours(rng, POOL if count > 1 else 4, hole, levels)
@@ -173,7 +173,8 @@ def several(
             if alike <= LIKENESS:
                 chosen.append(int(candidate))
         if len(chosen) == count:
-            return pool[rng.permutation(chosen)]
+            found = pool[rng.permutation(chosen)]
+            return found * (length(found[:1]) / length(found))[:, None, None]
 
 
 def shape(contour: np.ndarray, diameter: float, kind: str) -> Shape:
@@ -234,13 +235,13 @@ def profiles(points: np.ndarray, *, outer: bool) -> np.ndarray:
     distance = np.hypot(points[..., 0], points[..., 1])
     found = np.full(count * TURNS, -np.inf if outer else np.inf)
     (np.maximum if outer else np.minimum).at(found, place.ravel(), distance.ravel())
-    found = found.reshape(count, TURNS)
-    for row in found:
+    rows = found.reshape(count, TURNS)
+    for row in rows:
         known = np.flatnonzero(np.isfinite(row))
         if len(known) == TURNS:
             continue
         row[:] = np.interp(np.arange(TURNS), known, row[known], period=TURNS)
-    return found
+    return rows
 
 
 def beyond(profile: np.ndarray, points: np.ndarray) -> np.ndarray:
