@@ -208,7 +208,7 @@ def measured(
     counts = resample_counts(cells, rng, draws)
     curves = mean_orientation(np.concatenate(away), np.hstack([counts, counts]))
     curve = Curve(deltas, mean_orientation(np.concatenate(away)), curves, cells)
-    fitted = [averaging(deltas, each) for each in (curve.bias, *curves)]
+    weights, misfits = averaging(deltas, np.concatenate([curve.bias[None], curves]))
     resampled = resample_counts(len(errors), rng, draws) @ errors / len(errors)
     ends = np.array([expanded_interval(column, cells) for column in curves.T])
     people = tilt_people.repulsion(deltas)
@@ -224,8 +224,8 @@ def measured(
         repulsion=curve.number(lambda bias: over(deltas, bias, REPULSION)),
         attraction=curve.number(lambda bias: over(deltas, bias, ATTRACTION)),
         zero_crossing=curve.number(lambda bias: crossing(deltas, bias)),
-        average_weight=Number.of(fitted[0][0], np.array([weight for weight, _ in fitted[1:]]), cells),
-        average_misfit=fitted[0][1],
+        average_weight=Number.of(weights[0], weights[1:], cells),
+        average_misfit=float(misfits[0]),
         cells=cells,
         gratings=len(errors),
     )
@@ -318,11 +318,26 @@ def average(deltas: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return -np.rad2deg(np.arctan2(w * np.sin(doubled), 1 - w + w * np.cos(doubled))) / 2
 
 
-def averaging(deltas: np.ndarray, bias: np.ndarray) -> tuple[float, float]:
-    """Weight of the surround in the vector average nearest to a curve; root mean square misfit in degrees."""
-    misfit = (turned(average(deltas, _WEIGHTS) - bias) ** 2).mean(axis=1)
-    best = int(misfit.argmin())
-    return float(_WEIGHTS[best]), float(np.sqrt(misfit[best]))
+def averaging(deltas: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vector average that is nearest to each curve.
+
+    Parameters
+    ----------
+    deltas : ndarray, shape (k,)
+    curves : ndarray, shape (n, k)
+        Bias in degrees.
+
+    Returns
+    -------
+    weight : ndarray, shape (n,)
+        Of the surround, in steps of .0025.
+    misfit : ndarray, shape (n,)
+        Root mean square difference in degrees.
+    """
+    expected = average(deltas, _WEIGHTS)
+    squares = sum(turned(expected[:, column] - curves[:, column, None]) ** 2 for column in range(len(deltas)))
+    misfit = np.asarray(squares) / len(deltas)
+    return _WEIGHTS[misfit.argmin(axis=1)], np.sqrt(misfit.min(axis=1))
 
 
 def scores(tilt: Tilt, layer: str | None = None) -> list[Score]:

@@ -68,7 +68,7 @@ def scattered(
 
 
 def fit(canvas: Canvas, either: Sequence[Sequence[Shape]], centres: np.ndarray) -> np.ndarray | None:
-    """First of many centres (count, n, 2) at which several lists of shapes are each on the canvas and apart."""
+    """First of many centres (count, n, 2) at which several lists of shapes are each framed and apart."""
     for each in either:
         centres = centres[places.framed(canvas, each, centres)]
         centres = centres[places.apart(canvas, each, centres)]

@@ -137,19 +137,23 @@ def apart(
 
 def clear(outer: np.ndarray, other: Shape, offsets: np.ndarray) -> np.ndarray:
     """At which offsets (count, 2) all of another shape lies beyond an outer profile, and its centre too."""
-    free = np.ones(len(offsets), dtype=bool)
+    return _all(lambda points: svrt_shapes.beyond(outer, points) >= 0, other, offsets)
+
+
+def _all(held: Callable[[np.ndarray], np.ndarray], shape: Shape, offsets: np.ndarray) -> np.ndarray:
+    """At which offsets (count, 2) all points of a shape, and its centre, are held."""
+    kept = np.ones(len(offsets), dtype=bool)
     # A few points first, which tell of most that are not.
-    for points in (np.concatenate([other.probes[::8], np.zeros((1, 2))]), other.probes):
-        rows = np.flatnonzero(free)
-        away = svrt_shapes.beyond(outer, points + offsets[rows, None])
-        free[rows] = (away >= 0).all(axis=1)
-    return free
+    for points in (np.concatenate([shape.probes[::16], np.zeros((1, 2))]), shape.probes):
+        rows = np.flatnonzero(kept)
+        kept[rows] = held(points + offsets[rows, None]).all(axis=1)
+    return kept
 
 
 def within(big: Shape, small: Shape, offsets: np.ndarray, gap: float) -> np.ndarray:
     """At which offsets (count, 2) from a big shape a small one lies inside, at least `gap` from its line."""
-    away = svrt_shapes.beyond(big.inner(gap), small.probes + offsets[:, None])
-    return np.all(away <= 0, axis=1)
+    inner = big.inner(gap)
+    return _all(lambda points: svrt_shapes.beyond(inner, points) <= 0, small, offsets)
 
 
 def clearances(big: Shape, small: Shape, offsets: np.ndarray) -> np.ndarray:

@@ -48,8 +48,8 @@ class Shape:
 
     @cached_property
     def probes(self) -> np.ndarray:
-        """Points (m, 2) that stand for all of them, no more than a pixel apart on average."""
-        step = max(1, int(len(self.points) / self.length))
+        """Points (m, 2) that stand for all of them, no more than half a pixel apart on average."""
+        step = max(1, int(len(self.points) / (2 * self.length)))
         return self.points[::step]
 
     @cached_property
