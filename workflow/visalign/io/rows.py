@@ -75,6 +75,8 @@ class StimuliRow(TypedDict):
     seed: int
     cue: NotRequired[float]
     size: int
+    tasks: NotRequired[str]
+    phases: NotRequired[int]
     citation: NotRequired[str]
     licence: NotRequired[str]
 

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visalign.errors import InputError
-from visalign.stimuli import archives, brainscore, folders, matlab_images, photographs, procedural, shards
+from visalign.stimuli import (
+    archives,
+    brainscore,
+    folders,
+    gratings,
+    matlab_images,
+    photographs,
+    procedural,
+    shards,
+    svrt,
+)
 from visalign.stimuli.source import Listed, Row, Source, space
 
 if TYPE_CHECKING:
@@ -27,6 +37,8 @@ SOURCES: tuple[Source, ...] = (
     brainscore.SOURCE,
     archives.SOURCE,
     matlab_images.SOURCE,
+    svrt.SOURCE,
+    gratings.SOURCE,
 )
 NAMES = tuple(source.name for source in SOURCES)
 

@@ -104,7 +104,8 @@ def disc(side: int, radius: float) -> np.ndarray:
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
-    return np.rint(127.5 * (1 + image)).astype(np.uint8)
+    # The ground is a whole number, so that rounding is the same on both sides of it.
+    return np.rint(128 + 127 * image).astype(np.uint8)
 
 
 def _check(side: int) -> None:

@@ -188,9 +188,8 @@ def task_23(rng: np.random.Generator, canvas: Canvas) -> Pair:
             pairs = inside[rng.integers(len(inside), size=COUNT)]
             mixed = shown(rng, canvas, [big, a], at_first(pairs)).centres
             mixed = np.concatenate([mixed, places.anywhere(rng, canvas, [b], len(mixed))], axis=1)
-            swapped = rng.uniform(size=len(mixed)) < 0.5
             free = mixed[places.apart(canvas, kinds, mixed, [(0, 2), (1, 2)])]
-            ones.append(Admitted(kinds if swapped[0] else [big, b, a], free))
+            ones.append(Admitted(kinds, free))
             if both:
                 other = into(rng, canvas, big, b)
                 if not len(other):

@@ -22,7 +22,7 @@ SLIVER = 0.4
 #: Contours that are drawn at a time, and more likeness than two different shapes may have.
 POOL = 32
 LIKENESS = 0.7
-_CIRCLE = np.exp(2j * np.pi * np.arange(8) / 8)
+_CIRCLE = np.exp(2j * np.pi * np.arange(32) / 32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class Shape:
         return self._profiles[gap, outer]
 
     def _dilated(self, gap: float) -> np.ndarray:
-        probes = self.points[:: max(1, len(self.points) // 256)]
+        probes = self.points[:: max(1, len(self.points) // 128)]
         offsets = gap * np.stack([_CIRCLE.real, _CIRCLE.imag], axis=1)
         return (probes[:, None] + offsets).reshape(-1, 2)
 
