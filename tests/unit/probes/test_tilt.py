@@ -125,13 +125,22 @@ def test_angles_that_are_not_doubled_fail_at_the_seam():
 
 
 def test_both_outputs_share_a_penalty_so_that_the_place_of_0_does_not_matter():
+    """Of features that have cos 2θ clearly and sin 2θ only faintly, each would have a penalty of its own."""
     rng = np.random.default_rng(3)
-    theta = rng.uniform(0, 180, 60)
-    noise = 0.5 * rng.normal(size=(80, 24))
-    alone, other = tuned(theta) + noise[:60], tuned(np.arange(20) * 9.0) + noise[60:]
-    found = tilt.decode(alone, theta, other)
-    moved = tilt.decode(alone, (theta + 22.5) % 180, other)
+    theta = rng.uniform(0, 180, 100)
+    doubled = np.deg2rad(2 * theta)[:, None]
+    features = np.hstack([np.cos(doubled), np.sin(doubled) + 3 * rng.normal(size=(100, 40))])
+    features[:, :1] += 0.05 * rng.normal(size=(100, 1))
+    found = tilt.decode(features[:70], theta[:70], features[70:])
+    moved = tilt.decode(features[:70], (theta[:70] + 22.5) % 180, features[70:])
     np.testing.assert_allclose(tilt.turned(moved - 22.5 - found), 0, atol=1e-6)
+
+
+def test_the_error_of_a_decoder_is_of_gratings_that_it_was_not_fitted_to():
+    """Features that know nothing, more of them than gratings: errors are uniform, 45 degrees on average."""
+    rng = np.random.default_rng(5)
+    errors = np.abs(tilt.held_out(rng.normal(size=(200, 400)), rng.uniform(0, 180, 200), 0))
+    assert abs(errors.mean() - 45) < 3 * 26 / np.sqrt(200)
 
 
 def test_means_of_angles_are_circular():

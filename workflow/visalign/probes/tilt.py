@@ -14,7 +14,7 @@ orientations.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -347,12 +347,14 @@ def scores(tilt: Tilt, layer: str | None = None) -> list[Score]:
     attraction is what people have.
     """
     reason = (
-        f"decoder_error is {tilt.decoder_error.value:.1f} degrees, more than {GATE:g}: its biases say nothing"
+        f"decoder_error is {tilt.decoder_error.value:.1f} degrees, more than {GATE:g}: biases say nothing"
     )
-    own = {name: over(tilt.deltas, tilt_people.repulsion(tilt.deltas), span) for name, span in SPANS.items()}
-    found = [_score("decoder_error", "degrees", tilt.decoder_error, tilt.gratings, layer)]
-    illusion = "an illusion" if tilt.illusion else "no illusion"
+    people = {
+        name: over(tilt.deltas, tilt_people.repulsion(tilt.deltas), span) for name, span in SPANS.items()
+    }
+    found = []
     for metric, convention, number, headline in (
+        ("decoder_error", "degrees", tilt.decoder_error, True),
         ("tilt_correlation", "r", tilt.correlation, True),
         ("tilt_slope", "degrees/degree", tilt.slope, False),
         ("tilt_repulsion", "degrees", tilt.repulsion, True),
@@ -360,38 +362,26 @@ def scores(tilt: Tilt, layer: str | None = None) -> list[Score]:
         ("tilt_zero_crossing", "degrees", tilt.zero_crossing, False),
         ("tilt_average_weight", "share", tilt.average_weight, False),
     ):
-        status = f"ok, {illusion}" if metric in SPANS else "ok"
-        if metric == "tilt_zero_crossing" and np.isnan(number.value):
+        error, status = metric == "decoder_error", "ok"
+        if metric in SPANS:
+            status = "ok, an illusion" if tilt.illusion else "ok, no illusion"
+        elif metric == "tilt_zero_crossing" and np.isnan(number.value):
             status = "the bias does not fall below 0"
-        score = _score(metric, convention, number, tilt.cells, layer, status, own.get(metric), headline)
-        if not tilt.readable:
-            score = replace(score, value=None, ci_low=None, ci_high=None, status=reason)
+        shown = error or tilt.readable
+        score = Score(
+            metric=metric,
+            convention=convention,
+            value=number.value if shown else None,
+            ci_low=number.low if shown else None,
+            ci_high=number.high if shown else None,
+            n=tilt.gratings if error else tilt.cells,
+            ceiling=people.get(metric),
+            layer=layer,
+            status=status if shown else reason,
+            headline=headline,
+        )
         found.append(score)
     return found
-
-
-def _score(
-    metric: str,
-    convention: str,
-    number: Number,
-    n: int,
-    layer: str | None,
-    status: str = "ok",
-    ceiling: float | None = None,
-    headline: bool = True,
-) -> Score:
-    return Score(
-        metric=metric,
-        convention=convention,
-        value=number.value,
-        ci_low=number.low,
-        ci_high=number.high,
-        n=n,
-        ceiling=ceiling,
-        layer=layer,
-        status=status,
-        headline=headline,
-    )
 
 
 def _check(alone: np.ndarray, theta: np.ndarray, surrounded: np.ndarray) -> None:
