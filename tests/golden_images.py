@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from PIL import Image
 FOLDER = Path(__file__).with_name("golden") / "visual_tasks"
 
 
-def check(name: str, image: np.ndarray) -> None:
-    """Compare an image with the one that is kept; ``UPDATE_GOLDEN=1`` keeps one that is not there yet."""
+def check(name: str, images: np.ndarray | Sequence[np.ndarray]) -> None:
+    """Compare an image, or several side by side, with what is kept; ``UPDATE_GOLDEN=1`` keeps what is not yet."""
+    image = images if isinstance(images, np.ndarray) else np.hstack(list(images))
     path = FOLDER / f"{name}.png"
     if os.environ.get("UPDATE_GOLDEN") and not path.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)

@@ -162,7 +162,7 @@ def test_a_recording_is_added_by_a_row_and_a_reader_by_a_file(followed):
 
 
 def test_a_source_of_stimuli_is_added_by_a_file_and_a_line(followed):
-    table = pd.read_csv(followed("add-a-stimulus-source").folder / "results/stimuli/gratings.csv")
+    table = pd.read_csv(followed("add-a-stimulus-source").folder / "results/stimuli/stripes.csv")
     assert table["label"].tolist() == [0, 1, 2, 3] * 3
     assert table["sha256"].nunique() == 12 and set(table["height"]) == {64}
 

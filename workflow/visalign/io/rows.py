@@ -78,6 +78,8 @@ class StimuliRow(TypedDict):
     length: NotRequired[int]
     level: NotRequired[str]
     control: NotRequired[str]
+    tasks: NotRequired[str]
+    phases: NotRequired[int]
     citation: NotRequired[str]
     licence: NotRequired[str]
 

@@ -15,12 +15,14 @@ from visalign.stimuli import (
     brainscore,
     cluttered_letters,
     folders,
+    gratings,
     matlab_images,
     pathfinder,
     perspective,
     photographs,
     procedural,
     shards,
+    svrt,
 )
 from visalign.stimuli.source import Listed, Row, Source, space
 
@@ -43,6 +45,8 @@ SOURCES: tuple[Source, ...] = (
     cluttered_letters.SOURCE,
     perspective.SOURCE,
     perspective.TRACKS,
+    svrt.SOURCE,
+    gratings.SOURCE,
 )
 NAMES = tuple(source.name for source in SOURCES)
 

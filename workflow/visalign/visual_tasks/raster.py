@@ -27,6 +27,29 @@ def stroke(canvas: np.ndarray, line: np.ndarray, thickness: float) -> None:
         canvas[window] = np.maximum(canvas[window], np.clip(thickness / 2 + 0.5 - distance, 0, 1))
 
 
+def outline(canvas: np.ndarray, contour: np.ndarray, thickness: float) -> None:
+    """Draw a closed contour of many short segments, all at once; as `stroke` of it and its first point.
+
+    Parameters
+    ----------
+    contour : ndarray, shape (n_points, 2)
+        Without its first point again at the end.
+    """
+    ends = np.roll(contour, -1, axis=0)
+    middle, half = np.round((contour + ends) / 2).astype(int), np.hypot(*(ends - contour).T).max() / 2
+    reach = int(np.ceil(thickness / 2 + 0.5 + half + 0.5))
+    x, y = (part.ravel() for part in np.meshgrid(*[np.arange(-reach, reach + 1)] * 2))
+    x, y = middle[:, :1] + x, middle[:, 1:] + y
+    along = (ends - contour)[:, None]
+    dx, dy = x - contour[:, :1], y - contour[:, 1:]
+    squared = np.maximum((along**2).sum(axis=2), 1e-12)
+    share = np.clip((dx * along[..., 0] + dy * along[..., 1]) / squared, 0, 1)
+    distance = np.hypot(dx - share * along[..., 0], dy - share * along[..., 1])
+    covered = np.clip(thickness / 2 + 0.5 - distance, 0, 1)
+    shown = (covered > 0) & (x >= 0) & (y >= 0) & (x < canvas.shape[1]) & (y < canvas.shape[0])
+    np.maximum.at(canvas, (y[shown], x[shown]), covered[shown].astype(canvas.dtype))
+
+
 def disc(canvas: np.ndarray, centre: np.ndarray, radius: float) -> None:
     """Draw a filled disc, see `stroke`."""
     stroke(canvas, np.array([centre, centre], dtype=float), 2 * radius)
