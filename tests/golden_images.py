@@ -13,7 +13,7 @@ FOLDER = Path(__file__).with_name("golden") / "visual_tasks"
 
 
 def check(name: str, images: np.ndarray | Sequence[np.ndarray]) -> None:
-    """Compare an image, or several side by side, with what is kept; ``UPDATE_GOLDEN=1`` keeps what is not yet."""
+    """Compare an image, or several side by side, with what is kept; ``UPDATE_GOLDEN=1`` keeps it first."""
     image = images if isinstance(images, np.ndarray) else np.hstack(list(images))
     path = FOLDER / f"{name}.png"
     if os.environ.get("UPDATE_GOLDEN") and not path.exists():

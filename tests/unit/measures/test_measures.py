@@ -46,6 +46,8 @@ def test_a_headline_knows_its_measure():
         "clickme": "clickme",
         "adversarial_alignment": "attacks",
         "perturbation_tolerance": "attacks",
+        "probes": "probes",
+        "tilt": "probes",
     }
 
 

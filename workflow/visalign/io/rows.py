@@ -114,7 +114,7 @@ class ProbeRow(TypedDict):
     tasks: NotRequired[str]
     layer: str
     pool: str
-    probe_kind: str
+    classifier: str
     curve: bool
     simulated: bool
     scored: bool

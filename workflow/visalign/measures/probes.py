@@ -44,7 +44,7 @@ def paragraph(study: Facts, results: Results) -> str:
         "less the model's, and error consistency Cohen's κ of which trials are right (Geirhos et al. 2020), "
         "median over people."
     )
-    kinds = enumeration(sorted({row["probe_kind"] for row in study.probes.values()}))
+    kinds = enumeration(sorted({row["classifier"] for row in study.probes.values()}))
     return (
         f"**Probes.** {len(tasks)} tasks: {enumeration(tasks)}. Linear probes ({kinds}) read the answer from "
         "frozen features; ridge has its penalty from exact leave-one-out (whole groups of images that are no "
@@ -69,33 +69,29 @@ MEASURE = Measure(
         Metric("probe_auc", "area under its ROC curve; n images"),
         Metric("curve_area", "mean accuracy over the logarithm of the number of training trials"),
         Metric("n80", "training trials at which the accuracy first reaches .80; n images"),
-        Metric("pixel_accuracy", "accuracy of the same probe on 28 × 28 pixels; n images", simulated="never"),
-        Metric("statistics_accuracy", "the same on image statistics; n images", simulated="never"),
+        Metric("pixel_accuracy", "accuracy of the same probe on 28 × 28 pixels; n images"),
+        Metric("statistics_accuracy", "the same on image statistics; n images"),
         Metric("human_gap", "people's accuracy less the model's on the same images; n images"),
         Metric("error_consistency", "Cohen's κ of which trials model and people get right; n images"),
         Metric("threshold", "difficulty at which half of what is above chance is right; n images"),
         Metric("slope", "of the logistic function of difficulty; n images"),
         Metric("sd_gap", "accuracy on spatial tasks less that on same-different tasks; n tasks"),
-        Metric(
-            "tilt_correlation", "Pearson r of the tilt illusion with people's; n cells", simulated="never"
-        ),
-        Metric("tilt_slope", "of the regression of the illusion on people's; n cells", simulated="never"),
-        Metric("tilt_repulsion", "mean illusion at 10° to 30°, degrees; n cells", simulated="never"),
-        Metric("tilt_attraction", "mean illusion at 60° to 90°, degrees; n cells", simulated="never"),
-        Metric(
-            "tilt_zero", "difference at which the illusion changes sign, degrees; n cells", simulated="never"
-        ),
-        Metric("tilt_averaging", "weight of the surround in a vector average; n cells", simulated="never"),
-        Metric("decoder_error", "mean error of decoded orientation, degrees; n images", simulated="never"),
+        Metric("tilt_correlation", "Pearson r of the tilt illusion with people's; n cells"),
+        Metric("tilt_slope", "of the regression of the illusion on people's; n cells"),
+        Metric("tilt_repulsion", "mean illusion at 10° to 30°, degrees; n cells"),
+        Metric("tilt_attraction", "mean illusion at 60° to 90°, degrees; n cells"),
+        Metric("tilt_zero_crossing", "difference at which the illusion changes sign, degrees; n cells"),
+        Metric("tilt_average_weight", "weight of the surround in a vector average; n cells"),
+        Metric("decoder_error", "mean error of decoded orientation, degrees; n images"),
     ),
     headlines=(
         Headline(
             panel="probes",
             title="Probe",
             metric="probe_accuracy",
-            convention="accuracy",
+            convention="proportion",
             label="accuracy",
-            raw="accuracy",
+            raw="proportion",
             title_of=title_of,
         ),
         Headline(

@@ -27,6 +27,8 @@ from visalign.errors import InputError, collected, raise_any, unknown
 from visalign.io.tables import numbers, read_table, words
 
 COLUMNS = ("stimulus_id", "task", "label", "split", "group", "difficulty", "pair")
+#: Columns that a table must have; others may be missing.
+NEEDED = ("stimulus_id", "task", "label")
 SPLITS = ("train", "val", "test", "transfer", "")
 
 
@@ -134,7 +136,10 @@ def read_trials(path: str | Path, known: Collection[str] | None = None) -> Trial
     InputError
         Of all that `check` finds, and of cells that are no names or numbers.
     """
-    table = read_table(path, required=COLUMNS, dtype=str, keep_default_na=False)
+    table = read_table(path, required=NEEDED, dtype=str, keep_default_na=False)
+    for name in COLUMNS:
+        if name not in table:
+            table[name] = ""
     if not len(table):
         raise InputError(f"{path}: no trials below the header")
     text = {name: np.array([cell.strip() for cell in table[name]], dtype=object) for name in COLUMNS}

@@ -7,9 +7,11 @@ labels give, what pixels and image statistics give, and with people (docs/method
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -20,14 +22,21 @@ from visalign.errors import InputError
 from visalign.io import stores
 from visalign.io.array_files import read_numbers
 from visalign.io.files import inputs_hash
-from visalign.io.scores import Score, Source, entry, rows_of, write_scores
+from visalign.io.scores import Score, ScoreRow, Source, entry, rows_of, write_scores
 from visalign.io.tables import write_table
 from visalign.measures.probes import is_sameness
-from visalign.probes import baselines, people, scores, trials
-from visalign.probes.probe import Setting
+from visalign.probes import baselines, tilt
+from visalign.probes.difficulty import DifficultyFit
+from visalign.probes.floor import Floor
+from visalign.probes.folds import SIZES
+from visalign.probes.people import read_answers
+from visalign.probes.probe import ProbeResult, probe_task
+from visalign.probes.protocol import Protocol
+from visalign.probes.trials import Trials, read_trials
 from visalign.stimuli import tables
 from visalign.study.options import add_seed, add_settings
 from visalign.study.schemas import definition, section
+from visalign.visual_tasks.gratings import ALONE, CENTRE
 from visalign.zoo.pools import array_of
 
 VERSIONS = {"probes": 1}
@@ -38,8 +47,10 @@ EXAMPLES = """\
       --features-manifest features.json --pixels pixels.zarr --pixels-manifest pixels.json \\
       --table tasks.csv --trials tasks/trials.csv --output probes.csv --trials-output probes_trials.csv
 """
-#: Layer by which the best is meant, and images whose statistics are computed together.
-BEST, BATCH = "best", 64
+#: Layer by which the best is meant, and the end of the benchmark of all levels of difficulty together.
+BEST, ALL = "best", "all"
+#: Columns of the table of trials of a probe that has none but gratings.
+TABLE = ("stimulus_id", "task", "split", "label", "draw", "fold", "value", "correct", "group", "difficulty")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,108 +82,204 @@ def run(args: argparse.Namespace) -> None:
     run_array(args) if args.features else run_stage(args)
 
 
-def setting(args: argparse.Namespace) -> Setting:
+def protocol(args: argparse.Namespace) -> Protocol:
     """How tasks are probed."""
-    return Setting(
-        kind=args.probe_kind,
-        folds=args.folds,
+    return Protocol(
+        classifier=args.classifier,
         draws=args.draws,
+        folds=args.folds,
         permutations=args.permutations,
-        bootstrap=args.bootstrap,
-        curve=args.curve,
+        sizes=SIZES if args.curve else (),
+        resamples=args.bootstrap,
         seed=args.seed,
     )
 
 
-def patterns(args: argparse.Namespace) -> list[str]:
-    """Patterns of the tasks that are asked for."""
-    return [pattern.strip() for pattern in (args.tasks or "").split(",") if pattern.strip()]
+def asked(trials: Trials, patterns: str | None) -> list[str]:
+    """Tasks of a table that match patterns separated by commas; all without any."""
+    wanted = [pattern.strip() for pattern in (patterns or "").split(",") if pattern.strip()]
+    for pattern in wanted:
+        if not fnmatch.filter(trials.tasks, pattern):
+            raise InputError(
+                f"{trials.where}: task: no task matches {pattern!r}; there are {', '.join(trials.tasks)}"
+            )
+    matching = [t for t in trials.tasks if any(fnmatch.fnmatchcase(t, pattern) for pattern in wanted)]
+    return matching if wanted else trials.tasks
 
 
 def run_array(args: argparse.Namespace) -> None:
     """Probe a feature array and print the scores."""
-    X = read_numbers(args.features, (2,), "images × features")
-    ids = trials.images(args.trials)
+    X, trials = read_numbers(args.features, (2,), "images × features"), read_trials(args.trials)
+    ids = list(dict.fromkeys(trials.stimulus_id.tolist()))
     if len(X) != len(ids):
         raise InputError(
             f"{args.features}: {len(X)} rows, but {args.trials} shows {len(ids)} images; give a row for each "
             "image in the order in which the trials first show them"
         )
+    tasks, answers = asked(trials, args.tasks), read_answers(args.people) if args.people else None
     found: dict[str, dict[str, object]] = {}
     tables_of = []
-    for task in trials.read(args.trials, ids, patterns(args)):
-        refuse_angles(task, args.trials)
-        answers = people.read(args.people, task) if args.people else None
-        scored = scores.score({"features": X}, scores.Task(task, answers, None, None), setting(args))
-        tables_of.append(scored.trials)
-        for part, score in scored.scores:
-            found.setdefault(task.task + part, {})[score.metric] = {**entry(score), "status": score.status}
+    for task in tasks:
+        result = probe_task({"features": X}, ids, trials, task, protocol(args), answers=answers)
+        tables_of.append(result.trials)
+        for name, score in scores_of(task, result):
+            told = {**entry(score), "status": score.status}
+            metric = score.metric if score.headline else f"{score.metric} ({score.convention})"
+            found.setdefault(name, {})[metric] = told
     if args.trials_output:
         write_table(args.trials_output, pd.concat(tables_of, ignore_index=True))
-    if args.json:
-        print(json.dumps(found))
-        return
+    print(json.dumps(found) if args.json else "\n".join(lines(found)))
+
+
+def lines(found: dict[str, dict[str, object]]) -> Iterator[str]:
+    """Scores of tasks as lines of text."""
     for name, metrics in found.items():
         for metric, told in metrics.items():
-            print(f"{name:20} {metric:20} {shown(told)}")  # type: ignore[arg-type]
+            yield f"{name:20} {metric:24} {shown(cast(dict[str, object], told))}"
 
 
-def shown(told: dict[str, object]) -> str:
-    """One score as a line says it."""
+def shown(told: Mapping[str, object]) -> str:
+    """Return one score as a line says it."""
     if told["value"] is None:
         return str(told["status"])
     low, high = told["ci_low"], told["ci_high"]
-    interval = f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else ""
-    floor = f", floor {told['floor']:.3f}" if told["floor"] is not None else ""
+    interval = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
+    floor = "" if told["floor"] is None else f", floor {told['floor']:.3f}"
     return f"{told['value']:.3f}{interval}{floor}, n = {told['n']}"
+
+
+def scores_of(task: str, result: ProbeResult) -> Iterator[tuple[str, Score]]:
+    """Yield the scores of a task by what their benchmark ends in: TASK, TASK/LEVEL, TASK/transfer.
+
+    Where there are levels of difficulty, those of all levels together are TASK/all.
+    """
+    for part, found in result.parts.items():
+        name = task if part == "test" else f"{task}/{part}"
+        whole = f"{name}/{ALL}" if found.levels else name
+        for score in found.scores:
+            beyond = found.floor if score.metric == "probe_accuracy" else None
+            yield whole, with_floor(score, beyond) if beyond else score
+        for level, score in found.levels.items():
+            yield f"{name}/{level}", score
+        if found.difficulty:
+            for score in of_difficulty(found.difficulty, found.scores[0]):
+                yield whole, score
+
+
+def with_floor(score: Score, floor: Floor) -> Score:
+    """Score whose status says where permuted labels end, and how many reach it."""
+    return replace(score, status=f"{score.status}; permuted labels below {floor.high:.3f}, p={floor.p:.3g}")
+
+
+def of_difficulty(fit: DifficultyFit, accuracy: Score) -> Iterator[Score]:
+    """Threshold and slope over levels of difficulty."""
+    for metric, value, (low, high) in (
+        ("threshold", fit.threshold, fit.threshold_interval),
+        ("slope", fit.slope, fit.slope_interval),
+    ):
+        yield Score(
+            metric=metric,
+            convention="logistic",
+            value=value,
+            ci_low=low,
+            ci_high=high,
+            n=accuracy.n,
+            layer=accuracy.layer,
+            status=fit.reason or f"ok, {fit.levels} levels",
+        )
 
 
 def run_stage(args: argparse.Namespace) -> None:
     """Write the score rows of one model on one probe, and each trial's decision."""
     store = stores.open_store(args.features_store)
     ids = list(map(str, stores.strings(store)))
-    shown_in = list(map(str, tables.read(args.table)["stimulus_id"]))
-    if ids != shown_in:
+    if ids != list(map(str, tables.read(args.table)["stimulus_id"])):
         raise InputError(f"{args.features_store}: its images are not those of {args.table}, in their order")
     layers = read_layers(store, args.layer, args.pool, args.features_store)
-    pixels, statistics = baselines.features_of(
-        batches(stores.array(stores.open_store(args.pixels), "pixels"))
-    )
-    own, rows, tables_of, accuracies = setting(args), [], [], dict[str, float]()
-    common = {
-        "model": args.model,
-        "seed": args.seed,
-        "version": VERSIONS["probes"],
-        "inputs_hash": inputs_hash(args.features_manifest, args.pixels_manifest, args.trials),
-    }
-    asked = trials.read(args.trials, ids, patterns(args))
-    for task in tqdm(asked, desc=f"probes {args.model}", unit="task"):
-        refuse_angles(task, args.trials)
-        answers = people.read(args.people, task) if args.people else None
-        scored = scores.score(layers, scores.Task(task, answers, pixels, statistics), own)
-        accuracies[task.task] = next(s.value for _, s in scored.scores if s.headline) or float("nan")
-        for part, score in scored.scores:
-            source = Source(benchmark=f"probes/{args.dataset}/{task.task}{part}", **common)
-            rows += rows_of([of_people(score, args.simulated)], source)
-        tables_of.append(scored.trials)
-    kinds = {task: "SD" if same else "SR" for task in accuracies if (same := is_sameness(task)) is not None}
-    if kinds:
-        gap = scores.spatial_gap(accuracies, kinds)
-        rows += rows_of([gap], Source(benchmark=f"probes/{args.dataset}/svrt", **common))
-    write_table(args.trials_output, pd.concat(tables_of, ignore_index=True))
+    trials = read_trials(args.trials, ids)
+    answers = read_answers(args.people) if args.people else None
+    own, rows, tables_of, accuracies = protocol(args), [], [], dict[str, float]()
+    inputs = inputs_hash(args.features_manifest, args.pixels_manifest, args.trials)
+
+    def source(name: str) -> Source:
+        return Source(
+            model=args.model,
+            benchmark=f"probes/{args.dataset}/{name}",
+            seed=args.seed,
+            version=VERSIONS["probes"],
+            inputs_hash=inputs,
+        )
+
+    tasks = asked(trials, args.tasks)
+    if tilted := {ALONE, CENTRE} <= set(tasks):
+        tasks = [task for task in tasks if task not in (ALONE, CENTRE)]
+    pixels = statistics = np.empty((0, 0))
+    if tasks:
+        images = np.moveaxis(np.asarray(stores.array(stores.open_store(args.pixels), "pixels")), 1, 3)
+        pixels, statistics = baselines.pixels(images), baselines.statistics(images)
+    for task in tqdm(tasks, desc=f"probes {args.model}", unit="task"):
+        result = probe_task(layers, ids, trials, task, own, answers=answers, pixels=pixels)
+        tables_of.append(result.trials)
+        for name, score in scores_of(task, result):
+            rows += rows_of([of_people(score, args.simulated)], source(name))
+        if result.parts["test"].floor:
+            accuracies[task] = float(result.scores[0].value or np.nan)
+            plain = replace(own, permutations=0, sizes=(), classifier="ridge")
+            baseline = probe_task({"statistics": statistics}, ids, trials, task, plain)
+            score = replace(baseline.scores[0], metric="statistics_accuracy", layer=None)
+            rows += rows_of([score], source(next(name for name, _ in scores_of(task, result))))
+    if any(is_sameness(task) is not None for task in accuracies):
+        rows += rows_of([sameness_gap(accuracies)], source("svrt"))
+    if tilted:
+        rows += tilt_rows(layers, ids, trials, args.seed, source)
+    table = pd.concat(tables_of, ignore_index=True) if tables_of else pd.DataFrame(columns=list(TABLE))
+    write_table(args.trials_output, table)
     write_scores(args.output, rows)
+
+
+def tilt_rows(
+    layers: Mapping[str, np.ndarray],
+    ids: list[str],
+    trials: Trials,
+    seed: int,
+    source: Callable[[str], Source],
+) -> list[ScoreRow]:
+    """Rows of the tilt illusion in the layer whose decoder errs least on gratings that are alone."""
+    place = {name: row for row, name in enumerate(ids)}
+    alone, around = trials.of(ALONE), trials.of(CENTRE)
+    rows_alone, rows_around = (np.array([place[name] for name in t.stimulus_id]) for t in (alone, around))
+    found = {
+        layer: tilt.measured(
+            X[rows_alone],
+            alone.label,
+            X[rows_around],
+            around.label,
+            np.array(around.difficulty, float),
+            around.group,
+            seed=seed,
+        )
+        for layer, X in layers.items()
+    }
+    layer = min(found, key=lambda name: found[name].decoder_error.value)
+    return rows_of(tilt.scores(found[layer], layer), source(CENTRE))
+
+
+def sameness_gap(accuracies: Mapping[str, float]) -> Score:
+    """Mean accuracy on problems of spatial relations less that on problems of sameness, over problems."""
+    kinds: dict[bool, list[float]] = {True: [], False: []}
+    for task, value in accuracies.items():
+        if (same := is_sameness(task)) is not None:
+            kinds[same].append(value)
+    score = Score(metric="sd_gap", convention="difference", n=sum(map(len, kinds.values())))
+    if not all(kinds.values()):
+        return replace(score, status="needs problems of both kinds")
+    return replace(score, value=float(np.mean(kinds[False]) - np.mean(kinds[True])))
 
 
 def of_people(score: Score, simulated: bool) -> Score:
     """Mark a score as simulated where it rests on people's answers that are."""
     resting = score.metric in ("human_gap", "error_consistency") or score.ceiling is not None
     return replace(score, simulated=simulated and resting)
-
-
-def refuse_angles(task: trials.Trials, where: str) -> None:
-    """Raise InputError for labels that are angles, which a linear probe with two answers does not have."""
-    if task.is_angle:
-        raise InputError(f"{where}: task {task.task}: label: angles are not probed; give 0 and 1")
 
 
 def read_layers(store: zarr.Group, layer: str, pool: str, where: str) -> dict[str, np.ndarray]:
@@ -187,9 +294,3 @@ def read_layers(store: zarr.Group, layer: str, pool: str, where: str) -> dict[st
         why = reasons.get(array_of(layer, pool), f"there are {', '.join(plain)}")
         raise InputError(f"{where}: layer: {layer!r}, pooled by {pool}: {why}")
     return {layer: stores.values(store, plain[layer])}
-
-
-def batches(pixels: zarr.Array) -> Iterator[np.ndarray]:
-    """Pixels of some images at a time."""
-    for start in range(0, pixels.shape[0], BATCH):
-        yield np.asarray(pixels[start : start + BATCH])

@@ -59,5 +59,6 @@ SOURCE = Source(
     described="{count} gratings alone and gratings with surrounds of other orientations, seed {seed}",
     listed=listed,
     images=images,
+    counted=lambda row: len(trials(row)),
     columns=("count", "seed", "size", "phases"),
 )

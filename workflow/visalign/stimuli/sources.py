@@ -20,6 +20,7 @@ from visalign.stimuli import (
     pathfinder,
     perspective,
     photographs,
+    probes,
     procedural,
     shards,
     svrt,
@@ -47,6 +48,7 @@ SOURCES: tuple[Source, ...] = (
     perspective.TRACKS,
     svrt.SOURCE,
     gratings.SOURCE,
+    probes.SOURCE,
 )
 NAMES = tuple(source.name for source in SOURCES)
 

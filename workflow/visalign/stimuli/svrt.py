@@ -55,5 +55,6 @@ SOURCE = Source(
     described="drawn images of the Synthetic Visual Reasoning Test, {count} of each problem, seed {seed}",
     listed=listed,
     images=images,
+    counted=lambda row: len(trials(row)),
     columns=("count", "seed", "size", "tasks"),
 )
