@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from visalign.visual_tasks.drawn import Drawn
 
 TRIALS, GEOMETRY, PARTS = "trials.csv", "geometry.json", "segs"
-COLUMNS = ("stimulus_id", "task", "label", "split", "group", "difficulty", "pair")
+COLUMNS = ("stimulus_id", "task", "label", "split", "group", "difficulty", "pair", "theta")
 
 
 def check_labels(label_space: str) -> None:
@@ -97,6 +97,7 @@ def trials_of(stimulus_id: str, image: Drawn) -> list[dict[str, str]]:
             "label": f"{asked.label:.12g}",
             "group": image.group,
             "difficulty": asked.difficulty,
+            "theta": "" if asked.theta is None else f"{asked.theta:.12g}",
         }
         for asked in image.asked
     ]

@@ -10,11 +10,15 @@ import numpy as np
 
 
 class Asked(NamedTuple):
-    """A task, its answer (0 or 1, or degrees), and how hard it is ('' if unknown)."""
+    """A task, its answer (0 or 1, or degrees), and how hard it is ('' if unknown).
+
+    `theta` is the answer again where it is an angle.
+    """
 
     task: str
     label: float
     difficulty: str = ""
+    theta: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

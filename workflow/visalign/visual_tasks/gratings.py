@@ -48,7 +48,9 @@ def alone(seed: int, index: int, side: int) -> Drawn:
     image = inner * grating(side, theta, wavelength, phase)
     geometry: dict[str, object] = {"theta": theta, "radius": radius, "wavelength": wavelength, "phase": phase}
     parts = (inner >= 0.5).astype(np.uint8)
-    return Drawn(image=_grey(image), parts=parts, asked=(Asked(ALONE, theta),), geometry=geometry)
+    return Drawn(
+        image=_grey(image), parts=parts, asked=(Asked(ALONE, theta, theta=theta),), geometry=geometry
+    )
 
 
 def surrounded(seed: int, index: int, side: int, shift: float = 0.0) -> Drawn:
@@ -84,7 +86,7 @@ def surrounded(seed: int, index: int, side: int, shift: float = 0.0) -> Drawn:
     parts = np.where(inner >= 0.5, 1, np.where(outer >= 0.5, 2, 0)).astype(np.uint8)
     geometry: dict[str, object] = {"theta": theta, "surround": around, "delta": delta, "cell": cell}
     geometry |= {"radius": radius, "wavelength": wavelength, "phase": phase, "surround_phase": other}
-    asked = (Asked(CENTRE, theta, str(delta)),)
+    asked = (Asked(CENTRE, theta, str(delta), theta),)
     return Drawn(image=_grey(image), parts=parts, asked=asked, group=f"cell-{cell:02d}", geometry=geometry)
 
 
