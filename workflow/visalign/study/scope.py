@@ -126,6 +126,8 @@ def not_measured(study: Sheets) -> dict[str, str]:
     found: dict[str, str] = {}
     for measure in MEASURES:
         datasets = study.datasets(measure)
+        if measure.over == "probes" and not study.config["probes"]["sheet"]:
+            continue  # nobody asked for any
         if off := study.switched_off(measure.name):
             found[measure.name] = SWITCHED_OFF.format(off)
         elif not datasets:
@@ -150,6 +152,7 @@ def nothing(study: Sheets) -> str:
     A study that trains models and compares them measures that.
     """
     missing = not_measured(study)
-    if len(missing) < len(MEASURES) or study.added or study.trained:
+    asked = [measure for measure in MEASURES if measure.over != "probes" or study.datasets(measure)]
+    if len(missing) < len(asked) or study.added or study.trained:
         return ""
     return "nothing to measure: " + "; ".join(f"{name}: {reason}" for name, reason in missing.items())
