@@ -1,4 +1,4 @@
-"""Claims about many images of visual tasks: oracles solve all of them, and what needs no understanding none."""
+"""Claims about many images of visual tasks: oracles solve all of them, and simple statistics none."""
 
 from __future__ import annotations
 
