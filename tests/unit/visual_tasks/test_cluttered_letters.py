@@ -8,7 +8,6 @@ import sys
 import golden_images
 import numpy as np
 import pytest
-import shortcuts
 from scipy import stats
 
 from visalign.errors import InputError
@@ -52,12 +51,6 @@ def test_images_are_those_of_this_version():
 
 def test_the_oracle_solves_all_images(drawn):
     assert all(map(solved, drawn))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("level", cluttered_letters.LEVELS)
-def test_the_oracle_solves_all_of_a_thousand_images(level):
-    assert all(solved(cluttered_letters.draw(5, k, SIDE, level=level)) for k in range(1000))
 
 
 def test_parts_are_where_the_ink_is_but_for_markers(drawn):
@@ -161,14 +154,3 @@ def test_a_geometry_that_is_not_found_is_an_error_after_bounded_tries(monkeypatc
     monkeypatch.setattr(cluttered_letters, "TRIES", 3)
     with pytest.raises(InputError, match="level: easy: no image 4 of seed 0 in 3 tries"):
         cluttered_letters.draw(0, 4, SIDE, level="easy")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("level", cluttered_letters.LEVELS)
-def test_neither_pixels_nor_statistics_tell_the_answer(level):
-    found = [cluttered_letters.draw(11, k, SIDE, level=level) for k in range(2000)]
-    shortcuts.check_chance(
-        [each.image for each in found],
-        [np.array(each.geometry["markers"]) for each in found],
-        [each.asked[0].label for each in found],
-    )

@@ -9,7 +9,6 @@ import sys
 import golden_images
 import numpy as np
 import pytest
-import shortcuts
 from scipy import stats
 
 from visalign.errors import InputError
@@ -72,23 +71,8 @@ def test_the_oracle_solves_all_images(length):
     assert all(solved(each, look) for each in images(20, length))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("length", [3, 6, 9])
-def test_the_oracle_solves_all_of_a_thousand_images(length):
-    look = pathfinder.look(SIDE)
-    assert all(solved(pathfinder.draw(5, k, SIDE, length=length), look) for k in range(1000))
-
-
 def test_the_oracle_solves_larger_images():
     assert all(solved(each, pathfinder.look(224)) for each in images(10, 9, 224))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("length", [3, 6, 9])
-def test_nearness_alone_solves_nearly_all_images_of_the_published_rules(length):
-    look = pathfinder.look(SIDE, "published")
-    share = np.mean([solved(each, look) for each in images(300, length, convention="published")])
-    assert 0.93 <= share <= 1
 
 
 def test_an_oracle_that_joins_other_gaps_does_not_solve_them(drawn):
@@ -191,14 +175,3 @@ def test_a_geometry_that_is_not_found_is_an_error_after_bounded_tries(monkeypatc
     monkeypatch.setattr(pathfinder, "TRIES", 3)
     with pytest.raises(InputError, match="no Pathfinder image 4 of seed 0, length 6 in 3 tries"):
         pathfinder.draw(0, 4, SIDE, length=6)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("length", [3, 6, 9])
-def test_neither_pixels_nor_statistics_tell_the_answer(length):
-    found = [pathfinder.draw(11, k, SIDE, length=length) for k in range(2000)]
-    shortcuts.check_chance(
-        [each.image for each in found],
-        [np.array(each.geometry["markers"]) for each in found],
-        [each.asked[0].label for each in found],
-    )

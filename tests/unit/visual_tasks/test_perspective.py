@@ -8,7 +8,6 @@ import sys
 import golden_images
 import numpy as np
 import pytest
-import shortcuts
 
 from visalign.errors import InputError
 from visalign.visual_tasks import perspective, perspective_oracle
@@ -73,12 +72,6 @@ def test_the_oracle_solves_all_images(matched):
     assert all(map(solved, matched))
     without = [perspective.draw(3, index, SIDE, control="none") for index in range(30)]
     assert all(map(solved, without))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("control", perspective.CONTROLS)
-def test_the_oracle_solves_all_of_a_thousand_images(control):
-    assert all(solved(perspective.draw(5, k, SIDE, control=control)) for k in range(1000))
 
 
 def test_the_ball_is_seen_nearly_whole_or_hardly_at_all(matched):
@@ -160,13 +153,6 @@ def test_tracks_are_seen_then_hidden_for_five_steps_then_seen(tracks):
         assert len({str(each.geometry["boxes"]) for each in track}) == 1
 
 
-@pytest.mark.slow
-def test_the_oracle_solves_a_hundred_tracks():
-    for index in range(1000):
-        drawn = perspective.draw_track(6, index, 64)
-        assert perspective_oracle.perspective(drawn.geometry) == drawn.asked[0].label
-
-
 def test_the_same_scene_is_drawn_at_any_side():
     small, large = (perspective.draw(3, 2, side) for side in (64, 128))
     assert small.asked == large.asked and small.geometry["boxes"] == large.geometry["boxes"]
@@ -194,20 +180,3 @@ def test_a_scene_that_is_not_found_is_an_error_after_bounded_tries(monkeypatch):
     monkeypatch.setattr(perspective, "SEEN", 2.0)
     with pytest.raises(InputError, match="no track 77 in 2 scenes"):
         perspective.draw_track(0, 770, SIDE)
-
-
-@pytest.mark.slow
-def test_neither_pixels_nor_statistics_tell_whether_the_viewer_sees_the_ball():
-    found = [perspective.draw(11, k, SIDE) for k in range(2000)]
-    shortcuts.check_chance(
-        [each.image for each in found],
-        [np.array(each.geometry["markers"]) for each in found],
-        [answer(each, "vpt-basic") for each in found],
-    )
-
-
-@pytest.mark.slow
-def test_depth_order_has_the_cue_of_height_in_the_image():
-    found = [perspective.draw(12, k, SIDE) for k in range(600)]
-    places = [np.diff(each.geometry["markers"], axis=0)[0] for each in found]
-    assert shortcuts.accuracy(places, np.array([answer(each, "depth") for each in found])) > 0.8

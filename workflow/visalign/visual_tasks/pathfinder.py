@@ -22,6 +22,9 @@ TASK = "pathfinder"
 DISTRACTORS = {3: (12, 1), 6: (8, 2), 9: (6, 3)}
 #: Least room between contours beyond the gaps within one, in pixels of a side of 112.
 CLEARANCE = {"separate": 1.5, "published": 0.0}
+#: What an oracle adds to half the gap, in pixels of a side of 112: ends of thin dashes are blunt. Half of the
+#: least clearance would join contours.
+BLUNT = 0.55
 #: Least side: in smaller images gaps within contours and between them are less than two pixels apart.
 SMALLEST = 112
 #: Turning angles have density cos²(CONTINUITY δ) up to a right angle of CONTINUITY δ.
@@ -66,7 +69,7 @@ class Look:
     @property
     def reach(self) -> float:
         """Half the largest gap that joins two dashes, for an oracle: that within a contour, and a little."""
-        return self.margin + CLEARANCE["separate"] / 4 * self.side / 112
+        return self.margin + BLUNT * self.side / 112
 
 
 def look(side: int, convention: str = "separate") -> Look:
