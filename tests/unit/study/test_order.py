@@ -97,4 +97,4 @@ def test_panels_are_counted_by_window_and_headline(study):
     }
     study.maps = {"people": {"stimuli": "photos", "scored": True}, "train": {"stimuli": "x", "scored": False}}
     counts = {name: ordering.panels(study, measure) for name, measure in BY_NAME.items()}
-    assert counts == {"accuracy": 0, "neural": 3, "clickme": 1, "attacks": 2}
+    assert counts == {"accuracy": 0, "neural": 3, "clickme": 1, "attacks": 2, "probes": 0}

@@ -217,6 +217,8 @@ def test_models_of_one_geometry_share_a_transform(config):
     assert loaded.transform("a", "photographs") == loaded.transform("c", "photographs")
 
 
+#: Measures that the study has something to measure on.
+OF_STUDY = set(measures.NAMES) - {"probes"}
 #: What else stops when a stage is switched off.
 CLOSURE = {
     "gram": {"gram", "neural"},
@@ -225,7 +227,8 @@ CLOSURE = {
     "maps": {"maps", "clickme", "attacks"},
     "accuracy": {"accuracy"},
     "trend": {"trend", "figures", "report"},
-    "features": {"features", "accuracy", "gram", "neural"},
+    "features": {"features", "accuracy", "gram", "neural", "probes"},
+    "probes": {"probes"},
     "attacks": {"attacks"},
     "clickme": {"clickme"},
     "neural": {"neural"},
@@ -241,7 +244,7 @@ def test_switching_a_stage_off_stops_all_that_need_it(config, stage):
     loaded = load(config)
     stopped = {name for name in study.NEEDS if not loaded.enabled(name)}
     assert stopped == CLOSURE[stage]
-    assert {measure for measure, _, _ in loaded.score_files()} == set(measures.NAMES) - stopped
+    assert {measure for measure, _, _ in loaded.score_files()} == OF_STUDY - stopped
 
 
 def test_every_stage_that_can_be_switched_off_is_in_the_schema_and_the_other_way_round():
@@ -273,7 +276,7 @@ def test_scores_exist_only_where_label_spaces_match(config):
 def test_benchmarks_are_described_with_the_reason_why_they_are_off(config):
     config["gram"] = {"enabled": False}
     described = {item["measure"]: item for item in load(config).describe_benchmarks()}
-    assert set(described) == set(measures.NAMES)
+    assert set(described) == OF_STUDY
     assert described["neural"] == {
         "measure": "neural", "dataset": "it", "label_space": None, "simulated": True,
         "reason": "stage neural is switched off",

@@ -35,6 +35,8 @@ def title_of(benchmark: str) -> str:
 def paragraph(study: Facts, results: Results) -> str:
     """Describe the probes."""
     settings, rows = study.config["probes"], results.scores
+    if not study.probes:
+        return ""
     rows = rows[rows["benchmark"].str.startswith("probes/") & rows["value"].notna()]
     tasks = sorted({benchmark.split("/")[2] for benchmark in rows["benchmark"]} - {"svrt"})
     people = rows["metric"].isin(["human_gap", "error_consistency"]) & rows["value"].notna()
