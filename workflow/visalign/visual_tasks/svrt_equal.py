@@ -158,7 +158,7 @@ def mirrored_places(rng: np.random.Generator, canvas: Canvas, count: int) -> np.
     side = canvas.side
     off = side * rng.uniform(-0.08, 0.08, (count, 1))
     axis = side / 2 - 0.5 + off
-    # Near the line, and far out on the side that has more room, a shape could not have its mirrored place; there
+    # Near the line, and far out on the side that has more room, no shape could have its mirrored place. There
     # shall be none where places are not mirrored either.
     out = rng.uniform(0.09 * side, 0.41 * side - np.abs(off), (count, 3))
     left = np.stack([axis - out, side * rng.uniform(size=(count, 3))], axis=2)
