@@ -17,7 +17,7 @@ from visalign.visual_tasks import svrt, svrt_oracle, svrt_tasks
 PROBLEMS = list(svrt_tasks.PROBLEMS)
 #: Problems whose rule leaves simple statistics alone, and those of which it leaves the mean image alone.
 NO_CUE = [number for number, problem in svrt_tasks.PROBLEMS.items() if not problem.cue]
-NO_PIXEL_CUE = sorted([*NO_CUE, 4])
+NO_PIXEL_CUE = sorted([*NO_CUE, 4, 8, 15, 16, 18])
 SIDE = 112
 
 

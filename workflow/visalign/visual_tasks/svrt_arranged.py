@@ -161,6 +161,8 @@ def task_17(rng: np.random.Generator, canvas: Canvas) -> Pair:
         ones = admitted(canvas, kinds, np.concatenate([around, middle], axis=1))
         anywhere = places.anywhere(rng, canvas, [odd], COUNT)
         off = np.hypot(*(anywhere - middle)[:, 0].T) >= NORMAL[0] * canvas.side
+        # Far from three that are near each other, all places are nearly equidistant.
+        off &= np.ptp(np.hypot(*np.moveaxis(around - anywhere, 2, 0)), axis=1) >= canvas.side / 12
         zeros = admitted(canvas, kinds, np.concatenate([around, anywhere], axis=1)[off])
         return places.matched([ones], [zeros], places.of_ink(canvas))
 
@@ -175,7 +177,9 @@ def task_18(rng: np.random.Generator, canvas: Canvas) -> Pair:
         centres = mirrored_places(rng, canvas, 2 * COUNT)
         ones = admitted(canvas, kinds, centres)
         moved = centres.copy()
-        moved[:, 3:, 0] = places.anywhere(rng, canvas, kinds[3:], len(moved))[..., 0]
+        # How far they are from the line is that of other layouts, so that the mean image is the same.
+        axis = (centres[:, :3, 0] + centres[:, 3:, 0]) / 2
+        moved[:, 3:, 0] = axis + rng.permutation((centres[:, 3:, 0] - axis).ravel()).reshape(axis.shape)
         zeros = admitted(canvas, kinds, moved[asymmetry(moved, canvas.side / 25) >= canvas.side / 10])
         return places.matched([ones], [zeros], places.of_ink(canvas))
 

@@ -156,9 +156,13 @@ def squares(rng: np.random.Generator, canvas: Canvas, count: int) -> np.ndarray:
 def mirrored_places(rng: np.random.Generator, canvas: Canvas, count: int) -> np.ndarray:
     """Three centres and the mirrored ones, (count, 6, 2), about a vertical line near the middle."""
     side = canvas.side
-    axis = side / 2 - 0.5 + side * rng.uniform(-0.08, 0.08, count)
-    left = side * rng.uniform(size=(count, 3, 2)) * [0.6, 1.0]
-    right = np.stack([2 * axis[:, None] - left[..., 0], left[..., 1]], axis=2)
+    off = side * rng.uniform(-0.08, 0.08, (count, 1))
+    axis = side / 2 - 0.5 + off
+    # Near the line, and far out on the side that has more room, no shape could have its mirrored place. There
+    # shall be none where places are not mirrored either.
+    out = rng.uniform(0.09 * side, 0.41 * side - np.abs(off), (count, 3))
+    left = np.stack([axis - out, side * rng.uniform(size=(count, 3))], axis=2)
+    right = np.stack([axis + out, left[..., 1]], axis=2)
     return np.concatenate([left, right], axis=1)
 
 
