@@ -46,10 +46,10 @@ def test_a_set_has_images_parts_geometry_and_a_trial_per_question(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "geometry.json").read_text().splitlines()]
     assert lines[1] == {"stimulus_id": "s-1", "x": [1]}
     assert (tmp_path / "trials.csv").read_text().splitlines()[:4] == [
-        "stimulus_id,task,label,split,group,difficulty,pair",
-        "s-0,one,0,,g,easy,",
-        "s-0,other,12.5,,g,,",
-        "s-1,one,1,,g,easy,",
+        "stimulus_id,task,label,split,group,difficulty,pair,theta",
+        "s-0,one,0,,g,easy,,",
+        "s-0,other,12.5,,g,,,",
+        "s-1,one,1,,g,easy,,",
     ]
 
 
