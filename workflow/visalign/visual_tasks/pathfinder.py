@@ -22,9 +22,9 @@ TASK = "pathfinder"
 DISTRACTORS = {3: (12, 1), 6: (8, 2), 9: (6, 3)}
 #: Least room between contours beyond the gaps within one, in pixels of a side of 112.
 CLEARANCE = {"separate": 1.5, "published": 0.0}
-#: What an oracle adds to half the gap, in pixels of a side of 112: ends of thin dashes are blunt. Half of the
-#: least clearance would join contours.
-BLUNT = 0.55
+#: What an oracle adds to half the gap within a contour, in pixels of a side of 112, since ends of thin dashes
+#: are blunt. Half of the clearance would join contours; without clearance the less joins them, the better.
+BLUNT = {"separate": 0.55, "published": 0.3}
 #: Least side: in smaller images gaps within contours and between them are less than two pixels apart.
 SMALLEST = 112
 #: Turning angles have density cos²(CONTINUITY δ) up to a right angle of CONTINUITY δ.
@@ -50,6 +50,7 @@ class Look:
     border: float
     apart: float
     clearance: float
+    blunt: float
 
     @property
     def edge(self) -> float:
@@ -69,7 +70,7 @@ class Look:
     @property
     def reach(self) -> float:
         """Half the largest gap that joins two dashes, for an oracle: that within a contour, and a little."""
-        return self.margin + BLUNT * self.side / 112
+        return self.margin + self.blunt
 
 
 def look(side: int, convention: str = "separate") -> Look:
@@ -91,7 +92,7 @@ def look(side: int, convention: str = "separate") -> Look:
         raise InputError(f"convention: {convention!r} is not one of {', '.join(CLEARANCE)}")
     if side < SMALLEST:
         raise InputError(f"size: {side}: Pathfinder images have {SMALLEST} pixels a side or more")
-    sizes = (5.0, 1.6, 2.0, 3.2, 6.0, 12.0, CLEARANCE[convention])
+    sizes = (5.0, 1.6, 2.0, 3.2, 6.0, 12.0, CLEARANCE[convention], BLUNT[convention])
     return Look(side, *(size * side / 112 for size in sizes))
 
 
