@@ -29,7 +29,14 @@ def test_each_step_has_the_jobs_that_snakemake_runs_for_it(ordered):
     workflow, order = ordered
     steps = order["steps"]
     assert steps[0]["measure"] == "accuracy"
-    assert {step["measure"] for step in steps} == {"accuracy", "neural", "clickme", "attacks", "probes", "rest"}
+    assert {step["measure"] for step in steps} == {
+        "accuracy",
+        "neural",
+        "clickme",
+        "attacks",
+        "probes",
+        "rest",
+    }
     commands = [shlex.split(step["command"])[1:] for step in (steps[0], steps[-1])]
     first, last = (counted(workflow.run(*command, "--dry-run")) for command in commands)
     assert first == steps[0]["jobs"]
