@@ -72,9 +72,7 @@ def test_people_are_numbered_and_their_names_and_addresses_are_not_kept(tmp_path
         {
             "worker_id": ["secret"] * 3,
             "ip": ["10.1.2.3"] * 3,
-            "video_url": [
-                f"https://x/{end}" for end in ("car_03/05/0003.png", "car_03/05/0003.png", "b/1/2.png")
-            ],
+            "video_url": [f"https://x/{end}" for end in seen],
             "response": [1, 0, 1],
             "label": [1, 1, 1],
             "correctness": [True, False, True],
