@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from visalign import measures
+from visalign.measures import neural
 from visalign.measures.measure import Headline, Measure, Metric
 
 HEAVY = {"numpy", "pandas", "torch", "zarr", "matplotlib", "scipy", "jsonschema", "yaml"}
@@ -82,3 +84,14 @@ def test_a_panel_of_neurons_is_titled_by_the_regions_that_were_recorded(benchmar
     predictivity, similarity = measures.BY_NAME["neural"].headlines
     assert predictivity.title_of(benchmark) == title
     assert similarity.title_of(benchmark) == title.replace("predictivity", "similarity")
+
+
+def test_work_of_neural_grows_with_time_windows_and_ways_to_compare():
+    rows = {"one": {"stimuli": "s"}, "three": {"stimuli": "s", "windows": "0-50, 51-90, 91-130"}}
+    study = SimpleNamespace(
+        recordings=rows,
+        config={"neural": {"metrics": ["pls", "rsa"]}},
+        protocol=lambda recording: "whole_image",
+    )
+    sizes = SimpleNamespace(study=study, rows=lambda stimuli, protocol: 10)
+    assert [neural.scored(sizes, "net", recording) for recording in rows] == [2 * 100, 6 * 100]

@@ -109,8 +109,8 @@ def create_array(
             name, shape=shape, dtype=dtype, chunks=(rows,), dimension_names=dimensions, overwrite=True
         )
     column_bytes = rows * int(np.prod(shape[2:], dtype=np.int64)) * np.dtype(dtype).itemsize
-    columns = int(np.clip(CHUNK_BYTES // max(column_bytes, 1), 1, shape[1]))
-    blocks = -(-shape[1] // columns)
+    blocks = -(-shape[1] // int(np.clip(CHUNK_BYTES // max(column_bytes, 1), 1, shape[1])))
+    columns = -(-shape[1] // blocks)  # equal blocks: what fills the last one up would be written too
     return group.create_array(
         name,
         shape=shape,
