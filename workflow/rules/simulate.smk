@@ -1,4 +1,4 @@
-# Recordings and clicks with a known ground truth, written in the public file formats.
+# Recordings, clicks and answers with a known ground truth, written in the public file formats.
 # The truth cards are read by no rule.
 
 
@@ -78,3 +78,27 @@ rule simulate_clicks:
         "--transform {params.transform} {params.options} "
         "--output {output.log} --shards {output.shards} --truth {output.truth} "
         "--benchmark results/benchmarks/simulate_clicks/{wildcards.maps}.tsv &> {log}"
+
+
+rule simulate_answers:
+    input:
+        table=lambda w: layout.stimuli(config["simulate"]["answers"][w.answers]["stimuli"]),
+    output:
+        answers="results/simulate/answers/{answers}.csv",
+        truth="results/simulate/answers/{answers}_truth.json",
+    params:
+        version=version("simulate", "answers"),
+        shown=lambda w: INPUTS.answered(w.answers),
+        options=lambda w: of_command(
+            config["simulate"]["answers"][w.answers], section("simulate.answers"), "answers"
+        ),
+    log:
+        "logs/simulate_answers/{answers}.log",
+    resources:
+        mem_mb=MEMORY.of("simulate_answers"),
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m visalign simulate answers --name {wildcards.answers} --trials {params.shown[0]} "
+        "--geometry {params.shown[1]} {params.options} --output {output.answers} --truth {output.truth} "
+        "--benchmark results/benchmarks/simulate_answers/{wildcards.answers}.tsv &> {log}"

@@ -222,6 +222,24 @@ def test_transfer_trials_are_scored_apart_by_the_probe_of_the_task():
     assert set(result.trials.split) == {"test", "transfer"} and len(result.trials) == 200
 
 
+def test_transfer_of_a_cross_validated_task_is_to_the_probe_of_all_other_trials():
+    own = trials(
+        300, split=[""] * 240 + ["transfer"] * 60, group=[""] * 240 + [f"t{i // 10}" for i in range(60)]
+    )
+    X = planted(own.label, 3.0)
+    whole = replace(own, split=np.array(["train"] * 240 + ["test"] * 60, object))
+    result, expected = probe(X, own), probe(X, whole)
+    assert score(result, "probe_accuracy").n == 240 and score(result, "probe_accuracy").value > 0.85
+    transfer = score(result, "probe_accuracy", part="transfer")
+    assert transfer.value == score(expected, "probe_accuracy").value and transfer.n == 60
+    assert transfer.status == "ok, groups=6"
+    # The other trials are scored as if there were no transfer.
+    alone = probe(X[:240], own.take(np.arange(240)))
+    assert score(alone, "probe_accuracy").value == score(result, "probe_accuracy").value
+    curve = probe(X, own, replace(QUICK, sizes=(20, 80))).curve
+    assert list(curve["size"]) == [20, 80, 192]
+
+
 def test_levels_of_difficulty_have_scores_of_their_own():
     own = trials(600, difficulty=np.arange(600) // 2 % 3)
     X = planted(own.label, 0, p=1)

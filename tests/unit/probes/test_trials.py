@@ -109,6 +109,11 @@ def test_a_group_may_be_in_validation_and_transfer(tmp_path):
     assert isinstance(trials, Trials)
 
 
+def test_transfer_may_stand_beside_trials_that_are_cross_validated(tmp_path):
+    trials = read_trials(write(tmp_path, rows(8, split=[""] * 4 + ["transfer"] * 4)))
+    assert trials.cross_validated
+
+
 def test_faults_of_all_tasks_are_told_at_once(tmp_path):
     with pytest.raises(InputError) as error:
         read_trials(write(tmp_path, rows(4, label=1) + rows(4, "near", split="train")))

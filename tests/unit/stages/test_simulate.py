@@ -68,6 +68,23 @@ SITES = (
 )
 
 
+def test_results_of_answers_are_those_of_its_version(tmp_path):
+    from visalign.stimuli import drawn_tasks
+    from visalign.visual_tasks import perspective
+
+    list(drawn_tasks.write(((f"p{i}", perspective.draw(3, i, 64)) for i in range(12)), tmp_path))
+    files = {
+        name: str(tmp_path / name) for name in ("trials.csv", "geometry.json", "answers.csv", "truth.json")
+    }
+    cli.main(
+        ["simulate", "answers", "--trials", files["trials.csv"], "--geometry", files["geometry.json"]]
+        + ["--tasks", "depth,vpt-basic", "--output", files["answers.csv"], "--truth", files["truth.json"]]
+    )
+    right = pd.read_csv(files["answers.csv"]).eval("response == label").groupby(np.arange(288) // 12).sum()
+    with open(files["truth.json"]) as file:
+        golden.check("simulate", "answers", {"truth": json.load(file), "right": right.tolist()})
+
+
 def test_results_of_recordings_are_those_of_its_version(teacher):
     truth = simulate("recordings", "r.nc", *SITES, "--windows", '{"50-90": 0.2, "90-130": 0.4}')
     with xr.open_dataset("r.nc", engine="h5netcdf") as dataset:

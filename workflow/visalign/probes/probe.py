@@ -159,7 +159,8 @@ def probe_task(
         scored[name] = _part(shared, found, index, floors[name, ""], levels, baseline, answers)
     curve = pd.DataFrame()
     if protocol.sizes:
-        learnt = decisions.learn(used, own, unit, shared.splits, protocol, found.values)
+        folds = [split for split in splits if np.isin(split.test, parts["test"]).any()]
+        learnt = decisions.learn(used, own, unit, folds, protocol, found.values)
         scores, curve = _curve_scores(shared, learnt, parts["test"])
         scored["test"].scores.extend(scores)
     return ProbeResult(scored, _table(shared, found, parts), curve)

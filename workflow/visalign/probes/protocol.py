@@ -64,6 +64,9 @@ class Split(NamedTuple):
 def splits_of(trials: Trials, unit: np.ndarray, protocol: Protocol) -> tuple[list[Split], np.ndarray]:
     """Splits of the trials of one task: its own, or every fold of every draw.
 
+    Where it is cross-validated and there are trials of transfer, each draw has one more split, numbered after
+    the folds, whose probe is trained on all others.
+
     Parameters
     ----------
     unit : ndarray of int, shape (n,)
@@ -85,24 +88,29 @@ def splits_of(trials: Trials, unit: np.ndarray, protocol: Protocol) -> tuple[lis
         train, validation = (np.flatnonzero(trials.split == name) for name in ("train", "val"))
         test = np.flatnonzero(np.isin(trials.split, ("test", "transfer")))
         return [Split(0, 0, train, test, validation)], trials.split
-    strata = np.zeros(len(trials)) if trials.angular else trials.label
+    own, transfer = (np.flatnonzero(trials.split == name) for name in ("", "transfer"))
+    strata = np.zeros(len(own)) if trials.angular else trials.label[own]
     where = f"{trials.where}: task {trials.task[0]}"
-    block = dealing.blocks(strata, unit, protocol.rng(BLOCKS), protocol.folds, where)
+    dealt = dealing.blocks(strata, unit[own], protocol.rng(BLOCKS), protocol.folds, where)
     result = []
     for draw in range(protocol.draws):
-        fold = dealing.stratified_folds(strata, block, protocol.rng(FOLDS, draw), protocol.folds, where)
+        fold = dealing.stratified_folds(strata, dealt, protocol.rng(FOLDS, draw), protocol.folds, where)
         for number in range(protocol.folds):
-            train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-            result.append(Split(draw, number, train, test, nothing))
+            result.append(Split(draw, number, own[fold != number], own[fold == number], nothing))
+        if len(transfer):
+            result.append(Split(draw, protocol.folds, own, transfer, nothing))
+    block = np.full(len(trials), -1)  # of transfer
+    block[own] = dealt
     return result, block
 
 
 def parts_of(trials: Trials) -> dict[str, np.ndarray]:
     """Positions of the trials of each part that is scored: ``test``, and ``transfer`` where there is one.
 
-    All trials are tested where they are cross-validated.
+    Where trials are cross-validated, all others are tested.
     """
-    if trials.cross_validated:
-        return {"test": np.arange(len(trials))}
-    parts = {name: np.flatnonzero(trials.split == name) for name in ("test", "transfer")}
+    tested = "" if trials.cross_validated else "test"
+    parts = {
+        name: np.flatnonzero(trials.split == split) for name, split in (("test", tested), ("transfer",) * 2)
+    }
     return {name: index for name, index in parts.items() if len(index)}

@@ -72,8 +72,8 @@ class Trials:
 
     @property
     def cross_validated(self) -> bool:
-        """Whether no trial has a split (of a single task)."""
-        return bool((self.split == "").all())
+        """Whether no trial is only trained or only tested on, but for those of transfer (of a single task)."""
+        return bool(np.isin(self.split, ("", "transfer")).all())
 
     def take(self, index: np.ndarray) -> Trials:
         """Trials at an index, or under a mask."""
@@ -189,10 +189,10 @@ def _check_task(trials: Trials, where: str) -> None:
     if twice:
         raise InputError(f"{where}: stimulus_id: {_some(twice)} {_are(twice)} there more than once")
     empty = int((trials.split == "").sum())
-    if empty not in (0, len(trials)):
+    if empty and not trials.cross_validated:
         raise InputError(
-            f"{where}: split: empty in {empty} of {len(trials)} trials: give all one, or none of them to "
-            "cross-validate"
+            f"{where}: split: empty in {empty} of {len(trials)} trials: give all one, or none of them but "
+            "transfer to cross-validate"
         )
     for split in ("train", "test") if not empty else ():
         if not (trials.split == split).any():

@@ -1,4 +1,4 @@
-"""Stage simulate: recordings and clicks with a known ground truth, in the public file formats.
+"""Stage simulate: recordings, clicks and answers with a known ground truth, in the public file formats.
 
 What was planted goes to a data card that no other stage reads.
 """
@@ -8,10 +8,13 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
+from visalign.errors import InputError, unknown
 from visalign.io import stores
 from visalign.io.files import write_json
+from visalign.io.tables import read_table, write_table
 from visalign.neural.grid import pooled
 from visalign.recordings import arrays
 from visalign.simulate import population
@@ -22,7 +25,7 @@ from visalign.stimuli.transforms import Transform
 from visalign.study.options import add_settings
 from visalign.study.schemas import section
 
-VERSIONS = {"recordings": 3, "grid": 4, "clicks": 3}
+VERSIONS = {"recordings": 3, "grid": 4, "clicks": 3, "answers": 1}
 EXAMPLES = """\
   python -m visalign simulate recordings --features scenes.zarr --fit-features scenes_fit.zarr \\
       --layer blocks.5 --table scenes.csv --output it.nc --truth it_truth.json
@@ -31,22 +34,27 @@ EXAMPLES = """\
   python -m visalign simulate clicks --saliency saliency.zarr --table photographs.csv \\
       --transform 260x260-center-0.89-bicubic --output clicks.npz --shards clickme.tfrecords \\
       --truth clicks_truth.json
+  python -m visalign simulate answers --trials tasks/trials.csv --geometry tasks/geometry.json \\
+      --tasks depth,vpt-basic --output answers.csv --truth answers_truth.json
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m visalign simulate``."""
-    commands = parser.add_subparsers(dest="command", metavar="recordings|grid|clicks", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="recordings|grid|clicks|answers", required=True)
     recordings = commands.add_parser("recordings", help="responses to whole images")
     grid = commands.add_parser("grid", help="responses at grid positions of images")
     clicks = commands.add_parser("clicks", help="clicks of participants, and maps of these")
+    answers = commands.add_parser("answers", help="answers of people to visual tasks")
     for command, output in (
         (recordings, "assembly to write (.nc)"),
         (grid, "card to write (.yaml); its arrays come beside it"),
         (clicks, "click log to write (.npz)"),
+        (answers, "answers to write (.csv)"),
     ):
-        command.add_argument("--name", default="simulated", help="name of the recording or map set")
-        command.add_argument("--table", required=True, help="table of the stimulus set")
+        command.add_argument("--name", default="simulated", help="name of the recording, map set or answers")
+        if command is not answers:
+            command.add_argument("--table", required=True, help="table of the stimulus set")
         command.add_argument("--output", required=True, help=output)
         command.add_argument("--truth", required=True, help="data card of what was planted (.json)")
     for name, command in (("recordings", recordings), ("grid", grid)):
@@ -61,6 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clicks.add_argument("--shards", required=True, help="ClickMe-format shard to write (.tfrecords)")
     clicks.add_argument("--transform", required=True, help="transform of the saliency's stimuli")
     add_settings(clicks, section("simulate.clicks"), "clicks")
+    answers.add_argument(
+        "--trials", required=True, help="trials that a generator of visual tasks wrote (.csv)"
+    )
+    answers.add_argument("--geometry", required=True, help="geometry of their images, beside them (.json)")
+    add_settings(answers, section("simulate.answers"), "answers")
 
 
 def population_of(args: argparse.Namespace) -> Population:
@@ -172,6 +185,31 @@ def clicks(args: argparse.Namespace) -> None:
     )
 
 
+def answers(args: argparse.Namespace) -> None:
+    """Write answers of simulated people to visual tasks, and the truth: how often they are right, and κ."""
+    from visalign.simulate import answers as simulated
+
+    crowd = simulated.Crowd(args.participants, args.ability, args.slope, args.lapse, args.idiosyncrasy)
+    trials = read_table(args.trials, required=("stimulus_id", "task", "label", "difficulty"), dtype=str)
+    tables_of, truths = [], {}
+    for task in [name.strip() for name in args.tasks.split(",")]:
+        asked = trials[trials["task"] == task]
+        if not len(asked):
+            raise InputError(f"{args.trials}: task: {unknown(task, sorted(set(trials['task'])))}")
+        margin = simulated.margins(asked, simulated.read_geometry(args.geometry), task)
+        rng = np.random.default_rng([args.seed, *task.encode()])  # of no other task
+        right, probability = simulated.right_answers(margin, crowd, rng)
+        tables_of.append(simulated.table(asked, right))
+        kappa = simulated.error_consistency(probability)
+        truths[task] = {
+            "trials": len(asked),
+            "accuracy": float(probability.mean()),
+            "error_consistency": kappa,
+        }
+    write_table(args.output, pd.concat(tables_of, ignore_index=True))
+    write_json(args.truth, {"simulated": True, **crowd._asdict(), "seed": args.seed, "tasks": truths})
+
+
 def run(args: argparse.Namespace) -> None:
-    """Simulate recordings, grid recordings or clicks."""
-    {"recordings": recordings, "grid": grid, "clicks": clicks}[args.command](args)
+    """Simulate recordings, grid recordings, clicks or answers."""
+    {"recordings": recordings, "grid": grid, "clicks": clicks, "answers": answers}[args.command](args)

@@ -95,6 +95,7 @@ def trials_of(stimulus_id: str, image: Drawn) -> list[dict[str, str]]:
             "stimulus_id": stimulus_id,
             "task": asked.task,
             "label": f"{asked.label:.12g}",
+            "split": asked.split,
             "group": image.group,
             "difficulty": asked.difficulty,
             "theta": "" if asked.theta is None else f"{asked.theta:.12g}",

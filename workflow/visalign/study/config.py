@@ -54,11 +54,18 @@ class SimulatedClicks(TypedDict):
     stimuli: str
 
 
+class SimulatedAnswers(TypedDict):
+    """People's answers to simulate."""
+
+    stimuli: str
+
+
 class Simulate(TypedDict):
     """Simulated datasets by name."""
 
     recordings: dict[str, SimulatedRecording]
     clicks: dict[str, SimulatedClicks]
+    answers: dict[str, SimulatedAnswers]
 
 
 class Accuracy(TypedDict):

@@ -207,7 +207,8 @@ class Inputs:
         files = {"features": ancient(store), "features_manifest": layout.manifest(store)}
         files |= self.pixels(model, row["stimuli"]) | {"table": layout.stimuli(row["stimuli"])}
         given = {"trials": row.get("trials", ""), "people": row.get("people", "")}
-        return files | {name: path for name, path in given.items() if path and not layout.made(path)}
+        beside = layout.images(row["stimuli"])  # comes with the table
+        return files | {name: path for name, path in given.items() if path and not path.startswith(beside)}
 
     def answers_of_probe(self, probe: str) -> str:
         """Options that name the trials of a probe, or those that its source writes, and people's answers."""
@@ -230,6 +231,11 @@ class Inputs:
             store = path(settings["teacher"], stimuli)
             files |= {name: ancient(store), f"{name}_manifest": layout.manifest(store)}
         return files
+
+    def answered(self, name: str) -> tuple[str, str]:
+        """Trials that simulated people answer, and the geometry of their images."""
+        stimuli = self.study.config["simulate"]["answers"][name]["stimuli"]
+        return layout.trials(stimuli), layout.geometry(stimuli)
 
     # --- of all models ---
 

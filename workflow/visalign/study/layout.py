@@ -50,6 +50,11 @@ def trials(stimuli: str) -> str:
     return f"{images(stimuli)}/trials.csv"
 
 
+def geometry(stimuli: str) -> str:
+    """Coordinates of what a stimulus set of visual tasks shows."""
+    return f"{images(stimuli)}/geometry.json"
+
+
 def pixels(stimuli: str, transform: str) -> str:
     """Store of a stimulus set after a transform."""
     return f"{RESULTS}/preprocess/{stimuli}/{transform}.zarr"

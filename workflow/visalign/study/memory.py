@@ -429,4 +429,5 @@ OF_RULES: dict[str, Callable[..., float]] = {
     "simulate_recordings": lambda *_: 2 * PLAIN,
     "simulate_grid": lambda *_: 2 * PLAIN,
     "simulate_clicks": lambda *_: 2 * PLAIN,
+    "simulate_answers": lambda *_: PLAIN,
 }

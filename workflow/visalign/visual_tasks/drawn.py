@@ -12,13 +12,14 @@ import numpy as np
 class Asked(NamedTuple):
     """A task, its answer (0 or 1, or degrees), and how hard it is ('' if unknown).
 
-    `theta` is the answer again where it is an angle.
+    `theta` is the answer again where it is an angle; `split` as in a table of trials, '' to cross-validate.
     """
 
     task: str
     label: float
     difficulty: str = ""
     theta: float | None = None
+    split: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
