@@ -71,7 +71,10 @@ MEASURE = Measure(
         Metric("probe_auc", "area under its ROC curve; n images"),
         Metric("curve_area", "mean accuracy over the logarithm of the number of training trials"),
         Metric("n80", "training trials at which the accuracy first reaches .80; n images"),
-        Metric("permuted_accuracy", "its mean with permuted labels; the interval holds 95 % of permutations; n images"),
+        Metric(
+            "permuted_accuracy",
+            "its mean with permuted labels; the interval holds 95 % of permutations; n images",
+        ),
         Metric("pixel_accuracy", "accuracy of the same probe on 28 × 28 pixels; n images"),
         Metric("statistics_accuracy", "the same on image statistics; n images"),
         Metric("human_gap", "people's accuracy less the model's on the same images; n images"),

@@ -247,7 +247,9 @@ def run_stage(args: argparse.Namespace) -> None:
 def together(tables_of: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
     """Join the tables of tasks that have rows; a table of none has its columns all the same."""
     filled = [table for table in tables_of if len(table)]
-    return pd.concat(filled, ignore_index=True)[list(columns)] if filled else pd.DataFrame(columns=list(columns))
+    return (
+        pd.concat(filled, ignore_index=True)[list(columns)] if filled else pd.DataFrame(columns=list(columns))
+    )
 
 
 def tilt_rows(

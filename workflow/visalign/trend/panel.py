@@ -215,7 +215,14 @@ def panels(
     """
     x = settings.axis
     found = [
-        panel(scores, sheet, headline, benchmark, overlays.get(benchmark) or overlays.get(headline.panel), settings)
+        panel(
+            scores,
+            sheet,
+            headline,
+            benchmark,
+            overlays.get(benchmark) or overlays.get(headline.panel),
+            settings,
+        )
         for headline, benchmark in score_rows.of_headlines(scores)
         if x is None or (benchmark, headline.metric) != (x.benchmark, x.metric)
     ]
