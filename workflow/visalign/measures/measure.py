@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from visalign.recordings.card import RecordingCard
 
 
+#: The figure of all headlines that name no other.
+MAIN_FIGURE = "alignment"
 #: Status of the scores of a measure whose stage, its name, is off.
 NOT_CHOSEN = "not among {}.models"
 SWITCHED_OFF = "stage {} is switched off"
@@ -112,7 +114,7 @@ class Scale(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A metric on the benchmark of a panel that its scores are read against: a line, or the band of its interval."""
+    """A metric that the scores of a panel are read against: a line, or its interval as a band."""
 
     metric: str
     name: str
@@ -168,7 +170,7 @@ class Headline:
     otherwise: Scale | None = None
     void: Void | None = None
     title_of: Callable[[str], str] | None = None
-    figure: str = "alignment"
+    figure: str = MAIN_FIGURE
     references: tuple[Reference, ...] = ()
     people: bool = False
     binomial: bool = False

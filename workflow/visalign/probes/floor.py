@@ -10,7 +10,7 @@ PERMUTATIONS = 200
 
 
 class Floor(NamedTuple):
-    """``mean``, ``low`` and ``high`` (2.5 and 97.5 % quantile) of scores with permuted labels; ``p`` of true ones."""
+    """``mean``, 2.5 and 97.5 % quantile of scores with permuted labels; ``p`` of that with true ones."""
 
     mean: float
     low: float

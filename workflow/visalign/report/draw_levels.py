@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 
@@ -13,6 +14,10 @@ from visalign.trend.references import PEOPLE
 DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 #: Size of names, and least distance from one to the next, printer's points.
 SIZE, APART = 6.0, 1.15
+#: Share of the width of a panel that names take, and of its height that they take around their lines.
+WIDE, NEAR = 0.35, 0.06
+#: Where names may stand across a panel -> how they are aligned there, and by how many points to the right.
+PLACES = {1.0: ("right", -1), 0.0: ("left", 1), 0.5: ("center", 0)}
 
 
 def named(level: Level) -> str:
@@ -52,7 +57,7 @@ def draw_levels(axes: Axes, panel: Panel, size: float = SIZE) -> list[Annotation
             va="center",
             fontsize=size,
             color=color,
-            zorder=3.7,
+            zorder=1.4,  # behind the models
             bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.3},
         )
         name.set_in_layout(False)
@@ -60,8 +65,21 @@ def draw_levels(axes: Axes, panel: Panel, size: float = SIZE) -> list[Annotation
     return names
 
 
-def place_levels(axes: Axes, names: list[Annotation]) -> None:
-    """Move the names of levels apart, up and down, and into the panel, in the layout as it is."""
+def emptiest_place(axes: Axes, names: list[Annotation], panel: Panel) -> float:
+    """Return where across a panel, in ``PLACES``, fewest models stand at the heights of these names."""
+    points = [(point["x"], point["y"]) for point in (*panel["points"], *panel["shown_only"])]
+    if not points or not names:
+        return next(iter(PLACES))
+    x, y = axes.transAxes.inverted().transform(axes.transData.transform(points)).T
+    at = axes.transAxes.inverted().transform(axes.transData.transform([name.xy for name in names]))[:, 1]
+    near = x[(np.abs(y[:, None] - at) < NEAR).any(axis=1)]
+    return min(PLACES, key=lambda place: int((np.abs(near - place + WIDE * (place - 0.5)) < WIDE / 2).sum()))
+
+
+def place_levels(axes: Axes, names: list[Annotation], panel: Panel) -> None:
+    """Move the names of levels to the emptiest place, apart, and into the panel, in the layout as it is."""
+    where = emptiest_place(axes, names, panel)
+    alignment, inwards = PLACES[where]
     to_points = 72 / axes.figure.dpi
     bottom, top = axes.get_window_extent().get_points()[:, 1] * to_points
     ordered = sorted(names, key=lambda name: name.xy[1])
@@ -69,7 +87,9 @@ def place_levels(axes: Axes, names: list[Annotation]) -> None:
     step = APART * max((name.get_fontsize() for name in ordered), default=0)
     places = spread(own, step, bottom + step / 2, top - step / 2)
     for name, before, after in zip(ordered, own, places, strict=True):
-        name.set_position((-1, after - before))
+        name.xy = (where, name.xy[1])
+        name.set_ha(alignment)
+        name.set_position((inwards, after - before))
 
 
 def spread(places: list[float], step: float, low: float, high: float) -> list[float]:

@@ -12,14 +12,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from visalign.measures.measure import MAIN_FIGURE as MAIN
 from visalign.report import theme
 from visalign.report.draw_levels import place_levels
 from visalign.report.draw_panel import Styles, draw_panel, place_names, shown_points
 from visalign.report.small_panels import small_multiples
 from visalign.trend.answer import Model, Panel, StudyTrend
 
-#: The figure of all measures that have none of their own.
-MAIN = "alignment"
 COLUMNS = 2
 PANEL_SIZE = (6.8, 6.0)  # inches
 LEGEND_HEIGHT = 0.9  # inches, for the legends over and under the panels
@@ -135,7 +134,7 @@ def nothing_yet(name: str) -> Figure:
 
 
 def drawn(trend: StudyTrend, panels: list[Panel], styles: Styles, version: int) -> Figure:
-    """Return the figure of some panels: small ones of the width of a page where none is of the main figure."""
+    """Return the figure of some panels: small ones, as wide as a page, where none is of the main figure."""
     small = all(panel["figure"] != MAIN and not panel["by_model"] for panel in panels) and len(panels) > 1
     if small:
         return small_multiples(panels, styles, family_handles(panels, styles), provenance(trend, version))
@@ -179,7 +178,7 @@ def accuracy_vs_alignment(trend: StudyTrend, panels: list[Panel], styles: Styles
     figure.set_layout_engine(None)
     for axes, texts, panel in zip(grid, names, panels, strict=False):
         place_names(axes, texts.models, panel)
-        place_levels(axes, texts.levels)
+        place_levels(axes, texts.levels, panel)
     return figure
 
 

@@ -13,6 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Annotation
 
 from visalign.measures.wording import decimal
 from visalign.report import theme
@@ -27,12 +29,12 @@ PANEL_SIZE = (2.4, 2.35)
 LEGEND_HEIGHT = 0.8
 LEGEND_COLUMN = 1.5  # per family
 #: Characters that fit in a line of a panel.
-TITLE_WIDTH, FOOTER_WIDTH = 34, 46
+TITLE_WIDTH, FOOTER_WIDTH = 38, 47
 FOOTER_SIZE = 5.8
 
 
 def short_footer(panel: Panel) -> str:
-    """Return the lines under a panel: how many models, their correlation, and how reliable their spread is."""
+    """Return the lines under a panel: number of models, correlation, and how reliable their spread is."""
     trend, reliable = panel["trend"], panel["reliability"]
     counts = f"n = {panel['n']}" + (
         f" + {len(panel['shown_only'])} shown only" if panel["shown_only"] else ""
@@ -65,7 +67,9 @@ def attained(panel: Panel) -> str:
         return "no more than errors"
     text = f"|ρ| up to {decimal(reliable['attainable'])}"
     if reliable["disattenuated"] is not None:
-        text += f"; without errors {decimal(reliable['disattenuated'], sign=True)}"
+        beyond = abs(reliable["disattenuated"]) > 1
+        without = "beyond 1" if beyond else decimal(reliable["disattenuated"], sign=True)
+        text += f"; without errors {without}"
     return text
 
 
@@ -90,25 +94,25 @@ def draw_nothing(axes: Axes, panel: Panel) -> None:
     axes.text(0.5, 0.5, text, fontsize=FOOTER_SIZE, color=theme.QUIET, **place)
 
 
-def draw_small_panel(axes: Axes, panel: Panel, styles: Styles, ends: tuple[float, float] | None) -> list:
+def draw_small_panel(
+    axes: Axes, panel: Panel, styles: Styles, ends: tuple[float, float] | None
+) -> list[Annotation]:
     """Draw one panel; return the names of its levels, not yet placed."""
-    title = panel["title"] + (", SIMULATED DATA" if panel["simulated"] else "")
-    axes.set_title(
-        textwrap.fill(title, TITLE_WIDTH), color=theme.SIMULATED if panel["simulated"] else theme.INK
-    )
+    lines = [*textwrap.wrap(panel["title"], TITLE_WIDTH), *(["SIMULATED DATA"] if panel["simulated"] else [])]
+    axes.set_title("\n".join(lines), color=theme.SIMULATED if panel["simulated"] else theme.INK)
     axes.annotate(
         short_footer(panel),
         (0, 0),
-        (0, -16),
+        (0, -24),
         "axes fraction",
         "offset points",
         va="top",
         fontsize=FOOTER_SIZE,
         color=theme.QUIET,
     )
-    axes.set_ylabel(panel["y_label"].partition(": ")[2])
+    axes.set(xlabel=panel["x_label"], ylabel=panel["y_label"].partition(": ")[2])
     shown = shown_points(panel)
-    if not shown and not panel["reference_lines"] or ends is None:
+    if ends is None or not (shown or panel["reference_lines"]):
         draw_nothing(axes, panel)
         return []
     for points, hollow in ((panel["points"], False), (panel["shown_only"], True)):
@@ -136,7 +140,7 @@ def handles(panels: list[Panel]) -> list[Artist]:
         found.append(Line2D([], [], color=theme.INK, lw=0.9, label="upper envelope"))
     if any(level["low"] is not None for panel in panels for level in panel["levels"]):
         label = "95 % of permutations of labels; line: their mean"
-        found.append(mpl.patches.Patch(color=theme.FLOOR, lw=0, label=label))
+        found.append(Patch(color=theme.FLOOR, lw=0, label=label))
     if any(panel["shown_only"] for panel in panels):
         label = "hollow: shown only, in no statistic"
         found.append(Line2D([], [], label=label, ls="", marker="o", ms=4, mfc="none", mec=theme.QUIET))
@@ -171,7 +175,6 @@ def small_multiples(panels: list[Panel], styles: Styles, families: list[Artist],
         ]
         for axes in grid[len(panels) :]:
             axes.set_axis_off()
-        figure.supxlabel(panels[0]["x_label"], fontsize=theme.SMALL["axes.labelsize"])
         if own := handles(panels):
             figure.legend(handles=own, loc="outside upper center", ncols=columns)
         figure.legend(
@@ -183,6 +186,6 @@ def small_multiples(panels: list[Panel], styles: Styles, families: list[Artist],
         )
         figure.draw_without_rendering()
         figure.set_layout_engine(None)
-        for axes, texts in zip(grid, names, strict=False):
-            place_levels(axes, texts)
+        for axes, texts, panel in zip(grid, names, panels, strict=False):
+            place_levels(axes, texts, panel)
     return figure

@@ -230,7 +230,7 @@ class Level(TypedDict):
 
 
 class SpreadReliability(TypedDict):
-    """How much of the spread of scores between models is more than the error of each; None where undefined."""
+    """How much of the spread of scores between models is more than their errors; None where undefined."""
 
     value: float | None  # 1 − mean squared error / variance
     attainable: float | None  # the largest |ρ| that such scores can have with anything

@@ -79,7 +79,7 @@ def levels(
 def reliability(
     entries: Iterable[ReferenceLine], y_rows: Mapping[str, ScoreRow], rho: float | None
 ) -> SpreadReliability:
-    """Return how reliable the spread of scores between models is, each the share of its n units that is right.
+    """Return how reliable the spread between models is of scores that are each a share of n units.
 
     Parameters
     ----------

@@ -180,21 +180,23 @@ def of_envelope(test: EnvelopeDecline) -> str:
 
 
 def of_reliability(found: SpreadReliability | None, rho: Correlation) -> str:
-    """Say how reliable the spread of scores is, and what that leaves of a correlation; '' where it is unknown."""
+    """Say how reliable the spread of scores is, and what that leaves of a correlation; '' where unknown."""
     if found is None or found["value"] is None:
         return ""
     least, most = found["units"]
     images = f"{least} to {most}" if least < most else f"{least}"
     start = (
-        f"Reliability of the spread between the {found['n']} models: {decimal(found['value'])} (binomial errors "
-        f"of {images} images a score)"
+        f"Reliability of the spread between the {found['n']} models: {decimal(found['value'])} (binomial "
+        f"errors of {images} images a score)"
     )
     if found["attainable"] is None:
         return f"{start}: they differ no more than by such errors, and ρ says nothing."
     start += f": |ρ| of at most {decimal(found['attainable'])} can be expected with anything"
     if found["disattenuated"] is None or rho["value"] is None:
         return f"{start}."
-    return f"{start}; without these errors ρ would be {decimal(found['disattenuated'], sign=True)}."
+    without = found["disattenuated"]
+    size = "beyond 1 in size" if abs(without) > 1 else decimal(without, sign=True)
+    return f"{start}; without these errors ρ would be {size}."
 
 
 def of_changepoint(peak: Position, points: Iterable[Point], word: str = ACCURACY) -> str:
