@@ -33,7 +33,7 @@ rule figures:
         version=version("figures"),
         options=of_command(config["figures"], section("figures"), "figures"),
         directory=lambda w, output: os.path.dirname(output[0]),
-        figures="--figures probes" if INPUTS.has_probes() else "",
+        figures=["probes"] if INPUTS.has_probes() else [],
     log:
         "logs/figures.log",
     resources:
@@ -42,5 +42,5 @@ rule figures:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign figures --trend {input} {params.options} --output-dir {params.directory} "
-        "--measures-dir {output.measures} {params.figures} "
+        "--measures-dir {output.measures} --figures {params.figures} "
         "--benchmark results/benchmarks/figures.tsv &> {log}"

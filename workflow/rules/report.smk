@@ -43,9 +43,6 @@ rule report_study:
         version=version("report", "study"),
         config=config_hash(config),
         credits=json.dumps(credits.of(STUDY), sort_keys=True),
-        probe_figure=lambda w, input: options({"probe_figure": input.probe_figure[0]}, "probe_figure")
-        if input.probe_figure
-        else "",
         not_measured=json_option("not-measured", STUDY.not_measured()),
     log:
         "logs/report_study.log",
@@ -55,7 +52,7 @@ rule report_study:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign report study --scores {input.scores} --trend {input.trend} --figure {input.figures} "
-        "{params.probe_figure} "
+        "--probe-figure {input.probe_figure} "
         "--cards {input.cards} --credits {params.credits:q} {params.not_measured} "
         "--timings results/benchmarks --config-hash {params.config} "
         "--directory results --output {output.page} --packed {output.packed} "

@@ -8,7 +8,7 @@ from matplotlib.text import Annotation
 
 from visalign.report import theme
 from visalign.trend.answer import Level, Panel
-from visalign.trend.references import PEOPLE
+from visalign.trend.references import PEOPLE, named
 
 #: Dashes of the lines that are neither of a band nor people's, in turn.
 DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
@@ -18,11 +18,6 @@ SIZE, APART = 6.0, 1.15
 WIDE, NEAR = 0.35, 0.06
 #: Where names may stand across a panel -> how they are aligned there, and by how many points to the right.
 PLACES = {1.0: ("right", -1), 0.0: ("left", 1), 0.5: ("center", 0)}
-
-
-def named(level: Level) -> str:
-    """Return the name of a level, with what it is simulated."""
-    return level["name"] + (", SIMULATED" if level["simulated"] else "")
 
 
 def heights(levels: list[Level]) -> list[float]:

@@ -16,7 +16,7 @@ from visalign.io.files import Json, read_json
 from visalign.io.scores import ScoreRow, rows_in
 from visalign.maps import alignment
 from visalign.measures import wording
-from visalign.report import study_page
+from visalign.report import probe_page, study_page
 from visalign.report.pictures import PICTURES, QUANTILE, heat, per_image, thumbnail
 from visalign.report.render import number
 from visalign.stimuli import tables as stimulus_tables
@@ -220,11 +220,16 @@ class Content(TypedDict):
     columns: tuple[Column, ...]
     scores: list[ScoreRow]
     curves: list[Curve]
+    probes: list[probe_page.Probe]
     galleries: list[Gallery]
 
 
 def content(
-    scores: pd.DataFrame, model: str, directory: Path, galleries: Sequence[Mapping[str, str]]
+    scores: pd.DataFrame,
+    model: str,
+    directory: Path,
+    galleries: Sequence[Mapping[str, str]],
+    probes: Sequence[Mapping[str, str]] = (),
 ) -> Content:
     """Return what the page of one model shows, for its template.
 
@@ -236,6 +241,8 @@ def content(
         Results of the stages.
     galleries : sequence of mapping
         As ``gallery`` takes them.
+    probes : sequence of mapping
+        As ``probe_page.content`` takes them.
 
     Raises
     ------
@@ -261,5 +268,6 @@ def content(
         "columns": COLUMNS,
         "scores": rows_in(own[~own["metric"].str.endswith(study_page.PER_LAYER)]),
         "curves": layer_curves(own),
+        "probes": probe_page.content(own, directory, model, probes),
         "galleries": [g for g in (gallery(directory, model, entry) for entry in galleries) if g],
     }

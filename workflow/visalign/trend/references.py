@@ -18,6 +18,11 @@ from visalign.trend.answer import Level, ReferenceLine, SpreadReliability
 PEOPLE = "people"
 
 
+def named(level: Level) -> str:
+    """Return the name of a level, and whether it is simulated."""
+    return level["name"] + (", SIMULATED" if level["simulated"] else "")
+
+
 def level(name: str, rows: Iterable[tuple[float, float | None, float | None, bool]]) -> Level | None:
     """Return a level at the median over models of value, lower and upper end; None of no model.
 
