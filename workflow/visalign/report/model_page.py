@@ -211,6 +211,11 @@ COLUMNS = (
 )
 
 
+def data_of(benchmark: str) -> str:
+    """Return the part of a benchmark that says of which data it is: of tasks of one probe the probe."""
+    return "/".join(benchmark.split("/")[:2]) if benchmark.startswith("probes/") else benchmark
+
+
 class Content(TypedDict):
     """What the page of one model shows."""
 
@@ -254,7 +259,7 @@ def content(
         raise InputError(f"--model {model}: no row in the score tables")
     own = own.assign(simulated=study_page.is_simulated(own))
     simulated: dict[str, bool] = {}
-    for benchmark, rows in own.groupby("benchmark", sort=False):
+    for benchmark, rows in own.groupby(own["benchmark"].map(data_of), sort=False):
         if rows["simulated"].nunique() == 1:
             simulated[str(benchmark).replace("/", " ").replace("_", " ")] = bool(rows["simulated"].iloc[0])
         else:

@@ -37,7 +37,7 @@ def thumbnail(image: Image.Image, resampling: Image.Resampling = Image.Resamplin
 
 
 def drawing(path: Path) -> str:
-    """Return a figure as a PNG in a data address, of the width of a screen and of as many colours as it needs."""
+    """Return a figure as a small PNG in a data address, as wide as a screen."""
     with Image.open(path) as image:
         height = round(SCREEN * image.height / image.width)
         smaller = image.convert("RGB").resize((SCREEN, height), Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""What the page of one model says of its probes: scores, learning curves, and trials it got right and wrong."""
+"""What the page of one model says of its probes: scores, learning curves, trials that were right and wrong."""
 
 from __future__ import annotations
 
@@ -131,7 +131,11 @@ def cells(rows: Mapping[tuple[str, str], ScoreRow], headline: Headline) -> list[
     ceiling = accuracy["ceiling"]
     add("people", accuracy if ceiling is not None else None, number(ceiling))
     kappa = rows.get(("error_consistency", "kappa/median"))
-    add("κ with people", kappa, consistency(kappa) if kappa else "–")
+    add(
+        "κ with people",
+        kappa if kappa and kappa["value"] is not None else None,
+        consistency(kappa) if kappa else "–",
+    )
     return found
 
 
@@ -182,7 +186,7 @@ def learning_curve(points: pd.DataFrame) -> LearningCurve | None:
             {
                 "x": a,
                 "y": up(row[0]),
-                "size": int(count),
+                "size": round(count),
                 "accuracy": float(row[0]),
                 "text": f"{number(row[0])} [{number(row[1])}, {number(row[2])}]",
             }

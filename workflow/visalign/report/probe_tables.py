@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -69,13 +70,13 @@ def correlated(panel: Panel) -> str:
 def reliable(panel: Panel) -> str:
     """Return the reliability of the spread between models, and the largest correlation that it allows."""
     found = panel["reliability"]
-    if found is None or found["value"] is None:
+    if panel["trend"] is None or found is None or found["value"] is None:
         return "–"
     return f"{decimal(found['value'])} ({decimal(found['attainable'])})"
 
 
-def line(panel: Panel, names: Sequence[str]) -> Line:
-    """Return a task as a line of the table; `names` are the levels that have columns."""
+def line(panel: Panel, name: str, names: Sequence[str]) -> Line:
+    """Return a task as a line of the table, under its name; `names` are the levels that have columns."""
     levels = {level["name"]: level for level in panel["levels"]}
     scored = [one["y"] for one in (*panel["points"], *panel["shown_only"], *panel["by_model"])]
     cells = [
@@ -86,7 +87,7 @@ def line(panel: Panel, names: Sequence[str]) -> Line:
         ("ρ with x", correlated(panel)),
         ("reliability of the spread (largest |ρ|)", reliable(panel)),
     ]
-    return {"name": measure_name(panel), "simulated": panel["simulated"], "cells": cells}
+    return {"name": name, "simulated": panel["simulated"], "cells": cells}
 
 
 def section(panels: Sequence[Panel], figure: Path | None) -> Section:
@@ -101,7 +102,11 @@ def section(panels: Sequence[Panel], figure: Path | None) -> Section:
     """
     own = [panel for panel in panels if panel["figure"] == FIGURE]
     names = list(dict.fromkeys(level["name"] for panel in own for level in panel["levels"]))
-    lines = [line(panel, names) for panel in own]
+    titles = Counter(panel["title"] for panel in own)
+    lines = [
+        line(panel, panel["title"] if titles[panel["title"]] == 1 else measure_name(panel), names)
+        for panel in own
+    ]
     people = [level for panel in own for level in panel["levels"] if level["name"] == PEOPLE]
     return {
         "panels": lines,

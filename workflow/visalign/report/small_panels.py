@@ -29,7 +29,7 @@ PANEL_SIZE = (2.4, 2.35)
 LEGEND_HEIGHT = 0.8
 LEGEND_COLUMN = 1.5  # per family
 #: Characters that fit in a line of a panel.
-TITLE_WIDTH, FOOTER_WIDTH = 38, 47
+TITLE_WIDTH, FOOTER_WIDTH, LABEL_WIDTH = 38, 47, 28
 FOOTER_SIZE = 5.8
 
 
@@ -110,7 +110,7 @@ def draw_small_panel(
         fontsize=FOOTER_SIZE,
         color=theme.QUIET,
     )
-    axes.set(xlabel=panel["x_label"], ylabel=panel["y_label"].partition(": ")[2])
+    axes.set(xlabel=panel["x_label"], ylabel=textwrap.fill(panel["y_label"].partition(": ")[2], LABEL_WIDTH))
     shown = shown_points(panel)
     if ends is None or not (shown or panel["reference_lines"]):
         draw_nothing(axes, panel)
