@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
@@ -17,7 +19,11 @@ SIZE, APART = 6.0, 1.15
 #: Share of the width of a panel that names take, and of its height that they take around their lines.
 WIDE, NEAR = 0.35, 0.06
 #: Where names may stand across a panel -> how they are aligned there, and by how many points to the right.
-PLACES = {1.0: ("right", -1), 0.0: ("left", 1), 0.5: ("center", 0)}
+PLACES: dict[float, tuple[Literal["left", "center", "right"], int]] = {
+    1.0: ("right", -1),
+    0.0: ("left", 1),
+    0.5: ("center", 0),
+}
 
 
 def heights(levels: list[Level]) -> list[float]:
@@ -71,7 +77,7 @@ def emptiest_place(axes: Axes, names: list[Annotation], panel: Panel) -> float:
     return min(PLACES, key=lambda place: int((np.abs(near - place + WIDE * (place - 0.5)) < WIDE / 2).sum()))
 
 
-def place_levels(axes: Axes, names: list[Annotation], panel: Panel) -> None:
+def place_levels(axes: Axes, names: list[Annotation], panel: Panel, size: float = SIZE) -> None:
     """Move the names of levels to the emptiest place, apart, and into the panel, in the layout as it is."""
     where = emptiest_place(axes, names, panel)
     alignment, inwards = PLACES[where]
@@ -79,11 +85,11 @@ def place_levels(axes: Axes, names: list[Annotation], panel: Panel) -> None:
     bottom, top = axes.get_window_extent().get_points()[:, 1] * to_points
     ordered = sorted(names, key=lambda name: name.xy[1])
     own = [float(axes.transData.transform((0, name.xy[1]))[1]) * to_points for name in ordered]
-    step = APART * max((name.get_fontsize() for name in ordered), default=0)
+    step = APART * size
     places = spread(own, step, bottom + step / 2, top - step / 2)
     for name, before, after in zip(ordered, own, places, strict=True):
         name.xy = (where, name.xy[1])
-        name.set_ha(alignment)
+        name.set_horizontalalignment(alignment)
         name.set_position((inwards, after - before))
 
 

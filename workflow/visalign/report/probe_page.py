@@ -1,4 +1,4 @@
-"""What the page of one model says of its probes: scores, learning curves, trials that were right and wrong."""
+"""What the page of one model says of its probes: scores, learning curves, trials right and wrong."""
 
 from __future__ import annotations
 
@@ -213,11 +213,11 @@ def clearest(decisions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return right.head(TRIALS), wrong.head(TRIALS)
 
 
-def shown(trials: pd.DataFrame, rows: np.ndarray, pixels: np.ndarray) -> list[Shown]:
-    """Return trials as pictures; `rows` are those of their images in `pixels` (n, 3, height, width)."""
+def shown(trials: pd.DataFrame, images: Iterable[np.ndarray]) -> list[Shown]:
+    """Return trials as pictures of their images (3, height, width)."""
     found: list[Shown] = []
-    for row, trial in zip(rows.tolist(), trials.to_dict("records"), strict=True):
-        image = Image.fromarray(np.moveaxis(np.asarray(pixels[row]), 0, -1))
+    for pixels, trial in zip(images, trials.to_dict("records"), strict=True):
+        image = Image.fromarray(np.moveaxis(pixels, 0, -1))
         draws = trial["draws"]
         times = "" if draws == 1 else f", right in {trial['correct'] * draws:.0f} of {draws} draws"
         answer, value = f"true answer {trial['label']:.0f}", wording.decimal(trial["value"], 3, sign=True)
@@ -265,7 +265,7 @@ def examples(directory: Path, model: str, entry: Mapping[str, str]) -> list[Exam
         sides = []
         for trials in clearest(own):
             rows = stimulus_tables.rows_of(table, list(trials["stimulus_id"]), model)
-            sides.append(shown(trials, rows, pixels))
+            sides.append(shown(trials, [np.asarray(pixels[row]) for row in rows.tolist()]))
         points = curves[curves["task"] == task] if curves is not None else pd.DataFrame()
         found.append({"task": task, "curve": learning_curve(points), "right": sides[0], "wrong": sides[1]})
     return found

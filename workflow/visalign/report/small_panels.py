@@ -90,8 +90,8 @@ def draw_nothing(axes: Axes, panel: Panel) -> None:
     reasons = Counter(excluded["reason"] for excluded in panel["excluded"]).most_common(2)
     said = "\n".join(textwrap.fill(f"{count} × {reason}", 34) for reason, count in reasons)
     text = f"no model has a value\n\n{said}"
-    place = {"ha": "center", "va": "center", "transform": axes.transAxes}
-    axes.text(0.5, 0.5, text, fontsize=FOOTER_SIZE, color=theme.QUIET, **place)
+    look = {"fontsize": FOOTER_SIZE, "color": theme.QUIET}
+    axes.text(0.5, 0.5, text, look, ha="center", va="center", transform=axes.transAxes)
 
 
 def draw_small_panel(
@@ -187,5 +187,5 @@ def small_multiples(panels: list[Panel], styles: Styles, families: list[Artist],
         figure.draw_without_rendering()
         figure.set_layout_engine(None)
         for axes, texts, panel in zip(grid, names, panels, strict=False):
-            place_levels(axes, texts, panel)
+            place_levels(axes, texts, panel, FOOTER_SIZE)
     return figure

@@ -178,7 +178,8 @@ def panel(
     sources.append(source(benchmark, y_rows.values()))
     title = score_rows.title(headline, benchmark, settings.titles)
     rho = trend["spearman"]["overall"]["value"] if trend else None
-    scored = points or [one for one in found["by_model"] if one.get("role", "model") in settings.roles]
+    alone = [one for one in found["by_model"] if one.get("role", "model") in settings.roles]
+    scored = [*points, *alone]  # one of them is empty
     return {
         "measure": headline.panel,
         "figure": headline.figure,
