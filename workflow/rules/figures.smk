@@ -12,16 +12,18 @@ rule figures:
         ),
         expand("results/figures/accuracy_vs_alignment.{suffix}", suffix=["svg", "pdf"]),
         # A study without probes has no figure of them.
-        probes=[
-            report(
-                "results/figures/accuracy_vs_probes.png",
-                caption="../report/accuracy_vs_probes.rst",
-                category="Figures",
-            ),
-            *expand("results/figures/accuracy_vs_probes.{suffix}", suffix=["svg", "pdf"]),
-        ]
-        if INPUTS.has_probes()
-        else [],
+        probes=(
+            [
+                report(
+                    "results/figures/accuracy_vs_probes.png",
+                    caption="../report/accuracy_vs_probes.rst",
+                    category="Figures",
+                ),
+                *expand("results/figures/accuracy_vs_probes.{suffix}", suffix=["svg", "pdf"]),
+            ]
+            if INPUTS.has_probes()
+            else []
+        ),
         # How many benchmarks a recording has is known only once it is read.
         measures=report(
             directory("results/figures/measures"),

@@ -30,7 +30,7 @@ SIMULATED = "#A03000"
 FIT = "#5B3A8C"
 OVERLAY = "#b4b4b4"
 #: The band of a floor, and people's line.
-FLOOR = "#e4e0d6"
+FLOOR = "#ece8de"
 PEOPLE = "#0b6e4f"
 
 RC: Any = {  # matplotlib types each key by name
