@@ -189,7 +189,10 @@ CHANGES = (
         "seed",
         "seed: 0\n",
         "seed: 1\n",
-        {"neural": 8, "maps_read": 1, "maps_ceilings": 4, "clickme_reveal": 4} | CLICKME | ATTACKS | PAGES,
+        {"neural": 8, "maps_read": 1, "maps_ceilings": 4, "clickme_reveal": 4, "probes": 2}
+        | CLICKME
+        | ATTACKS
+        | PAGES,
     ),
     Change(
         "no change, with `--forcerun trend`",
