@@ -73,9 +73,9 @@ def raised(stage, jobs):
     return Change(f"a raised version of {stage}", jobs, (step,))
 
 
-RAISED_FEATURES = raised("features", {"features": 13} | AFTER_FEATURES)
+RAISED_FEATURES = raised("features", {"features": 14, "probes": 2} | AFTER_FEATURES)
 REFRESHED = Change(
-    "the same, by `make refresh RULE=features`, and the new stores are identical", {"features": 13}
+    "the same, by `make refresh RULE=features`, and the new stores are identical", {"features": 14}
 )
 WEIGHTS = ("write_weights", "lite1.safetensors", "test_resnet", 1)
 IMAGE = ("append", "pictures/cat.png", "another")
@@ -189,7 +189,10 @@ CHANGES = (
         "seed",
         "seed: 0\n",
         "seed: 1\n",
-        {"neural": 8, "maps_read": 1, "maps_ceilings": 4, "clickme_reveal": 4} | CLICKME | ATTACKS | PAGES,
+        {"neural": 8, "maps_read": 1, "maps_ceilings": 4, "clickme_reveal": 4, "probes": 2}
+        | CLICKME
+        | ATTACKS
+        | PAGES,
     ),
     Change(
         "no change, with `--forcerun trend`",

@@ -80,7 +80,7 @@
       <div class="controls"><label class="wide">y <select class="measure" aria-label="y axis"></select></label>
       <label>as <select class="convention" aria-label="convention"></select></label></div>
       <div class="plot"></div><p class="quiet note"></p>`;
-    byId("panels").append(element);
+    (byId(`panels-${own.figure}`) || byId("panels")).append(element);
     const [choice, convention] = element.querySelectorAll("select");
     const pairs = [...new Map(measures.map((measure) => [pair(measure), measure])).values()];
     choice.innerHTML = pairs.map((m) => `<option value="${escape(pair(m))}">${escape(m.name)}</option>`).join("");
@@ -141,17 +141,20 @@
     const height = Math.round(Math.min(400, Math.max(280, width * 0.75)));
     const across = scale(x, members, left, width - right);
     const lines = own ? panel.own.reference : [];
-    const up = scale(y, members, height - bottom, top, lines.map(([, value]) => value));
+    const bands = own ? panel.own.bands : [];
+    const up = scale(y, members, height - bottom, top, [...lines.map(([, value]) => value), ...bands.flat()]);
+    const heights = apart(lines.map(([, value]) => up.place(value) + 4), 13);
     for (const i of members) panel.at.set(i, [across.place(x.value[i]), up.place(y.value[i])]);
     const simulated = x.simulated || y.simulated;
     plot.innerHTML = `
       <svg viewBox="0 0 ${width} ${height}" height="${height}" role="group"
         aria-label="${escape(`${title(y)} against ${title(x)}, ${members.length} models`)}">
+      ${bands.map(([low, high]) => `<rect class="band" x="${left}" width="${width - right - left}" y="${up.place(high)}" height="${up.place(low) - up.place(high)}"/>`).join("")}
       ${grid(across, up, width - right, height - bottom, left, top)}
       <text class="label" x="${(left + width - right) / 2}" y="${height - 6}" text-anchor="middle">${escape(x.name)}</text>
       <text class="label" transform="translate(13 ${(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle">${escape(`${y.metric.replaceAll("_", " ")}, ${y.convention}`)}</text>
       ${simulated ? `<text class="simulated" x="${left}" y="12">SIMULATED DATA</text>` : ""}
-      ${lines.map((line) => referenceShape(line, up.place, left, width - right)).join("")}
+      ${lines.map((line, i) => referenceShape(line, up.place, left, width - right, heights[i])).join("")}
       ${own && panel.own.trend ? trendShapes(panel.own.trend, across.place, up.place) : ""}
       ${members.filter((i) => panel.at.has(baseline[i])).map((i) => arrowShape(panel.at.get(baseline[i]), panel.at.get(i))).join("")}
       ${members.map((i) => pointShape(i, panel, across.place, up.place)).join("")}
@@ -177,9 +180,17 @@
       <circle class="peak" r="11" cx="${across(trend.peak[0])}" cy="${up(trend.peak[1])}"/>`;
   }
 
-  function referenceShape([name, value], up, left, right) {
+  function referenceShape([name, value], up, left, right, height) {
     return `<path class="reference" d="M${left} ${up(value)}H${right}"/>
-      <text class="name" x="${right - 2}" y="${up(value) - 3}" text-anchor="end">${escape(name)}</text>`;
+      <text class="level" x="${right - 2}" y="${height}" text-anchor="end">${escape(name)}</text>`;
+  }
+
+  // Heights moved down, the highest first, until each is a step below the one before.
+  function apart(heights, step) {
+    const moved = [...heights];
+    const order = heights.map((_, i) => i).sort((a, b) => heights[a] - heights[b]);
+    order.forEach((i, place) => { if (place) moved[i] = Math.max(moved[i], moved[order[place - 1]] + step); });
+    return moved;
   }
 
   // From a baseline to the model that was trained beside it, short of both marks.

@@ -1,4 +1,4 @@
-# Accuracy against alignment, drawn: all measures in one figure, and each in its own.
+# Accuracy against alignment, drawn: all measures in one figure, probes in another, and each panel in its own.
 
 
 rule figures:
@@ -11,6 +11,19 @@ rule figures:
             category="Figures",
         ),
         expand("results/figures/accuracy_vs_alignment.{suffix}", suffix=["svg", "pdf"]),
+        # A study without probes has no figure of them.
+        probes=(
+            [
+                report(
+                    "results/figures/accuracy_vs_probes.png",
+                    caption="../report/accuracy_vs_probes.rst",
+                    category="Figures",
+                ),
+                *expand("results/figures/accuracy_vs_probes.{suffix}", suffix=["svg", "pdf"]),
+            ]
+            if INPUTS.has_probes()
+            else []
+        ),
         # How many benchmarks a recording has is known only once it is read.
         measures=report(
             directory("results/figures/measures"),
@@ -22,6 +35,7 @@ rule figures:
         version=version("figures"),
         options=of_command(config["figures"], section("figures"), "figures"),
         directory=lambda w, output: os.path.dirname(output[0]),
+        figures=["probes"] if INPUTS.has_probes() else [],
     log:
         "logs/figures.log",
     resources:
@@ -30,5 +44,5 @@ rule figures:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign figures --trend {input} {params.options} --output-dir {params.directory} "
-        "--measures-dir {output.measures} "
+        "--measures-dir {output.measures} --figures {params.figures} "
         "--benchmark results/benchmarks/figures.tsv &> {log}"

@@ -7,6 +7,7 @@ rule probes:
     output:
         scores="results/probes/{model}/{probe}.csv",
         trials="results/probes/{model}/{probe}_trials.csv",
+        curve="results/probes/{model}/{probe}_curve.csv",
     params:
         version=version("probes"),
         options=of_command(config["probes"], section("probes"), "probes"),
@@ -24,5 +25,5 @@ rule probes:
         "--features-store {input.features} --features-manifest {input.features_manifest} "
         "--pixels {input.pixels} --pixels-manifest {input.pixels_manifest} --table {input.table} {params.files} "
         "{params.row} {params.options} --seed {params.seed} --output {output.scores} "
-        "--trials-output {output.trials} "
+        "--trials-output {output.trials} --curve-output {output.curve} "
         "--benchmark results/benchmarks/probes/{wildcards.model}/{wildcards.probe}.tsv &> {log}"

@@ -6,11 +6,13 @@ rule report_model:
         scores=lambda w: INPUTS.scores_of(w.model),
         card="results/models/{model}.json",
         galleries=lambda w: INPUTS.of_galleries(w.model),
+        probes=lambda w: INPUTS.of_probes(w.model),
     output:
         "results/report/{model}.html",
     params:
         version=version("report", "model"),
         galleries=lambda w: json.dumps(INPUTS.galleries(w.model), sort_keys=True),
+        probes=lambda w: json_option("probes", INPUTS.probes(w.model)),
         published=lambda w: options({"published_top1": STUDY.published_top1.get(w.model)}, "published_top1"),
     log:
         "logs/report_model/{model}.log",
@@ -20,7 +22,7 @@ rule report_model:
         "../../envs/analysis.yaml"
     shell:
         "python -m visalign report model --model {wildcards.model} --scores {input.scores} --directory results "
-        "--galleries {params.galleries:q} {params.published} --output {output} "
+        "--galleries {params.galleries:q} {params.probes} {params.published} --output {output} "
         "--benchmark results/benchmarks/report_model/{wildcards.model}.tsv &> {log}"
 
 
@@ -28,7 +30,8 @@ rule report_study:
     input:
         scores="results/scores.csv",
         trend="results/trend.json",
-        figure="results/figures/accuracy_vs_alignment.svg",
+        figures=INPUTS.figures(),
+        probe_figure=INPUTS.probe_figure(),
         cards=INPUTS.data_cards(),
         models=INPUTS.cards(),
         pages=INPUTS.pages(),
@@ -48,7 +51,8 @@ rule report_study:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m visalign report study --scores {input.scores} --trend {input.trend} --figure {input.figure} "
+        "python -m visalign report study --scores {input.scores} --trend {input.trend} --figure {input.figures} "
+        "--probe-figure {input.probe_figure} "
         "--cards {input.cards} --credits {params.credits:q} {params.not_measured} "
         "--timings results/benchmarks --config-hash {params.config} "
         "--directory results --output {output.page} --packed {output.packed} "

@@ -33,6 +33,7 @@ def test_a_floor_is_mean_quantile_and_the_share_as_high():
     permuted = np.linspace(0.4, 0.6, 199)
     found = floor_of(0.6, permuted)
     assert found.mean == pytest.approx(0.5) and found.high == pytest.approx(np.quantile(permuted, 0.975))
+    assert found.low == pytest.approx(np.quantile(permuted, 0.025)) and found.low < 0.41
     assert found.p == 2 / 200 and found.permutations == 199
     assert floor_of(0.7, permuted).p == 1 / 200 and floor_of(0.3, permuted).p == 1
     assert np.isnan(floor_of(0.5, np.empty(0)).p)

@@ -246,11 +246,14 @@ def test_levels_of_difficulty_have_scores_of_their_own():
     X[:, 0] += (3 - 1.2 * own.difficulty.astype(int)) * own.label
     X[:, 0] -= (3 - 1.2 * own.difficulty.astype(int)) / 2
     part = probe(X, own).parts["test"]
-    values = [part.levels[level].value for level in "012"]
-    assert values == sorted(values, reverse=True) and all(s.n == 200 for s in part.levels.values())
+    own_scores, permuted = ([scores[i] for scores in part.levels.values()] for i in range(2))
+    values = [part.levels[level][0].value for level in "012"]
+    assert values == sorted(values, reverse=True) and all(s.n == 200 for s in own_scores)
     assert np.mean(values) == pytest.approx(part.scores[0].value)
     assert part.difficulty.slope_interval[1] < 0 and 0 < part.difficulty.threshold < 2
-    assert all(s.floor == pytest.approx(0.5, abs=0.05) for s in part.levels.values())
+    assert all(s.floor == pytest.approx(0.5, abs=0.05) for s in own_scores)
+    assert [s.value for s in permuted] == [s.floor for s in own_scores]
+    assert all(s.metric == "permuted_accuracy" and s.ci_low < 0.5 < s.ci_high for s in permuted)
 
 
 def test_a_continuum_of_difficulty_is_fitted_and_not_cut_into_levels():

@@ -154,6 +154,8 @@ def of_stage(study: dict[str, str], output: Path, *more: str) -> pd.DataFrame:
             str(output / "s.csv"),
             "--trials-output",
             str(output / "trials.csv"),
+            "--curve-output",
+            str(output / "curve.csv"),
             *more,
         ]
     )
@@ -171,6 +173,30 @@ def test_every_task_has_its_score_beside_pixels_and_statistics(study, tmp_path):
     assert gap["value"] == pytest.approx(accuracy.iloc[0] - accuracy.iloc[1])
     trials = pd.read_csv(tmp_path / "trials.csv")
     assert len(trials) == 3 * 48 and set(trials["task"]) == {"svrt-04", "svrt-15"}
+
+
+def test_the_range_of_permuted_labels_is_a_score_of_its_own(study, tmp_path):
+    rows = of_stage(study, tmp_path).set_index(["benchmark", "metric"])
+    for task in ("svrt-04", "svrt-15"):
+        accuracy, permuted = (
+            rows.loc[(f"probes/drawn/{task}", metric)] for metric in ("probe_accuracy", "permuted_accuracy")
+        )
+        assert permuted["value"] == pytest.approx(accuracy["floor"])
+        assert permuted["ci_low"] < permuted["value"] < permuted["ci_high"]
+        assert f"permuted labels below {permuted['ci_high']:.3f}" in accuracy["status"]
+        assert permuted["status"] == "ok, 30 permutations" and np.isnan(permuted["ceiling"])
+
+
+def test_points_of_learning_curves_are_kept(study, tmp_path):
+    rows = of_stage(study, tmp_path)
+    points = pd.read_csv(tmp_path / "curve.csv")
+    assert list(points) == ["task", "size", "accuracy", "ci_low", "ci_high"]
+    assert list(points["task"]) == ["svrt-04", "svrt-15"]
+    accuracy = rows[rows["metric"] == "probe_accuracy"].set_index("benchmark")["value"]
+    last = points.set_index("task")["accuracy"]
+    assert last["svrt-04"] == pytest.approx(accuracy["probes/drawn/svrt-04"])
+    of_stage(study, tmp_path, "--curve", "false")
+    assert (tmp_path / "curve.csv").read_text() == "task,size,accuracy,ci_low,ci_high\n"
 
 
 def test_a_layer_that_is_not_there_is_named_with_those_that_are(study, tmp_path, capsys):

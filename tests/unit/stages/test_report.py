@@ -1,13 +1,17 @@
 """Claims about the report: complete, self-contained, escaped, and never stronger than its numbers."""
 
+import base64
+import io
 import json
 import re
 
 import golden
 import numpy as np
 import pytest
+import synthetic_probes
 import synthetic_scores
 from html_pages import Page, links_of, section_of
+from PIL import Image
 
 from visalign.cli import main
 from visalign.io import tables
@@ -114,7 +118,8 @@ def test_every_table_marks_what_is_simulated(html):
         name for name in re.findall(r'<button type="button">([^<]*)</button> <span class="tag">', header)
     }
     simulated = [one for one in HEADLINES if BY_NAME[one.stage].metric(one.metric).simulated == "dataset"]
-    shown = [one for one in simulated if not one.without]  # which only stands in for another
+    drawn = [one for one in simulated if one.figure == "alignment"]  # the study has no probes
+    shown = [one for one in drawn if not one.without]  # which only stands in for another
     titles = {"IT predictivity" if one.panel == "neural" else one.title for one in shown}
     assert {name.split(",")[0] for name in tagged} == titles
     attacks = [row for row in Page(section_of(html, "failures")).rows if row[0] == "attacks/photographs"]
@@ -246,6 +251,59 @@ def test_a_study_without_simulated_data_does_not_have_the_word(tmp_path):
     shown = re.sub("<(script|style).*?</(script|style)>", "", html, flags=re.S)
     assert "imulated" not in shown and "SIMULATED" not in shown
     assert 'class="tag"' not in html
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory):
+    """A report of the synthetic study with probes, and their figure."""
+    folder = tmp_path_factory.mktemp("probed")
+    Image.new("RGB", (2160, 3000), "white").save(folder / "accuracy_vs_probes.png")
+    tasks = ["depth", "svrt-04"]
+    more = ("--probe-figure", str(folder / "accuracy_vs_probes.png"))
+    return write_report(folder, lambda _: synthetic_probes.with_probes(tasks=tasks), (), *more)
+
+
+def test_probes_have_a_section_with_their_floor_baselines_people_and_reliability(probed):
+    section = section_of(probed, "probes")
+    depth, svrt = re.findall('<tr><th scope="row">(.*?)</tr>', section, re.DOTALL)
+    row = dict(re.findall('<td data-label="([^"]*)">([^<]*)<', depth))
+    assert row["above permuted labels"] != "– of 11" and row["people"] == "0.90 (simulated)"
+    assert row["permuted labels"].startswith("0.50 (0.41 to ") and row["pixels"] == "0.50"
+    panel = next(one for one in study_of(probed)["panels"] if one["figure"] == "probes")
+    assert "Reliability" not in panel["note"] and "simulated" in depth and "simulated" not in svrt
+    assert re.fullmatch(r"0\.\d\d \(0\.\d\d\)", row["reliability of the spread (largest |ρ|)"])
+    assert "Reliability of the spread between the 11 models" in section_of(probed, "trends")
+
+
+def test_panels_of_probes_stand_in_their_section_with_lines_and_the_band_of_their_floor(probed):
+    assert 'id="panels-probes"' in section_of(probed, "probes") and '<a href="#section-probes">' in probed
+    panels = study_of(probed)["panels"]
+    assert [panel["figure"] for panel in panels] == ["alignment"] * 4 + ["probes"] * 2
+    names = [[name for name, _ in panel["reference"]] for panel in panels]
+    assert names[:4] == [[]] * 4
+    assert names[4] == ["permuted labels", "pixels", "image statistics", "people, SIMULATED"]
+    [(low, high)] = panels[4]["bands"]
+    assert low < 0.5 < high and panels[0]["bands"] == []
+
+
+def test_the_figure_of_probes_is_in_the_page_and_small(probed):
+    (source,) = re.findall('<img src="([^"]*)"', section_of(probed, "probes"))
+    picture = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
+    assert picture.size == (1440, 2000) and picture.format == "PNG"
+
+
+def test_a_study_without_probes_has_no_such_section(html):
+    assert "section-probes" not in html and "panels-probes" not in html
+
+
+def test_where_there_are_only_probes_their_panels_are_the_panels(tmp_path):
+    def only(_):
+        table = synthetic_probes.with_probes(tasks=["depth"])
+        return table[table["benchmark"].str.startswith(("probes/", "accuracy/"))]
+
+    page = write_report(tmp_path, only)
+    assert 'id="panels-probes"' not in page and 'id="section-probes"' in page
+    assert [panel["figure"] for panel in study_of(page)["panels"]] == ["probes"]
 
 
 def test_missing_trend_field_is_named(tmp_path, refused):

@@ -7,6 +7,7 @@ import golden
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic_probes
 import synthetic_scores
 from synthetic_scores import panels_of
 
@@ -245,4 +246,7 @@ def test_results_of_trend_are_those_of_its_version(tmp_path):
         shown |= {name: panel[name] for name in ("title", "benchmark", "metric", "convention", "reason")}
         excluded = [[entry["model"], entry["reason"]] for entry in panel["excluded"]]
         found[panel["measure"]] = shown | {"excluded": excluded, "trend": trend}
+    table = synthetic_probes.with_probes(tasks=["depth"])
+    probe = next(one for one in panels_of(tmp_path, table) if one["measure"] == "probes")
+    found["probes"] = {name: probe[name] for name in ("figure", "levels", "reliability")}
     golden.check("trend", "trend", found)

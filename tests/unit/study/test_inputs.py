@@ -170,6 +170,38 @@ def test_a_page_shows_what_its_model_has(small):
     assert small.galleries("c") == small.of_galleries("c") == []  # has no scores on maps
 
 
+PROBED = {"probes": "probe\tstimuli\tpeople\tscored\ntasks\tplain\t\t\nquiet\tplain\t\tfalse\n"}
+
+
+def test_a_page_shows_decisions_curves_and_images_of_the_probes_of_its_model(small):
+    config = write(SMALL | PROBED)
+    config["probes"]["models"] = ["a"]
+    inputs = Inputs(load(config))
+    (entry,) = inputs.probes("a")
+    assert entry["probe"] == "tasks" and entry["stimuli"] == "plain" and inputs.probes("b") == []
+    shown = inputs.of_probes("a")
+    pixels = f"results/preprocess/plain/{entry['transform']}.zarr"
+    assert shown == [
+        "results/probes/a/tasks_trials.csv",
+        "results/probes/a/tasks_curve.csv",
+        "results/stimuli/plain.csv",
+        pixels,
+    ]
+    assert [path for path in shown if is_ancient(path)] == [pixels]
+
+
+def test_a_figure_of_probes_is_asked_for_only_where_some_are_scored(small):
+    figure = "results/figures/accuracy_vs_probes"
+    assert not small.has_probes() and small.probe_figure() == []
+    assert small.figures() == ["results/figures/accuracy_vs_alignment.svg"]
+    assert f"{figure}.png" not in small.targets()
+    inputs = Inputs(load(write(SMALL | PROBED)))
+    assert inputs.has_probes() and inputs.probe_figure() == [f"{figure}.png"]
+    assert inputs.figures()[1:] == [f"{figure}.svg"] and f"{figure}.png" in inputs.targets()
+    inputs.study.config["probes"]["enabled"] = False
+    assert not inputs.has_probes()
+
+
 def test_a_low_level_model_shows_importance_maps_in_the_place_of_perturbations(small):
     edit("models", "\na\t", "\nedges\tedge-energy\tlow-level\t\t\t\na\t")
     inputs = Inputs(load({name: {"sheet": f"{name}.tsv"} for name in SMALL}))
@@ -250,7 +282,7 @@ def test_every_file_of_the_layout_is_one_that_a_rule_writes():
         layout.TRAINED_SHEET,
         layout.COMPARISON,
     }
-    assert files | {f"{layout.FIGURE}.png"} < outputs()
+    assert files | {f"{layout.FIGURE}.png", f"{layout.PROBE_FIGURE}.png"} < outputs()
 
 
 def test_rules_put_no_path_of_a_result_together():

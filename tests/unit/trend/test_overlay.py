@@ -1,14 +1,17 @@
 """Claims about published models behind a study's own: all are shown, none enters a statistic."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import synthetic_probes
 import synthetic_scores
 
 from visalign.cli import main
 from visalign.errors import InputError
+from visalign.io import tables
 from visalign.io.sheets import validate
 from visalign.measures import PANELS
 from visalign.study.schemas import definition, of_section
@@ -139,6 +142,76 @@ def test_the_config_knows_every_measure_and_has_no_overlay_unless_asked():
     assert tuple(overlay["y"]["properties"]) == tuple(overlay["conventions"]["properties"]) == PANELS
     config = {kind: {"sheet": "s.tsv"} for kind in ("models", "stimuli", "recordings", "maps")}
     assert "overlay" not in validate(config, definition("config"), "here")["trend"]
+
+
+def test_points_of_one_benchmark_are_drawn_on_its_panel_only(table, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    scores, sheet = synthetic_scores.write_study(other)
+    tables.write_table(scores, synthetic_probes.with_probes(tasks=["depth", "svrt-01"]))
+    own = settings(table, y={"probes/tasks/depth": "percent"}, conventions={"probes/tasks/depth": "percent"})
+    argv = ["--scores", scores, "--models", sheet, "--bootstrap", "100", "--overlay", json.dumps(own)]
+    main(["trend", *argv, "--output", str(other / "trend.json")])
+    panels = json.loads((other / "trend.json").read_text())["panels"]
+    shown = {panel["benchmark"]: panel["overlay"] for panel in panels if panel["overlay"]}
+    assert list(shown) == ["probes/tasks/depth"]
+    overlay = shown["probes/tasks/depth"]
+    assert [point["y"] for point in overlay["points"]] == [0.5, 0.7]
+    assert overlay["convention"] == "proportion" and not overlay["own_y"] and not overlay["own_x"]
+
+
+def test_a_benchmark_that_has_no_panel_is_named_with_those_that_have(table, tmp_path, refused):
+    scores, sheet = synthetic_scores.write_study(tmp_path)
+    own = settings(table, y={"probes/tasks/depth": "it"}, conventions={"probes/tasks/depth": "percent"})
+    [said] = refused(
+        *("trend", "--scores", scores, "--models", sheet, "--overlay", json.dumps(own)),
+        *("--output", tmp_path / "t.json"),
+    )
+    assert "trend.overlay.y: 'probes/tasks/depth' is unknown" in said and "clickme/photographs" in said
+
+
+def test_scores_that_are_no_per_cent_are_not_taken_as_such(table):
+    own = settings(table, conventions={"neural": "percent"})
+    with pytest.raises(InputError, match=r"column 'it': the highest is 0\.2, which is no per cent"):
+        read_overlay(own, PANELS)
+
+
+def test_the_config_takes_benchmarks_of_measures_that_have_panels():
+    overlay = of_section("trend")["properties"]["overlay"]["properties"]
+    for columns in ("y", "conventions"):
+        [pattern] = overlay[columns]["patternProperties"]
+        assert re.match(pattern, "probes/tasks/depth") and not re.match(pattern, "accuracy/photographs")
+
+
+@needs_published
+@pytest.mark.parametrize(
+    ("name", "n"),
+    [
+        ("vpt_Perspective_Results_linear_probe_results.csv", 318),
+        ("vpt_Perspective_Results_finetune_results_full.csv", 317),
+    ],
+)
+def test_published_results_on_the_3d_pc_stand_behind_its_panels(name, n):
+    raw = pd.read_csv(PUBLISHED / name)
+    y = {"probes/tasks/depth": "depth_accuracy", "probes/tasks/vpt-basic": "perspective_accuracy"}
+    overlay = {
+        "table": str(PUBLISHED / name),
+        "model": "model_name",
+        "x": "imagenet_accuracy",
+        "metric": "top1",
+        "y": y,
+        "conventions": dict.fromkeys(y, "percent"),
+    }
+    found = read_overlay(overlay, tuple(y))
+    for benchmark, column in y.items():
+        own = found[benchmark]
+        assert own["n"] + own["n_missing"] + len(own["left_out"]) == len(raw) and own["percent"]
+        points = {point["model"]: (point["x"], point["y"]) for point in own["points"]}
+        row = raw[raw["model_name"] == "resnet152.a3_in1k"].iloc[0]
+        expected = row["imagenet_accuracy"] / 100, row[column] / 100
+        assert points["resnet152.a3_in1k"] == pytest.approx(expected)
+        assert all(0 < y < 1 for _, y in points.values())
+    assert found["probes/tasks/depth"]["n"] == n  # the others have no accuracy
 
 
 @needs_published

@@ -30,6 +30,7 @@ def test_words_about_a_correlation_are_no_stronger_than_its_interval(rho, said):
 def panel(**more):
     points = [{"model": f"m{i}", "x": i / 10, "y": y} for i, y in enumerate([0.1, 0.9, 0.5])]
     others = {"shown_only": [], "reference_lines": [], "by_model": [], "excluded": [{}], "sides": ""}
+    others["reliability"] = None
     return {"n": 3, "points": points, "reason": "", **others, **more}
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from visalign.recordings.card import RecordingCard
 
 
+#: The figure of all headlines that name no other.
+MAIN_FIGURE = "alignment"
 #: Status of the scores of a measure whose stage, its name, is off.
 NOT_CHOSEN = "not among {}.models"
 SWITCHED_OFF = "stage {} is switched off"
@@ -111,6 +113,14 @@ class Scale(NamedTuple):
     label: str
 
 
+class Reference(NamedTuple):
+    """A metric that the scores of a panel are read against: a line, or its interval as a band."""
+
+    metric: str
+    name: str
+    band: bool = False
+
+
 class Void(NamedTuple):
     """A word of the status of scores that cannot be compared with others, and why they cannot."""
 
@@ -136,6 +146,14 @@ class Headline:
         Which scores count as missing.
     title_of : callable, optional
         Benchmark -> title of its panel, where that is not `title`.
+    figure : str
+        Figure of several panels that it is in, ``results/figures/accuracy_vs_FIGURE``.
+    references : tuple of Reference
+        What its scores are read against.
+    people : bool
+        Whether the ceiling of its scores is people's score, to be shown as what it is.
+    binomial : bool
+        Whether a score is a share of its ``n`` units, so that its standard error is known.
     without : str
         Another metric: this headline is that of benchmarks on which no model has a value of it. '' for a
         headline of all benchmarks.
@@ -152,6 +170,10 @@ class Headline:
     otherwise: Scale | None = None
     void: Void | None = None
     title_of: Callable[[str], str] | None = None
+    figure: str = MAIN_FIGURE
+    references: tuple[Reference, ...] = ()
+    people: bool = False
+    binomial: bool = False
     without: str = ""
     stage: str = ""
 
@@ -243,6 +265,7 @@ class Measure:
         names = [metric.name for metric in self.metrics]
         asked = {*self.reason_metrics, *(headline.metric for headline in own)}
         asked |= {headline.without for headline in own if headline.without}
+        asked |= {reference.metric for headline in own for reference in headline.references}
         if asked - set(names) or len(set(names)) < len(names):
             raise TypeError(f"measure {self.name}: metrics: each once, and those of headlines among them")
 

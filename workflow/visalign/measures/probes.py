@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Results, Sizes
+from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Reference, Results, Sizes
 from visalign.measures.wording import enumeration
 
 
@@ -71,6 +71,10 @@ MEASURE = Measure(
         Metric("probe_auc", "area under its ROC curve; n images"),
         Metric("curve_area", "mean accuracy over the logarithm of the number of training trials"),
         Metric("n80", "training trials at which the accuracy first reaches .80; n images"),
+        Metric(
+            "permuted_accuracy",
+            "its mean with permuted labels; the interval holds 95 % of permutations; n images",
+        ),
         Metric("pixel_accuracy", "accuracy of the same probe on 28 × 28 pixels; n images"),
         Metric("statistics_accuracy", "the same on image statistics; n images"),
         Metric("human_gap", "people's accuracy less the model's on the same images; n images"),
@@ -95,6 +99,14 @@ MEASURE = Measure(
             label="accuracy",
             raw="proportion",
             title_of=title_of,
+            figure="probes",
+            references=(
+                Reference("permuted_accuracy", "permuted labels", band=True),
+                Reference("pixel_accuracy", "pixels"),
+                Reference("statistics_accuracy", "image statistics"),
+            ),
+            people=True,
+            binomial=True,
         ),
         Headline(
             panel="tilt",
@@ -103,6 +115,7 @@ MEASURE = Measure(
             convention="r",
             label="correlation with people's tilt illusion",
             raw="r",
+            figure="probes",
         ),
     ),
     reason_metrics=("probe_accuracy",),

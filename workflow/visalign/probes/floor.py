@@ -10,9 +10,10 @@ PERMUTATIONS = 200
 
 
 class Floor(NamedTuple):
-    """``mean`` and ``high`` (97.5 % quantile) of scores with permuted labels; ``p`` of the true labels."""
+    """``mean``, 2.5 and 97.5 % quantile of scores with permuted labels; ``p`` of that with true ones."""
 
     mean: float
+    low: float
     high: float
     p: float
     permutations: int
@@ -56,8 +57,7 @@ def floor_of(value: float, permuted: np.ndarray) -> Floor:
     """Floor of a score from scores (count,) of permuted labels; p = (1 + those as high) / (count + 1)."""
     count = len(permuted)
     if not count:
-        return Floor(float("nan"), float("nan"), float("nan"), 0)
+        return Floor(float("nan"), float("nan"), float("nan"), float("nan"), 0)
     as_high = int((permuted >= value - 1e-12).sum())
-    return Floor(
-        float(permuted.mean()), float(np.quantile(permuted, 0.975)), (1 + as_high) / (count + 1), count
-    )
+    low, high = np.quantile(permuted, (0.025, 0.975)).tolist()
+    return Floor(float(permuted.mean()), low, high, (1 + as_high) / (count + 1), count)

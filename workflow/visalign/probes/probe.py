@@ -41,14 +41,14 @@ class Part:
     floor : Floor or None
         With permuted labels.
     levels : dict
-        Accuracy at each level of difficulty, where there are 2 to 12.
+        Accuracy at each level of difficulty, and that with permuted labels, where there are 2 to 12.
     difficulty : DifficultyFit or None
         Where there are several levels.
     """
 
     scores: list[Score]
     floor: Floor | None = None
-    levels: dict[str, Score] = field(default_factory=dict)
+    levels: dict[str, list[Score]] = field(default_factory=dict)
     difficulty: DifficultyFit | None = None
 
 
@@ -218,6 +218,20 @@ def _proportion(
     )
 
 
+def _permuted(accuracy: Score, floor: Floor) -> Score:
+    """Accuracy with permuted labels beside that with true ones; its interval holds 95 % of permutations."""
+    return replace(
+        accuracy,
+        metric="permuted_accuracy",
+        value=floor.mean,
+        ci_low=floor.low,
+        ci_high=floor.high,
+        floor=None,
+        ceiling=None,
+        status=f"ok, {floor.permutations} permutations",
+    )
+
+
 def _part(
     task: _Task,
     found: decisions.Decisions,
@@ -247,6 +261,8 @@ def _part(
         seen = seen_by_people(answers, trials.task[0], trials.stimulus_id[index])
         accuracy = replace(accuracy, ceiling=seen.ceiling)
     scores = [accuracy, _auc_score(task, found, index)]
+    if floor:
+        scores.append(_permuted(accuracy, floor))
     if answers is not None:
         drawn = _resamples(task, index[seen.index], len(right)) if len(seen.index) else None
         scores += people_scores(right, seen, drawn, task.protocol, task.layer)
@@ -257,9 +273,9 @@ def _part(
     at_levels = {}
     for level, own in levels.items():
         members = np.flatnonzero(trials.difficulty[index] == level)
-        at_levels[level] = _proportion(
-            "probe_accuracy", task, right[:, members], index[members], own, task.layer
-        )
+        score = _proportion("probe_accuracy", task, right[:, members], index[members], own, task.layer)
+        assert score.value is not None
+        at_levels[level] = [score, *([_permuted(score, floor_of(score.value, own))] if len(own) else [])]
     fit = None
     if len(set(trials.difficulty[index].tolist())) > 1:
         fit = fit_difficulty(trials.difficulty[index], right, _resamples(task, index, len(right)))

@@ -31,7 +31,7 @@ def spread_reliability(scores: np.ndarray, errors: np.ndarray) -> float:
     return float(1 - (errors[known] ** 2).mean() / variance)
 
 
-def binomial_errors(accuracy: np.ndarray, n: int) -> np.ndarray:
+def binomial_errors(accuracy: np.ndarray, n: int | np.ndarray) -> np.ndarray:
     """Standard errors of accuracies over n independent trials; trials that are not make them too small."""
     return np.sqrt(accuracy * (1 - accuracy) / n)
 

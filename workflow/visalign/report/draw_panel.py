@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,10 +13,11 @@ from matplotlib.text import Annotation, Text
 
 from visalign.measures.wording import decimal
 from visalign.report import theme
+from visalign.report.draw_levels import draw_levels, heights
 from visalign.report.label_placement import place
 from visalign.trend.answer import Overlay, Panel, Point, ReferenceLine, Source, Trend
 from visalign.trend.roles import of_counts
-from visalign.trend.verdict import interval_of
+from visalign.trend.verdict import interval_of, of_reliability
 
 #: Up to so many points all are named; beyond, only the envelope's and the extremes.
 MAX_NAMED = 60
@@ -271,6 +273,8 @@ def footer(panel: Panel) -> str:
             low, high = decimal(judged.low, sign=True), decimal(judged.high, sign=True)
             counts += f" [{low}, {high}{judged.over}]"
         lines.insert(0, panel["trend"]["verdict"])
+        if reliable := of_reliability(panel["reliability"], rho):
+            lines.insert(0, reliable)
     return "\n".join(textwrap.fill(line, FOOTER_WIDTH) for line in (counts, *lines))
 
 
@@ -325,7 +329,14 @@ def title_pad(overlay: Overlay | None) -> float:
     return 8 + 10 * (overlay_legend(overlay).count("\n") + 1) + (36 if overlay["own_x"] else 0)
 
 
-def draw_panel(axes: Axes, panel: Panel, styles: Styles) -> list[Annotation]:
+class Names(NamedTuple):
+    """Names in a panel, not yet placed: of models, and of levels."""
+
+    models: list[Annotation]
+    levels: list[Annotation]
+
+
+def draw_panel(axes: Axes, panel: Panel, styles: Styles) -> Names:
     """Draw one panel; return its names, not yet placed."""
     title = panel["title"] + (", SIMULATED DATA" if panel["simulated"] else "")
     color = theme.SIMULATED if panel["simulated"] else theme.INK
@@ -346,11 +357,11 @@ def draw_panel(axes: Axes, panel: Panel, styles: Styles) -> list[Annotation]:
     if panel["by_model"]:
         axes.set_ylabel("")
         draw_by_model(axes, panel, styles)
-        return []
+        return Names([], [])
     shown = shown_points(panel)
     if not shown and not panel["reference_lines"]:
         draw_empty(axes, panel)
-        return []
+        return Names([], [])
     crowded = len(shown) > MAX_NAMED
     for points, hollow in ((panel["points"], False), (panel["shown_only"], True)):
         draw_points(axes, points, styles, crowded=crowded, hollow=hollow)
@@ -360,7 +371,10 @@ def draw_panel(axes: Axes, panel: Panel, styles: Styles) -> list[Annotation]:
     if overlay := panel["overlay"]:
         draw_overlay(axes, overlay)
         on_axis += [] if overlay["own_x"] else [point["x"] for point in overlay["points"]]
+    if ends := heights(panel["levels"]):
+        axes.update_datalim([(on_axis[0] if on_axis else 0, y) for y in ends])
     limit_x(axes, on_axis)
     if trend := panel["trend"]:
         draw_trend(axes, trend, panel["points"])
-    return name_points(axes, panel)
+    levels = draw_levels(axes, panel)
+    return Names(name_points(axes, panel), levels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -11,8 +12,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from visalign.measures.measure import MAIN_FIGURE as MAIN
 from visalign.report import theme
+from visalign.report.draw_levels import place_levels
 from visalign.report.draw_panel import Styles, draw_panel, place_names, shown_points
+from visalign.report.small_panels import small_multiples
 from visalign.trend.answer import Model, Panel, StudyTrend
 
 COLUMNS = 2
@@ -110,6 +114,33 @@ def provenance(trend: StudyTrend, version: int) -> str:
     )
 
 
+def figures_of(panels: list[Panel], asked: Iterable[str] = ()) -> dict[str, list[Panel]]:
+    """Return the panels of each figure: the main one, those that panels name, and those that are asked for.
+
+    Where every panel belongs to another figure, all are in the main one too.
+    """
+    found: dict[str, list[Panel]] = {MAIN: [], **{name: [] for name in asked}}
+    for panel in panels:
+        found.setdefault(panel["figure"], []).append(panel)
+    return found | {MAIN: found[MAIN] or panels}
+
+
+def nothing_yet(name: str) -> Figure:
+    """Return the figure of measures of which no model has been scored yet."""
+    figure = Figure(figsize=PANEL_SIZE)
+    FigureCanvasAgg(figure)
+    figure.text(0.5, 0.5, f"no model has been scored on {name} yet", ha="center", color=theme.QUIET)
+    return figure
+
+
+def drawn(trend: StudyTrend, panels: list[Panel], styles: Styles, version: int) -> Figure:
+    """Return the figure of some panels: small ones, as wide as a page, where none is of the main figure."""
+    small = all(panel["figure"] != MAIN and not panel["by_model"] for panel in panels) and len(panels) > 1
+    if small:
+        return small_multiples(panels, styles, family_handles(panels, styles), provenance(trend, version))
+    return accuracy_vs_alignment(trend, panels, styles, version)
+
+
 def accuracy_vs_alignment(trend: StudyTrend, panels: list[Panel], styles: Styles, version: int) -> Figure:
     """Return the figure of some panels, labels placed, ready to save (inside ``theme.look()``).
 
@@ -146,7 +177,8 @@ def accuracy_vs_alignment(trend: StudyTrend, panels: list[Panel], styles: Styles
     # Names are placed for this layout: it must not move under them. Without an engine nothing is drawn twice.
     figure.set_layout_engine(None)
     for axes, texts, panel in zip(grid, names, panels, strict=False):
-        place_names(axes, texts, panel)
+        place_names(axes, texts.models, panel)
+        place_levels(axes, texts.levels, panel)
     return figure
 
 

@@ -12,6 +12,7 @@ from visalign.report import study_page
 from visalign.report.study_page import PER_LAYER, families, headlines, plain_name, rows_of, shown
 from visalign.trend import verdict
 from visalign.trend.answer import Equation, Panel, StudyTrend
+from visalign.trend.references import named
 
 
 class Axis(TypedDict):
@@ -43,6 +44,8 @@ class LinkedPanel(TypedDict):
     note: str
     trend: DrawnTrend | None
     reference: list[tuple[str, float | None]]  # name and y of each such line
+    bands: list[tuple[float | None, float | None]]  # ends of the bands of floors
+    figure: str  # under which of the page's sections it stands
 
 
 class LinkedPanels(TypedDict):
@@ -157,7 +160,16 @@ def panels(scores: pd.DataFrame, trend: StudyTrend, parameters: Mapping[str, int
                 "y": place[panel["benchmark"], panel["metric"], panel["convention"]],
                 "note": verdict.of_panel(panel, study_page.word_of(trend))[1],
                 "trend": drawn_trend(panel),
-                "reference": [(line["model"], rounded(line["y"])) for line in panel["reference_lines"]],
+                "reference": [
+                    *((line["model"], rounded(line["y"])) for line in panel["reference_lines"]),
+                    *((named(level), rounded(level["y"])) for level in panel["levels"]),
+                ],
+                "bands": [
+                    (rounded(level["low"]), rounded(level["high"]))
+                    for level in panel["levels"]
+                    if level["low"] is not None
+                ],
+                "figure": panel["figure"],
             }
             for panel in trend["panels"]
         ],

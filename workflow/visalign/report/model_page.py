@@ -16,7 +16,7 @@ from visalign.io.files import Json, read_json
 from visalign.io.scores import ScoreRow, rows_in
 from visalign.maps import alignment
 from visalign.measures import wording
-from visalign.report import study_page
+from visalign.report import probe_page, study_page
 from visalign.report.pictures import PICTURES, QUANTILE, heat, per_image, thumbnail
 from visalign.report.render import number
 from visalign.stimuli import tables as stimulus_tables
@@ -211,6 +211,11 @@ COLUMNS = (
 )
 
 
+def data_of(benchmark: str) -> str:
+    """Return the part of a benchmark that says of which data it is: of tasks of one probe the probe."""
+    return "/".join(benchmark.split("/")[:2]) if benchmark.startswith("probes/") else benchmark
+
+
 class Content(TypedDict):
     """What the page of one model shows."""
 
@@ -220,11 +225,16 @@ class Content(TypedDict):
     columns: tuple[Column, ...]
     scores: list[ScoreRow]
     curves: list[Curve]
+    probes: list[probe_page.Probe]
     galleries: list[Gallery]
 
 
 def content(
-    scores: pd.DataFrame, model: str, directory: Path, galleries: Sequence[Mapping[str, str]]
+    scores: pd.DataFrame,
+    model: str,
+    directory: Path,
+    galleries: Sequence[Mapping[str, str]],
+    probes: Sequence[Mapping[str, str]] = (),
 ) -> Content:
     """Return what the page of one model shows, for its template.
 
@@ -236,6 +246,8 @@ def content(
         Results of the stages.
     galleries : sequence of mapping
         As ``gallery`` takes them.
+    probes : sequence of mapping
+        As ``probe_page.content`` takes them.
 
     Raises
     ------
@@ -247,7 +259,7 @@ def content(
         raise InputError(f"--model {model}: no row in the score tables")
     own = own.assign(simulated=study_page.is_simulated(own))
     simulated: dict[str, bool] = {}
-    for benchmark, rows in own.groupby("benchmark", sort=False):
+    for benchmark, rows in own.groupby(own["benchmark"].map(data_of), sort=False):
         if rows["simulated"].nunique() == 1:
             simulated[str(benchmark).replace("/", " ").replace("_", " ")] = bool(rows["simulated"].iloc[0])
         else:
@@ -261,5 +273,6 @@ def content(
         "columns": COLUMNS,
         "scores": rows_in(own[~own["metric"].str.endswith(study_page.PER_LAYER)]),
         "curves": layer_curves(own),
+        "probes": probe_page.content(own, directory, model, probes),
         "galleries": [g for g in (gallery(directory, model, entry) for entry in galleries) if g],
     }

@@ -9,7 +9,7 @@ from typing import TypedDict
 import pandas as pd
 
 from visalign.io.files import Json, read_json
-from visalign.report import linked_panels, model_page, remarks, study_page
+from visalign.report import linked_panels, model_page, probe_page, probe_tables, remarks, study_page
 from visalign.report.render import address, links, render
 from visalign.trend import text, verdict
 from visalign.trend.answer import Panel, StudyTrend
@@ -30,6 +30,7 @@ class Content(TypedDict):
     simulation: list[str]
     panels: linked_panels.LinkedPanels
     verdicts: list[Verdict]
+    probes: probe_tables.Section
     columns: list[study_page.Column]
     failures: list[remarks.Failure]
     left_out: list[remarks.LeftOut]
@@ -59,6 +60,7 @@ def content_of_study(
     config_hash: str,
     credits: Sequence[Mapping[str, object]] = (),
     not_measured: Mapping[str, str] | None = None,
+    probe_figure: Path | None = None,
 ) -> Content:
     """Return what the page of all models shows, but for models and links.
 
@@ -72,6 +74,8 @@ def content_of_study(
         Whose data they are: ``names`` of data sets, ``citation`` and ``licence``.
     not_measured : mapping of str to str, optional
         Title of a measure that the study has no score of its own of -> why.
+    probe_figure : Path, optional
+        PNG of the figure of probes.
     """
     simulated = study_page.simulated_measures(scores, trend)
     return {
@@ -87,6 +91,7 @@ def content_of_study(
             }
             for panel in trend["panels"]
         ],
+        "probes": probe_tables.section(trend["panels"], probe_figure),
         "columns": study_page.headlines(trend),
         "failures": remarks.failures(scores, trend),
         "left_out": remarks.left_out(scores),
@@ -128,6 +133,7 @@ def of_model(
     page: Path,
     score_files: Sequence[str],
     published_top1: float | None = None,
+    probes: Sequence[Mapping[str, str]] = (),
 ) -> str:
     """Return the page of one model as HTML.
 
@@ -143,9 +149,12 @@ def of_model(
         To link to.
     published_top1 : float, optional
         What others report.
+    probes : sequence of mapping
+        As `probe_page.content` takes them.
     """
     files: list[str | Path] = [*score_files, *model_page.files(directory, model, galleries)]
-    content = model_page.content(scores, model, directory, galleries)
+    files += probe_page.files(directory, model, probes)
+    content = model_page.content(scores, model, directory, galleries, probes)
     if published_top1 is not None:
         content["card"]["published_top1"] = published_top1
     back = address(directory / "report.html", page)

@@ -18,6 +18,8 @@ from visalign.measures import wording
 
 #: Width of a picture in pixels.
 WIDTH = 128
+#: Width of a figure in pixels, and how many colours it keeps.
+SCREEN, COLOURS = 1440, 128
 #: Map colours of least, middle and most importance: dark to light, so that they read without hue too.
 DARK, MIDDLE, LIGHT = "#000004", "#b63679", "#fcfdbf"
 #: Values above this quantile of a map, or of a perturbation's sizes, look alike: few are far beyond.
@@ -32,6 +34,16 @@ def thumbnail(image: Image.Image, resampling: Image.Resampling = Image.Resamplin
     buffer = io.BytesIO()
     image.resize((WIDTH, height), resampling).save(buffer, "JPEG", quality=80, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def drawing(path: Path) -> str:
+    """Return a figure as a small PNG in a data address, as wide as a screen."""
+    with Image.open(path) as image:
+        height = round(SCREEN * image.height / image.width)
+        smaller = image.convert("RGB").resize((SCREEN, height), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    smaller.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def heat(importance: np.ndarray) -> Image.Image:

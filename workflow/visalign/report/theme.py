@@ -29,6 +29,9 @@ SIMULATED = "#A03000"
 #: The two-piece regression with its bands, and published models behind a study's own.
 FIT = "#5B3A8C"
 OVERLAY = "#b4b4b4"
+#: The band of a floor, and people's line.
+FLOOR = "#ece8de"
+PEOPLE = "#0b6e4f"
 
 RC: Any = {  # matplotlib types each key by name
     # Verdana has the widths of DejaVu Sans: text in an SVG keeps its place on machines without the latter.
@@ -58,6 +61,23 @@ RC: Any = {  # matplotlib types each key by name
     "figure.autolayout": False,  # whatever the user's matplotlibrc says
     "figure.constrained_layout.use": False,
     "svg.hashsalt": "visalign",  # same input, same bytes
+}
+
+#: What differs in panels that are small enough for several on the width of a page.
+SMALL: Any = {
+    "font.size": 6.5,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 6.5,
+    "axes.labelpad": 2,
+    "axes.linewidth": 0.6,
+    "xtick.labelsize": 6,
+    "ytick.labelsize": 6,
+    "xtick.major.size": 2,
+    "ytick.major.size": 2,
+    "xtick.major.pad": 2,
+    "ytick.major.pad": 2,
+    "grid.linewidth": 0.4,
+    "legend.fontsize": 6,
 }
 
 #: Metadata without dates, by format: same input, same bytes.

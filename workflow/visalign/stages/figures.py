@@ -1,4 +1,4 @@
-"""Draw accuracy against alignment: one figure of all measures, and one per measure."""
+"""Draw accuracy against alignment: a figure of all measures, one of probes, and one per panel."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tqdm import tqdm
 from visalign.errors import InputError
 from visalign.io.files import read_json
 from visalign.report import theme
-from visalign.report.figure import accuracy_vs_alignment, named_styles, stem
+from visalign.report.figure import drawn, figures_of, named_styles, nothing_yet, stem
 from visalign.study.options import add_settings
 from visalign.study.schemas import section
 from visalign.trend.answer import StudyTrend
 
-VERSIONS = {"figures": 3}
+VERSIONS = {"figures": 4}
 
 EXAMPLES = """\
   python -m visalign figures --trend results/trend.json --output-dir results/figures \\
@@ -32,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--measures-dir", required=True, type=Path, metavar="DIR", help="where the figures of each measure go"
     )
+    parser.add_argument(
+        "--figures",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="figures accuracy_vs_NAME to write even where no model has been scored yet, such as probes",
+    )
     add_settings(parser, section("figures"), "figures")
 
 
@@ -42,8 +49,11 @@ def run(args: argparse.Namespace) -> None:
     if not panels:
         raise InputError(f"{args.trend}: field 'panels' is missing or empty")
     styles = named_styles(panels)
-    files = {args.output_dir / "accuracy_vs_alignment": panels}
+    named = figures_of(panels, args.figures)
+    files = {args.output_dir / f"accuracy_vs_{name}": shown for name, shown in named.items()}
     files |= {args.measures_dir / stem(panel): [panel] for panel in panels}
     with theme.look():
         for path, shown in tqdm(files.items(), desc="figures", unit="figure"):
-            theme.save(accuracy_vs_alignment(trend, shown, styles, VERSIONS["figures"]), path, args.dpi)
+            version = VERSIONS["figures"]
+            own = drawn(trend, shown, styles, version) if shown else nothing_yet(path.name.rpartition("_")[2])
+            theme.save(own, path, args.dpi)

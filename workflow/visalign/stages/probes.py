@@ -39,18 +39,21 @@ from visalign.study.schemas import definition, section
 from visalign.visual_tasks.gratings import ALONE, CENTRE
 from visalign.zoo.pools import array_of
 
-VERSIONS = {"probes": 1}
+VERSIONS = {"probes": 2}
 EXAMPLES = """\
   python -m visalign probes --features X.npy --trials trials.csv --json
   python -m visalign probes --features X.npy --trials trials.csv --people answers.csv --tasks 'svrt-*' --json
   python -m visalign probes --model lite0 --dataset tasks --features-store features.zarr \\
       --features-manifest features.json --pixels pixels.zarr --pixels-manifest pixels.json \\
-      --table tasks.csv --trials tasks/trials.csv --output probes.csv --trials-output probes_trials.csv
+      --table tasks.csv --trials tasks/trials.csv --output probes.csv --trials-output probes_trials.csv \\
+      --curve-output probes_curve.csv
 """
 #: Layer by which the best is meant, and the end of the benchmark of all levels of difficulty together.
 BEST, ALL = "best", "all"
 #: Columns of the table of trials of a probe that has none but gratings.
 TABLE = ("stimulus_id", "task", "split", "label", "draw", "fold", "value", "correct", "group", "difficulty")
+#: Columns of the table of learning curves: accuracy of each task at each number of training trials.
+CURVE = ("task", "size", "accuracy", "ci_low", "ci_high")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stage.add_argument("--table", help="table of the stimulus set (CSV)")
     stage.add_argument("--output", help="score rows to write (CSV)")
     stage.add_argument("--trials-output", help="table to write of each trial's decision (CSV)")
+    stage.add_argument("--curve-output", help="table to write of learning curves (CSV)")
     parser.add_argument("--trials", required=True, help="trials: stimulus_id, task, label, … (CSV)")
     parser.add_argument("--people", help="people's answers: participant, stimulus_id, response, label (CSV)")
     add_settings(parser, definition("probes"), "probes")
@@ -159,8 +163,9 @@ def scores_of(task: str, result: ProbeResult) -> Iterator[tuple[str, Score]]:
         for score in found.scores:
             beyond = found.floor if score.metric == "probe_accuracy" else None
             yield whole, with_floor(score, beyond) if beyond else score
-        for level, score in found.levels.items():
-            yield f"{name}/{level}", score
+        for level, scores in found.levels.items():
+            for score in scores:
+                yield f"{name}/{level}", score
         if found.difficulty:
             for score in of_difficulty(found.difficulty, found.scores[0]):
                 yield whole, score
@@ -198,7 +203,7 @@ def run_stage(args: argparse.Namespace) -> None:
     layers = read_layers(store, args.layer, args.pool, args.features_store)
     trials = read_trials(args.trials, ids)
     answers = read_answers(args.people) if args.people else None
-    own, rows, tables_of, accuracies = protocol(args), [], [], dict[str, float]()
+    own, rows, tables_of, curves, accuracies = protocol(args), [], [], [], dict[str, float]()
     inputs = inputs_hash(args.features_manifest, args.pixels_manifest, args.trials)
 
     def source(name: str) -> Source:
@@ -220,6 +225,7 @@ def run_stage(args: argparse.Namespace) -> None:
     for task in tqdm(tasks, desc=f"probes {args.model}", unit="task"):
         result = probe_task(layers, ids, trials, task, own, answers=answers, pixels=pixels)
         tables_of.append(result.trials)
+        curves.append(result.curve.assign(task=task))
         for name, score in scores_of(task, result):
             rows += rows_of([of_people(score, args.simulated)], source(name))
         if result.parts["test"].floor:
@@ -232,9 +238,18 @@ def run_stage(args: argparse.Namespace) -> None:
         rows += rows_of([sameness_gap(accuracies)], source("svrt"))
     if tilted:
         rows += tilt_rows(layers, ids, trials, args.seed, source)
-    table = pd.concat(tables_of, ignore_index=True) if tables_of else pd.DataFrame(columns=list(TABLE))
-    write_table(args.trials_output, table)
+    write_table(args.trials_output, together(tables_of, TABLE))
+    if args.curve_output:
+        write_table(args.curve_output, together(curves, CURVE))
     write_scores(args.output, rows)
+
+
+def together(tables_of: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Join the tables of tasks that have rows; a table of none has its columns all the same."""
+    filled = [table for table in tables_of if len(table)]
+    return (
+        pd.concat(filled, ignore_index=True)[list(columns)] if filled else pd.DataFrame(columns=list(columns))
+    )
 
 
 def tilt_rows(

@@ -18,7 +18,7 @@ from visalign.measures import BY_NAME
 from visalign.report import pages, study_page
 from visalign.trend.answer import StudyTrend
 
-VERSIONS = {"study": 6, "model": 6}
+VERSIONS = {"study": 7, "model": 7}
 
 EXAMPLES = """\
   python -m visalign report study --scores results/scores.csv --trend results/trend.json \\
@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     study = commands.add_parser("study", help="write the page of all models")
     study.add_argument("--trend", required=True, metavar="JSON", help="panels, as trend writes them")
     study.add_argument("--figure", nargs="*", default=[], metavar="FILE", help="figures to link to")
+    study.add_argument(
+        "--probe-figure", nargs="*", type=Path, default=[], metavar="PNG", help="figure of probes to show"
+    )
     study.add_argument("--cards", nargs="*", default=[], metavar="JSON", help="cards of recordings and maps")
     study.add_argument(
         "--credits",
@@ -68,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="JSON",
         help="list of {maps, stimuli, transform}: what to show images of",
+    )
+    model.add_argument(
+        "--probes",
+        type=json.loads,
+        default=[],
+        metavar="JSON",
+        help="list of {probe, stimuli, transform}: probes to show, with trials that were right and wrong",
     )
     for command in (study, model):
         command.add_argument("--scores", required=True, nargs="+", metavar="CSV", help="score tables")
@@ -103,6 +113,7 @@ def study(args: argparse.Namespace, scores: pd.DataFrame) -> None:
         args.config_hash,
         args.credits,
         {BY_NAME[name].title: reason for name, reason in args.not_measured.items()},
+        next(iter(args.probe_figure), None),
     )
     own = [args.directory / "report" / f"{model}.html" for model in models]
     files = [*args.scores, *args.figure]
@@ -121,5 +132,6 @@ def model(args: argparse.Namespace, scores: pd.DataFrame) -> None:
         args.output,
         args.scores,
         args.published_top1,
+        args.probes,
     )
     write_atomic(args.output, page)

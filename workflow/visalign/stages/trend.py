@@ -16,14 +16,14 @@ from visalign.io.files import inputs_hash, write_json
 from visalign.measures import PANELS
 from visalign.study.options import add_seed, add_settings
 from visalign.study.schemas import section
-from visalign.trend import axis, text
+from visalign.trend import axis, score_rows, text
 from visalign.trend.answer import StudyTrend
 from visalign.trend.model_sheet import read_study
 from visalign.trend.overlay import read_overlay
 from visalign.trend.panel import Settings, panels
 from visalign.trend.table import of_table
 
-VERSIONS = {"trend": 8}
+VERSIONS = {"trend": 9}
 
 EXAMPLES = """\
   python -m visalign trend scores_per_model.csv --x top1 --y it_pls --label model
@@ -38,7 +38,8 @@ def run_pipeline(args: argparse.Namespace) -> None:
     """Write the panels of a score table as JSON."""
     scores, sheet = read_study(args.scores, args.models, args.sides, args.tables)
     x = axis.choose(scores, args.scores, args.accuracy, args.metric, args.axis, args.titles)
-    overlays = read_overlay(args.overlay, PANELS) if args.overlay else {}
+    known = (*PANELS, *dict.fromkeys(benchmark for _, benchmark in score_rows.of_headlines(scores)))
+    overlays = read_overlay(args.overlay, known) if args.overlay else {}
     settings = Settings(x, args.roles, args.seed, args.bootstrap, args.titles)
     found = panels(scores, sheet, overlays, settings, args.confirmatory)
     alone = any(panel["reason"] == axis.ALONE for panel in found)

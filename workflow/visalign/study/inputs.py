@@ -315,6 +315,41 @@ class Inputs:
                         files.append(layout.gallery(model, maps))
         return files
 
+    def probes(self, model: str) -> list[dict[str, str]]:
+        """Probes of a model, each with its stimuli as the model sees them."""
+        own = set(self.scores_of(model))
+        return [
+            {
+                "probe": name,
+                "stimuli": row["stimuli"],
+                "transform": self.study.transform(model, row["stimuli"]),
+            }
+            for name, row in self.study.probes.items()
+            if layout.scores("probes", model, name) in own
+        ]
+
+    def of_probes(self, model: str) -> list[str]:
+        """What the page of a model shows of its probes: decisions, learning curves and images."""
+        files = []
+        for shown in self.probes(model):
+            files += [layout.decisions(model, shown["probe"]), layout.learning_curves(model, shown["probe"])]
+            files.append(layout.stimuli(shown["stimuli"]))
+            files.append(ancient(layout.pixels(shown["stimuli"], shown["transform"])))
+        return files
+
+    def has_probes(self) -> bool:
+        """Whether the study scores probes, and so has a figure of them."""
+        return any(measure == "probes" for measure, _, _ in self.study.score_files())
+
+    def figures(self) -> list[str]:
+        """Figures of several panels, which the report links to."""
+        stems = [layout.FIGURE, *([layout.PROBE_FIGURE] if self.has_probes() else [])]
+        return [f"{stem}.svg" for stem in stems]
+
+    def probe_figure(self) -> list[str]:
+        """The figure of probes that the report shows, or none."""
+        return [f"{layout.PROBE_FIGURE}.png"] if self.has_probes() else []
+
     def pages(self) -> list[str]:
         """Pages of the models that have scores."""
         return [layout.page(model) for model in self.study.models if self.scores_of(model)]
@@ -325,7 +360,7 @@ class Inputs:
         files += [layout.TREND] if study.enabled("trend") else []
         files += [layout.REPORT] if study.enabled("report") else []
         files += [layout.METHODS] if study.enabled("trend") else []
-        files += [f"{layout.FIGURE}.png"] if study.enabled("figures") else []
+        files += [f"{layout.FIGURE}.png", *self.probe_figure()] if study.enabled("figures") else []
         return files + ([layout.COMPARISON] if study.paired_models() and study.compared_on() else [])
 
 

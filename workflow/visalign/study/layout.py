@@ -15,6 +15,7 @@ TREND = f"{RESULTS}/trend.json"
 METHODS = f"{RESULTS}/methods.md"
 REPORT = f"{RESULTS}/report.html"
 FIGURE = f"{RESULTS}/figures/accuracy_vs_alignment"
+PROBE_FIGURE = f"{RESULTS}/figures/accuracy_vs_probes"
 TIMINGS = f"{RESULTS}/benchmarks"
 #: That sheets and files were found to agree, see `study.check`.
 CHECK = f"{RESULTS}/check.json"
@@ -143,6 +144,16 @@ def scores(measure: str, model: str, dataset: str) -> str:
 def scores_per_image(measure: str, model: str, dataset: str) -> str:
     """Table of a benchmark, image by image."""
     return f"{RESULTS}/{measure}/{model}/{dataset}_images.csv"
+
+
+def decisions(model: str, probe: str) -> str:
+    """Table of what a probe of a model decided, trial by trial."""
+    return f"{RESULTS}/probes/{model}/{probe}_trials.csv"
+
+
+def learning_curves(model: str, probe: str) -> str:
+    """Table of the learning curves of a probe of a model."""
+    return f"{RESULTS}/probes/{model}/{probe}_curve.csv"
 
 
 def scores_of_all(stage: str, dataset: str) -> str:

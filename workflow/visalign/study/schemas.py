@@ -74,6 +74,11 @@ def of_section(name: str) -> Schema:
                 headline.panel: {"description": f"{headline.title}.", "type": "string"}
                 for headline in HEADLINES
             }
+            stages = "|".join(measure.name for measure in MEASURES if measure.headlines)
+            meaning = "Of one benchmark, such as probes/tasks/depth."
+            overlay[columns]["patternProperties"] = {
+                f"^({stages})/": {"description": meaning, "type": "string"}
+            }
     return found
 
 

@@ -218,10 +218,32 @@ class Overlay(TypedDict):
     own_y: NotRequired[bool]
 
 
+class Level(TypedDict):
+    """A height that the scores of a panel are read against; medians over models."""
+
+    name: str
+    y: float
+    low: float | None  # ends of its band
+    high: float | None
+    simulated: bool
+    n: int  # models that it is known of
+
+
+class SpreadReliability(TypedDict):
+    """How much of the spread of scores between models is more than their errors; None where undefined."""
+
+    value: float | None  # 1 − mean squared error / variance
+    attainable: float | None  # the largest |ρ| that such scores can have with anything
+    disattenuated: float | None  # ρ without their errors
+    n: int  # models
+    units: list[int]  # fewest and most units, such as images, that a score rests on
+
+
 class Panel(Models):
     """A headline on a benchmark, its models and their trend."""
 
     measure: str
+    figure: str  # of several panels that it is in
     title: str
     subtitle: str
     benchmark: str
@@ -232,8 +254,10 @@ class Panel(Models):
     x_label: str
     y_label: str
     n: int
+    levels: list[Level]
     overlay: Overlay | None
     trend: Trend | None
+    reliability: SpreadReliability | None  # of panels of shares, whose errors are known
     reason: str  # why there is no trend, or ''
     sides: str  # sentence on input sides that differ, or ''
 

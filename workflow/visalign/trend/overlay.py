@@ -14,6 +14,8 @@ from visalign.trend.columns import read_pairs
 
 #: An accuracy below this is no published model's: the outputs were read in another order, or not at all.
 LEAST = 0.01
+#: Convention of a column of scores in per cent, and of the scores that are made of it.
+PERCENT, PROPORTION = "percent", "proportion"
 
 
 class Settings(TypedDict):
@@ -23,24 +25,24 @@ class Settings(TypedDict):
     model: NotRequired[str]  # column
     x: str  # column
     metric: str  # which accuracy x is
-    y: Mapping[str, str]  # measure -> column
-    conventions: Mapping[str, str]  # measure -> that of the column
+    y: Mapping[str, str]  # panel, of a measure or of one of its benchmarks, -> column
+    conventions: Mapping[str, str]  # panel -> that of the column
 
 
-def read_overlay(settings: Settings, measures: tuple[str, ...]) -> dict[str, Overlay]:
-    """Read the published points of each measure.
+def read_overlay(settings: Settings, known: tuple[str, ...]) -> dict[str, Overlay]:
+    """Read the published points of each measure or benchmark.
 
     Parameters
     ----------
     settings : dict
         ``trend.overlay`` of the config.
-    measures : tuple of str
-        The measures there are.
+    known : tuple of str
+        The measures and benchmarks that have panels.
 
     Returns
     -------
     dict of str to dict
-        Measure -> its points.
+        Measure or benchmark -> its points.
 
     Raises
     ------
@@ -50,20 +52,20 @@ def read_overlay(settings: Settings, measures: tuple[str, ...]) -> dict[str, Ove
     for key in ("table", "x", "metric", "y", "conventions"):
         if key not in settings:
             raise InputError(f"trend.overlay: {key} is missing")
-    for measure, column in settings["y"].items():
-        if measure not in measures:
-            raise InputError(f"trend.overlay.y: {measure!r} is unknown (known: {', '.join(measures)})")
-        if measure not in settings["conventions"]:
+    for panel, column in settings["y"].items():
+        if panel not in known:
+            raise InputError(f"trend.overlay.y: {panel!r} is unknown (known: {', '.join(known)})")
+        if panel not in settings["conventions"]:
             raise InputError(
-                f"trend.overlay.conventions: {measure} is missing: give the convention of column {column!r}, "
+                f"trend.overlay.conventions: {panel} is missing: give the convention of column {column!r}, "
                 "such as floor_corrected or 'as published'; one that is not the panel's has its own axis"
             )
-    return {measure: points(settings, measure) for measure in settings["y"]}
+    return {panel: points(settings, panel) for panel in settings["y"]}
 
 
-def points(settings: Settings, measure: str) -> Overlay:
-    """Return the points of one measure, as ``read_overlay`` describes them."""
-    table, column = settings["table"], settings["y"][measure]
+def points(settings: Settings, panel: str) -> Overlay:
+    """Return the points of one measure or benchmark, as ``read_overlay`` describes them."""
+    table, column = settings["table"], settings["y"][panel]
     pairs = read_pairs(table, settings["x"], column, label=settings.get("model", "model"))
     used = (pairs.x >= LEAST) & (pairs.x <= 100)
     percent = bool(used.any() and (pairs.x[used] > 1).all())
@@ -73,15 +75,20 @@ def points(settings: Settings, measure: str) -> Overlay:
             f"{pairs.x[used].min():g} no per cent: give all in one unit"
         )
     x = pairs.x / 100 if percent else pairs.x
+    y, convention = pairs.y, settings["conventions"][panel]
+    if convention == PERCENT:
+        if y.size and not 1 < y.max() <= 100:
+            raise InputError(f"{table}: column {column!r}: the highest is {y.max():g}, which is no per cent")
+        y, convention = y / 100, PROPORTION
     found: list[Position] = [
-        {"model": pairs.names[i], "x": float(x[i]), "y": float(pairs.y[i])} for i in np.flatnonzero(used)
+        {"model": pairs.names[i], "x": float(x[i]), "y": float(y[i])} for i in np.flatnonzero(used)
     ]
     return {
         "table": Path(table).name,
         "x": settings["x"],
         "y": column,
         "metric": settings["metric"],
-        "convention": settings["conventions"][measure],
+        "convention": convention,
         "percent": percent,
         "n": len(found),
         "n_missing": pairs.n_missing,

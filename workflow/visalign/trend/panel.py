@@ -11,7 +11,7 @@ import pandas as pd
 
 from visalign.io.scores import ScoreRow, is_true
 from visalign.measures.measure import Headline, Void
-from visalign.trend import axis, multiplicity, score_rows, segmented, text, verdict
+from visalign.trend import axis, multiplicity, references, score_rows, segmented, text, verdict
 from visalign.trend.answer import Model, Models, Overlay, Panel, Point, ReferenceLine, Source, Trend
 from visalign.trend.association import describe, too_few
 from visalign.trend.axis import XAxis
@@ -161,7 +161,7 @@ def panel(
     sheet : DataFrame
         model, family, and what `covariates` makes of it.
     overlay : dict, optional
-        Published points of the measure, to be shown.
+        Published points of the measure or benchmark, to be shown.
     """
     headline = score_rows.scaled(scores, headline, benchmark)
     x, x_rows = settings.axis, None
@@ -177,8 +177,12 @@ def panel(
     sources = [source(x.benchmark, x_rows.values())] if x and x_rows is not None else []
     sources.append(source(benchmark, y_rows.values()))
     title = score_rows.title(headline, benchmark, settings.titles)
+    rho = trend["spearman"]["overall"]["value"] if trend else None
+    alone = [one for one in found["by_model"] if one.get("role", "model") in settings.roles]
+    scored = [*points, *alone]  # one of them is empty
     return {
         "measure": headline.panel,
+        "figure": headline.figure,
         "title": title,
         "subtitle": " ".join(benchmark.split("/")[1:]).replace("_", " "),
         "benchmark": benchmark,
@@ -190,8 +194,10 @@ def panel(
         "y_label": f"{title}: {headline.label}",
         "n": len(points),
         **found,
+        "levels": references.levels(scores, headline, benchmark, y_rows),
         "overlay": on_axes(overlay, x.metric, headline.convention) if overlay and x else None,
         "trend": trend,
+        "reliability": references.reliability(scored, y_rows, rho) if headline.binomial else None,
         "reason": reason,
         "sides": text.of_sides(rows["sides"].to_numpy(), trend) if "sides" in rows else "",
     }
@@ -210,7 +216,14 @@ def panels(
     """
     x = settings.axis
     found = [
-        panel(scores, sheet, headline, benchmark, overlays.get(headline.panel), settings)
+        panel(
+            scores,
+            sheet,
+            headline,
+            benchmark,
+            overlays.get(benchmark) or overlays.get(headline.panel),
+            settings,
+        )
         for headline, benchmark in score_rows.of_headlines(scores)
         if x is None or (benchmark, headline.metric) != (x.benchmark, x.metric)
     ]

@@ -21,6 +21,7 @@ from visalign.trend.answer import (
     Panel,
     Point,
     Position,
+    SpreadReliability,
     Trend,
 )
 from visalign.trend.roles import of_counts
@@ -178,6 +179,26 @@ def of_envelope(test: EnvelopeDecline) -> str:
     return f"The {name} declines somewhere; test of its decline: {told}."
 
 
+def of_reliability(found: SpreadReliability | None, rho: Correlation) -> str:
+    """Say how reliable the spread of scores is, and what that leaves of a correlation; '' where unknown."""
+    if found is None or found["value"] is None:
+        return ""
+    least, most = found["units"]
+    images = f"{least} to {most}" if least < most else f"{least}"
+    start = (
+        f"Reliability of the spread between the {found['n']} models: {decimal(found['value'])} (binomial "
+        f"errors of {images} images a score)"
+    )
+    if found["attainable"] is None:
+        return f"{start}: they differ no more than by such errors, and ρ says nothing."
+    start += f": |ρ| of at most {decimal(found['attainable'])} can be expected with anything"
+    if found["disattenuated"] is None or rho["value"] is None:
+        return f"{start}."
+    without = found["disattenuated"]
+    size = "beyond 1 in size" if abs(without) > 1 else decimal(without, sign=True)
+    return f"{start}; without these errors ρ would be {size}."
+
+
 def of_changepoint(peak: Position, points: Iterable[Point], word: str = ACCURACY) -> str:
     """Describe the envelope's changepoint among the models, and say what it is not."""
     beyond = sum(point["x"] > peak["x"] for point in points)
@@ -227,6 +248,7 @@ def of_panel(panel: Panel, word: str = ACCURACY) -> list[str]:
     sentences += [trend["verdict"]] if "verdict" in trend else []
     sentences += [
         of_correlation(rho["overall"], "All models", word),
+        *filter(None, [of_reliability(panel["reliability"], rho["overall"])]),
         of_changepoint(trend["changepoint"], panel["points"], word),
         of_correlation(rho["below"], f"{name} below {split}", word),
         of_correlation(rho["above"], f"{name} above {split}", word),
