@@ -17,7 +17,7 @@ def write(path, lines, header=HEADER):
 
 def test_time_outs_are_wrong_and_counted_and_other_images_are_named(tmp_path):
     lines = ["1,a,1,1,False", "1,b,0,1,false", "1,c,,1,True", "2,a,0,0,0", "2,b,1,1,1", "2,z,1,1,0"]
-    answers = people.read_answers(write(tmp_path, lines))
+    answers = people.read_table_of_answers(write(tmp_path, lines))
     found = people.answers_to(answers, "any", ["a", "b", "c", "d"])
     expected = [[1, 0, 0, np.nan], [1, 0, np.nan, np.nan]]
     np.testing.assert_array_equal(found.right, expected)
@@ -28,7 +28,7 @@ def test_time_outs_are_wrong_and_counted_and_other_images_are_named(tmp_path):
 
 def test_answers_of_another_task_are_left_alone(tmp_path):
     file = write(tmp_path, ["1,a,1,1,0,near", "1,a,0,1,0,far"], HEADER + ",task")
-    answers = people.read_answers(file)
+    answers = people.read_table_of_answers(file)
     assert people.answers_to(answers, "near", ["a"]).right.tolist() == [[1]]
     assert people.answers_to(answers, "far", ["a"]).right.tolist() == [[0]]
 
@@ -47,7 +47,7 @@ def test_answers_of_another_task_are_left_alone(tmp_path):
 def test_bad_tables_are_refused(tmp_path, lines, message):
     file = write(tmp_path, lines)
     with pytest.raises(InputError) as error:
-        people.read_answers(file)
+        people.read_table_of_answers(file)
     assert message in str(error.value) and str(file) in str(error.value)
 
 

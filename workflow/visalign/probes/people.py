@@ -103,8 +103,8 @@ def read_answers(path: str | Path, trials: Trials) -> Answers:
     pairs = zip(found.task.tolist(), found.stimulus_id.tolist(), strict=True)
     if not any((task, name) in asked if task else name in shown for task, name in pairs):
         raise InputError(
-            f"{path}: stimulus_id: none of {len(found.stimulus_id)} answers is to a trial of {trials.where}, such as "
-            f"{found.stimulus_id[0]!r}"
+            f"{path}: stimulus_id: none of {len(found.stimulus_id)} answers is to a trial of {trials.where}, "
+            f"such as {found.stimulus_id[0]!r}"
         )
     return found
 
@@ -128,12 +128,12 @@ def read_folder(path: Path, trials: Trials) -> Answers:
     if not tables:
         raise InputError(f"{path}: no files of answers: expected depth/*.csv or perspective/*.csv")
     table = pd.concat(tables, ignore_index=True)
-    participant, stimulus, task = (
+    participant, stimulus, asked = (
         table[name].astype(str).to_numpy(dtype=object) for name in ("participant", "stimulus_id", "task")
     )
     late = table["timed_out"].to_numpy(dtype=bool)
     right = (table["response"] == table["label"]).to_numpy() & ~late
-    return Answers(participant, stimulus, task, right, late, str(path), repeated)
+    return Answers(participant, stimulus, asked, right, late, str(path), repeated)
 
 
 def read_table_of_answers(path: str | Path) -> Answers:

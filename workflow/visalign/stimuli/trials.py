@@ -1,8 +1,8 @@
 """Visual tasks that others made, as stimulus sets: images of a folder, with what is asked of them beside.
 
-What lies where in a folder is its layout (`visual_tasks.three_d_pc` and the modules named after the others). A
-stimulus is called as its file is below the folder; ``trials.csv`` says what is asked, as of drawn tasks. What
-is not read is named in ``unread.txt``, trials whose answer nobody knows in ``unclear.txt``.
+What lies where in a folder is its layout (`visual_tasks.three_d_pc`, and the modules named after the others).
+A stimulus is called as its file is below the folder; ``trials.csv`` says what is asked, as of drawn tasks.
+What is not read is named in ``unread.txt``, trials whose answer nobody knows in ``unclear.txt``.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Trial(NamedTuple):
 class Found(NamedTuple):
     """Trials of a folder in its order, and what of it is none, named relative to it.
 
-    `unread` are files that no trial shows; `unclear` trials that are left out since nobody knows their answer.
+    `unread` are files that no trial shows; `unclear` trials that are left out as their answer is not known.
     """
 
     trials: list[Trial]
@@ -124,7 +124,7 @@ def collected(
     asked: set[tuple[Path, str]] = set()
     for trial in trials:
         if (trial.path, trial.task) in asked:
-            raise InputError(f"{trial.path}: task {trial.task}: two rows of metadata")
+            raise InputError(f"{trial.path}: two rows of metadata, task {trial.task}")
         asked.add((trial.path, trial.task))
     known = {trial.path for trial in trials}
     there = {path for each in below for path in each.rglob("*.png")}

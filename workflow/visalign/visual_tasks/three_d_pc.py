@@ -1,8 +1,8 @@
 """The 3D-PC (Linsley et al. 2024): depth order and perspective taking, in its published layouts.
 
 Depth order asks whether the ball is farther than the green camera; VPT-basic, whether it can be seen from
-there; VPT-Strategy is VPT-basic while the ball moves behind an object, so its trials are of the task vpt-basic
-and of the split transfer: what was learned of VPT-basic answers them, and nothing is learned from them. Scenes
+there; VPT-Strategy is VPT-basic while the ball moves behind an object, so its trials are of the task
+vpt-basic and of the split transfer: what was learned of VPT-basic answers them. Scenes
 are images/CATEGORY/OBJECT/SETTING/VIEW.png. The label of VPT-basic depends on the setting only, so images of
 one setting are a group: of 3,848 test images there are 101 independent witnesses. Labels of -1, unclear, are
 left out and named.
@@ -305,7 +305,8 @@ def _of_person(file: Path, where: str) -> Iterator[dict[str, str]]:
         raise InputError(f"{where}: not a table of answers") from None
     if missing := [name for name in ANSWERED if name not in content]:
         raise InputError(f"{where}: no column {missing[0]!r}; expected {', '.join(ANSWERED)}")
-    yield from content.to_dict("records")
+    for row in content.to_dict("records"):
+        yield {str(name): str(cell) for name, cell in row.items()}
 
 
 def _answer(row: dict[str, str], where: str) -> dict[str, object]:
@@ -318,7 +319,8 @@ def _answer(row: dict[str, str], where: str) -> dict[str, object]:
         raise InputError(f"{where}: label: {row['label']!r} is neither 0 nor 1")
     if not timed_out and correct != (response == label):
         raise InputError(
-            f"{where}: correctness: {row['correctness']}, but response is {row['response']} and label {row['label']}"
+            f"{where}: correctness: {row['correctness']}, but response is {row['response']} "
+            f"and label {row['label']}"
         )
     return {"response": np.nan if response is None else response, "label": label, "timed_out": timed_out}
 
