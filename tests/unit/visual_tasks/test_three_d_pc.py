@@ -69,7 +69,13 @@ def test_parquet_files_give_bytes_and_settings(tmp_path):
 
 
 def test_parquet_files_are_listed_without_their_images(tmp_path):
-    columns = {"label": [0, 1], "category": "car", "scene": "car_03", "setting": ["04", "05"], "img_id": "0003"}
+    columns = {
+        "label": [0, 1],
+        "category": "car",
+        "scene": "car_03",
+        "setting": ["04", "05"],
+        "img_id": "0003",
+    }
     for task, name in (("vpt-basic", "test-0"), ("vpt-strategy", "test-0")):
         (tmp_path / task).mkdir()
         table = pd.DataFrame(columns).assign(image=[{"bytes": b"png", "path": ""}] * 2)
