@@ -79,7 +79,7 @@ def asked(folder):
 
 
 def test_answers_none_of_which_is_to_a_trial_are_refused(tmp_path):
-    with pytest.raises(InputError, match="stimulus_id: none of 1 answers is to a trial of .*such as 'z'"):
+    with pytest.raises(InputError, match=r"stimulus_id: none of 1 answers is to a trial of .*such as 'z'"):
         people.read_answers(write(tmp_path, ["1,z,1,1,0"]), asked(tmp_path))
     assert len(people.read_answers(write(tmp_path, ["1,a,1,1,0"]), asked(tmp_path)).right) == 1
 
