@@ -21,3 +21,14 @@ def test_the_full_study_of_visual_tasks_is_right_and_has_2000_images_a_task(monk
     counts = {name: len(sources.listed(row).stimulus_id) for name, row in study.stimuli.items()}
     assert counts.pop("svrt") == 23 * 2000 and counts.pop("gratings") == 2000 + 4 * 112
     assert set(counts.values()) == {2000}
+
+
+def test_a_probe_of_a_set_that_asks_nothing_needs_a_table_of_trials(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("s.tsv").write_text("stimuli\tsource\nphotos\tphotographs\n")
+    Path("p.tsv").write_text("probe\tstimuli\nmine\tphotos\n")
+    config = {"stimuli": {"sheet": "s.tsv"}, "probes": {"sheet": "p.tsv"}}
+    faults: list[str] = []
+    Study.read(config, "study.yaml", faults)
+    expected = "p.tsv: mine: trials: empty, but the source photographs of 'photos' writes none: give a CSV"
+    assert expected in faults
