@@ -13,6 +13,8 @@ rule probes:
         options=of_command(config["probes"], section("probes"), "probes"),
         row=lambda w: of_command(STUDY.probes[w.probe], definition("probes"), "probes"),
         files=lambda w: INPUTS.answers_of_probe(w.probe),
+        # Of a folder, whose files have names that are not to be written down.
+        people=lambda w: fetched.listing(STUDY.probes[w.probe].get("people", "")),
         seed=config["seed"],
     log:
         "logs/probes/{model}/{probe}.log",

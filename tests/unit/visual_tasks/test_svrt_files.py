@@ -8,6 +8,7 @@ import pytest
 
 from visalign.errors import InputError
 from visalign.visual_tasks import svrt_files
+from visalign.visual_tasks.found_trials import Found
 
 
 def write(root: Path, *names: str) -> Path:
@@ -17,16 +18,16 @@ def write(root: Path, *names: str) -> Path:
     return root
 
 
-def rows(found: svrt_files.Found, root: Path) -> list[tuple[str, int, int, str]]:
-    return [(s.path.relative_to(root).as_posix(), s.problem, s.label, s.split) for s in found.samples]
+def rows(found: Found, root: Path) -> list[tuple[str, str, int, str]]:
+    return [(s.path.relative_to(root).as_posix(), s.task, s.label, s.split) for s in found.trials]
 
 
 def test_a_folder_of_fleurets_generator_is_read_in_order_of_number(tmp_path):
     names = [f"results_problem_7/sample_{label}_{number}.png" for label in (0, 1) for number in (2, 10, 0)]
-    found = svrt_files.find(write(tmp_path, *names))
+    found = svrt_files.read(write(tmp_path, *names))
     expected = [(0, 0), (0, 2), (0, 10), (1, 0), (1, 2), (1, 10)]
     assert rows(found, tmp_path) == [
-        (f"results_problem_7/sample_{label}_{number}.png", 7, label, "") for label, number in expected
+        (f"results_problem_7/sample_{label}_{number}.png", "svrt-07", label, "") for label, number in expected
     ]
     assert found.unread == []
 
@@ -38,20 +39,20 @@ def test_splits_and_several_problems_are_read(tmp_path):
         for split in ("val", "train")
         for c in (1, 0)
     ]
-    found = svrt_files.find(write(tmp_path, *names))
-    assert [(s.problem, s.split, s.label) for s in found.samples] == [
-        (k, split, c) for k in (3, 21) for split in ("train", "val") for c in (0, 1)
+    found = svrt_files.read(write(tmp_path, *names))
+    assert [(s.task, s.split, s.label) for s in found.trials] == [
+        (f"svrt-{k:02d}", split, c) for k in (3, 21) for split in ("train", "val") for c in (0, 1)
     ]
 
 
 def test_one_problems_own_folder_is_read(tmp_path):
     root = write(tmp_path / "results_problem_1", "sample_0_0.png", "sample_1_0.png")
-    assert [sample.label for sample in svrt_files.find(root).samples] == [0, 1]
+    assert [trial.label for trial in svrt_files.read(root).trials] == [0, 1]
 
 
 def test_what_is_not_read_is_named(tmp_path):
     names = ["sample_0_0.png", "sample_1_0.png", "sample_2_0.png", "test/other/a.png", "notes.txt"]
-    found = svrt_files.find(write(tmp_path, *(f"results_problem_1/{name}" for name in names), "readme"))
+    found = svrt_files.read(write(tmp_path, *(f"results_problem_1/{name}" for name in names), "readme"))
     assert found.unread == [
         "readme",
         *(f"results_problem_1/{name}" for name in ("notes.txt", "sample_2_0.png", "test/other/a.png")),
@@ -80,9 +81,9 @@ def test_what_is_not_read_is_named(tmp_path):
 )
 def test_what_is_not_plain_is_an_error(tmp_path, names, reason):
     with pytest.raises(InputError, match=reason):
-        svrt_files.find(write(tmp_path, *names))
+        svrt_files.read(write(tmp_path, *names))
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(InputError, match="absent: no such folder"):
-        svrt_files.find(tmp_path / "absent")
+        svrt_files.read(tmp_path / "absent")

@@ -61,6 +61,7 @@ class StimuliRow(TypedDict):
     stimuli: str
     source: str
     path: NotRequired[str]
+    layout: NotRequired[str]
     archive: NotRequired[str]
     sha1: NotRequired[str]
     archive_sha1: NotRequired[str]

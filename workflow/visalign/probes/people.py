@@ -3,21 +3,27 @@
 A table of answers (CSV) has a row per participant and stimulus: ``participant``, ``stimulus_id``,
 ``response``, ``label`` (what is right in the file's own coding, which may not be that of the trials),
 ``timed_out``, and ``task`` where the file has several. Who did not answer in time was wrong.
+
+A folder holds the answers to the 3D-PC as they were recorded, a file a person: ``depth/*.csv`` and
+``perspective/*.csv`` (see `three_d_pc.answers`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from visalign.errors import InputError, unknown
 from visalign.io.tables import numbers, read_table, words
+from visalign.probes.trials import Trials
 from visalign.stats.defined import mean_of_defined
+from visalign.visual_tasks import three_d_pc
 
 COLUMNS = ("participant", "stimulus_id", "response", "label", "timed_out")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
@@ -36,6 +42,8 @@ class Answers:
     timed_out : ndarray of bool
     where : str
         File that errors name.
+    repeated : dict
+        Task to how many further answers of a participant to the same stimulus were left out in reading.
     """
 
     participant: np.ndarray
@@ -44,6 +52,7 @@ class Answers:
     right: np.ndarray
     timed_out: np.ndarray
     where: str = "people"
+    repeated: dict[str, int] = field(default_factory=dict)
 
 
 class People(NamedTuple):
@@ -51,7 +60,7 @@ class People(NamedTuple):
 
     ``right`` (participants, n): 1 or 0, NaN where not asked; ``participants``: their names; ``timed_out``:
     answers that came too late, among those; ``elsewhere``: stimuli that people saw and that are not asked
-    here, ``n_elsewhere`` answers in all.
+    here, ``n_elsewhere`` answers in all; ``repeated``: answers left out since a first one was there.
     """
 
     right: np.ndarray
@@ -59,6 +68,7 @@ class People(NamedTuple):
     timed_out: int
     elsewhere: list[str]
     n_elsewhere: int
+    repeated: int = 0
 
     @property
     def said(self) -> str:
@@ -69,10 +79,64 @@ class People(NamedTuple):
             said.append(
                 f"{self.n_elsewhere} answers to {len(self.elsewhere)} other stimuli left out ({some})"
             )
+        if self.repeated:
+            said.append(f"{self.repeated} repeated answers left out")
         return "; ".join(said)
 
 
-def read_answers(path: str | Path) -> Answers:
+def read_answers(path: str | Path, trials: Trials) -> Answers:
+    """Read a table of answers, or a folder of those to the 3D-PC.
+
+    Parameters
+    ----------
+    trials : Trials
+        What models are asked.
+
+    Raises
+    ------
+    InputError
+        As of `read_table_of_answers` and `read_folder`; or none of the answers is to a trial.
+    """
+    found = read_folder(Path(path), trials) if Path(path).is_dir() else read_table_of_answers(path)
+    asked = set(zip(trials.task.tolist(), trials.stimulus_id.tolist(), strict=True))
+    shown = set(trials.stimulus_id.tolist())
+    pairs = zip(found.task.tolist(), found.stimulus_id.tolist(), strict=True)
+    if not any((task, name) in asked if task else name in shown for task, name in pairs):
+        raise InputError(
+            f"{path}: stimulus_id: none of {len(found.stimulus_id)} answers is to a trial of {trials.where}, "
+            f"such as {found.stimulus_id[0]!r}"
+        )
+    return found
+
+
+def read_folder(path: Path, trials: Trials) -> Answers:
+    """Read the answers to the 3D-PC as they were recorded, of which nothing personal is kept.
+
+    Raises
+    ------
+    InputError
+        No file of answers, or what is wrong with one, see `three_d_pc.answers`.
+    """
+    tables, repeated = [], dict[str, int]()
+    for task, names in three_d_pc.TASKS.items():
+        files = [file for name in names for file in sorted((path / name).glob("*.csv"))]
+        if not files:
+            continue
+        shown = trials.stimulus_id[trials.task == task].tolist()
+        table, repeated[task] = three_d_pc.answers(files, shown)
+        tables.append(table.assign(task=task))
+    if not tables:
+        raise InputError(f"{path}: no files of answers: expected depth/*.csv or perspective/*.csv")
+    table = pd.concat(tables, ignore_index=True)
+    participant, stimulus, asked = (
+        table[name].astype(str).to_numpy(dtype=object) for name in ("participant", "stimulus_id", "task")
+    )
+    late = table["timed_out"].to_numpy(dtype=bool)
+    right = (table["response"] == table["label"]).to_numpy() & ~late
+    return Answers(participant, stimulus, asked, right, late, str(path), repeated)
+
+
+def read_table_of_answers(path: str | Path) -> Answers:
     """Read a table of answers.
 
     Raises
@@ -125,7 +189,8 @@ def answers_to(answers: Answers, task: str, stimuli: Sequence[str]) -> People:
     right = np.full((len(names), len(column)), np.nan)
     right[[row[name] for name in answers.participant[here].tolist()], place] = answers.right[here]
     elsewhere = sorted(set(answers.stimulus_id[away].tolist()))
-    return People(right, names, int(answers.timed_out[here].sum()), elsewhere, len(away))
+    repeated = answers.repeated.get(task, 0)
+    return People(right, names, int(answers.timed_out[here].sum()), elsewhere, len(away), repeated)
 
 
 def accuracy(right: np.ndarray) -> float:

@@ -16,8 +16,9 @@ A table of trials (CSV) has a row per stimulus and task:
 
 from __future__ import annotations
 
+import fnmatch
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -87,6 +88,23 @@ class Trials:
             raise InputError(f"{self.where}: task: {unknown(task, self.tasks)}")
         return self.take(index[np.argsort(self.stimulus_id[index], kind="stable")])
 
+    def asked(self, patterns: str | None) -> list[str]:
+        """Tasks that match patterns separated by commas; all without any.
+
+        Raises
+        ------
+        InputError
+            A pattern that no task matches.
+        """
+        wanted = [pattern.strip() for pattern in (patterns or "").split(",") if pattern.strip()]
+        for pattern in wanted:
+            if not fnmatch.filter(self.tasks, pattern):
+                raise InputError(
+                    f"{self.where}: task: no task matches {pattern!r}; there are {', '.join(self.tasks)}"
+                )
+        matching = [t for t in self.tasks if any(fnmatch.fnmatchcase(t, pattern) for pattern in wanted)]
+        return matching if wanted else self.tasks
+
     def units(self) -> np.ndarray:
         """Number (n,) of what each trial is kept together with: trials of a group, of a pair, and so on."""
         return units(self.group, self.pair)
@@ -152,6 +170,20 @@ def read_trials(path: str | Path, known: Collection[str] | None = None) -> Trial
     trials = Trials(label=label, theta=theta, where=str(path), **text)
     check(trials, known)
     return trials
+
+
+def trials_of(rows: Sequence[Mapping[str, str]], where: str) -> Trials:
+    """Trials of rows as a source of stimuli writes them, unchecked.
+
+    Parameters
+    ----------
+    where : str
+        File or folder that errors name.
+    """
+    text = {name: np.array([row.get(name, "") for row in rows], dtype=object) for name in COLUMNS}
+    label = np.array([float(cell) for cell in text.pop("label")])
+    theta = np.array([float(row.get("theta") or "nan") for row in rows])
+    return Trials(label=label, theta=theta, where=where, **text)
 
 
 def check(trials: Trials, known: Collection[str] | None = None) -> None:

@@ -7,7 +7,6 @@ labels give, what pixels and image statistics give, and with people (docs/method
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -99,18 +98,6 @@ def protocol(args: argparse.Namespace) -> Protocol:
     )
 
 
-def asked(trials: Trials, patterns: str | None) -> list[str]:
-    """Tasks of a table that match patterns separated by commas; all without any."""
-    wanted = [pattern.strip() for pattern in (patterns or "").split(",") if pattern.strip()]
-    for pattern in wanted:
-        if not fnmatch.filter(trials.tasks, pattern):
-            raise InputError(
-                f"{trials.where}: task: no task matches {pattern!r}; there are {', '.join(trials.tasks)}"
-            )
-    matching = [t for t in trials.tasks if any(fnmatch.fnmatchcase(t, pattern) for pattern in wanted)]
-    return matching if wanted else trials.tasks
-
-
 def run_array(args: argparse.Namespace) -> None:
     """Probe a feature array and print the scores."""
     X, trials = read_numbers(args.features, (2,), "images × features"), read_trials(args.trials)
@@ -120,7 +107,7 @@ def run_array(args: argparse.Namespace) -> None:
             f"{args.features}: {len(X)} rows, but {args.trials} shows {len(ids)} images; give a row for each "
             "image in the order in which the trials first show them"
         )
-    tasks, answers = asked(trials, args.tasks), read_answers(args.people) if args.people else None
+    tasks, answers = trials.asked(args.tasks), read_answers(args.people, trials) if args.people else None
     found: dict[str, dict[str, object]] = {}
     tables_of = []
     for task in tasks:
@@ -202,7 +189,7 @@ def run_stage(args: argparse.Namespace) -> None:
         raise InputError(f"{args.features_store}: its images are not those of {args.table}, in their order")
     layers = read_layers(store, args.layer, args.pool, args.features_store)
     trials = read_trials(args.trials, ids)
-    answers = read_answers(args.people) if args.people else None
+    answers = read_answers(args.people, trials) if args.people else None
     own, rows, tables_of, curves, accuracies = protocol(args), [], [], [], dict[str, float]()
     inputs = inputs_hash(args.features_manifest, args.pixels_manifest, args.trials)
 
@@ -215,7 +202,7 @@ def run_stage(args: argparse.Namespace) -> None:
             inputs_hash=inputs,
         )
 
-    tasks = asked(trials, args.tasks)
+    tasks = trials.asked(args.tasks)
     if tilted := {ALONE, CENTRE} <= set(tasks):
         tasks = [task for task in tasks if task not in (ALONE, CENTRE)]
     pixels = statistics = np.empty((0, 0))

@@ -33,5 +33,6 @@ SOURCE = Source(
     images=images,
     columns=("count", "seed", "size", "level"),
     needs=("level",),
+    asks=True,
     check_labels=drawn_tasks.check_labels,
 )

@@ -88,6 +88,14 @@ def write(
             yield described(stimulus_id, path, content)
 
 
+def write_trials(path: Path, rows: Iterable[dict[str, str]]) -> None:
+    """Write a table of trials; columns that a row lacks are empty."""
+    with replaced(path) as file, file.open("w", newline="") as opened:
+        table = csv.DictWriter(opened, COLUMNS, restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
 def trials_of(stimulus_id: str, image: Drawn) -> list[dict[str, str]]:
     """Rows of the table of trials: one for each task that is asked of an image."""
     return [

@@ -59,6 +59,7 @@ SOURCE = Source(
     described="{count} gratings alone and gratings with surrounds of other orientations, seed {seed}",
     listed=listed,
     images=images,
+    asks=True,
     counted=lambda row: len(trials(row)),
     columns=("count", "seed", "size", "phases"),
 )

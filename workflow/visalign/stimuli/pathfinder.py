@@ -32,6 +32,7 @@ SOURCE = Source(
     images=functools.partial(images, convention="separate"),
     columns=("count", "seed", "size", "length"),
     needs=("length",),
+    asks=True,
     check_labels=drawn_tasks.check_labels,
 )
 PUBLISHED = Source(
@@ -43,5 +44,6 @@ PUBLISHED = Source(
     images=functools.partial(images, convention="published"),
     columns=("count", "seed", "size", "length"),
     needs=("length",),
+    asks=True,
     check_labels=drawn_tasks.check_labels,
 )

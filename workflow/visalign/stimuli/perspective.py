@@ -44,6 +44,7 @@ SOURCE = Source(
     images=images,
     columns=("count", "seed", "size", "control"),
     needs=("control",),
+    asks=True,
     check_labels=drawn_tasks.check_labels,
 )
 TRACKS = Source(
@@ -53,5 +54,6 @@ TRACKS = Source(
     listed=drawn_tasks.listed,
     images=tracks,
     columns=("count", "seed", "size"),
+    asks=True,
     check_labels=drawn_tasks.check_labels,
 )

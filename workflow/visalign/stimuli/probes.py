@@ -92,5 +92,6 @@ SOURCE = Source(
     images=images,
     counted=lambda row: sum(count for _, count in parts(row)),
     columns=("count", "seed", "size"),
+    asks=True,
     check_labels=drawn_tasks.check_labels,
 )

@@ -26,13 +26,15 @@ class Listed(NamedTuple):
     """A stimulus set as it will be.
 
     `label` is None where images have none, or where it would take reading them; `files` are those that lie on
-    disk already, else None; `unread` names files beside them that will not be read.
+    disk already, else None; `unread` names files beside them that will not be read; `trials` is what is asked
+    of the images, rows of ``trials.csv`` by column, where that is known before they are made.
     """
 
     stimulus_id: list[str]
     label: list[int] | None
     files: list[Path] | None
     unread: list[str]
+    trials: list[dict[str, str]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,8 @@ class Source:
         is none: its listing tells of changes.
     grounded : bool
         Whether its images may be transparent, so that their ground can be declared.
+    asks : bool
+        Whether it writes ``trials.csv``, what is asked of its images, beside them.
     check_labels : callable
         Label space to an InputError where the labels cannot be of it.
     """
@@ -76,6 +80,7 @@ class Source:
     needs: tuple[str, ...] = ()
     files: Callable[[Row], list[str]] = lambda row: []
     grounded: bool = False
+    asks: bool = False
     check_labels: Callable[[str], None] = lambda label_space: None
 
     def describe(self, row: Row) -> str:

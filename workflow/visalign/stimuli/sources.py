@@ -24,6 +24,7 @@ from visalign.stimuli import (
     procedural,
     shards,
     svrt,
+    trials,
 )
 from visalign.stimuli.source import Listed, Row, Source, space
 
@@ -49,6 +50,7 @@ SOURCES: tuple[Source, ...] = (
     svrt.SOURCE,
     gratings.SOURCE,
     probes.SOURCE,
+    trials.SOURCE,
 )
 NAMES = tuple(source.name for source in SOURCES)
 

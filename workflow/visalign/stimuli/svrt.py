@@ -55,6 +55,7 @@ SOURCE = Source(
     described="drawn images of the Synthetic Visual Reasoning Test, {count} of each problem, seed {seed}",
     listed=listed,
     images=images,
+    asks=True,
     counted=lambda row: len(trials(row)),
     columns=("count", "seed", "size", "tasks"),
 )

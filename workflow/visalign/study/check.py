@@ -39,7 +39,7 @@ def state(study: Study) -> str:
         path: checksums.facts_of(path) if Path(path).is_file() else checksums.listing(path)
         for path in sorted(named)
     }
-    sheets = (study.config, study.models, study.stimuli, study.recordings, study.maps)
+    sheets = (study.config, study.models, study.stimuli, study.recordings, study.maps, study.probes)
     return hashlib.sha256(json.dumps([sheets, facts], sort_keys=True).encode()).hexdigest()
 
 

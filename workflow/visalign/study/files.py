@@ -16,11 +16,14 @@ import numpy as np
 from tqdm import tqdm
 
 from visalign.errors import InputError, collected, raise_any
-from visalign.io.rows import MapsRow, RecordingRow, StimuliRow
+from visalign.io.rows import MapsRow, ProbeRow, RecordingRow, StimuliRow
 from visalign.labels import multi_labels
 from visalign.maps import lists as map_lists
 from visalign.maps import revelation
 from visalign.maps.filtered_clicks import read_clicks
+from visalign.probes.people import read_answers
+from visalign.probes.trials import check as check_trials
+from visalign.probes.trials import read_trials, trials_of
 from visalign.recordings import lists as recording_lists
 from visalign.recordings import readers
 from visalign.stimuli import images, sources
@@ -72,6 +75,9 @@ def examine(study: Study, findings: Findings, probed: int | None = None) -> None
     for name, mapped in there(study, "maps", study.maps, findings):
         with collected(findings.faults):
             map_set(name, mapped, listed.get(mapped["stimuli"]))
+    for _, probed_row in there(study, "probes", study.probes, findings):
+        with collected(findings.faults):
+            probe(probed_row, study.stimuli[probed_row["stimuli"]], listed.get(probed_row["stimuli"]))
     with collected(findings.faults):
         tables(study)
 
@@ -167,6 +173,24 @@ def map_set(name: str, row: MapsRow, stimuli: Stimuli | None) -> None:
             where = row.get("labels", row["path"])
             raise InputError(f"{where}: label: {label} for {stimulus_id!r}, where the {place} has {own}")
     map_lists.check_shapes(name, row, stimuli.sizes, stimuli.listed)
+
+
+def probe(row: ProbeRow, shown: StimuliRow, stimuli: Stimuli | None) -> None:
+    """Check the trials of a probe against its stimulus set, and people's answers against the trials.
+
+    Trials that the set's source draws with its images are known once it has.
+    """
+    known = stimuli and stimuli.listed.stimulus_id
+    if "trials" in row:
+        trials = read_trials(row["trials"], known)
+    elif stimuli and stimuli.listed.trials is not None:
+        trials = trials_of(stimuli.listed.trials, shown["path"])
+        check_trials(trials, known)
+    else:
+        return
+    trials.asked(row.get("tasks"))
+    if "people" in row:
+        read_answers(row["people"], trials)
 
 
 def tables(study: Study) -> None:

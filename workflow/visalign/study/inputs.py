@@ -206,7 +206,8 @@ class Inputs:
         store = layout.features(model, row["stimuli"])
         files = {"features": ancient(store), "features_manifest": layout.manifest(store)}
         files |= self.pixels(model, row["stimuli"]) | {"table": layout.stimuli(row["stimuli"])}
-        given = {"trials": row.get("trials", ""), "people": row.get("people", "")}
+        people = row.get("people", "")
+        given = {"trials": row.get("trials", ""), "people": "" if os.path.isdir(people) else people}
         beside = layout.images(row["stimuli"])  # comes with the table
         return files | {name: path for name, path in given.items() if path and not path.startswith(beside)}
 

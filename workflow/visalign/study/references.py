@@ -6,6 +6,7 @@ from visalign.errors import unknown
 from visalign.io.files import Json
 from visalign.io.sheets import Sheet
 from visalign.measures import MEASURES, Measure
+from visalign.stimuli import sources
 
 
 def check(config: Json, sheets: dict[str, Sheet], where: str, faults: list[str]) -> None:
@@ -24,6 +25,14 @@ def check(config: Json, sheets: dict[str, Sheet], where: str, faults: list[str])
             place = f"{config[kind]['sheet']}: {name}: stimuli"
             if not known(sheets["stimuli"], place, row["stimuli"], faults):
                 del sheets[kind].rows[name]
+    for name, row in list(sheets["probes"].rows.items()):
+        source = sources.of(sheets["stimuli"].rows[row["stimuli"]])
+        if "trials" not in row and not source.asks:
+            place = f"{config['probes']['sheet']}: {name}: trials"
+            faults.append(
+                f"{place}: empty, but the source {source.name} of {row['stimuli']!r} writes none: give a CSV"
+            )
+            del sheets["probes"].rows[name]
     for measure in MEASURES:
         if measure.over == "stimuli":
             check_stimuli(config[measure.name], measure, sheets["stimuli"], where, faults)

@@ -29,10 +29,14 @@ class Trial(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Trials of a folder in its order, and the images in it that are none, named relative to it."""
+    """Trials of a folder in its order, and what of it is none, named relative to it.
+
+    `unread` are files that no trial shows; `unclear` trials that are left out as their answer is not known.
+    """
 
     trials: list[Trial]
     unread: list[str]
+    unclear: tuple[str, ...] = ()
 
 
 class Line(NamedTuple):
@@ -100,8 +104,10 @@ def label_of(cell: str, where: str) -> int:
     return int(value)
 
 
-def collected(folder: Path, trials: list[Trial], below: Sequence[Path]) -> Found:
-    """Trials of a folder, and its other images.
+def collected(
+    folder: Path, trials: list[Trial], below: Sequence[Path], unclear: tuple[str, ...] = ()
+) -> Found:
+    """Trials of a folder, and its other images; several tasks may be asked of an image.
 
     Parameters
     ----------
@@ -115,16 +121,17 @@ def collected(folder: Path, trials: list[Trial], below: Sequence[Path]) -> Found
     """
     if not trials:
         raise InputError(f"{folder}: no images")
-    known: set[Path] = set()
+    asked: set[tuple[Path, str]] = set()
     for trial in trials:
-        if trial.path in known:
-            raise InputError(f"{trial.path}: two rows of metadata")
-        known.add(trial.path)
+        if (trial.path, trial.task) in asked:
+            raise InputError(f"{trial.path}: two rows of metadata, task {trial.task}")
+        asked.add((trial.path, trial.task))
+    known = {trial.path for trial in trials}
     there = {path for each in below for path in each.rglob("*.png")}
     absent = [trial.path for trial in trials if trial.path not in there]
     if absent:
         raise InputError(f"{absent[0]}: no such image ({len(absent)} of {len(trials)} are not there)")
-    return Found(trials, sorted(str(path.relative_to(folder)) for path in there - known))
+    return Found(trials, sorted(path.relative_to(folder).as_posix() for path in there - known), unclear)
 
 
 def grey(path: Path) -> np.ndarray:

@@ -30,13 +30,15 @@ PUBLISHED_SIDE, INSIDE, RADIUS = 350, 9.5, 12.5
 AREA = 1.35
 
 
-def read(folder: str | Path) -> Found:
+def read(folder: str | Path, compare: bool = True) -> Found:
     """List the images of a folder with their labels, and compare some with the images where that can be.
 
     Parameters
     ----------
     folder : str or Path
         In one of the two layouts, or with sub-folders easy, medium, hard that are.
+    compare : bool
+        Whether images are read at all, to compare labels with them.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def read(folder: str | Path) -> Found:
     if not root.is_dir():
         raise InputError(f"{root}: no such folder of cluttered letters")
     levels = [root / name for name in LEVELS if (root / name).is_dir()]
-    trials, below = [], []
+    trials, below = list[Trial](), []
     for each in levels or [root]:
         images = each / ("imgs" if (each / "metadata").is_dir() else "images")
         if not images.is_dir():
@@ -61,13 +63,22 @@ def read(folder: str | Path) -> Found:
                 "images/{train,test}/{neg,pos}/"
             )
         level = each.name if each.name in LEVELS else ""
-        trials += _with_metadata(each, level) if images.name == "imgs" else _by_folders(images, level)
+        if images.name == "imgs":
+            found, parts = _with_metadata(each, level)
+            if compare:
+                _check(each, found, parts)
+            trials += found
+        else:
+            trials += _by_folders(images, level)
+            if compare:
+                print(
+                    f"{images}: labels were not compared with the images: there are no segs", file=sys.stderr
+                )
         below.append(images)
     return collected(root, trials, below)
 
 
 def _by_folders(images: Path, level: str) -> list[Trial]:
-    print(f"{images}: labels were not compared with the images: there are no segs", file=sys.stderr)
     return [
         Trial(path, TASK, label, split, difficulty=level)
         for split in ("train", "test")
@@ -76,7 +87,8 @@ def _by_folders(images: Path, level: str) -> list[Trial]:
     ]
 
 
-def _with_metadata(folder: Path, level: str) -> list[Trial]:
+def _with_metadata(folder: Path, level: str) -> tuple[list[Trial], dict[Path, Path]]:
+    """Trials of a folder with metadata, and the file of the parts of each of its images."""
     files = sorted((folder / "metadata").glob("*.npy"), key=lambda file: (len(file.name), file.name))
     parts = [file for file in files if file.stem != "combined"] or files
     if not parts:
@@ -89,21 +101,23 @@ def _with_metadata(folder: Path, level: str) -> list[Trial]:
             path = folder / cells["subpath"] / cells["file"]
             trials.append(Trial(path, TASK, label, difficulty=level))
             parts_of[path] = folder / cells["segpath"] / cells["file"]
-    collected(folder, trials, [folder / "imgs"])
-    if (folder / "segs").is_dir():
+    return trials, parts_of
 
-        def solve(trial: Trial) -> list[int | None]:
-            image, parts = grey(trial.path), grey(parts_of[trial.path])
-            places = markers(image)
-            scale = max(image.shape) / PUBLISHED_SIDE
-            return [
-                None if places is None else letters_oracle.answer(numbered(parts), places, RADIUS * scale)
-            ]
 
-        check_labels(folder, trials, solve)
-    else:
+def _check(folder: Path, trials: list[Trial], parts_of: dict[Path, Path]) -> None:
+    """Compare labels with the letters on which markers lie, where there are ``segs``."""
+    if not (folder / "segs").is_dir():
         print(f"{folder}: labels were not compared with the images: there are no segs", file=sys.stderr)
-    return trials
+        return
+    collected(folder, trials, [folder / "imgs"])
+
+    def solve(trial: Trial) -> list[int | None]:
+        image, parts = grey(trial.path), grey(parts_of[trial.path])
+        places = markers(image)
+        scale = max(image.shape) / PUBLISHED_SIDE
+        return [None if places is None else letters_oracle.answer(numbered(parts), places, RADIUS * scale)]
+
+    check_labels(folder, trials, solve)
 
 
 def markers(image: np.ndarray) -> np.ndarray | None:

@@ -44,13 +44,15 @@ class Drawing(NamedTuple):
     margin: float | None = None
 
 
-def read(folder: str | Path) -> Found:
+def read(folder: str | Path, compare: bool = True) -> Found:
     """List the images of a folder with their labels, and compare some labels with the images.
 
     Parameters
     ----------
     folder : str or Path
         In one of the three layouts, or with sub-folders that are.
+    compare : bool
+        Whether images are read at all, to compare labels with them.
 
     Returns
     -------
@@ -75,7 +77,8 @@ def read(folder: str | Path) -> Found:
     for each in sets:
         found = _with_metadata(each) if (each / "metadata").is_dir() else _by_folders(each)
         collected(each, [trial for trial, _ in found], [each / "imgs"])
-        _check(each, found)
+        if compare:
+            _check(each, found)
         trials += [trial for trial, _ in found]
     return collected(root, trials, [each / "imgs" for each in sets])
 

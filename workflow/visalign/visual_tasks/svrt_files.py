@@ -7,37 +7,24 @@ generator writes, or ``SPLIT/cat_LABEL/*.png``, splits being train, val and test
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from visalign.errors import InputError
 from visalign.visual_tasks import svrt_tasks
+from visalign.visual_tasks.found_trials import Found, Trial
 
 SPLITS = ("train", "val", "test")
 _PROBLEM = re.compile(r"results_problem_(\d+)")
 _SAMPLE = re.compile(r"sample_([01])_(\d+)\.png")
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One image: its file, problem, answer, and split ('' where there are none)."""
+def read(folder: str | Path) -> Found:
+    """List the images of one problem's folder, or of all such folders below one.
 
-    path: Path
-    problem: int
-    label: int
-    split: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """Samples in order of problem, split, label and number or name; files beside them that are not read."""
-
-    samples: list[Sample]
-    unread: list[str]
-
-
-def find(folder: str | Path) -> Found:
-    """Find the samples of one problem's folder, or of all such folders below one.
+    Returns
+    -------
+    Found
+        Trials in order of problem, split, label and number or name.
 
     Raises
     ------
@@ -52,51 +39,46 @@ def find(folder: str | Path) -> Found:
     inner = sorted(path for path in root.iterdir() if path.is_dir() and _PROBLEM.fullmatch(path.name))
     if not own and not inner:
         raise InputError(f"{root}: no folder results_problem_K in it, and none itself: which problem is it?")
-    samples: list[Sample] = []
-    read: set[Path] = set()
-    for path in [root] if own else inner:
-        found = _of_problem(path)
-        samples += found
-        read |= {sample.path for sample in found}
+    trials = [trial for path in ([root] if own else inner) for trial in _of_problem(path)]
+    known = {trial.path for trial in trials}
     unread = [
         path.relative_to(root).as_posix()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path not in read
+        if path.is_file() and path not in known
     ]
-    return Found(
-        sorted(samples, key=lambda sample: (sample.problem, SPLITS.index(sample.split or "train"))), unread
-    )
+    return Found(sorted(trials, key=lambda trial: (trial.task, SPLITS.index(trial.split or "train"))), unread)
 
 
-def _of_problem(folder: Path) -> list[Sample]:
+def _of_problem(folder: Path) -> list[Trial]:
     match = _PROBLEM.fullmatch(folder.resolve().name)
     problem = int(match[1]) if match else 0
     if problem not in svrt_tasks.PROBLEMS:
         raise InputError(f"{folder}: problem {problem}; the problems are 1 to {len(svrt_tasks.PROBLEMS)}")
-    flat, split = _flat(folder, problem), _split(folder, problem)
+    task = svrt_tasks.name(problem)
+    flat, split = _flat(folder, task), _split(folder, task)
     if flat and split:
         raise InputError(f"{folder}: both sample_LABEL_N.png and SPLIT/cat_LABEL/: leave one of them")
     if not flat and not split:
         raise InputError(
             f"{folder}: neither sample_LABEL_N.png nor SPLIT/cat_LABEL/*.png, SPLIT of {', '.join(SPLITS)}"
         )
-    for part in sorted({sample.split for sample in flat + split}):
-        labels = {sample.label for sample in flat + split if sample.split == part}
+    for part in sorted({trial.split for trial in flat + split}):
+        labels = {trial.label for trial in flat + split if trial.split == part}
         if len(labels) == 1:
             where = folder / part if part else folder
             raise InputError(f"{where}: all images have label {labels.pop()}; both labels must be there")
     return flat + split
 
 
-def _flat(folder: Path, problem: int) -> list[Sample]:
+def _flat(folder: Path, task: str) -> list[Trial]:
     matches = [(path, match) for path in folder.iterdir() if (match := _SAMPLE.fullmatch(path.name))]
     matches.sort(key=lambda found: (int(found[1][1]), int(found[1][2])))
-    return [Sample(path, problem, int(match[1]), "") for path, match in matches]
+    return [Trial(path, task, int(match[1])) for path, match in matches]
 
 
-def _split(folder: Path, problem: int) -> list[Sample]:
+def _split(folder: Path, task: str) -> list[Trial]:
     return [
-        Sample(path, problem, label, split)
+        Trial(path, task, label, split)
         for split in SPLITS
         for label in (0, 1)
         for path in sorted((folder / split / f"cat_{label}").glob("*.png"))
