@@ -10,6 +10,7 @@ from visalign import cli
 from visalign.errors import InputError
 from visalign.probes.error_consistency import between
 from visalign.probes.people import answers_to, read_answers
+from visalign.probes.trials import read_trials
 from visalign.simulate import answers as simulate
 from visalign.simulate.answers import Crowd
 from visalign.stimuli import drawn_tasks
@@ -56,27 +57,17 @@ def drawn(tmp_path_factory):
 
 
 def command(folder, output, tasks):
-    cli.main(
-        [
-            "simulate",
-            "answers",
-            "--trials",
-            str(folder / "trials.csv"),
-            "--tasks",
-            tasks,
-            "--participants",
-            "5",
-        ]
-        + ["--geometry", str(folder / "geometry.json"), "--output", str(output / "answers.csv")]
-        + ["--truth", str(output / "truth.json")]
-    )
+    paths = {"trials": folder / "trials.csv", "geometry": folder / "geometry.json"}
+    paths |= {"output": output / "answers.csv", "truth": output / "truth.json"}
+    options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
+    cli.main(["simulate", "answers", *options, "--tasks", tasks, "--participants", "5"])
     return output / "answers.csv", json.loads((output / "truth.json").read_text())
 
 
 def test_answers_are_read_like_those_of_people(drawn, tmp_path):
     path, truth = command(drawn, tmp_path, "depth, vpt-basic, pathfinder")
     assert truth["simulated"] and set(truth["tasks"]) == {"depth", "vpt-basic", "pathfinder"}
-    answers = read_answers(path)
+    answers = read_answers(path, read_trials(drawn / "trials.csv"))
     seen = answers_to(answers, "vpt-basic", [f"p{i}" for i in range(24)])
     assert seen.right.shape == (5, 24) and not np.isnan(seen.right).any() and not seen.n_elsewhere
     labels = pd.read_csv(drawn / "trials.csv").set_index(["task", "stimulus_id"])["label"]
@@ -104,9 +95,10 @@ def test_margins_of_sight_are_distances_from_boxes(drawn):
         assert simulate.of_sight(trial, own) == pytest.approx(np.log(abs(nearest)), abs=0.1)
 
 
-def test_a_task_without_a_margin_and_one_that_is_not_there_are_named(drawn, tmp_path):
-    with pytest.raises(InputError, match="task: 'svrt-01' is unknown"):
+def test_a_task_without_a_margin_and_one_that_is_not_there_are_named(drawn, tmp_path, capsys):
+    with pytest.raises(SystemExit):
         command(drawn, tmp_path, "svrt-01")
+    assert "trials.csv: task: 'svrt-01' is unknown" in capsys.readouterr().err
     trials = pd.DataFrame({"stimulus_id": ["a"], "task": ["svrt-01"], "difficulty": [""]})
-    with pytest.raises(InputError, match="tasks: 'svrt-01' is unknown"):
+    with pytest.raises(InputError, match="'svrt-01' is unknown"):
         simulate.margins(trials, {"a": {}}, "svrt-01")

@@ -77,8 +77,20 @@ def test_results_of_answers_are_those_of_its_version(tmp_path):
         name: str(tmp_path / name) for name in ("trials.csv", "geometry.json", "answers.csv", "truth.json")
     }
     cli.main(
-        ["simulate", "answers", "--trials", files["trials.csv"], "--geometry", files["geometry.json"]]
-        + ["--tasks", "depth,vpt-basic", "--output", files["answers.csv"], "--truth", files["truth.json"]]
+        [
+            "simulate",
+            "answers",
+            "--trials",
+            files["trials.csv"],
+            "--geometry",
+            files["geometry.json"],
+            "--tasks",
+            "depth,vpt-basic",
+            "--output",
+            files["answers.csv"],
+            "--truth",
+            files["truth.json"],
+        ]
     )
     right = pd.read_csv(files["answers.csv"]).eval("response == label").groupby(np.arange(288) // 12).sum()
     with open(files["truth.json"]) as file:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
@@ -191,7 +192,8 @@ def run_stage(args: argparse.Namespace) -> None:
     trials = read_trials(args.trials, ids)
     answers = read_answers(args.people, trials) if args.people else None
     own, rows, tables_of, curves, accuracies = protocol(args), [], [], [], dict[str, float]()
-    inputs = inputs_hash(args.features_manifest, args.pixels_manifest, args.trials)
+    people = [args.people] if args.people and os.path.isfile(args.people) else []
+    inputs = inputs_hash(args.features_manifest, args.pixels_manifest, args.trials, *people)
 
     def source(name: str) -> Source:
         return Source(

@@ -11,25 +11,23 @@ from typing import TYPE_CHECKING
 from visalign.errors import InputError
 from visalign.stimuli import drawn_tasks
 from visalign.stimuli.source import Listed, Row, Source
-from visalign.visual_tasks import drawn
 
 if TYPE_CHECKING:
     from visalign.stimuli.rows import StimulusRow
+    from visalign.visual_tasks.drawn import Drawn
 
 #: Side below which some task cannot be drawn.
 SMALLEST = 112
 #: Problems of the synthetic visual reasoning test, and lengths of Pathfinder's contours.
 PROBLEMS, LENGTHS = (1, 4, 15, 22), (3, 6)
-#: Images of scenes for one of each other task, and tracks for so many.
-SCENES, TRACKS = 2.5, 12
+#: Images of scenes for one of each other task, for how many there is a track, and images of a track.
+SCENES, TRACKS, STEPS = 2.5, 12, 10
 
 
 def parts(row: Row) -> list[tuple[str, int]]:
     """Names of the parts of a set, and how many images each has."""
-    from visalign.visual_tasks import perspective
-
     count = row["count"]
-    found = [("perspective", int(SCENES * count)), ("tracks", max(count // TRACKS, 1) * perspective.STEPS)]
+    found = [("perspective", int(SCENES * count)), ("tracks", max(count // TRACKS, 1) * STEPS)]
     found += [(f"pathfinder-{length}", count) for length in LENGTHS]
     found += [("letters", count), *((f"svrt-{problem:02d}", count) for problem in PROBLEMS)]
     return [*found, ("orientation", 2 * count), ("tilt", 112)]
@@ -49,11 +47,11 @@ def listed(row: Row) -> Listed:
     return Listed(ids, None, None, [])
 
 
-def drawers() -> dict[str, Callable[[int, int, int], drawn.Drawn]]:
+def drawers() -> dict[str, Callable[[int, int, int], Drawn]]:
     """What draws the images of each part: (seed, index, side) -> image."""
     from visalign.visual_tasks import cluttered_letters, gratings, pathfinder, perspective, svrt
 
-    found: dict[str, Callable[[int, int, int], drawn.Drawn]] = {
+    found: dict[str, Callable[[int, int, int], Drawn]] = {
         "perspective": perspective.draw,
         "tracks": transfer,
         "letters": functools.partial(cluttered_letters.draw, level="easy"),
@@ -64,9 +62,9 @@ def drawers() -> dict[str, Callable[[int, int, int], drawn.Drawn]]:
     return found | {f"svrt-{p:02d}": functools.partial(svrt.draw, problem=p) for p in PROBLEMS}
 
 
-def transfer(seed: int, index: int, side: int) -> drawn.Drawn:
+def transfer(seed: int, index: int, side: int) -> Drawn:
     """Image `index` of tracks, of which vpt-basic is asked of the probe that learnt it on other scenes."""
-    from visalign.visual_tasks import perspective
+    from visalign.visual_tasks import drawn, perspective
 
     track = perspective.draw_track(seed, index, side)
     asked = (drawn.Asked(perspective.BASIC, asked.label, split="transfer") for asked in track.asked)
