@@ -74,26 +74,17 @@ def test_results_of_answers_are_those_of_its_version(tmp_path):
 
     list(drawn_tasks.write(((f"p{i}", perspective.draw(3, i, 64)) for i in range(12)), tmp_path))
     files = {
-        name: str(tmp_path / name) for name in ("trials.csv", "geometry.json", "answers.csv", "truth.json")
+        "trials": "trials.csv",
+        "geometry": "geometry.json",
+        "output": "answers.csv",
+        "truth": "truth.json",
     }
-    cli.main(
-        [
-            "simulate",
-            "answers",
-            "--trials",
-            files["trials.csv"],
-            "--geometry",
-            files["geometry.json"],
-            "--tasks",
-            "depth,vpt-basic",
-            "--output",
-            files["answers.csv"],
-            "--truth",
-            files["truth.json"],
-        ]
-    )
-    right = pd.read_csv(files["answers.csv"]).eval("response == label").groupby(np.arange(288) // 12).sum()
-    with open(files["truth.json"]) as file:
+    files = {name: str(tmp_path / file) for name, file in files.items()}
+    options = [word for name, file in files.items() for word in (f"--{name}", file)]
+    cli.main(["simulate", "answers", *options, "--tasks", "depth,vpt-basic"])
+    answers = pd.read_csv(files["output"])
+    right = (answers["response"] == answers["label"]).groupby(np.arange(len(answers)) // 12).sum()
+    with open(files["truth"]) as file:
         golden.check("simulate", "answers", {"truth": json.load(file), "right": right.tolist()})
 
 

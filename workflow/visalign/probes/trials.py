@@ -73,7 +73,7 @@ class Trials:
 
     @property
     def cross_validated(self) -> bool:
-        """Whether no trial is only trained or only tested on, but for those of transfer (of a single task)."""
+        """Whether no trial is for training or for tests only, but for those of transfer."""
         return bool(np.isin(self.split, ("", "transfer")).all())
 
     def take(self, index: np.ndarray) -> Trials:

@@ -117,7 +117,7 @@ def right_answers(
 
 
 def error_consistency(probability: np.ndarray) -> float:
-    """Cohen's κ that two people have, whose probabilities of being right (n,) are the same, on endless images.
+    """Cohen's κ of two people with the same probabilities (n,) of being right, on endless images.
 
     Both are right or both wrong on an image with p² + (1 − p)².
     """
@@ -127,7 +127,7 @@ def error_consistency(probability: np.ndarray) -> float:
 
 
 def table(trials: pd.DataFrame, right: np.ndarray) -> pd.DataFrame:
-    """Answers of people to the trials of a task with labels 0 and 1, a row each, as `probes.people` reads them."""
+    """Answers of people to the trials of a task, a row each, as `probes.people` reads them."""
     people, n = right.shape
     label = np.tile(trials["label"].astype(float).astype(int), people)
     columns = {
