@@ -170,7 +170,7 @@ def test_a_page_shows_what_its_model_has(small):
     assert small.galleries("c") == small.of_galleries("c") == []  # has no scores on maps
 
 
-PROBED = {"probes": "probe\tstimuli\tpeople\tscored\ntasks\tplain\t\t\nquiet\tplain\t\tfalse\n"}
+PROBED = {"probes": "probe\tstimuli\ttrials\tscored\ntasks\tplain\tt.csv\t\nquiet\tplain\tt.csv\tfalse\n"}
 
 
 def test_a_page_shows_decisions_curves_and_images_of_the_probes_of_its_model(small):
@@ -265,7 +265,7 @@ def test_every_path_of_the_layout_is_one_that_a_rule_writes(name):
     if name in ("made", "manifest"):
         assert layout.made(layout.manifest("results/a.zarr")) and not layout.made("data/a.json")
         return
-    if name == "trials":  # in the folder that some sources of stimuli fill
+    if name in ("trials", "geometry"):  # in the folder that some sources of stimuli fill
         assert function("{}").rpartition("/")[0] in outputs()
         return
     names = ["{}"] * len(inspect.signature(function).parameters)

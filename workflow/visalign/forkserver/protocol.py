@@ -21,6 +21,7 @@ ARRAY_COMMANDS = frozenset(
         "simulate grid",
         "simulate recordings",
         "simulate clicks",
+        "simulate answers",
         "models card",
         "stimuli",
         "preprocess",

@@ -110,7 +110,5 @@ def parts_of(trials: Trials) -> dict[str, np.ndarray]:
     Where trials are cross-validated, all others are tested.
     """
     tested = "" if trials.cross_validated else "test"
-    parts = {
-        name: np.flatnonzero(trials.split == split) for name, split in (("test", tested), ("transfer",) * 2)
-    }
-    return {name: index for name, index in parts.items() if len(index)}
+    parts = {"test": trials.split == tested, "transfer": trials.split == "transfer"}
+    return {name: np.flatnonzero(chosen) for name, chosen in parts.items() if chosen.any()}

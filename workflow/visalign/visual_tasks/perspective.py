@@ -117,9 +117,9 @@ def draw_track(seed: int, index: int, side: int) -> drawn.Drawn:
     return drawn.Drawn(
         image=image,
         parts=parts,
-        asked=(drawn.Asked(STRATEGY, int(sees[step]), str(step)),),
+        asked=(drawn.Asked(STRATEGY, int(sees[step])),),
         group=f"track-{index // STEPS:04d}",
-        geometry=geometry(shown, side),
+        geometry=geometry(shown, side) | {"step": step},
     )
 
 
