@@ -32,6 +32,7 @@ ARRAY_COMMANDS = frozenset(
         "accuracy",
         "neural",
         "clickme score",
+        "probes",
         "clickme gallery",
         "attacks score",
         "attacks control",
