@@ -7,7 +7,7 @@ VENV := .venv
 IN := . $(VENV)/bin/activate &&
 STAMP := $(VENV)/.installed
 
-.PHONY: reproduce setup test test-slow test-slurm mutants lint bench refresh real harmonize-demo harmonize-study rehearse clean help
+.PHONY: reproduce setup test test-slow test-generators test-slurm mutants lint bench refresh real harmonize-demo harmonize-study rehearse clean help
 
 reproduce: setup  ## set up, then run config/config.yaml: scores, figures, report (the default)
 	$(IN) snakemake --cores $(CORES) || { \
@@ -31,6 +31,9 @@ test: setup  ## set up, then run all tests that are not slow
 
 test-slow: setup  ## run the slow tests
 	$(IN) OMP_NUM_THREADS=1 pytest -n logical --dist loadfile -m slow tests
+
+test-generators: setup  ## show the claims about generators of visual tasks on 1,000 images each (about 40 minutes)
+	$(IN) IMAGES=1000 OMP_NUM_THREADS=1 pytest -n logical -m slow tests/unit/visual_tasks
 
 test-slurm: setup  ## start a Slurm of one node and run the tests on it (as root on Debian, install it first)
 	command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && \

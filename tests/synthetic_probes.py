@@ -46,10 +46,9 @@ def rows(tasks: Iterable[str] = TASKS, *, simulated_people: bool = True, seed: i
                 "version": 2,
             }
             own = {"ci_low": share - error, "ci_high": share + error, "floor": 0.5, "layer": "pre_logits"}
-            ceiling = {"ceiling": 0.9, "simulated": simulated_people} if people else {}
             spread = 0.98 / np.sqrt(n)
             found += [
-                score_row(metric="probe_accuracy", value=share, **about, **own, **ceiling),
+                score_row(metric="probe_accuracy", value=share, **about, **own),
                 score_row(
                     metric="permuted_accuracy",
                     value=0.5 + rng.normal(0, 0.003),
@@ -62,6 +61,10 @@ def rows(tasks: Iterable[str] = TASKS, *, simulated_people: bool = True, seed: i
                     metric="statistics_accuracy", value=0.52 + (0.2 if task == "svrt-04" else 0), **about
                 ),
             ]
+            if people:
+                found.append(
+                    score_row(metric="people_accuracy", value=0.9, simulated=simulated_people, **about)
+                )
     return pd.DataFrame(found, columns=list(SCORE_COLUMNS))
 
 

@@ -162,12 +162,14 @@ def people_of(own, right, participants):
     return Answers(names, stimuli, np.full(len(late), ""), right.ravel(), late)
 
 
-def test_people_give_the_ceiling_the_gap_and_the_consistency():
+def test_people_give_their_accuracy_the_gap_and_the_consistency():
     own, rng = trials(300), np.random.default_rng(0)
     right = rng.random((12, 300)) < 0.9
     result = probe(planted(own.label, 1.0), own, answers=people_of(own, right, 12))
     accuracy, gap = score(result, "probe_accuracy"), score(result, "human_gap")
-    assert accuracy.ceiling == pytest.approx(right.mean())
+    own_accuracy = score(result, "people_accuracy")
+    assert own_accuracy.value == pytest.approx(right.mean()) and accuracy.ceiling is None
+    assert own_accuracy.ci_low < own_accuracy.value < own_accuracy.ci_high and own_accuracy.n == 300
     assert gap.value == pytest.approx(right.mean() - accuracy.value) and gap.n == 300
     assert gap.ci_low < gap.value < gap.ci_high
     median = score(result, "error_consistency")
@@ -191,16 +193,15 @@ def test_errors_that_are_shared_show_in_the_gap_only_by_their_number():
     assert abs(gap.value) < 0.03 and gap.ci_high - gap.ci_low < 0.1  # images are drawn together
 
 
-def test_people_who_saw_some_images_give_no_ceiling_of_all():
+def test_people_who_saw_some_images_are_scored_on_these():
     own = trials(100)
     answers = people_of(own.take(np.arange(60)), np.ones((3, 60), dtype=bool), 3)
     result = probe(planted(own.label, 1.0), own, answers=answers)
-    assert score(result, "probe_accuracy").ceiling is None
-    gap = score(result, "human_gap")
-    assert gap.n == 60 and gap.n_excluded == 40
+    for metric in ("people_accuracy", "human_gap"):
+        assert (score(result, metric).n, score(result, metric).n_excluded) == (60, 40)
     nobody = replace(answers, task=np.full(180, "other"))
     result = probe(planted(own.label, 1.0), own, answers=nobody)
-    for metric in ("human_gap", "error_consistency"):
+    for metric in ("people_accuracy", "human_gap", "error_consistency"):
         assert score(result, metric).status == "people answered none of these images"
 
 

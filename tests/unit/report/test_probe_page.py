@@ -188,4 +188,4 @@ def test_page_is_well_formed_and_fetches_nothing(html):
 
 def test_tasks_of_one_probe_are_named_together_where_part_is_simulated(html):
     notice = re.search('<div class="notice".*?</div>', html, re.DOTALL).group()
-    assert "probe accuracy, tasks; error consistency, tasks." in notice and "tasks depth" not in notice
+    assert "people accuracy, tasks; error consistency, tasks." in notice and "tasks depth" not in notice

@@ -153,9 +153,9 @@ def test_without_a_trend_the_footer_says_why(probes):
     assert "no trend: n = 3; too few" in text and "reliability" not in text
 
 
-def test_people_are_marked_as_simulated_in_the_title_too(made):
-    titles = {axes.get_title(loc="left") for axes in made.axes}
-    assert "Probe depth\nSIMULATED DATA" in titles and "Probe svrt-04" in titles
+def test_people_are_marked_as_simulated_at_their_line(made):
+    [line] = [text.get_text() for text in axes_of(made, "Probe depth").texts if "people" in text.get_text()]
+    assert line == "people, SIMULATED"
 
 
 def test_published_models_of_a_task_are_drawn_behind_it_and_counted(study, probes):

@@ -22,9 +22,9 @@ def test_holm_is_the_closed_procedure_of_bonferroni():
         np.testing.assert_allclose(holm(p), closed(list(p)), rtol=1e-14)  # but for rounding
 
 
-def panel(benchmark, p, metric="spearman", envelope=None):
+def panel(benchmark, p, metric="spearman", envelope=None, figure="alignment"):
     tests = {"decline": {"p": p}, "envelope_decline": {"p": envelope}}
-    return {"benchmark": benchmark, "metric": metric, "trend": tests}
+    return {"benchmark": benchmark, "metric": metric, "figure": figure, "trend": tests}
 
 
 def test_each_test_is_adjusted_over_the_panels_in_which_it_was_made():
@@ -39,6 +39,19 @@ def test_each_test_is_adjusted_over_the_panels_in_which_it_was_made():
     assert [(test["p_adjusted"], test["n_panels"]) for test in decline] == [(0.02, 2), (0.04, 2)]
     assert panels[0]["trend"]["envelope_decline"] == {"p": 0.03, "p_adjusted": 0.03, "n_panels": 1}
     assert panels[2]["trend"]["decline"] == {"p": None}
+
+
+def test_panels_of_another_figure_do_not_count():
+    panels = [
+        panel("a", 0.01),
+        panel("b", 0.04),
+        *(panel(f"probes/{i}", 0.02, figure="probes") for i in range(3)),
+    ]
+    adjust(panels)
+    found = [panel["trend"]["decline"] for panel in panels]
+    assert [(test["p_adjusted"], test["n_panels"]) for test in found] == [(0.02, 2), (0.04, 2)] + [
+        (0.06, 3)
+    ] * 3
 
 
 def test_the_confirmatory_panel_stands_alone():

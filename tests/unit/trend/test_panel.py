@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic_probes
 import synthetic_scores
 from score_rows import score_row
 from synthetic_scores import panels_of
@@ -317,6 +318,24 @@ def test_a_failure_before_regions_are_known_makes_no_panel_but_gives_the_reason(
     assert [panel["title"] for panel in panels] == TITLES
     reasons = {entry["model"]: entry["reason"] for entry in panels[0]["excluded"]}
     assert reasons[model] == "pls: failed: out of memory"
+
+
+def test_a_benchmark_below_another_leaves_it_its_panel_where_it_has_values(tmp_path):
+    table = pd.concat([synthetic_scores.score_table(), synthetic_probes.rows(["depth"])])
+    below = synthetic_probes.rows(["depth"]).assign(benchmark="probes/tasks/depth/transfer")
+    not_asked = score_row(
+        model="convnext_tiny",
+        benchmark="probes/tilt",
+        metric="probe_accuracy",
+        status="not among probes.models",
+    )
+    tilt = score_row(
+        model="resnet18", benchmark="probes/tilt/centre", metric="tilt_correlation", convention="r", value=0.5
+    )
+    more = pd.DataFrame([not_asked, not_asked | {"benchmark": "probes/tasks"}, tilt], columns=list(table))
+    found = synthetic_scores.panels_of(tmp_path, pd.concat([table, below, more], ignore_index=True))
+    own = [panel["benchmark"] for panel in found if panel["figure"] == "probes"]
+    assert own == ["probes/tasks/depth", "probes/tasks/depth/transfer", "probes/tilt/centre"]
 
 
 def test_every_time_window_of_a_recording_has_its_panel(tmp_path):

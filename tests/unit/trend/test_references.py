@@ -43,6 +43,11 @@ def test_people_are_a_line_only_where_they_answered_and_simulated_only_where_the
     assert not levels_of(panel)["people"]["simulated"] and not panel["simulated"]
 
 
+def test_a_panel_is_not_of_simulated_data_because_people_are(panels):
+    assert levels_of(panels["probes/tasks/depth"])["people"]["simulated"]
+    assert not any(panels[f"probes/tasks/{task}"]["simulated"] for task in TASKS)
+
+
 def test_a_level_is_the_median_over_models(tmp_path):
     table = synthetic_probes.with_probes(tasks=["svrt-04"])
     pixels = table["metric"] == "pixel_accuracy"

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import shortcuts
+from many_images import IMAGES
 
 from visalign.visual_tasks import (
     cluttered_letters,
@@ -47,9 +48,9 @@ def solved_by_nearness(drawn: Drawn, convention: str) -> int:
 
 
 @pytest.mark.parametrize("name", GENERATORS)
-def test_the_oracle_solves_all_of_a_thousand_images(name):
+def test_the_oracle_solves_all_images(name):
     draw: Callable[..., Drawn] = GENERATORS[name]
-    for index in range(1000):
+    for index in range(IMAGES):
         drawn = draw(5, index, SIDE)
         for asked in drawn.asked:
             assert solution(drawn, asked.task) == asked.label, (index, asked)
@@ -65,7 +66,7 @@ def test_nearness_alone_solves_nearly_all_images_of_the_published_rules(length):
 @pytest.mark.parametrize("name", [*PATHFINDER, *LETTERS, "perspective matched"])
 def test_neither_pixels_nor_statistics_tell_the_answer(name):
     """Of scenes: whether the viewer sees the ball."""
-    drawn = [GENERATORS[name](11, index, SIDE) for index in range(2000)]
+    drawn = [GENERATORS[name](11, index, SIDE) for index in range(2 * IMAGES)]
     shortcuts.check_chance(
         [each.image for each in drawn],
         [np.array(each.geometry["markers"]) for each in drawn],

@@ -10,6 +10,7 @@ import golden_images
 import image_statistics
 import numpy as np
 import pytest
+from many_images import IMAGES
 
 from visalign.errors import InputError
 from visalign.visual_tasks import svrt, svrt_oracle, svrt_tasks
@@ -44,8 +45,8 @@ def test_an_oracle_that_sees_pixels_only_gives_every_label(problem):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_an_oracle_gives_every_label_of_a_thousand(problem):
-    assert wrong(problem, 1000, seed=0) == []
+def test_an_oracle_gives_every_label_of_many(problem):
+    assert wrong(problem, IMAGES, seed=0) == []
 
 
 @pytest.mark.parametrize(("side", "stroke"), [(160, None), (128, 1.0), (224, 3.0)])
@@ -119,7 +120,7 @@ def test_what_cannot_be_drawn_is_an_error(problem, side, reason):
 @pytest.mark.parametrize("problem", NO_PIXEL_CUE)
 def test_nothing_simple_tells_the_label(problem):
     """A ridge on 28 × 28 pixels, and one on statistics and their squares; each statistic by itself."""
-    drawn = [svrt.draw(5, index, SIDE, problem=problem) for index in range(2000)]
+    drawn = [svrt.draw(5, index, SIDE, problem=problem) for index in range(2 * IMAGES)]
     labels = np.array([each.asked[0].label for each in drawn])
     chance = 3 * np.sqrt(0.25 / len(drawn))
     small = np.array([image_statistics.small(each.image) for each in drawn])

@@ -113,6 +113,10 @@ class Scale(NamedTuple):
     label: str
 
 
+#: What the reference is called that is people's score.
+PEOPLE = "people"
+
+
 class Reference(NamedTuple):
     """A metric that the scores of a panel are read against: a line, or its interval as a band."""
 
@@ -150,8 +154,6 @@ class Headline:
         Figure of several panels that it is in, ``results/figures/accuracy_vs_FIGURE``.
     references : tuple of Reference
         What its scores are read against.
-    people : bool
-        Whether the ceiling of its scores is people's score, to be shown as what it is.
     binomial : bool
         Whether a score is a share of its ``n`` units, so that its standard error is known.
     without : str
@@ -172,7 +174,6 @@ class Headline:
     title_of: Callable[[str], str] | None = None
     figure: str = MAIN_FIGURE
     references: tuple[Reference, ...] = ()
-    people: bool = False
     binomial: bool = False
     without: str = ""
     stage: str = ""

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from visalign.measures.measure import Cost, Facts, Headline, Measure, Metric, Reference, Results, Sizes
+from visalign.measures.measure import (
+    PEOPLE,
+    Cost,
+    Facts,
+    Headline,
+    Measure,
+    Metric,
+    Reference,
+    Results,
+    Sizes,
+)
 from visalign.measures.wording import enumeration
 
 
@@ -39,10 +49,10 @@ def paragraph(study: Facts, results: Results) -> str:
         return ""
     rows = rows[rows["benchmark"].str.startswith("probes/") & rows["value"].notna()]
     tasks = sorted({benchmark.split("/")[2] for benchmark in rows["benchmark"]} - {"svrt"})
-    people = rows["metric"].isin(["human_gap", "error_consistency"]) & rows["value"].notna()
+    people = rows["metric"].isin([metric.name for metric in OF_PEOPLE]) & rows["value"].notna()
     simulated = " (simulated)" if rows.loc[people, "simulated"].any() else ""
     answered = (
-        f" Where people{simulated} answered the same images, their accuracy is the ceiling, human_gap theirs "
+        f" Where people{simulated} answered the same images, people_accuracy is theirs, human_gap theirs "
         "less the model's, and error consistency Cohen's κ of which trials are right (Geirhos et al. 2020), "
         "median over people."
     )
@@ -59,6 +69,18 @@ def paragraph(study: Facts, results: Results) -> str:
     )
 
 
+def of_model(name: str, meaning: str) -> Metric:
+    """Return a metric of models and drawn images alone, which rests on no answers of people."""
+    return Metric(name, meaning, simulated="never")
+
+
+#: Metrics that rest on people's answers, simulated or not.
+OF_PEOPLE = (
+    Metric("people_accuracy", "people's accuracy on the images that they answered; n images"),
+    Metric("human_gap", "people's accuracy less the model's on the same images; n images"),
+    Metric("error_consistency", "Cohen's κ of which trials model and people get right; n images"),
+)
+
 MEASURE = Measure(
     name="probes",
     title="Probes",
@@ -67,28 +89,27 @@ MEASURE = Measure(
     labelled=False,
     needs=("features",),
     metrics=(
-        Metric("probe_accuracy", "accuracy of the probe on held-out trials; n images"),
-        Metric("probe_auc", "area under its ROC curve; n images"),
-        Metric("curve_area", "mean accuracy over the logarithm of the number of training trials"),
-        Metric("n80", "training trials at which the accuracy first reaches .80; n images"),
-        Metric(
+        of_model("probe_accuracy", "accuracy of the probe on held-out trials; n images"),
+        of_model("probe_auc", "area under its ROC curve; n images"),
+        of_model("curve_area", "mean accuracy over the logarithm of the number of training trials"),
+        of_model("n80", "training trials at which the accuracy first reaches .80; n images"),
+        of_model(
             "permuted_accuracy",
             "its mean with permuted labels; the interval holds 95 % of permutations; n images",
         ),
-        Metric("pixel_accuracy", "accuracy of the same probe on 28 × 28 pixels; n images"),
-        Metric("statistics_accuracy", "the same on image statistics; n images"),
-        Metric("human_gap", "people's accuracy less the model's on the same images; n images"),
-        Metric("error_consistency", "Cohen's κ of which trials model and people get right; n images"),
-        Metric("threshold", "difficulty at which half of what is above chance is right; n images"),
-        Metric("slope", "of the logistic function of difficulty; n images"),
-        Metric("sd_gap", "accuracy on spatial tasks less that on same-different tasks; n tasks"),
-        Metric("tilt_correlation", "Pearson r of the tilt illusion with people's; n cells"),
-        Metric("tilt_slope", "of the regression of the illusion on people's; n cells"),
-        Metric("tilt_repulsion", "mean illusion at 10° to 30°, degrees; n cells"),
-        Metric("tilt_attraction", "mean illusion at 60° to 90°, degrees; n cells"),
-        Metric("tilt_zero_crossing", "difference at which the illusion changes sign, degrees; n cells"),
-        Metric("tilt_average_weight", "weight of the surround in a vector average; n cells"),
-        Metric("decoder_error", "mean error of decoded orientation, degrees; n images"),
+        of_model("pixel_accuracy", "accuracy of the same probe on 28 × 28 pixels; n images"),
+        of_model("statistics_accuracy", "the same on image statistics; n images"),
+        *OF_PEOPLE,
+        of_model("threshold", "difficulty at which half of what is above chance is right; n images"),
+        of_model("slope", "of the logistic function of difficulty; n images"),
+        of_model("sd_gap", "accuracy on spatial tasks less that on same-different tasks; n tasks"),
+        of_model("tilt_correlation", "Pearson r of the tilt illusion with people's; n cells"),
+        of_model("tilt_slope", "of the regression of the illusion on people's; n cells"),
+        of_model("tilt_repulsion", "mean illusion at 10° to 30°, degrees; n cells"),
+        of_model("tilt_attraction", "mean illusion at 60° to 90°, degrees; n cells"),
+        of_model("tilt_zero_crossing", "difference at which the illusion changes sign, degrees; n cells"),
+        of_model("tilt_average_weight", "weight of the surround in a vector average; n cells"),
+        of_model("decoder_error", "mean error of decoded orientation, degrees; n images"),
     ),
     headlines=(
         Headline(
@@ -104,8 +125,8 @@ MEASURE = Measure(
                 Reference("permuted_accuracy", "permuted labels", band=True),
                 Reference("pixel_accuracy", "pixels"),
                 Reference("statistics_accuracy", "image statistics"),
+                Reference("people_accuracy", PEOPLE),
             ),
-            people=True,
             binomial=True,
         ),
         Headline(

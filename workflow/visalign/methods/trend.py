@@ -57,5 +57,5 @@ def of_tests(study: Study) -> str:
     return f"""Two tests ask for a decline (level {LEVEL}), calibrated by the same bootstrap: one that the
     mean score nowhere declines, one that its upper envelope nowhere does, the {few:g} quantile given accuracy
     ({many:g} from {envelope_decline.MANY} models on). They take {segmented.MIN_FAMILIES} families. Their p
-    values are adjusted for the number of panels in which each test was made (Holm 1979){alone}.
+    values are adjusted for the number of panels of a figure in which each test was made (Holm 1979){alone}.
     {settings["bootstrap"]} draws, seed {study.config["seed"]}."""

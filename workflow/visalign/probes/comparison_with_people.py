@@ -1,4 +1,4 @@
-"""A model beside people on the images that both answered: gap in accuracy, and error consistency."""
+"""A model beside people on the images that both answered: their accuracy, the gap, and error consistency."""
 
 from __future__ import annotations
 
@@ -36,12 +36,6 @@ class Seen:
         """Images of which nobody was asked."""
         return cls(np.empty(0, dtype=int), people.People(np.empty((0, 0)), [], 0, [], 0), 0)
 
-    @property
-    def ceiling(self) -> float | None:
-        """Accuracy of people, where they answered all images of the part."""
-        complete = len(self.index) == self.of and self.of > 0
-        return or_none(people.accuracy(self.answered.right)) if complete else None
-
 
 def seen_by_people(answers: people.Answers, task: str, stimuli: np.ndarray) -> Seen:
     """Find the images (n,) of a part that people answered."""
@@ -53,7 +47,7 @@ def seen_by_people(answers: people.Answers, task: str, stimuli: np.ndarray) -> S
 def people_scores(
     right: np.ndarray, seen: Seen, drawn: Resamples | None, protocol: Protocol, layer: str | None
 ) -> list[Score]:
-    """Human gap (people − model) and error consistency on the same images.
+    """Accuracy of people, human gap (people − model) and error consistency on the same images.
 
     Parameters
     ----------
@@ -64,30 +58,33 @@ def people_scores(
         with them.
     """
     answered = seen.answered
-    gap = Score(metric="human_gap", convention="difference", n=len(seen.index), layer=layer, headline=True)
-    gap = replace(gap, n_excluded=seen.of - len(seen.index))
+    own_accuracy = Score(
+        metric="people_accuracy",
+        convention="proportion",
+        n=len(seen.index),
+        n_excluded=seen.of - len(seen.index),
+        headline=True,
+    )
+    gap = replace(own_accuracy, metric="human_gap", convention="difference", layer=layer)
     about = replace(gap, metric="error_consistency", convention="kappa/median")
     if drawn is None:
         reason = "people answered none of these images"
-        return [replace(score, status=reason) for score in (gap, about)]
+        return [replace(score, status=reason) for score in (own_accuracy, gap, about)]
     own, weights = right[:, seen.index], drawn.of_trials()
     sample = people.accuracy_draws(answered.right, weights, protocol.rng(PEOPLE))
-    low, high = drawn.interval(sample - means(own, drawn))
     persons = f"{len(answered.participants)} participants"
     said = "; ".join(filter(None, [f"ok, {persons}, groups={drawn.groups}", answered.said]))
-    gap = replace(
-        gap,
-        value=people.accuracy(answered.right) - float(own.mean()),
-        ci_low=low,
-        ci_high=high,
-        status=said,
-    )
+    accuracy = people.accuracy(answered.right)
+    low, high = drawn.interval(sample)
+    own_accuracy = replace(own_accuracy, value=accuracy, ci_low=low, ci_high=high, status=said)
+    low, high = drawn.interval(sample - means(own, drawn))
+    gap = replace(gap, value=accuracy - float(own.mean()), ci_low=low, ci_high=high, status=said)
     summaries, undefined = error_consistency.with_people(
         own, answered.right, drawn.training, weights, protocol.rng(PEOPLE, 1)
     )
     if undefined:
         said += f"; {undefined} of {persons} without a kappa ({error_consistency.UNDEFINED})"
-    scores = [gap]
+    scores = [own_accuracy, gap]
     for convention, summary in summaries.items():
         low, high = drawn.interval(summary.draws)
         defined = not np.isnan(summary.value)
@@ -101,7 +98,7 @@ def people_scores(
                 floor=summary.floor,
                 ceiling=summary.ceiling,
                 status=said if defined else error_consistency.UNDEFINED,
-                headline=len(scores) == 1,
+                headline=len(scores) == 2,
             )
         )
     return scores

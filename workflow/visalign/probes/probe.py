@@ -227,7 +227,6 @@ def _permuted(accuracy: Score, floor: Floor) -> Score:
         ci_low=floor.low,
         ci_high=floor.high,
         floor=None,
-        ceiling=None,
         status=f"ok, {floor.permutations} permutations",
     )
 
@@ -259,7 +258,6 @@ def _part(
     seen = Seen.nobody()
     if answers is not None:
         seen = seen_by_people(answers, trials.task[0], trials.stimulus_id[index])
-        accuracy = replace(accuracy, ceiling=seen.ceiling)
     scores = [accuracy, _auc_score(task, found, index)]
     if floor:
         scores.append(_permuted(accuracy, floor))

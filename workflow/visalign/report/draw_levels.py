@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 
+from visalign.measures.measure import PEOPLE
 from visalign.report import theme
 from visalign.trend.answer import Level, Panel
-from visalign.trend.references import PEOPLE, named
+from visalign.trend.references import named
 
 #: Dashes of the lines that are neither of a band nor people's, in turn.
 DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))

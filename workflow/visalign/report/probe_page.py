@@ -128,8 +128,6 @@ def cells(rows: Mapping[tuple[str, str], ScoreRow], headline: Headline) -> list[
     for metric, name, _ in headline.references:
         row = rows.get((metric, headline.convention))
         add(name, row, interval(row) if row else "–")
-    ceiling = accuracy["ceiling"]
-    add("people", accuracy if ceiling is not None else None, number(ceiling))
     kappa = rows.get(("error_consistency", "kappa/median"))
     add(
         "κ with people",

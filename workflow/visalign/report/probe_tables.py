@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from visalign.measures.measure import MAIN_FIGURE
+from visalign.measures.measure import MAIN_FIGURE, PEOPLE
 from visalign.measures.wording import decimal
 from visalign.report.pictures import drawing
 from visalign.report.study_page import measure_name
 from visalign.trend.answer import Level, Panel
-from visalign.trend.references import PEOPLE
 from visalign.trend.verdict import interval_of
 
 #: Figure of the panels that stand in this section.

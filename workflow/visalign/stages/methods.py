@@ -8,7 +8,7 @@ from pathlib import Path
 from visalign.io.files import write_atomic
 from visalign.methods.text import methods_text, read_results, read_study
 
-VERSIONS = {"methods": 5}
+VERSIONS = {"methods": 6}
 EXAMPLES = """\
   python -m visalign methods
   python -m visalign methods --config config/config.yaml --directory results --output methods.md

@@ -24,7 +24,7 @@ from visalign.io.array_files import read_numbers
 from visalign.io.files import inputs_hash
 from visalign.io.scores import Score, ScoreRow, Source, entry, rows_of, write_scores
 from visalign.io.tables import write_table
-from visalign.measures.probes import is_sameness
+from visalign.measures.probes import MEASURE, is_sameness
 from visalign.probes import baselines, tilt
 from visalign.probes.difficulty import DifficultyFit
 from visalign.probes.floor import Floor
@@ -282,8 +282,7 @@ def sameness_gap(accuracies: Mapping[str, float]) -> Score:
 
 def of_people(score: Score, simulated: bool) -> Score:
     """Mark a score as simulated where it rests on people's answers that are."""
-    resting = score.metric in ("human_gap", "error_consistency") or score.ceiling is not None
-    return replace(score, simulated=simulated and resting)
+    return replace(score, simulated=simulated and MEASURE.metric(score.metric).simulated == "dataset")
 
 
 def read_layers(store: zarr.Group, layer: str, pool: str, where: str) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Many panels, each tested: p values adjusted for how many there are."""
+"""Many panels, each tested: p values adjusted for how many there are in a figure."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def holm(p: Sequence[float]) -> np.ndarray:
 def adjust(panels: Sequence[Panel], confirmatory: str | None = None) -> None:
     """Add ``p_adjusted`` and ``n_panels``, over how many it is adjusted, to the tests of the panels' trends.
 
+    The panels of one figure are a family: what is asked of probes makes no verdict on neurons less sure.
+
     Parameters
     ----------
     panels : sequence of dict
@@ -59,7 +61,7 @@ def adjust(panels: Sequence[Panel], confirmatory: str | None = None) -> None:
         )
     alone = [confirmatory in own for own in names]
     for test in TESTS:
-        together: list[tuple[Decline, float]] = []
+        families: dict[str, list[tuple[Decline, float]]] = {}
         for panel, by_itself in zip(panels, alone, strict=True):
             result: Decline | None = panel["trend"] and panel["trend"][test]
             if not result or (p := result["p"]) is None:
@@ -67,7 +69,8 @@ def adjust(panels: Sequence[Panel], confirmatory: str | None = None) -> None:
             if by_itself:
                 result["p_adjusted"], result["n_panels"] = p, 1
             else:
-                together.append((result, p))
-        raised = holm([p for _, p in together])
-        for (adjusted, _), p in zip(together, raised.tolist(), strict=True):
-            adjusted["p_adjusted"], adjusted["n_panels"] = p, len(together)
+                families.setdefault(panel["figure"], []).append((result, p))
+        for together in families.values():
+            raised = holm([p for _, p in together])
+            for (adjusted, _), p in zip(together, raised.tolist(), strict=True):
+                adjusted["p_adjusted"], adjusted["n_panels"] = p, len(together)

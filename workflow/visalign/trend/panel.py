@@ -194,7 +194,7 @@ def panel(
         "y_label": f"{title}: {headline.label}",
         "n": len(points),
         **found,
-        "levels": references.levels(scores, headline, benchmark, y_rows),
+        "levels": references.levels(scores, headline, benchmark),
         "overlay": on_axes(overlay, x.metric, headline.convention) if overlay and x else None,
         "trend": trend,
         "reliability": references.reliability(scored, y_rows, rho) if headline.binomial else None,

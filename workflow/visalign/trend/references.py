@@ -14,9 +14,6 @@ from visalign.stats.defined import or_none
 from visalign.trend import score_rows
 from visalign.trend.answer import Level, ReferenceLine, SpreadReliability
 
-#: What the ceiling of scores is called where it is people's score.
-PEOPLE = "people"
-
 
 def named(level: Level) -> str:
     """Return the name of a level, and whether it is simulated."""
@@ -43,16 +40,8 @@ def level(name: str, rows: Iterable[tuple[float, float | None, float | None, boo
     return {"name": name, "y": value, "low": low, "high": high, "simulated": simulated, "n": len(known)}
 
 
-def levels(
-    scores: pd.DataFrame, headline: Headline, benchmark: str, y_rows: Mapping[str, ScoreRow]
-) -> list[Level]:
-    """Return what the scores of a panel are read against, of those that some model has.
-
-    Parameters
-    ----------
-    y_rows : mapping
-        Model -> its score row, whose ceiling is people's score where the headline says so.
-    """
+def levels(scores: pd.DataFrame, headline: Headline, benchmark: str) -> list[Level]:
+    """Return what the scores of a panel are read against, of those that some model has."""
     found = []
     for metric, name, band in headline.references:
         rows = score_rows.select(scores, benchmark, metric, headline.convention).values()
@@ -67,17 +56,6 @@ def levels(
             if row["value"] is not None and np.isfinite(row["value"])
         ]
         found.append(level(name, ends))
-    if headline.people:
-        found.append(
-            level(
-                PEOPLE,
-                [
-                    (ceiling, None, None, is_true(row["simulated"]))
-                    for row in y_rows.values()
-                    if (ceiling := score_rows.number(row["ceiling"])) is not None
-                ],
-            )
-        )
     return [one for one in found if one]
 
 

@@ -62,7 +62,7 @@ def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
 
     It is not where the table has no row of it, values of other metrics only, or says that its stage is off. A
     benchmark above another (``neural/DATASET`` of a model that failed before regions and windows were read,
-    above ``neural/DATASET/IT/70-170/whole_image``) is not one of its own.
+    above ``neural/DATASET/IT/70-170/whole_image``) is not one of its own; one with a value always is.
     """
     own = scores["benchmark"].str.split("/").str[0] == headline.stage
     of_stage = scores[own & (scores["status"] != SWITCHED_OFF.format(headline.stage))]
@@ -70,10 +70,11 @@ def benchmarks(scores: pd.DataFrame, headline: Headline) -> list[str]:
     if with_metric.empty and of_stage["value"].notna().any():  # other metrics were asked for
         return []
     names = sorted(set((with_metric if len(with_metric) else of_stage)["benchmark"]), key=in_order)
-    own_names = [n for n in names if not any(other.startswith(f"{n}/") for other in names)]
+    valued = valued_in(of_stage, headline.metric)
+    lower = {*names, *of_stage["benchmark"][of_stage["value"].notna()]}
+    own_names = [n for n in names if n in valued or not any(other.startswith(f"{n}/") for other in lower)]
     if headline.without:
-        valued = {metric: valued_in(of_stage, metric) for metric in (headline.metric, headline.without)}
-        return [n for n in own_names if n in valued[headline.metric] and n not in valued[headline.without]]
+        return [n for n in own_names if n in valued and n not in valued_in(of_stage, headline.without)]
     return own_names
 
 
