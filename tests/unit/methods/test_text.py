@@ -131,7 +131,7 @@ def test_the_trend_is_described_with_its_models_its_tests_and_what_is_corrected(
         "and a power law of parameters",
         "BIC and cross-validated error (families left out) of a line, of rise then plateau and of two pieces",
         "mean score nowhere declines, one that its upper envelope nowhere does, the 0.8 quantile",
-        "p values are adjusted for the number of panels of a figure in which each test was made (Holm 1979). ",
+        "are adjusted for the number of panels of a figure in which each test was made (Holm 1979). ",
         "over families of models, by which a direction is claimed",
     ):
         assert said in text

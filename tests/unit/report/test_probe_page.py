@@ -125,6 +125,28 @@ def test_every_task_stands_beside_floor_pixels_statistics_and_people(html):
     )
 
 
+def test_the_tilt_illusion_stands_beside_that_of_people(tmp_path):
+    about = {"model": MODEL, "benchmark": "probes/tilt/centre", "n": 28}
+    unclear = "decoder_error is 21.0 degrees, more than 10: biases say nothing"
+    rows = [
+        score_row(metric="tilt_repulsion", value=2.1, ci_low=1.5, ci_high=2.6, ceiling=2.2, **about),
+        score_row(metric="tilt_slope", status=unclear, **about),
+        score_row(metric="probe_accuracy", model=MODEL, benchmark="probes/tilt", status="no task"),
+    ]
+    [probe] = probe_page.content(
+        pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), tmp_path, MODEL, [ENTRY | {"probe": "tilt"}]
+    )
+    assert probe["tasks"] == [] and probe["columns"] == [] and probe["examples"] == []
+    assert probe["tilt"] == [
+        {
+            "name": "mean illusion at 10° to 30°, degrees",
+            "text": "2.100 [1.500, 2.600]",
+            "people": "2.200",
+        },
+        {"name": "of the regression of the illusion on people's", "text": unclear, "people": ""},
+    ]
+
+
 def test_only_what_rests_on_simulated_people_is_marked(html):
     cells = re.findall(r'<td data-label="([^"]*)">(.*?)</td>', section_of_probes(html))
     marked = [title for title, content in cells if "simulated" in content]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import golden_images
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 
 from visalign import cli
 from visalign.errors import InputError
-from visalign.stimuli import sources, tables
+from visalign.stimuli import probes, sources, tables
 
 
 def staged(folder, row: dict) -> pd.DataFrame:
@@ -72,3 +73,26 @@ def test_a_longer_set_holds_the_images_of_the_shorter(tmp_path, source):
 def test_what_cannot_be_drawn_is_an_error_before_anything_is(wanted, reason):
     with pytest.raises(InputError, match=reason):
         sources.listed(wanted)
+
+
+def test_the_mixture_is_the_one_that_is_kept():
+    """The first image of each part: one that is drawn otherwise gives another score of the same name."""
+    drawn = {part: draw(0, 0, probes.SMALLEST) for part, draw in probes.drawers().items()}
+    golden_images.check("probes", [np.atleast_3d(each.image)[..., -1] for each in drawn.values()])
+    asked = {
+        part: [(asked.task, round(asked.label, 3), asked.split) for asked in each.asked]
+        for part, each in drawn.items()
+    }
+    assert asked == {
+        "perspective": [("depth", 1, ""), ("vpt-basic", 0, "")],
+        "tracks": [("vpt-basic", 1, "transfer")],
+        "letters": [("cluttered-letters", 1, "")],
+        "orientation": [("orientation", 29.780, "")],
+        "tilt": [("tilt", 0, "")],
+        "pathfinder-3": [("pathfinder", 0, "")],
+        "pathfinder-6": [("pathfinder", 1, "")],
+        "svrt-01": [("svrt-01", 0, "")],
+        "svrt-04": [("svrt-04", 0, "")],
+        "svrt-15": [("svrt-15", 1, "")],
+        "svrt-22": [("svrt-22", 0, "")],
+    }

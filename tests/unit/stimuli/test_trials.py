@@ -11,6 +11,7 @@ from visalign import cli
 from visalign.errors import InputError
 from visalign.probes.trials import read_trials
 from visalign.stimuli import images, sources, tables
+from visalign.visual_tasks.pathfinder import draw
 
 
 def picture(path, shade=9):
@@ -99,6 +100,22 @@ def test_every_layout_is_listed_unread_and_becomes_a_set_that_a_probe_reads(
     written = pd.read_csv(tmp_path / "set/trials.csv", dtype=str, keep_default_na=False)
     assert len(trials) == asked
     assert written[list(listed.trials[0])].to_dict("records") == listed.trials
+
+
+def test_labels_that_the_images_contradict_are_refused_before_any_row_is_written(tmp_path, capsys):
+    for name, asked in (("neg", 1), ("pos", 0)):  # the wrong way round
+        folder = tmp_path / f"real/curv_contour_length_6/imgs/{name}"
+        folder.mkdir(parents=True)
+        own = (
+            drawn for index in range(60) if (drawn := draw(3, index, 112, length=6)).asked[0].label == asked
+        )
+        for number, drawn in zip(range(12), own, strict=False):
+            Image.fromarray(drawn.image).save(folder / f"{number}.png")
+    with pytest.raises(SystemExit):
+        staged(tmp_path, "pathfinder")
+    said = capsys.readouterr().err
+    assert "label: 0.00 of 24 images have the label that their pixels show, fewer than 0.80" in said
+    assert not (tmp_path / "set.csv").exists() and not (tmp_path / "set/trials.csv").exists()
 
 
 def test_unclear_trials_are_counted_and_named(tmp_path, capsys):

@@ -81,6 +81,14 @@ class Examples(TypedDict):
     wrong: list[Shown]
 
 
+class Line(TypedDict):
+    """A score of the tilt illusion: what it is, the model's, and people's or ''."""
+
+    name: str
+    text: str
+    people: str
+
+
 class Probe(TypedDict):
     """A probe of the model."""
 
@@ -88,6 +96,7 @@ class Probe(TypedDict):
     columns: list[str]
     tasks: list[Task]
     gap: str  # sentence, or ''
+    tilt: list[Line]
     examples: list[Examples]
 
 
@@ -161,6 +170,20 @@ def gap_of(scores: pd.DataFrame, probe: str) -> str:
                 f"(mean accuracy on problems of each kind, {wording.decimal(row['n'], 0)} problems)."
             )
     return ""
+
+
+def tilt_of(scores: pd.DataFrame, probe: str) -> list[Line]:
+    """Return the scores of the tilt illusion of a probe beside people's, or the reason why there are none."""
+    named = scores["metric"].str.startswith("tilt_") | (scores["metric"] == "decoder_error")
+    own = scores[scores["benchmark"].str.startswith(f"probes/{probe}/") & named]
+    return [
+        {
+            "name": MEASURE.metric(row["metric"]).meaning.partition(";")[0],
+            "text": row["status"] if row["value"] is None else interval(row),
+            "people": "" if row["ceiling"] is None else number(row["ceiling"]),
+        }
+        for row in rows_in(own)
+    ]
 
 
 def learning_curve(points: pd.DataFrame) -> LearningCurve | None:
@@ -293,14 +316,15 @@ def content(
         for field in ("probe", "stimuli", "transform"):
             if field not in entry:
                 raise InputError(f"--probes: no field {field!r} in {dict(entry)}")
-        tasks = tasks_of(scores, entry["probe"])
-        if tasks:
+        tasks, tilt = tasks_of(scores, entry["probe"]), tilt_of(scores, entry["probe"])
+        if tasks or tilt:
             found.append(
                 {
                     "name": entry["probe"],
-                    "columns": [cell["title"] for cell in tasks[0]["cells"]],
+                    "columns": [cell["title"] for cell in tasks[0]["cells"]] if tasks else [],
                     "tasks": tasks,
                     "gap": gap_of(scores, entry["probe"]),
+                    "tilt": tilt,
                     "examples": examples(directory, model, entry),
                 }
             )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -192,8 +192,7 @@ def run_stage(args: argparse.Namespace) -> None:
     trials = read_trials(args.trials, ids)
     answers = read_answers(args.people, trials) if args.people else None
     own, rows, tables_of, curves, accuracies = protocol(args), [], [], [], dict[str, float]()
-    people = [args.people] if args.people and os.path.isfile(args.people) else []
-    inputs = inputs_hash(args.features_manifest, args.pixels_manifest, args.trials, *people)
+    inputs = inputs_hash(args.features_manifest, args.pixels_manifest, args.trials, *files_of(args.people))
 
     def source(name: str) -> Source:
         return Source(
@@ -231,6 +230,14 @@ def run_stage(args: argparse.Namespace) -> None:
     if args.curve_output:
         write_table(args.curve_output, together(curves, CURVE))
     write_scores(args.output, rows)
+
+
+def files_of(people: str | None) -> list[Path]:
+    """Files of people's answers: of a table itself, of a folder those below it."""
+    path = Path(people) if people else None
+    if path is None or not path.is_dir():
+        return [path] if path else []
+    return sorted(path.rglob("*.csv"))
 
 
 def together(tables_of: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
