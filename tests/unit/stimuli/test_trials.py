@@ -114,7 +114,7 @@ def test_labels_that_the_images_contradict_are_refused_before_any_row_is_written
     with pytest.raises(SystemExit):
         staged(tmp_path, "pathfinder")
     said = capsys.readouterr().err
-    assert "label: 0.00 of 24 images have the label that their pixels show, fewer than 0.80" in said
+    assert "label: 0.50 of 24 images have the label that their pixels show, fewer than 0.80" in said
     assert not (tmp_path / "set.csv").exists() and not (tmp_path / "set/trials.csv").exists()
 
 
