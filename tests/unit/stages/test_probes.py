@@ -12,6 +12,8 @@ import pytest
 
 from visalign import cli
 from visalign.io import stores
+from visalign.io.scores import Score
+from visalign.stages import probes
 
 FAST = ["--draws", "3", "--permutations", "30", "--bootstrap", "200"]
 
@@ -171,8 +173,25 @@ def test_every_task_has_its_score_beside_pixels_and_statistics(study, tmp_path):
     gap = rows[rows["metric"] == "sd_gap"].iloc[0]
     accuracy = rows[rows["metric"] == "probe_accuracy"].set_index("benchmark")["value"]
     assert gap["value"] == pytest.approx(accuracy.iloc[0] - accuracy.iloc[1])
+    assert gap["ci_low"] < gap["value"] < gap["ci_high"]
     trials = pd.read_csv(tmp_path / "trials.csv")
     assert len(trials) == 3 * 48 and set(trials["task"]) == {"svrt-04", "svrt-15"}
+
+
+def test_the_interval_of_the_gap_holds_the_true_one_as_often_as_it_says():
+    """Two problems of each kind, accuracies of .9 and .6: 93 to 97 % of 2,000 (99.9 % bounds: 1.6 %)."""
+    rng, n, held = np.random.default_rng(0), 200, 0
+    for _ in range(2000):
+        found = {}
+        for number, share in ((4, 0.9), (8, 0.9), (1, 0.6), (22, 0.6)):
+            value = rng.binomial(n, share) / n
+            half = 1.96 * np.sqrt(value * (1 - value) / n)
+            found[f"svrt-{number:02d}"] = Score(
+                metric="probe_accuracy", value=value, ci_low=value - half, ci_high=value + half
+            )
+        gap = probes.sameness_gap(found)
+        held += gap.ci_low < 0.3 < gap.ci_high
+    assert 0.93 < held / 2000 < 0.97
 
 
 def test_the_range_of_permuted_labels_is_a_score_of_its_own(study, tmp_path):

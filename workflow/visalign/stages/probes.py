@@ -191,7 +191,7 @@ def run_stage(args: argparse.Namespace) -> None:
     layers = read_layers(store, args.layer, args.pool, args.features_store)
     trials = read_trials(args.trials, ids)
     answers = read_answers(args.people, trials) if args.people else None
-    own, rows, tables_of, curves, accuracies = protocol(args), [], [], [], dict[str, float]()
+    own, rows, tables_of, curves, accuracies = protocol(args), [], [], [], dict[str, Score]()
     inputs = inputs_hash(args.features_manifest, args.pixels_manifest, args.trials, *files_of(args.people))
 
     def source(name: str) -> Source:
@@ -217,7 +217,7 @@ def run_stage(args: argparse.Namespace) -> None:
         for name, score in scores_of(task, result):
             rows += rows_of([of_people(score, args.simulated)], source(name))
         if result.parts["test"].floor:
-            accuracies[task] = float(result.scores[0].value or np.nan)
+            accuracies[task] = result.scores[0]
             plain = replace(own, permutations=0, sizes=(), classifier="ridge")
             baseline = probe_task({"statistics": statistics}, ids, trials, task, plain)
             score = replace(baseline.scores[0], metric="statistics_accuracy", layer=None)
@@ -275,16 +275,26 @@ def tilt_rows(
     return rows_of(tilt.scores(found[layer], layer), source(CENTRE))
 
 
-def sameness_gap(accuracies: Mapping[str, float]) -> Score:
-    """Mean accuracy on problems of spatial relations less that on problems of sameness, over problems."""
-    kinds: dict[bool, list[float]] = {True: [], False: []}
-    for task, value in accuracies.items():
+def sameness_gap(accuracies: Mapping[str, Score]) -> Score:
+    """Mean accuracy on problems of spatial relations less that on problems of sameness, over problems.
+
+    Problems have images of their own, so the errors of their accuracies are independent: the squares of the
+    half-widths of their intervals add up.
+    """
+    kinds: dict[bool, list[Score]] = {True: [], False: []}
+    for task, accuracy in accuracies.items():
         if (same := is_sameness(task)) is not None:
-            kinds[same].append(value)
+            kinds[same].append(accuracy)
     score = Score(metric="sd_gap", convention="difference", n=sum(map(len, kinds.values())))
     if not all(kinds.values()):
         return replace(score, status="needs problems of both kinds")
-    return replace(score, value=float(np.mean(kinds[False]) - np.mean(kinds[True])))
+    columns = {
+        same: np.array([(s.value, s.ci_low, s.ci_high) for s in own], float) for same, own in kinds.items()
+    }
+    means = {same: rows[:, 0].mean() for same, rows in columns.items()}
+    squares = [((rows[:, 2] - rows[:, 1]) ** 2).sum() / 4 / len(rows) ** 2 for rows in columns.values()]
+    gap, half = float(means[False] - means[True]), float(np.sqrt(sum(squares)))
+    return replace(score, value=gap, ci_low=gap - half, ci_high=gap + half)
 
 
 def of_people(score: Score, simulated: bool) -> Score:
