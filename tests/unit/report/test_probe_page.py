@@ -53,6 +53,14 @@ def write_results(folder, probes=(ENTRY,), curve=True, kept=True):
             benchmark="probes/tasks/depth", value=0.25, floor=0.01, ceiling=0.5, simulated=True, **about
         ),
         score_row(
+            model=MODEL,
+            benchmark="probes/tasks/svrt-04",
+            metric="people_accuracy",
+            convention="proportion",
+            status="people answered none of these images",
+            simulated=True,
+        ),
+        score_row(
             benchmark="probes/tasks/svrt",
             model=MODEL,
             metric="sd_gap",
@@ -143,7 +151,7 @@ def test_the_tilt_illusion_stands_beside_that_of_people(tmp_path):
             "text": "2.100 [1.500, 2.600]",
             "people": "2.200",
         },
-        {"name": "of the regression of the illusion on people's", "text": unclear, "people": ""},
+        {"name": "slope of the regression of the illusion on people's", "text": unclear, "people": ""},
     ]
 
 

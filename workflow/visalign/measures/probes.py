@@ -104,7 +104,7 @@ MEASURE = Measure(
         of_model("slope", "of the logistic function of difficulty; n images"),
         of_model("sd_gap", "accuracy on spatial tasks less that on same-different tasks; n tasks"),
         of_model("tilt_correlation", "Pearson r of the tilt illusion with people's; n cells"),
-        of_model("tilt_slope", "of the regression of the illusion on people's; n cells"),
+        of_model("tilt_slope", "slope of the regression of the illusion on people's; n cells"),
         of_model("tilt_repulsion", "mean illusion at 10° to 30°, degrees; n cells"),
         of_model("tilt_attraction", "mean illusion at 60° to 90°, degrees; n cells"),
         of_model("tilt_zero_crossing", "difference at which the illusion changes sign, degrees; n cells"),

@@ -136,7 +136,8 @@ def cells(rows: Mapping[tuple[str, str], ScoreRow], headline: Headline) -> list[
     found.append({"title": headline.label, "text": own, "simulated": False})
     for metric, name, _ in headline.references:
         row = rows.get((metric, headline.convention))
-        add(name, row, interval(row) if row else "–")
+        valued = row if row and row["value"] is not None else None
+        add(name, valued, interval(valued) if valued else "–")
     kappa = rows.get(("error_consistency", "kappa/median"))
     add(
         "κ with people",
