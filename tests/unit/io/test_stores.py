@@ -159,3 +159,12 @@ def test_a_writer_killed_without_warning_leaves_no_store(tmp_path):
     with pytest.raises(InputError):
         stores.open_store(tmp_path / "x.zarr")
     np.testing.assert_array_equal(stores.open_partial(tmp_path / "x.zarr", {})["x"][:4], np.ones((4, 2)))
+
+
+def test_shards_of_wide_layers_are_not_filled_up(tmp_path):
+    group = stores.open_partial(tmp_path / "s.zarr", {})
+    array = stores.create_array(
+        group, "a", (16, 32, 112, 112), np.float16, ("stimulus", "channel", "y", "x"), rows=16
+    )
+    # 10 columns fit into a chunk; of 4 blocks of 10 a fifth would be filling.
+    assert array.chunks == (16, 8, 112, 112) and array.shards == (16, 32, 112, 112)
