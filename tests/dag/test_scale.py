@@ -44,8 +44,9 @@ def dry_run(folder, *arguments):
 
 
 def write_networks(folder, many):
-    """Make the sheet of the default study so many untrained networks, its teacher among them."""
-    names = ["lite0", *(f"net{number}" for number in range(1, many))]
+    """Make the sheet of the default study so many untrained networks."""
+    named = ["lite0", "lite0_80", "lite0_112"]  # the teacher, and those that the config names to be probed
+    names = named + [f"net{number}" for number in range(len(named), many)]
     rows = [f"{name}\ttf_efficientnet_lite0\trandom\t{seed}\n" for seed, name in enumerate(names)]
     sheet = "model\tarchitecture\tweights\tsource\n" + "".join(rows)
     (folder / "config/models/embedded.tsv").write_text(sheet)
