@@ -194,7 +194,7 @@ def in_torch(
 
 
 #: Generators, and how many images a second they should draw at least.
-GENERATORS = {
+GENERATORS: dict[str, tuple[Callable[..., object], int]] = {
     "pathfinder": (partial(pathfinder.draw, length=6), 50),
     "svrt": (lambda seed, index, side: svrt.draw(seed, index, side, problem=1 + index % 23), 50),
     "cluttered_letters": (partial(cluttered_letters.draw, level="medium"), 15),
