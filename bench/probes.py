@@ -35,6 +35,15 @@ from visalign.visual_tasks import cluttered_letters, pathfinder, perspective, sv
 STIMULI, FEATURES, DRAWS, FOLDS, PERMUTATIONS = 2000, 1280, 10, 5, 200
 #: Fits of scikit-learn that are timed, and folds that are compared decision by decision.
 TIMED = 3
+#: Generators, and how many images a second they should draw at least.
+GENERATORS: dict[str, tuple[Callable[..., object], int]] = {
+    "pathfinder": (partial(pathfinder.draw, length=6), 50),
+    "svrt": (lambda seed, index, side: svrt.draw(seed, index, side, problem=1 + index % 23), 50),
+    "cluttered_letters": (partial(cluttered_letters.draw, level="medium"), 15),
+    "perspective": (perspective.draw, 15),
+}
+#: Images that are drawn; their side.
+IMAGES, SIDE = 230, 112
 
 
 def features(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -191,17 +200,6 @@ def in_torch(
         if found > best:
             best, accuracy = found, float(correct(values[test], label[test]).mean())
     return accuracy, time.perf_counter() - start
-
-
-#: Generators, and how many images a second they should draw at least.
-GENERATORS: dict[str, tuple[Callable[..., object], int]] = {
-    "pathfinder": (partial(pathfinder.draw, length=6), 50),
-    "svrt": (lambda seed, index, side: svrt.draw(seed, index, side, problem=1 + index % 23), 50),
-    "cluttered_letters": (partial(cluttered_letters.draw, level="medium"), 15),
-    "perspective": (perspective.draw, 15),
-}
-#: Images that are drawn; their side.
-IMAGES, SIDE = 230, 112
 
 
 def generation() -> Iterator[dict]:
